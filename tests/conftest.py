@@ -1,0 +1,20 @@
+"""What every test shares: reproducible examples, one thread, no display."""
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import torch
+from hypothesis import HealthCheck, settings
+
+# Derandomised: a law that holds today holds tomorrow; new examples come with changed tests, not with luck.
+settings.register_profile(
+    "taylorattr",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("taylorattr")
+
+torch.set_num_threads(1)
