@@ -1,0 +1,93 @@
+"""Exceptions and warnings.
+
+Every message says what was given, what was expected and what to do next. Exceptions subclass
+the builtin a caller would already catch.
+"""
+
+
+class TaylorAttrError(Exception):
+    """Base of every error raised by this package."""
+
+
+class ShapeError(TaylorAttrError, ValueError):
+    """Shapes, batch sizes or structures that do not fit together."""
+
+
+class DtypeError(TaylorAttrError, TypeError):
+    """A dtype the computation cannot use, for example integer inputs where derivatives are needed."""
+
+
+class NonFiniteError(TaylorAttrError, ValueError):
+    """NaN or infinity in an input, a baseline, a parameter or an output."""
+
+
+class TargetError(TaylorAttrError, ValueError):
+    """A target that is missing, out of range or of the wrong form."""
+
+
+class PlayerError(TaylorAttrError, ValueError):
+    """Players that overlap, leave elements out, or carry names that do not fit."""
+
+
+class OptionError(TaylorAttrError, ValueError):
+    """An option outside its range: order, frame, index name, number of nodes."""
+
+
+class BudgetError(TaylorAttrError, ValueError):
+    """A table or a number of model calls beyond the limit, estimated before starting."""
+
+
+class CaptureError(TaylorAttrError, RuntimeError):
+    """The model could not be captured as a program, or its replay differs from the model."""
+
+
+class MissingRuleError(TaylorAttrError, NotImplementedError):
+    """An operation of the captured program has no rule."""
+
+
+class NondeterministicModelError(TaylorAttrError, RuntimeError):
+    """The model gives different outputs for the same input."""
+
+
+class InputMutationError(TaylorAttrError, RuntimeError):
+    """The model writes to its input."""
+
+
+class CheckpointError(TaylorAttrError, ValueError):
+    """A checkpoint file that is damaged or belongs to another computation."""
+
+
+class FormatError(TaylorAttrError, ValueError):
+    """A saved result that cannot be read back."""
+
+
+class MissingExtraError(TaylorAttrError, ImportError):
+    """An optional dependency is absent; the message names the extra that brings it."""
+
+
+class TaylorAttrWarning(UserWarning):
+    """Base of every warning issued by this package."""
+
+
+class TrainingModeWarning(TaylorAttrWarning):
+    """The model was in training mode; it is analysed in eval behaviour."""
+
+
+class KinkWarning(TaylorAttrWarning):
+    """Orders ≥ 2 of a Taylor decomposition miss what happens at kinks (ReLU, max, abs, clamp)."""
+
+
+class DivergenceWarning(TaylorAttrWarning):
+    """The Taylor series does not reach the input; its terms cannot be trusted as effects."""
+
+
+class FallbackWarning(TaylorAttrWarning):
+    """A slower computation is used, and why."""
+
+
+class PrecisionWarning(TaylorAttrWarning):
+    """The numbers carry less precision than asked for."""
+
+
+class ZeroDifferenceWarning(TaylorAttrWarning):
+    """Input and baseline coincide, so every effect is zero."""
