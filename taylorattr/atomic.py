@@ -1,0 +1,39 @@
+"""Write a file whole or not at all: under a temporary name, then renamed over the old one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Yield a binary file that takes the place of path when the block ends without an exception.
+
+    If the block raises, the temporary file is removed and whatever stood at path is untouched.
+
+    Args:
+        path: Destination; its folder must exist.
+
+    Yields:
+        The open temporary file, in the destination's folder.
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)  # mkstemp makes 0600; an ordinary file is expected
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise

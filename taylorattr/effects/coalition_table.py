@@ -1,0 +1,228 @@
+"""One number per coalition and example: lookup by name, largest entries, export; base of two results."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Frame
+from taylorattr.effects.result import Result
+from taylorattr.errors import MissingExtraError, OptionError, ShapeError
+from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions
+
+
+class Effect(NamedTuple):
+    """One entry of a table of effects.
+
+    Attributes:
+        name: Player names joined by ×, powers as superscripts.
+        value: The effect, in units of the model output.
+        share: |value| / Σ |values| over all entries but the constant one.
+        key: The coalition (sorted players) or the multi-index.
+    """
+
+    name: str
+    value: float
+    share: float
+    key: tuple[int, ...]
+
+
+def player_position(player: str | int, names: tuple[str, ...]) -> int:
+    """Return the number of a player given by name or by number.
+
+    Raises:
+        OptionError: If there is no such player.
+    """
+    if isinstance(player, str):
+        if player in names:
+            return names.index(player)
+        raise OptionError(f"no player is called {player!r}; the players are {', '.join(names)}")
+    if not -len(names) <= player < len(names):
+        raise OptionError(f"no player number {player}; there are {len(names)} players")
+    return int(player) % len(names)
+
+
+def check_frame(frame: str) -> None:
+    """Raise OptionError unless frame is one of the two."""
+    if frame not in ("baseline", "input"):
+        raise OptionError(f"frame={frame!r}; it is 'baseline' (expand at b) or 'input' (expand at x)")
+
+
+def check_per_example(table: Tensor, **vectors: Tensor) -> None:
+    """Raise ShapeError unless table is (B, …) and every vector (B,)."""
+    for name, vector in vectors.items():
+        if vector.shape != table.shape[:1]:
+            raise ShapeError(f"{name} has shape {tuple(vector.shape)}; expected ({table.shape[0]},)")
+
+
+def largest(values: Tensor, k: int, skip: int = 0) -> tuple[list[int], list[float]]:
+    """Return positions and shares |value|/Σ|value| of the k largest entries of a row, the first `skip` left out."""
+    sizes = values[skip:].abs()
+    total = float(sizes.sum())
+    found = torch.topk(sizes, min(max(k, 0), len(sizes)))
+    shares = [float(v) / total if total > 0 else 0.0 for v in found.values]
+    return [int(i) + skip for i in found.indices], shares
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CoalitionTable(Result, abstract=True):
+    """One number per coalition and example.
+
+    Attributes:
+        values: Shape (B, C), columns in the order of :attr:`coalitions`; column 0 is the coalition ∅.
+        names: Names of the n players.
+        frame: Where the effects are taken, ``baseline`` or ``input``.
+        delta: f(x) − f(b), shape (B,).
+        f_input: f(x), shape (B,).
+        f_baseline: f(b), shape (B,).
+        max_order: None if the table holds all 2^n coalitions, in bitmask order; else k, and it holds
+            those with |S| ≤ k, by size, then lexicographic.
+        diagnostics: What a reader must know about the computation; JSON-able.
+    """
+
+    values: Tensor
+    names: tuple[str, ...]
+    frame: Frame
+    delta: Tensor
+    f_input: Tensor
+    f_baseline: Tensor
+    max_order: int | None = None
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        check_frame(self.frame)
+        if self.max_order is None and self.n > MAX_MASK_PLAYERS:
+            raise ShapeError(f"a full table of {self.n} players cannot exist; the limit is {MAX_MASK_PLAYERS}")
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.coalitions):
+            raise ShapeError(
+                f"values have shape {tuple(self.values.shape)}; expected (B, {len(self.coalitions)}), "
+                f"one column per coalition of {self.n} players"
+            )
+        check_per_example(self.values, delta=self.delta, f_input=self.f_input, f_baseline=self.f_baseline)
+
+    @property
+    def n(self) -> int:
+        """Number of players."""
+        return len(self.names)
+
+    @property
+    def batch(self) -> int:
+        """Number of examples B."""
+        return self.values.shape[0]
+
+    @property
+    def full(self) -> bool:
+        """Whether all 2^n coalitions are in the table."""
+        return self.max_order is None
+
+    @property
+    def largest_order(self) -> int:
+        """Size of the largest coalition in the table."""
+        return self.n if self.max_order is None else min(self.max_order, self.n)
+
+    @cached_property
+    def coalitions(self) -> Coalitions:
+        """The coalitions (sorted tuples of player numbers) of the columns; computed when asked for."""
+        return Coalitions(self.n, self.max_order)
+
+    @cached_property
+    def masks(self) -> np.ndarray:
+        """Bitmask of each column (bit i = player i), shape (C,); int64 up to 62 players."""
+        return self.coalitions.masks
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of all entries but ∅, shape (B,); of a full table of effects: delta."""
+        return self.values[:, 1:].sum(dim=1)
+
+    def order_values(self, k: int) -> Tensor:
+        """Return the entries with |S| = k, shape (B, C(n, k)); (B, 0) for orders not in the table."""
+        where = self.coalitions.positions(k)
+        return self.values[:, where if isinstance(where, slice) else torch.from_numpy(where)]
+
+    @cached_property
+    def by_order(self) -> Tensor:
+        """Σ of the entries with |S| = k, shape (B, K), column k−1 for order k = 1 … K."""
+        if self.full:
+            sums = self.values.new_zeros(self.batch, self.n + 1)
+            sizes = torch.from_numpy(self.coalitions.sizes).to(torch.int64)
+            return sums.index_add_(1, sizes, self.values)[:, 1:]
+        return torch.stack([self.order_values(k).sum(1) for k in range(1, self.largest_order + 1)], dim=1)
+
+    def effect(self, players: str | int | Iterable[str | int]) -> Tensor:
+        """Return the entry of one coalition, shape (B,).
+
+        Args:
+            players: Names or numbers of its players in any order; one name or number for a single
+                player; an empty tuple for ∅.
+
+        Raises:
+            OptionError: If a player does not exist or the coalition is larger than the table holds.
+        """
+        members = (players,) if isinstance(players, (str, int)) else tuple(players)
+        coalition = [player_position(p, self.names) for p in members]
+        return self.values[:, self.coalitions.index(coalition)]
+
+    def __getitem__(self, players: str | int | Iterable[str | int]) -> Tensor:
+        """Return the entry of one coalition: ``effects["radius", "texture"]``; see :meth:`effect`."""
+        return self.effect(players)
+
+    def label(self, position: int) -> str:
+        """Return the name of a column: player names joined by ×, ∅ for the empty coalition."""
+        return " × ".join(self.names[i] for i in self.coalitions[position]) or "∅"
+
+    def top(self, k: int = 10) -> list[list[Effect]]:
+        """Return the k entries largest in size, ∅ left out, for each example."""
+        return [self._top_of(example, k) for example in range(self.batch)]
+
+    def _top_of(self, example: int, k: int) -> list[Effect]:
+        row = self.values[example]
+        positions, shares = largest(row, k, skip=1)
+        return [
+            Effect(self.label(p), float(row[p]), share, self.coalitions[p])
+            for p, share in zip(positions, shares, strict=True)
+        ]
+
+    def _to_shapiq(self, index: str, values: Tensor, example: int | None) -> Any:
+        try:
+            InteractionValues = importlib.import_module("shapiq").InteractionValues
+        except ImportError as error:
+            raise MissingExtraError(
+                "to_shapiq() needs shapiq, which is not installed: pip install 'taylorattr[shapiq]'"
+            ) from error
+        if example is None and self.batch != 1:
+            raise OptionError(f"the result holds {self.batch} examples; say which: to_shapiq(example=0)")
+        row = values[example or 0]
+        return InteractionValues(
+            row.numpy().copy(),
+            index=index,
+            max_order=self.largest_order,
+            n_players=self.n,
+            min_order=0,
+            interaction_lookup={coalition: i for i, coalition in enumerate(self.coalitions)},
+            estimated=False,
+            baseline_value=float(row[0]),
+        )
+
+    def _lines(self, title: str, k: int = 8, examples: int = 3) -> str:
+        held = f"all {len(self.coalitions)} coalitions" if self.full else f"|S| ≤ {self.largest_order}"
+        lines = [f"{title}: {self.n} players, {held}, frame {self.frame}, {self.batch} example(s)"]
+        for e in range(min(self.batch, examples)):
+            found = self._top_of(e, k)
+            lines.append(
+                f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g}, "
+                f"delta = {float(self.delta[e]):.6g}, sum of entries = {float(self.total[e]):.6g}"
+            )
+            width = max((len(effect.name) for effect in found), default=0)
+            lines += [f"    {t.name:<{width}}  {t.value:+.6g}  {t.share:6.1%}" for t in found]
+        if self.batch > examples:
+            lines.append(f"  … and {self.batch - examples} more examples")
+        return "\n".join(lines)

@@ -1,0 +1,211 @@
+"""What every result shares: plain-data form, files, and refusal of anything that is not one.
+
+A result is a frozen dataclass whose fields are tensors, numbers, strings, tuples of these, JSON-able
+dictionaries, or further results. Reading never executes code (no pickle); writing never leaves a
+partial file where an older result stood.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.atomic import replacing
+from taylorattr.errors import FormatError, OptionError, TaylorAttrError
+from taylorattr.registry import Registry
+
+FORMAT = "taylorattr-result"
+VERSION = 1
+HEADER = "header.json"
+_DTYPES = {str(d).removeprefix("torch."): d for d in (
+    torch.float64, torch.float32, torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool,
+)}  # fmt: skip
+
+RESULTS: Registry[type[Result]] = Registry("result type")
+
+
+class Result:
+    """Mixin of the frozen result dataclasses: ``to_dict``, ``from_dict``, ``save``, ``load``.
+
+    A subclass is registered under its class name when it is defined. ``load`` and ``from_dict``
+    called on ``Result`` itself read any of them.
+    """
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        """Register the subclass, unless it is a base of results rather than one."""
+        super().__init_subclass__(**kwargs)
+        if not abstract:
+            # dataclass(slots=True) defines a class twice; the second takes the first one's place
+            RESULTS.register(cls.__name__, replace=True)(cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as nested dictionaries, lists, strings and numbers (valid JSON)."""
+        return _encode_result(self, _tensor_as_lists)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return the result written by :meth:`to_dict`.
+
+        Raises:
+            FormatError: If data is not such a dictionary, comes from a later version of the format,
+                or holds another type of result.
+        """
+        return _checked(cls, _decode_result(data, _tensor_from_lists))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the result to ``path``: ``.npz`` (compact, binary) or ``.json`` (readable).
+
+        The file is written under a temporary name and renamed, so a failure leaves an older file as
+        it was. Floating-point numbers are kept to the last bit in both formats.
+
+        Returns:
+            The path.
+
+        Raises:
+            OptionError: If the suffix is neither.
+        """
+        path = _suffixed(path)
+        if path.suffix == ".json":
+            payload = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1).encode()
+            with replacing(path) as file:
+                file.write(payload)
+            return path
+        arrays: dict[str, np.ndarray] = {}
+
+        def put(tensor: Tensor) -> dict[str, Any]:
+            name = f"array{len(arrays)}"
+            arrays[name] = tensor.detach().cpu().numpy()
+            return {"array": name}
+
+        header = json.dumps(_encode_result(self, put), ensure_ascii=False, allow_nan=False)
+        arrays[HEADER] = np.frombuffer(header.encode(), dtype=np.uint8)
+        with replacing(path) as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the result written to ``path`` by :meth:`save`; no code in the file is executed.
+
+        Raises:
+            FormatError: If the file is damaged, was not written by :meth:`save`, comes from a later
+                version of the format, or holds another type of result.
+            FileNotFoundError: If there is no such file.
+            OptionError: If the suffix is neither ``.npz`` nor ``.json``.
+        """
+        path = _suffixed(path)
+        try:
+            if path.suffix == ".json":
+                result = _decode_result(json.loads(path.read_bytes()), _tensor_from_lists)
+            else:
+                with np.load(path, allow_pickle=False) as arrays:
+                    header = json.loads(bytes(arrays[HEADER]))
+                    result = _decode_result(header, lambda node: torch.from_numpy(arrays[node["array"]]))
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from None
+        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            raise FormatError(
+                f"{path} cannot be read as a taylorattr result ({type(error).__name__}: {error}); "
+                "it is damaged or was written by another program"
+            ) from error
+        return _checked(cls, result)
+
+
+def _suffixed(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix not in (".npz", ".json"):
+        raise OptionError(f"{path} has the suffix {path.suffix!r}; results are kept as .npz or .json")
+    return path
+
+
+def _checked(cls: type[Any], result: Any) -> Any:
+    if not isinstance(result, cls):
+        raise FormatError(f"this is a {type(result).__name__}, not a {cls.__name__}; load it with that class")
+    return result
+
+
+def _encode_result(result: Any, put: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+    fields = {f.name: _encode(getattr(result, f.name), put) for f in dataclasses.fields(result) if f.init}
+    return {"format": FORMAT, "version": VERSION, "type": type(result).__name__, "fields": fields}
+
+
+def _encode(value: Any, put: Callable[[Tensor], dict[str, Any]]) -> Any:
+    if isinstance(value, Result):
+        return {"result": _encode_result(value, put)}
+    if isinstance(value, Tensor):
+        return {"tensor": put(value)}
+    if isinstance(value, dict):
+        return {"dict": {str(k): _encode(v, put) for k, v in value.items()}}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(v, put) for v in value]}
+    if isinstance(value, list):
+        return [_encode(v, put) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise FormatError(f"a {type(value).__name__} cannot be saved in a result; use numbers, strings or tensors")
+
+
+def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise FormatError(f"not a taylorattr result (no entry format={FORMAT!r})")
+    version = data.get("version")
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
+    try:
+        cls = RESULTS[data["type"]]
+        return cls(**{k: _decode(v, get) for k, v in data["fields"].items()})
+    except FormatError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, TaylorAttrError) as error:
+        kind = data.get("type")
+        raise FormatError(f"the fields of this {kind!r} do not fit together: {error}") from error
+
+
+def _decode(value: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_decode(v, get) for v in value]
+    if not isinstance(value, dict):
+        return value
+    (kind, content), = value.items()  # fmt: skip
+    if kind == "result":
+        return _decode_result(content, get)
+    if kind == "tensor":
+        return get(content)
+    if kind == "dict":
+        return {k: _decode(v, get) for k, v in content.items()}
+    if kind == "tuple":
+        return tuple(_decode(v, get) for v in content)
+    if kind == "float":
+        return float(content)
+    raise FormatError(f"unknown kind of value {kind!r}")
+
+
+def _tensor_as_lists(tensor: Tensor) -> dict[str, Any]:
+    tensor = tensor.detach().cpu()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in _DTYPES:
+        raise FormatError(f"a tensor of dtype {name} cannot be saved; known: {', '.join(_DTYPES)}")
+    flat = tensor.reshape(-1).tolist()
+    if tensor.dtype.is_floating_point:
+        flat = [v if math.isfinite(v) else str(v) for v in flat]
+    return {"dtype": name, "shape": list(tensor.shape), "data": flat}
+
+
+def _tensor_from_lists(node: dict[str, Any]) -> Tensor:
+    dtype = _DTYPES[node["dtype"]]
+    data = [float(v) for v in node["data"]] if dtype.is_floating_point else node["data"]
+    return torch.tensor(data, dtype=dtype).reshape(node["shape"])
