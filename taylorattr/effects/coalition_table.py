@@ -63,7 +63,7 @@ def check_per_example(table: Tensor, **vectors: Tensor) -> None:
 
 
 def largest(values: Tensor, k: int, skip: int = 0) -> tuple[list[int], list[float]]:
-    """Return positions and shares |value|/Σ|value| of the k largest entries of a row, the first `skip` left out."""
+    """Return positions and shares |value|/Σ|value| of the k largest entries of a row after the first ``skip``."""
     sizes = values[skip:].abs()
     total = float(sizes.sum())
     found = torch.topk(sizes, min(max(k, 0), len(sizes)))
@@ -100,7 +100,9 @@ class CoalitionTable(Result, abstract=True):
         """Check that the parts fit together."""
         check_frame(self.frame)
         if self.max_order is None and self.n > MAX_MASK_PLAYERS:
-            raise ShapeError(f"a full table of {self.n} players cannot exist; the limit is {MAX_MASK_PLAYERS}")
+            raise ShapeError(
+                f"a full table of {self.n} players cannot exist; the limit is {MAX_MASK_PLAYERS}"
+            )
         if self.values.ndim != 2 or self.values.shape[1] != len(self.coalitions):
             raise ShapeError(
                 f"values have shape {tuple(self.values.shape)}; expected (B, {len(self.coalitions)}), "
@@ -218,8 +220,8 @@ class CoalitionTable(Result, abstract=True):
         for e in range(min(self.batch, examples)):
             found = self._top_of(e, k)
             lines.append(
-                f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g}, "
-                f"delta = {float(self.delta[e]):.6g}, sum of entries = {float(self.total[e]):.6g}"
+                f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g},"
+                f" delta = {float(self.delta[e]):.6g}, sum of entries = {float(self.total[e]):.6g}"
             )
             width = max((len(effect.name) for effect in found), default=0)
             lines += [f"    {t.name:<{width}}  {t.value:+.6g}  {t.share:6.1%}" for t in found]

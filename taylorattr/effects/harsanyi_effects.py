@@ -70,7 +70,8 @@ class HarsanyiEffects(CoalitionTable):
     def _full_in_baseline_frame(self, of_truncated: bool, wanted: str) -> np.ndarray:
         """Return a full table (B, 2^n) in frame b that the caller may write to."""
         if not (self.full and self.truncated_at is None) and not of_truncated:
-            what = f"|S| ≤ {self.max_order}" if self.truncated_at is None else f"Taylor order ≤ {self.truncated_at}"
+            taylor, size = self.truncated_at, self.max_order
+            what = f"|S| ≤ {size}" if taylor is None else f"Taylor terms of order ≤ {taylor}"
             raise OptionError(
                 f"{wanted} needs every effect, and this table holds {what} only; compute the full one with "
                 "harsanyi(...), or pass of_truncated=True to take what is missing as zero"
@@ -81,11 +82,13 @@ class HarsanyiEffects(CoalitionTable):
             table = np.zeros((self.batch, 1 << self.n), dtype=self.values.numpy().dtype)
             table[:, self.masks] = self.values.numpy()
         else:
-            raise OptionError(f"{wanted} works on all 2**{self.n} coalitions; group variables with players=...")
+            raise OptionError(
+                f"{wanted} works on all 2**{self.n} coalitions; group variables with players=..."
+            )
         return other_frame_(table, "input") if self.frame == "input" else table
 
     def index(self, name: str, order: int | None = None, *, of_truncated: bool = False) -> InteractionIndex:
-        """Return an interaction index, eq. (62), (63): index(S) = Σ_{T⊇S} c(|S|, |T|) J(T).
+        """Return the sums Σ_{T⊇S} c(|S|, |T|) J(T) that an interaction index is, eq. (62), (63).
 
         Effects in frame ``input`` are converted by eq. (8) first.
 

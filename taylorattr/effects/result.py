@@ -14,7 +14,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -156,7 +156,9 @@ def _encode(value: Any, put: Callable[[Tensor], dict[str, Any]]) -> Any:
         return {"float": str(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise FormatError(f"a {type(value).__name__} cannot be saved in a result; use numbers, strings or tensors")
+    raise FormatError(
+        f"a {type(value).__name__} cannot be saved in a result; use numbers, strings or tensors"
+    )
 
 
 def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:

@@ -12,7 +12,13 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame, MultiIndex
-from taylorattr.effects.coalition_table import Effect, check_frame, check_per_example, largest, player_position
+from taylorattr.effects.coalition_table import (
+    Effect,
+    check_frame,
+    check_per_example,
+    largest,
+    player_position,
+)
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError, ShapeError
@@ -219,15 +225,16 @@ class TaylorEffects(Result):
     def __repr__(self) -> str:
         """Show the largest effects with their names, delta, the remainder, convergence and the frame."""
         lines = [
-            f"TaylorEffects: {self.n} players, order {self.order}, frame {self.frame}, {self.batch} example(s)"
+            f"TaylorEffects: {self.n} players, order {self.order}, frame {self.frame}, "
+            f"{self.batch} example(s)",
         ]
         for e in range(min(self.batch, 3)):
             verdict = "converged" if bool(self.converged[e]) else "NOT CONVERGED"
             lines += [
-                f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g}, "
-                f"delta = {float(self.delta[e]):.6g}",
-                f"    remainder = {float(self.remainder[e]):.3g} ({float(self.remainder_share[e]):.2%} of delta); "
-                f"{verdict}: {self.reasons[e]}",
+                f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g},"
+                f" delta = {float(self.delta[e]):.6g}",
+                f"    remainder = {float(self.remainder[e]):.3g} ({float(self.remainder_share[e]):.2%} of delta)",
+                f"    {verdict}: {self.reasons[e]}",
             ]
             found = self._top_of(e, 8)
             width = max((len(effect.name) for effect in found), default=0)

@@ -92,7 +92,9 @@ def removal_maps(n: int, k: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
             players.append(rows[:, j])
             targets.append(np.arange(start, start + len(rows)))
             sources.append(smaller + ranks(np.delete(rows, j, axis=1), n))
-    who, target, source = (np.concatenate([np.empty(0, np.int64), *parts]) for parts in (players, targets, sources))
+    who, target, source = (
+        np.concatenate([np.empty(0, np.int64), *parts]) for parts in (players, targets, sources)
+    )
     order = np.argsort(who, kind="stable")
     cuts = np.cumsum(np.bincount(who.astype(np.int64), minlength=n))[:-1] if n else []
     pairs = tuple(zip(np.split(target[order], cuts), np.split(source[order], cuts), strict=True))
@@ -120,7 +122,9 @@ def truncated_mobius_(table: np.ndarray, n: int, k: int) -> np.ndarray:
         ShapeError: If the last dimension does not fit.
     """
     if table.shape[-1] != count_up_to(n, k):
-        raise ShapeError(f"{count_up_to(n, k)} coalitions have |S| ≤ {k} of {n}; the table has {table.shape[-1]}")
+        raise ShapeError(
+            f"{count_up_to(n, k)} coalitions have |S| ≤ {k} of {n}; the table has {table.shape[-1]}"
+        )
     for targets, sources in removal_maps(n, k):
         table[..., targets] -= table[..., sources]
     return table

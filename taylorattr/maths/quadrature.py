@@ -55,7 +55,7 @@ def _read_only(rule: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndar
 
 @lru_cache(maxsize=64)
 def gauss_legendre(q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights of the q-point Gauss rule for ∫₀¹ h(α) dα, exact for degree ≤ 2q − 1.
+    """Return the q-point Gauss rule for ∫₀¹ h(α) dα, exact for degree ≤ 2q − 1.
 
     Args:
         q: Number of nodes, 1 … 256.
@@ -75,7 +75,7 @@ def gauss_legendre(q: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=64)
 def log_gauss(q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights of the q-point Gauss rule for ∫₀¹ h(s) (−s ln s) ds, exact for degree ≤ 2q − 1.
+    """Return the q-point Gauss rule for ∫₀¹ h(s) (−s ln s) ds, exact for degree ≤ 2q − 1.
 
     This is the weight of ∫∫ αβ h(αβ) dα dβ over the unit square, so an integrated Hessian needs q Hessians.
     The moments are 1/(k+2)²; the recurrence comes from Chebyshev's algorithm with enough digits to absorb its
