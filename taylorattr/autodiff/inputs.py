@@ -1,0 +1,153 @@
+"""Inputs and baselines: from what users pass to tuples of finite tensors that fit together."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Baselines, Tensors
+from taylorattr.errors import DtypeError, NonFiniteError, ShapeError
+
+_REMEDY = (
+    "derivative methods need floating-point inputs. For numbers, pass x.float(); for token ids, pass their "
+    "embeddings as inputs (a callable that starts after the embedding layer), or use ta.harsanyi, shapley, "
+    "occlusion_1, occlusion_patch or audit with an explicit integer baseline"
+)
+
+
+def input_tuple(inputs: Tensors) -> tuple[Tensor, ...]:
+    """Return inputs as a tuple of tensors (B, …).
+
+    Raises:
+        ShapeError: If there is no tensor, something is not a tensor, a batch dimension is missing, batch
+            sizes differ, the batch is empty or an example has no elements.
+        NonFiniteError: If a value is NaN or infinite.
+    """
+    parts = inputs if isinstance(inputs, tuple) else (inputs,)
+    if not parts:
+        raise ShapeError("inputs is an empty tuple; expected a tensor (B, …) or a tuple of them")
+    for i, part in enumerate(parts):
+        name = _name("inputs", i, len(parts))
+        if not isinstance(part, Tensor):
+            raise ShapeError(
+                f"{name} is a {type(part).__name__}; expected a torch tensor with a batch dimension "
+                "(torch.as_tensor(…)), or a tuple of tensors"
+            )
+        if part.ndim == 0:
+            raise ShapeError(f"{name} has no batch dimension (shape ()); expected (B, …): x.reshape(1, 1)")
+        if part.is_complex():
+            raise DtypeError(f"{name} is {part.dtype}; pass real and imaginary parts as real inputs")
+    sizes = [part.shape[0] for part in parts]
+    if len(set(sizes)) > 1:
+        raise ShapeError(f"inputs have different batch sizes {sizes}; expected the same first dimension in all")
+    if sizes[0] == 0:
+        raise ShapeError(f"inputs of shape {tuple(parts[0].shape)} are an empty batch; pass at least one example")
+    if sum(part[0].numel() for part in parts) == 0:
+        raise ShapeError(f"inputs of shape {tuple(parts[0].shape)} have no elements to explain")
+    for i, part in enumerate(parts):
+        require_finite(part, _name("inputs", i, len(parts)))
+    return parts
+
+
+def require_floating(inputs: tuple[Tensor, ...]) -> None:
+    """Refuse integer inputs, naming the remedy.
+
+    Raises:
+        DtypeError: If an input is not floating-point.
+    """
+    for i, part in enumerate(inputs):
+        if not part.is_floating_point():
+            raise DtypeError(f"{_name('inputs', i, len(inputs))} is {part.dtype}; {_REMEDY}")
+
+
+def baseline_tuple(baselines: Baselines, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return baselines as tensors with the shapes (B, …) and dtypes of the inputs.
+
+    Args:
+        baselines: None (zeros), a number, a tensor (1, …) or (B, …), or a tuple of these, one per input.
+        inputs: Tensors (B, …).
+
+    Raises:
+        ShapeError: If a baseline's shape is neither (1, …) nor (B, …), or there is not one per input.
+        DtypeError: If integer inputs come without an explicit integer baseline.
+        NonFiniteError: If a value is NaN or infinite.
+    """
+    if isinstance(baselines, tuple):
+        if len(baselines) != len(inputs):
+            raise ShapeError(f"{len(baselines)} baselines for {len(inputs)} input tensors; expected one for each")
+        parts: tuple[Any, ...] = baselines
+    elif isinstance(baselines, Tensor) and len(inputs) > 1:
+        raise ShapeError(
+            f"baselines is one tensor for {len(inputs)} input tensors; expected a tuple with one for each"
+        )
+    else:
+        parts = (baselines,) * len(inputs)
+    result = []
+    for i, (part, x) in enumerate(zip(parts, inputs, strict=True)):
+        baseline = _one(part, x, _name("baselines", i, len(inputs)))
+        require_finite(baseline, _name("baselines", i, len(inputs)))
+        result.append(baseline)
+    return tuple(result)
+
+
+def require_finite(tensor: Tensor, name: str) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        NonFiniteError: Names the tensor, the example and the first bad element.
+    """
+    if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+        return
+    bad = (~torch.isfinite(tensor)).nonzero()
+    first = tuple(bad[0].tolist())
+    value = float(tensor[first])
+    raise NonFiniteError(
+        f"{name} holds {value} in example {first[0]} at index {list(first[1:])} ({len(bad)} such entries in all); "
+        "expected finite numbers: drop or impute these entries"
+    )
+
+
+def _one(baseline: Any, x: Tensor, name: str) -> Tensor:
+    integral = not x.is_floating_point()
+    if isinstance(baseline, Tensor):
+        if baseline.ndim != x.ndim or baseline.shape[1:] != x.shape[1:] or baseline.shape[0] not in (1, len(x)):
+            hint = ""
+            if baseline.shape == x.shape[1:]:
+                hint = "; add the batch dimension: baseline.unsqueeze(0)"
+            elif baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:]:
+                hint = "; to average over a reference set, pass it as references="
+            raise ShapeError(
+                f"{name} has shape {tuple(baseline.shape)}; expected {(1, *x.shape[1:])} or {tuple(x.shape)}{hint}"
+            )
+        if integral and (baseline.is_floating_point() or baseline.is_complex()):
+            raise DtypeError(f"{name} is {baseline.dtype} for inputs of {x.dtype}; {_explicit(x)}")
+        if baseline.is_complex():
+            raise DtypeError(f"{name} is {baseline.dtype}; expected real numbers")
+        return baseline.detach().to(device=x.device, dtype=x.dtype).expand(x.shape)
+    if baseline is None:
+        if integral:
+            raise DtypeError(f"{name} is None for inputs of {x.dtype}; {_explicit(x)}")
+        baseline = 0.0
+    if not isinstance(baseline, numbers.Real):
+        raise ShapeError(
+            f"{name} is a {type(baseline).__name__}; expected None, a number, a tensor {(1, *x.shape[1:])} or "
+            f"{tuple(x.shape)}, or a tuple with one of these per input tensor"
+        )
+    if integral and not isinstance(baseline, numbers.Integral):
+        raise DtypeError(f"{name} is {baseline!r} for inputs of {x.dtype}; {_explicit(x)}")
+    value = float(baseline) if not integral else int(baseline)
+    return torch.full((1,) * x.ndim, value, dtype=x.dtype, device=x.device).expand(x.shape)
+
+
+def _explicit(x: Tensor) -> str:
+    return (
+        "integer inputs need an explicit integer baseline, for instance the padding or mask token: "
+        f"baselines=torch.full({tuple(x.shape)}, pad_id)"
+    )
+
+
+def _name(stem: str, i: int, count: int) -> str:
+    return stem if count == 1 else f"{stem}[{i}]"

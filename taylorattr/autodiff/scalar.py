@@ -1,0 +1,245 @@
+"""What the user has, turned into a scalar function of a batch of rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.aliases import AnyTarget, Tensors
+from taylorattr.autodiff.model_copy import ModelCopy, copy_model, own_modules
+from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.autodiff.target import TargetSelector, tensor_output
+from taylorattr.errors import (
+    DtypeError,
+    FallbackWarning,
+    NonFiniteError,
+    PrecisionWarning,
+    TaylorAttrError,
+    TrainingModeWarning,
+)
+
+_TRIAL_ROWS = 8
+
+
+class ScalarModel:
+    """f: rows -> one number per row, evaluated on a private copy of the model.
+
+    The copy is in eval behaviour and in `dtype`. Where it cannot run in that dtype (the model casts to
+    float32 inside), it keeps the model's own dtype, with a PrecisionWarning; where the device has no such
+    dtype, it lies on the CPU, with a FallbackWarning. `diagnostics` records both.
+
+    Args:
+        model: Module or callable on tensors.
+        inputs: Tensor (B, …) or tuple of them: fixes B, and serves to try the copy.
+        target: Captum's TargetType or a callable output -> (B,).
+        additional_forward_args: What the model takes after the inputs; a non-tuple is one argument. Tensors
+            of leading size B hold one entry per example, everything else is passed on as it is.
+        dtype: Dtype of the analysis; None keeps the model's own.
+        integers_allowed: Whether integer outputs are accepted (no derivatives are needed).
+
+    Attributes:
+        function: The copy; takes inputs and extra arguments, returns the model's output.
+        modules: The outermost private modules.
+        dtype: Dtype of the values, `native` unless promoted.
+        native: The model's own floating dtype.
+        device: Where the analysis runs.
+        diagnostics: What was decided, by name.
+
+    Raises:
+        DtypeError: If the target's number is an integer and derivatives are needed.
+        NonFiniteError: If a parameter is NaN or infinite, or a buffer is NaN.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        inputs: Tensors,
+        *,
+        target: AnyTarget = None,
+        additional_forward_args: Any = None,
+        dtype: torch.dtype | None = torch.float64,
+        integers_allowed: bool = False,
+    ) -> None:
+        rows = inputs if isinstance(inputs, tuple) else (inputs,)
+        self.batch = rows[0].shape[0]
+        self.selector = TargetSelector(target, self.batch)
+        self._user_model = model
+        modules = own_modules(model)
+        _require_finite_parameters(modules)
+        parameters = [p for module in modules for p in (*module.parameters(), *module.buffers())]
+        model_device = next((p.device for p in parameters), rows[0].device)
+        self.native = _native_dtype(parameters, rows)
+        extra = additional_forward_args
+        self._extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
+        self.diagnostics: dict[str, Any] = {}
+        self.dtype = self.native if dtype is None else dtype
+        self.device = self._device_for(model_device)
+        self._native_copy: ModelCopy | None = None
+        self._use(self._try(model, rows, integers_allowed))
+        self.diagnostics |= {
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "native_dtype": str(self.native).removeprefix("torch."),
+            "device": str(self.device),
+        }
+
+    def values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+        """Return f of each row, in the dtype of the analysis; differentiable.
+
+        Args:
+            xs: Input tensors, each (R, …).
+            examples: Shape (R,), int64 on any device: row r uses the target and extra arguments of this
+                example.
+
+        Returns:
+            Shape (R,), on the device of the analysis.
+        """
+        output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
+        return self.selector.select(output, examples).to(self.dtype)
+
+    @property
+    def native_module(self) -> nn.Module | None:
+        """The native-dtype copy `native_function` runs, for hooks; None if it is not one module."""
+        modules = self._native().modules
+        return modules[0] if len(modules) == 1 else None
+
+    def native_function(self, example: int) -> Callable[..., Tensor]:
+        """Return f for one example in the model's own dtype: takes inputs (1, …), returns (1,)."""
+        function = self._native().function
+        examples = torch.tensor([example])
+        extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
+
+        def scalar(*xs: Tensor) -> Tensor:
+            return self.selector.select(function(*xs, *extra), examples)
+
+        return scalar
+
+    def _native(self) -> ModelCopy:
+        if self._native_copy is None:
+            device = self.device if self.diagnostics.get("moved") else None
+            self._native_copy = copy_model(self._user_model, device=device)
+        return self._native_copy
+
+    def _device_for(self, device: torch.device) -> torch.device:
+        try:
+            torch.zeros(1, dtype=self.dtype, device=device)
+        except (TypeError, RuntimeError):
+            self.diagnostics["moved"] = str(device)
+            warnings.warn(
+                f"device {device} has no {self.dtype}; the analysis runs on a CPU copy of the model "
+                "(pass dtype=torch.float32 to stay on the device)",
+                FallbackWarning,
+                stacklevel=4,
+            )
+            return torch.device("cpu")
+        return device
+
+    def _use(self, copied: ModelCopy) -> None:
+        self.function, self.modules = copied.function, copied.modules
+
+    def _try(self, model: Callable[..., Any], rows: tuple[Tensor, ...], integers_allowed: bool) -> ModelCopy:
+        """Return the copy to use, having run it on a few rows; sets dtype, extra."""
+        device = self.device if "moved" in self.diagnostics else None
+        wanted = self.dtype
+        copied = copy_model(model, dtype=wanted, device=device)
+        if copied.was_training:
+            self.diagnostics["was_training"] = True
+            warnings.warn(
+                "the model is in training mode; it is analysed in eval behaviour (dropout off, running "
+                "statistics). Call model.eval() before to silence this",
+                TrainingModeWarning,
+                stacklevel=4,
+            )
+        try:
+            result = self._trial(copied, rows, wanted)
+            reason = f"its output is {result.dtype}"
+            fits = result.dtype == wanted or not result.is_floating_point()
+        except TaylorAttrError:  # a target that does not fit, in any dtype
+            raise
+        except (RuntimeError, TypeError, ValueError) as error:
+            if wanted == self.native:
+                raise
+            fits, reason, failure = False, f"running it so fails ({_first_line(error)})", error
+        else:
+            failure = None
+        if not fits and wanted != self.native:
+            copied = copy_model(model, device=device)
+            try:
+                result = self._trial(copied, rows, self.native)
+            except Exception as error:
+                raise error from failure
+            self.dtype = self.native
+            self.diagnostics["promoted"] = False
+            warnings.warn(
+                f"the model does not run in {wanted}: {reason}. The analysis uses {self.native}, the model's "
+                "own dtype, and carries its rounding",
+                PrecisionWarning,
+                stacklevel=4,
+            )
+        if not result.is_floating_point() and not integers_allowed:
+            raise DtypeError(
+                f"the analysed output is {result.dtype}; derivatives need a floating-point output (logits or "
+                "probabilities, not class indices). ta.harsanyi, shapley and occlusion accept it"
+            )
+        return copied
+
+    def _trial(self, copied: ModelCopy, rows: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor:
+        examples = torch.arange(min(self.batch, _TRIAL_ROWS))
+        self.extra = _prepared(self._extra, dtype, self.device)
+        xs = tuple(_cast(x[: len(examples)], dtype, self.device).clone() for x in rows)
+        with torch.no_grad(), preserved_rng():
+            output = copied.function(*xs, *_sliced(self.extra, self.batch, examples))
+        if self.selector.function is None and output is not tensor_output(output):
+            self.diagnostics["output"] = "logits"
+        return self.selector.select(output, examples)
+
+
+def _native_dtype(parameters: list[Tensor], rows: tuple[Tensor, ...]) -> torch.dtype:
+    """Return the dtype the user runs the model in: that of the inputs if the model has it, else the model's."""
+    own = [p.dtype for p in parameters if p.is_floating_point()]
+    given = [x.dtype for x in rows if x.is_floating_point()]
+    if given and (not own or given[0] in own):
+        return given[0]
+    return own[0] if own else torch.get_default_dtype()
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype | None, device: torch.device) -> Tensor:
+    floating = dtype is not None and tensor.is_floating_point()
+    return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)
+
+
+def _prepared(extra: tuple[Any, ...], dtype: torch.dtype | None, device: torch.device) -> tuple[Any, ...]:
+    """Return the extra arguments with tensors copied, cast and moved."""
+    return tuple(_cast(a, dtype, device).clone() if isinstance(a, Tensor) else a for a in extra)
+
+
+def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, ...]:
+    """Return the extra arguments of each row's example."""
+    return tuple(
+        a[examples.to(a.device)] if isinstance(a, Tensor) and a.ndim and a.shape[0] == batch else a for a in extra
+    )
+
+
+def _require_finite_parameters(modules: list[nn.Module]) -> None:
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                raise NonFiniteError(
+                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of {parameter.numel()} "
+                    "entries); check how the model was trained or loaded"
+                )
+        for name, buffer in module.named_buffers():  # infinities are common there: attention masks
+            if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
+                raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
+
+
+def _count_bad(tensor: Tensor) -> int:
+    return int((~torch.isfinite(tensor)).sum())
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:160]}"
