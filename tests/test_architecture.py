@@ -24,8 +24,9 @@ LAYERS = (
     ("plot",),
     ("html",),
     ("compat",),
+    ("__init__",),
     ("cli",),
-    ("__init__", "__main__"),
+    ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
