@@ -28,6 +28,7 @@ class Node:
         module: Dotted path of the innermost module that ran the operation, "" outside any.
         where: Source line of the user's code, ``file:line``.
         last_use: Numbers of the values no later node needs.
+        shape: Shape of the value at capture, of the first one where there are several.
     """
 
     op: OpOverload
@@ -37,6 +38,7 @@ class Node:
     module: str = ""
     where: str = ""
     last_use: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Program:
         output: The value the captured function returned, shape (1,) at batch size 1.
         notes: What a reader must know.
         values: Value number -> tensor, when the recorder was asked to keep them; else empty.
+        prelude: Operations between constants only, already evaluated into ``constants``; kept so that
+            promotion evaluates them anew in the wider dtype.
+        sources: Tensors only the prelude reads, by value number.
+        plan: What :func:`taylorattr.program.walk.walk` prepared at its first use; nobody else's business.
+            A program is not changed after its first walk.
     """
 
     inputs: tuple[Ref, ...]
@@ -77,3 +84,6 @@ class Program:
     output: Ref
     notes: list[Note] = field(default_factory=list)
     values: dict[int, Tensor] = field(default_factory=dict)
+    prelude: list[Node] = field(default_factory=list)
+    sources: dict[int, Tensor] = field(default_factory=dict)
+    plan: Any = field(default=None, repr=False, compare=False)

@@ -1,0 +1,57 @@
+"""Tensors and values inside the nested arguments of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from .program import Node, Ref
+
+T = TypeVar("T")
+
+
+def map_leaves(kind: type[T], function: Callable[[T], Any], arguments: Any) -> Any:
+    """Return the arguments with function applied to every leaf of one type.
+
+    Args:
+        kind: The type of leaf that is replaced.
+        function: What replaces it.
+        arguments: Tuples, lists and dicts of anything.
+    """
+    if isinstance(arguments, kind):
+        return function(arguments)
+    if isinstance(arguments, (tuple, list)):
+        return type(arguments)(map_leaves(kind, function, item) for item in arguments)
+    if isinstance(arguments, dict):
+        return {key: map_leaves(kind, function, item) for key, item in arguments.items()}
+    return arguments
+
+
+def leaves(kind: type[T], arguments: Any) -> Iterator[T]:
+    """Yield every leaf of one type, in order, repeated as often as it occurs.
+
+    Args:
+        kind: The type looked for.
+        arguments: Tuples, lists and dicts of anything.
+
+    Yields:
+        The leaves.
+    """
+    if isinstance(arguments, kind):
+        yield arguments
+    elif isinstance(arguments, (tuple, list)):
+        for item in arguments:
+            yield from leaves(kind, item)
+    elif isinstance(arguments, dict):
+        for item in arguments.values():
+            yield from leaves(kind, item)
+
+
+def operands(node: Node) -> list[int]:
+    """Numbers of the values a node reads, in order, repeated as often as it reads them."""
+    return [ref.index for ref in leaves(Ref, (node.args, node.kwargs))]
+
+
+def results(node: Node) -> list[int]:
+    """Numbers of the values a node produces and somebody reads."""
+    return [ref.index for ref in leaves(Ref, node.out)]

@@ -1,0 +1,103 @@
+"""Bring a recorded operation to the form a program keeps: out of place, without hidden defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+aten = torch.ops.aten
+
+IDENTITIES = {
+    aten.detach.default,
+    aten.alias.default,
+    aten.lift_fresh.default,
+    aten.lift_fresh_copy.default,
+    aten.clone.default,
+    aten.contiguous.default,
+}
+"""Operations that return their operand's value (memory layout is no part of a program's meaning)."""
+
+_FILLED = {
+    aten.zeros_like.default: 0,
+    aten.ones_like.default: 1,
+    aten.new_zeros.default: 0,
+    aten.new_ones.default: 1,
+    aten.empty_like.default: 0,
+    aten.new_empty.default: 0,
+    aten.new_empty_strided.default: 0,
+    aten.empty.memory_format: 0,
+    aten.empty_strided.default: 0,
+    aten.zero.default: 0,
+}
+"""Operations whose result depends on nothing but shapes; uninitialised memory counts as zeros."""
+
+_FILLED_BY_ARGUMENT = {aten.full_like.default, aten.new_full.default, aten.fill.Scalar}
+
+
+def out_of_place(op: OpOverload) -> OpOverload | None:
+    """Return the overload that computes what a mutating one writes, None where there is none.
+
+    Args:
+        op: An in-place (``add_``) or out-variant (``add.out``) overload.
+
+    Returns:
+        The overload of the same packet, less the trailing underscore, with the same arguments.
+    """
+    wanted = [(a.name, str(a.type)) for a in op._schema.arguments if not a.is_out]
+    packet = getattr(aten, op._schema.name.split("::")[1].rstrip("_"), None)
+    for name in packet.overloads() if packet is not None else ():
+        candidate = getattr(packet, name)
+        if not candidate._schema.is_mutable and _signature(candidate) == wanted:
+            return candidate
+    return None
+
+
+def _signature(op: OpOverload) -> list[tuple[str, str]]:
+    return [(a.name, str(a.type)) for a in op._schema.arguments]
+
+
+def canonical(
+    op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+) -> tuple[OpOverload, tuple[Any, ...], dict[str, Any]]:
+    """Return the operation a program keeps in place of a recorded, out-of-place one.
+
+    Fills become ``full`` (they depend on shapes only), ``copy`` becomes ``expand`` of its source,
+    batch normalisation with batch statistics forgets the running statistics it would update, and a
+    factory's dtype is written down (its default belongs to the process).
+
+    Args:
+        op: The recorded overload.
+        args: Its positional arguments, tensors or placeholders of tensors.
+        kwargs: Its keyword arguments.
+        result: What it returned.
+
+    Returns:
+        Operation, positional and keyword arguments.
+    """
+    if op in _FILLED or op in _FILLED_BY_ARGUMENT:
+        position = 2 if op is aten.new_full.default else 1
+        value = _FILLED[op] if op in _FILLED else _argument(args, kwargs, position)
+        value = bool(value) if result.dtype == torch.bool else value
+        return aten.full.default, (list(result.shape), value), {"dtype": result.dtype, "device": result.device}
+    if op is aten.fill.Tensor:
+        return aten.expand.default, (args[1], list(result.shape)), {}
+    if op is aten.native_batch_norm.default and args[5]:
+        return op, (*args[:3], None, None, *args[5:]), kwargs
+    if _is_factory(op) and isinstance(result, Tensor):
+        return op, args, kwargs | {"dtype": result.dtype}
+    return op, args, kwargs
+
+
+def _is_factory(op: OpOverload) -> bool:
+    """A tensor made from numbers: no tensor argument, a dtype argument."""
+    arguments = op._schema.arguments
+    return not any("Tensor" in str(a.type) for a in arguments) and any(a.name == "dtype" for a in arguments)
+
+
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int) -> Any:
+    if len(args) > position:
+        return args[position]
+    return kwargs["value"] if "value" in kwargs else kwargs["fill_value"]

@@ -1,0 +1,81 @@
+"""From a function to a verified program in the analysis dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .norms import decompose_norms
+from .program import Program
+from .promote import promote
+from .record import record
+from .verify import agrees, verify
+
+_SHRINK = (0.25, 0.0625, 0.015625)
+
+
+def capture(
+    function: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    *,
+    module: nn.Module | None = None,
+    second_point: tuple[Tensor, ...] | None = None,
+    dtype: torch.dtype | None = torch.float64,
+) -> Program:
+    """Record a function, check the recording at two points, and promote it.
+
+    Normalisation layers are decomposed into elementary operations, because torch's fused ones have
+    wrong derivatives from order 3. Where the function branches on values or reads scalars and the
+    recording fails at the second point, points nearer the first decide: a recording that holds there
+    holds around the captured point, and its notes say so.
+
+    Args:
+        function: ``function(*inputs)`` -> shape (1,), in the model's own dtype.
+        inputs: The point, each tensor with batch size 1.
+        module: The module whose submodules name the operations; a copy nobody else uses.
+        second_point: Where the recording is checked besides; by default a fixed displacement of the
+            inputs by about their own size.
+        dtype: Floating dtype of the program; None keeps the function's.
+
+    Returns:
+        The program; its notes list branches, scalar reads and random operations.
+
+    Raises:
+        CaptureError: If recording fails or replay and function differ; operation, module and line are
+            named.
+    """
+    program = record(function, inputs, module=module)
+    second = second_point if second_point is not None else displaced(inputs)
+    points = [inputs, second]
+    if program.notes and not agrees(program, function, second, module=module):
+        near = [_between(inputs, second, share) for share in _SHRINK]
+        points = [inputs, next((p for p in near if agrees(program, function, p, module=module)), second)]
+    verify(program, function, points, module=module)
+    return decompose_norms(program if dtype is None else promote(program, dtype))
+
+
+def displaced(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Another point for the check: every floating element moved by up to the inputs' own size.
+
+    Args:
+        inputs: The captured point.
+
+    Returns:
+        Tensors of the same shapes and dtypes; integer tensors unchanged.
+    """
+    generator = torch.Generator().manual_seed(0)
+    moved = []
+    for x in inputs:
+        if x.is_floating_point():
+            size = float(x.detach().abs().mean()) if x.numel() else 0.0
+            noise = torch.rand(x.shape, generator=generator, dtype=torch.float64) - 0.5
+            moved.append(x.detach() + (noise * (size or 1.0)).to(x))
+        else:
+            moved.append(x)
+    return tuple(moved)
+
+
+def _between(a: tuple[Tensor, ...], b: tuple[Tensor, ...], share: float) -> tuple[Tensor, ...]:
+    return tuple(x + share * (y - x) if x.is_floating_point() else x for x, y in zip(a, b, strict=True))

@@ -1,0 +1,55 @@
+"""Run a user's function without leaving a trace: module state, random state."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def untouched(module: nn.Module | None) -> Iterator[None]:
+    """Restore a module's attributes and buffers, and every random state, on leaving.
+
+    A forward may count its calls, update running statistics or rebind an attribute to a tensor that
+    only exists while recording. Buffers are copied, parameters are not (a forward that writes to its
+    parameters is beyond this).
+
+    Args:
+        module: The module that runs, or None.
+
+    Yields:
+        Nothing.
+    """
+    parts = [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)] if module is not None else []
+    attributes = [(m, dict(vars(m)), dict(m._parameters), dict(m._buffers)) for m in parts]
+    buffers: list[tuple[Tensor, Tensor]] = []
+    if module is not None:
+        buffers = [(b, b.detach().clone()) for b in module.buffers()]
+    python, numpy = random.getstate(), np.random.get_state()
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        for part, names, parameters, tensors in attributes:
+            for name in [n for n in vars(part) if n not in names]:
+                del vars(part)[name]
+            vars(part).update(names)
+            _restore(part._parameters, parameters)
+            _restore(part._buffers, tensors)
+        with torch.no_grad():
+            for buffer, saved in buffers:
+                if not torch.equal(buffer, saved):
+                    buffer.copy_(saved)
+
+
+def _restore(mapping: dict, saved: dict) -> None:
+    mapping.clear()
+    mapping.update(saved)

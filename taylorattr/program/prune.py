@@ -1,0 +1,133 @@
+"""From everything that happened to the operations that matter: dead code, constants, last uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from .arguments import map_leaves, operands, results
+from .canonical import IDENTITIES
+from .program import Node, Note, Program, Ref
+
+
+def prune(
+    nodes: Sequence[Node],
+    inputs: Sequence[int],
+    output: int,
+    tensors: Sequence[Tensor],
+    random: dict[int, Note],
+    notes: Sequence[Note],
+    keep_values: bool,
+) -> Program:
+    """Build the program of a recording.
+
+    Operations that do not reach the output are dropped, layout copies and detaches are bypassed, and
+    operations that do not depend on the inputs become the prelude, their results constants.
+
+    Args:
+        nodes: All operations in execution order.
+        inputs: Numbers of the input values.
+        output: Number of the output value.
+        tensors: Value number -> tensor, in the dtype of the recording.
+        random: Value number -> note, for values that random operations made.
+        notes: Branches and scalar reads.
+        keep_values: Whether the program carries the recorded values.
+
+    Returns:
+        The program, its values numbered inputs first.
+    """
+    nodes, output = _bypass_identities(nodes, output)
+    nodes = _live(nodes, {output})
+    active = set(inputs)
+    body: list[Node] = []
+    prelude: list[Node] = []
+    for node in nodes:
+        if any(i in active for i in operands(node)):
+            active.update(results(node))
+            body.append(node)
+        elif not any(i in random for i in results(node)):
+            prelude.append(node)
+    made = {i for node in nodes for i in results(node)}
+    read = {i for node in body for i in operands(node)} | {output}
+    constants = sorted(i for i in read if i not in active)
+    prelude = _live(prelude, set(constants))
+    computed = {i for node in prelude for i in results(node)}
+    sources = sorted({i for node in prelude for i in operands(node)} - computed - set(constants))
+    order = [*inputs, *constants, *sources, *(i for node in (*prelude, *body) for i in results(node))]
+    number = {old: new for new, old in enumerate(dict.fromkeys(order))}
+    drawn = [random[i] for i in sorted(made & random.keys())]
+    return Program(
+        inputs=tuple(Ref(number[i]) for i in inputs),
+        constants={number[i]: tensors[i].detach() for i in constants},
+        nodes=with_last_uses(_renumber(body, number), number[output], {number[i] for i in constants}),
+        output=Ref(number[output]),
+        notes=list(dict.fromkeys([*notes, *drawn])),
+        values={number[i]: tensors[i].detach() for i in sorted(active & number.keys())} if keep_values else {},
+        prelude=_renumber(prelude, number),
+        sources={number[i]: tensors[i].detach() for i in sources},
+    )
+
+
+def with_last_uses(nodes: Sequence[Node], output: int, constants: Iterable[int]) -> list[Node]:
+    """Return the nodes with the values that no later node needs.
+
+    Args:
+        nodes: Operations in execution order.
+        output: Number of the value that is never released.
+        constants: Numbers of values that are never released.
+    """
+    released = {output, *constants}
+    backwards: list[Node] = []
+    for node in reversed(nodes):
+        last = tuple(sorted({*operands(node), *results(node)} - released))
+        released.update(last)
+        backwards.append(replace(node, last_use=last))
+    return backwards[::-1]
+
+
+def _bypass_identities(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]:
+    stands_for: dict[int, int] = {}
+    kept: list[Node] = []
+
+    def resolve(ref: Ref) -> Ref:
+        return Ref(stands_for.get(ref.index, ref.index))
+
+    for node in nodes:
+        args, kwargs = map_leaves(Ref, resolve, (node.args, node.kwargs))
+        if node.op in IDENTITIES and isinstance(node.out, Ref):
+            stands_for[node.out.index] = args[0].index
+        else:
+            kept.append(replace(node, args=args, kwargs=kwargs))
+    return kept, stands_for.get(output, output)
+
+
+def _live(nodes: Sequence[Node], wanted: set[int]) -> list[Node]:
+    """Operations that lead to the wanted values; results nobody reads become None."""
+    wanted = set(wanted)
+    backwards: list[Node] = []
+    for node in reversed(nodes):
+        if wanted.isdisjoint(results(node)):
+            continue
+        wanted.update(operands(node))
+        out = node.out
+        if not isinstance(out, Ref):
+            out = tuple(ref if ref is not None and ref.index in wanted else None for ref in out)
+        backwards.append(replace(node, out=out))
+    return backwards[::-1]
+
+
+def _renumber(nodes: Sequence[Node], number: dict[int, int]) -> list[Node]:
+    def renamed(ref: Ref) -> Ref:
+        return Ref(number[ref.index])
+
+    return [
+        replace(
+            node,
+            args=map_leaves(Ref, renamed, node.args),
+            kwargs=map_leaves(Ref, renamed, node.kwargs),
+            out=map_leaves(Ref, renamed, node.out),
+        )
+        for node in nodes
+    ]

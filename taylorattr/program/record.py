@@ -1,0 +1,81 @@
+"""Run a function once and write down its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CaptureError
+from .isolate import untouched
+from .kernels import unfused
+from .location import ModulePath
+from .program import Program
+from .prune import prune
+from .tape import Tape
+
+
+def record(
+    function: Callable[..., Tensor],
+    inputs: Sequence[Tensor],
+    *,
+    module: nn.Module | None = None,
+    keep_values: bool = False,
+) -> Program:
+    """Capture the operations a function runs at one point, in its own dtype.
+
+    The function is run eagerly under a dispatch mode, inside ``torch.func.functionalize``; where that
+    fails (an ``autograd.Function`` without ``setup_context``, a buffer that is written with data of the
+    input), once more without it, and writes through views are then refused. Module state and random
+    states are restored, hooks removed, also after an exception.
+
+    Args:
+        function: Function of the inputs returning one tensor. It is called one to three times.
+        inputs: The point. Copies are passed on; shapes are literal in the program.
+        module: The module whose submodules name the operations; None for a plain function.
+        keep_values: Whether the program carries every value of this run.
+
+    Returns:
+        The program, not verified and not promoted.
+
+    Raises:
+        CaptureError: If the function ran but could not be recorded; the message names operation,
+            module and line.
+
+    Whatever the function itself raises passes through.
+    """
+    refusals: list[Exception] = []
+    for functional in (True, False):
+        tape = Tape(path := ModulePath(), keep_values)
+        copies = tuple(x.detach().clone() for x in inputs)
+        try:
+            with unfused(), untouched(module), path.following(module):
+                tape.run(function, copies, functional)
+            break
+        except Exception as error:  # whatever a user's forward may raise under a foreign mode
+            refusals.append(error)
+    else:
+        with torch.no_grad(), untouched(module):
+            function(*(x.detach().clone() for x in inputs))
+        raise _refusal(refusals) from refusals[-1]
+    return prune(
+        tape.nodes,
+        range(len(copies)),
+        tape.output,
+        tape.tensors,
+        tape.random,
+        tape.notes,
+        keep_values,
+    )
+
+
+def _refusal(refusals: Sequence[Exception]) -> Any:
+    if isinstance(refusals[-1], CaptureError):
+        return refusals[-1]
+    reasons = "; without functionalization: ".join(f"{type(e).__name__}: {e}" for e in refusals)
+    return CaptureError(
+        f"the model runs, but its operations could not be recorded ({reasons}); "
+        "analyse it with harsanyi, which needs forwards only"
+    )

@@ -1,0 +1,256 @@
+"""A dispatch mode that writes down every ATen operation a function runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.func import functionalize
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..errors import CaptureError
+from .arguments import leaves, map_leaves
+from .canonical import canonical, out_of_place
+from .location import ModulePath, source_line
+from .memory import overlap
+from .program import Node, Note, Ref
+
+aten = torch.ops.aten
+
+_ESCAPES = {Tensor.numpy, Tensor.tolist, Tensor.__array__}
+_METADATA_ONLY = {
+    aten.squeeze_.default,
+    aten.squeeze_.dim,
+    aten.squeeze_.dims,
+    aten.unsqueeze_.default,
+    aten.transpose_.default,
+    aten.t_.default,
+    aten.detach_.default,
+}
+_DATA_DEPENDENT_SHAPE = torch.Tag.dynamic_output_shape
+
+
+class Tape(TorchDispatchMode):
+    """Everything that happened, in order: values are numbered as they appear, inputs first.
+
+    Values are identified by the identity of their tensors, which are kept alive while recording. An
+    in-place operation is written down out of place under a new number, and its tensor re-pointed.
+
+    Attributes:
+        nodes: All operations, dead and constant ones too.
+        tensors: Value number -> tensor.
+        active: Numbers of the values that depend on the inputs.
+        constants: Numbers of the tensors that no recorded operation made.
+        random: Numbers of the values that random operations made.
+        notes: Branches, scalar reads and random operations.
+        output: Number of the value the function returned.
+    """
+
+    def __init__(self, path: ModulePath, keep_values: bool = False) -> None:
+        """An empty tape.
+
+        Args:
+            path: Follows the module that runs.
+            keep_values: Whether values overwritten in place must survive.
+        """
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.tensors: list[Tensor] = []
+        self.active: set[int] = set()
+        self.constants: list[int] = []
+        self.random: dict[int, Note] = {}
+        self.notes: list[Note] = []
+        self.output = -1
+        self._path = path
+        self._keep_values = keep_values
+        self._numbers: dict[int, int] = {}
+        self._memory: dict[int, list[Tensor]] = {}
+        self._stale: dict[int, str] = {}
+        self._marking = False
+        self._finished = False
+
+    def run(self, function: Callable[..., Any], inputs: tuple[Tensor, ...], functional: bool) -> None:
+        """Record one call.
+
+        Args:
+            function: Function of the inputs returning one tensor.
+            inputs: Tensors nobody else writes to.
+            functional: Whether in-place operations and writes through views are rewritten by
+                ``torch.func.functionalize``; without it such writes are refused.
+        """
+        for x in inputs:
+            self.active.add(self._number(x))
+
+        def body(*xs: Tensor) -> Tensor:
+            value = function(*xs)
+            if not isinstance(value, Tensor):
+                raise CaptureError(
+                    f"the captured function returned {type(value).__name__}, expected one tensor; "
+                    "choose the tensor that is analysed with target=..."
+                )
+            self._marking = True
+            marked = value.clone()
+            self._finished = True
+            return marked
+
+        with torch.no_grad(), _Escapes(self) if not functional else nullcontext(), self:
+            (functionalize(body) if functional else body)(*inputs)
+
+    def note_scalar(self, name: str, tensor: Tensor) -> None:
+        """Write down that a tensor left torch, if it depends on the inputs.
+
+        Args:
+            name: How it left.
+            tensor: The tensor.
+        """
+        if self._numbers.get(id(tensor)) in self.active:
+            self.notes.append(Note("scalar", name, self._path.current(), source_line()))
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run one operation and write it down."""
+        kwargs = kwargs or {}
+        if self._finished:
+            return func(*args, **kwargs)
+        if _is_composite(func):
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        refs, keywords = map_leaves(Tensor, self._ref, (args, kwargs))
+        if func._schema.is_mutable:
+            return self._write(func, args, kwargs, refs, keywords)
+        result = func(*args, **kwargs)
+        if any(True for _ in leaves(Tensor, result)):
+            self._record(func, refs, keywords, result)
+        elif any(ref.index in self.active for ref in leaves(Ref, (refs, keywords))):
+            self._note_escape(func, result)
+        return result
+
+    def _record(self, func: OpOverload, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        place = self._path.current(), source_line()
+        op, args, kwargs = canonical(func, args, kwargs, result)
+        active = any(ref.index in self.active for ref in leaves(Ref, (args, kwargs)))
+        out = map_leaves(Tensor, lambda t: Ref(self._number(t, new=True)), result)
+        if not isinstance(out, Ref):
+            out = tuple(ref if isinstance(ref, Ref) else None for ref in out)
+        numbers = [ref.index for ref in leaves(Ref, out)]
+        if active:
+            self.active.update(numbers)
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self.random.update((i, Note("random", str(func), *place)) for i in numbers)
+        if active and (_DATA_DEPENDENT_SHAPE in func.tags or self._selects_by_mask(op, args)):
+            self.notes.append(Note("branch", str(func), *place))
+        shape = tuple(next(leaves(Tensor, result)).shape)
+        self.nodes.append(Node(op, tuple(args), kwargs, out, *place, shape=shape))
+        if self._marking:
+            self.output = numbers[0]
+
+    def _write(self, func: OpOverload, args: Any, kwargs: dict[str, Any], refs: Any, keywords: Any) -> Any:
+        """Run a mutating operation; write down its out-of-place counterpart under new numbers."""
+        schema = func._schema.arguments
+        names = [a.name for a in schema]
+        written = [kwargs[n] if n in kwargs else args[i] for i, n in enumerate(names)
+                   if schema[i].is_write and (n in kwargs or i < len(args))]
+        targets = list(leaves(Tensor, written))
+        pure = out_of_place(func)
+        if pure is None or len(targets) != len(written):
+            raise CaptureError(
+                f"{func} writes to its arguments and has no out-of-place form (module "
+                f"'{self._path.current()}', {source_line()}); write the model without it"
+            )
+        moves = func not in _METADATA_ONLY
+        if moves:
+            for target in targets:
+                self._save_before_write(target)
+        result = func(*args, **kwargs)
+        inputs = {n: keywords[n] if n in keywords else refs[i] for i, n in enumerate(names)
+                  if n in keywords or i < len(refs)}
+        wanted = {n: inputs[n] for a in schema if not a.is_out and (n := a.name) in inputs}
+        positional = [a.name for a in pure._schema.arguments if not a.kwarg_only and a.name in wanted]
+        self._record(
+            pure,
+            tuple(wanted.pop(n) for n in positional),
+            wanted,
+            targets[0] if len(targets) == 1 else tuple(targets),
+        )
+        if moves:
+            for target in targets:
+                self._spoil_aliases(target, str(func))
+        return result
+
+    def _save_before_write(self, target: Tensor) -> None:
+        """Give constants (and kept values) that live in the written memory a copy of their own."""
+        for tensor in self._memory.get(_storage(target), ()):
+            number = self._numbers[id(tensor)]
+            if self._keep_values or number not in self.active:
+                self.tensors[number] = tensor.clone()
+
+    def _spoil_aliases(self, target: Tensor, writer: str) -> None:
+        place = f"{writer} in module '{self._path.current()}' at {source_line()}"
+        for tensor in self._memory[_storage(target)]:
+            if tensor is not target and overlap(tensor, target):
+                self._stale[self._numbers[id(tensor)]] = place
+
+    def _ref(self, tensor: Tensor) -> Ref:
+        number = self._number(tensor)
+        if number in self._stale:
+            raise CaptureError(
+                f"module '{self._path.current()}' at {source_line()} reads a tensor that was written through "
+                f"another view of its memory by {self._stale[number]}; use the out-of-place form there"
+            )
+        return Ref(number)
+
+    def _number(self, tensor: Tensor, new: bool = False) -> int:
+        known = self._numbers.get(id(tensor))
+        if known is not None and not new:
+            return known
+        if known is None:
+            self._memory.setdefault(_storage(tensor), []).append(tensor)
+        number = len(self.tensors)
+        self._numbers[id(tensor)] = number
+        self.tensors.append(tensor)
+        if not new:
+            self.constants.append(number)
+        return number
+
+    def _note_escape(self, func: OpOverload, result: Any) -> None:
+        kind = "branch" if isinstance(result, bool) else "scalar"
+        self.notes.append(Note(kind, str(func), self._path.current(), source_line()))
+
+    def _selects_by_mask(self, op: OpOverload, args: Any) -> bool:
+        """Boolean indexing: the shape of the result depends on the values of the mask."""
+        if op is not aten.index.Tensor:
+            return False
+        masks = [ref.index for ref in leaves(Ref, args[1])]
+        return any(i in self.active and self.tensors[i].dtype == torch.bool for i in masks)
+
+
+class _Escapes(TorchFunctionMode):
+    """Notices tensors that leave torch without an operation (``.numpy()``)."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in _ESCAPES:
+            self._tape.note_scalar(f"Tensor.{func.__name__}", args[0])
+        return func(*args, **(kwargs or {}))
+
+
+def _is_composite(func: OpOverload) -> bool:
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
