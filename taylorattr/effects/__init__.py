@@ -1,0 +1,1 @@
+"""A prediction taken apart into first-order, independent and interaction effects."""

@@ -63,12 +63,11 @@ def check_per_example(table: Tensor, **vectors: Tensor) -> None:
 
 
 def largest(values: Tensor, k: int, skip: int = 0) -> tuple[list[int], list[float]]:
-    """Return positions and shares |value|/Σ|value| of the k largest entries of a row after the first ``skip``."""
+    """Return positions and shares |value|/Σ|value| of the k largest non-zero entries after the first ``skip``."""
     sizes = values[skip:].abs()
     total = float(sizes.sum())
-    found = torch.topk(sizes, min(max(k, 0), len(sizes)))
-    shares = [float(v) / total if total > 0 else 0.0 for v in found.values]
-    return [int(i) + skip for i in found.indices], shares
+    found = torch.topk(sizes, min(max(k, 0), int((sizes > 0).sum())))
+    return [int(i) + skip for i in found.indices], [float(v) / total for v in found.values]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +181,7 @@ class CoalitionTable(Result, abstract=True):
         return " × ".join(self.names[i] for i in self.coalitions[position]) or "∅"
 
     def top(self, k: int = 10) -> list[list[Effect]]:
-        """Return the k entries largest in size, ∅ left out, for each example."""
+        """Return the k non-zero entries largest in size, ∅ left out, for each example."""
         return [self._top_of(example, k) for example in range(self.batch)]
 
     def _top_of(self, example: int, k: int) -> list[Effect]:

@@ -208,7 +208,7 @@ class TaylorEffects(Result):
         )
 
     def top(self, k: int = 10) -> list[list[Effect]]:
-        """Return the k effects I(κ) largest in size for each example; the key is the multi-index."""
+        """Return the k non-zero effects I(κ) largest in size for each example; the key is the multi-index."""
         return [self._top_of(example, k) for example in range(self.batch)]
 
     def _top_of(self, example: int, k: int) -> list[Effect]:
@@ -233,7 +233,8 @@ class TaylorEffects(Result):
             lines += [
                 f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g},"
                 f" delta = {float(self.delta[e]):.6g}",
-                f"    remainder = {float(self.remainder[e]):.3g} ({float(self.remainder_share[e]):.2%} of delta)",
+                f"    remainder = {float(self.remainder[e]):.3g}, "
+                f"{float(self.remainder_share[e]):.2%} of delta",
                 f"    {verdict}: {self.reasons[e]}",
             ]
             found = self._top_of(e, 8)

@@ -1,0 +1,1 @@
+"""Exact, framework-free mathematics: multi-indices, coalitions, transforms, frames, indices, quadrature."""

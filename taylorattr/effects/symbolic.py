@@ -1,0 +1,260 @@
+"""Exact effects of a sympy expression: every κ of a polynomial, J(S) of any expression by eq. (3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Coalition, Frame, MultiIndex
+from taylorattr.effects.coalition_table import check_frame
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
+from taylorattr.errors import BudgetError, NonFiniteError, OptionError, ShapeError
+from taylorattr.maths.mobius import truncated_mobius_
+from taylorattr.maths.multi_index import enumerate_up_to, support
+from taylorattr.maths.subsets import Coalitions
+
+if TYPE_CHECKING:
+    import sympy
+
+MAX_COALITIONS = 1 << 16
+"""Most coalitions evaluated symbolically: 16 symbols with the full table."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SymbolicEffects:
+    """Exact effects of an expression at one input and one baseline.
+
+    Attributes:
+        terms: κ -> I(κ), zero terms left out: every term of a polynomial, else those with |κ| ≤ order;
+            rational where the expression is.
+        harsanyi: S -> J(S) for every non-empty coalition, zeros included.
+        names: The symbols, as text.
+        frame: ``baseline`` or ``input``.
+        order: Largest |κ| in terms.
+        exhaustive: Whether terms holds every non-zero effect (the expression is a polynomial of degree
+            ≤ order in the symbols), so that they add up to delta.
+        f_input: f(x).
+        f_baseline: f(b).
+    """
+
+    terms: dict[MultiIndex, Any]
+    harsanyi: dict[Coalition, Any]
+    names: tuple[str, ...]
+    frame: Frame
+    order: int
+    exhaustive: bool
+    f_input: Any
+    f_baseline: Any
+
+    @property
+    def delta(self) -> Any:
+        """f(x) − f(b), exact."""
+        return self.f_input - self.f_baseline
+
+    def to_taylor_effects(self, order: int | None = None) -> TaylorEffects:
+        """Return the terms with |κ| ≤ order as float64 :class:`TaylorEffects` with one example.
+
+        Args:
+            order: At most the order of the terms, their default (1 if there are none).
+
+        Raises:
+            OptionError: If the order is larger than what was computed of a non-polynomial.
+        """
+        top = max(1, self.order) if order is None else order
+        if top < 1 or (top > self.order and not self.exhaustive):
+            raise OptionError(f"order={top}; the terms were computed for orders 1 … {self.order}")
+        n = len(self.names)
+        row = [float(self.terms.get(tuple(int(k) for k in kappa), 0)) for kappa in enumerate_up_to(n, top)]
+        complete = self.exhaustive and all(sum(kappa) <= top for kappa in self.terms)
+        reason = "polynomial, every term is here" if complete else "convergence was not examined"
+        return TaylorEffects(
+            values=torch.tensor([row], dtype=torch.float64),
+            order=top,
+            converged=torch.tensor([complete]),
+            reasons=(reason,),
+            **self._common(),
+        )
+
+    def to_harsanyi_effects(self) -> HarsanyiEffects:
+        """Return J(S) as a full float64 table with one example, in bitmask order."""
+        empty = self.f_baseline if self.frame == "baseline" else self.f_input
+        row = [float(self.harsanyi[c] if c else empty) for c in Coalitions(len(self.names))]
+        return HarsanyiEffects(values=torch.tensor([row], dtype=torch.float64), **self._common())
+
+    def _common(self) -> dict[str, Any]:
+        def vector(value: Any) -> Tensor:
+            return torch.tensor([float(value)], dtype=torch.float64)
+
+        return {
+            "names": self.names,
+            "frame": self.frame,
+            "delta": vector(self.delta),
+            "f_input": vector(self.f_input),
+            "f_baseline": vector(self.f_baseline),
+            "diagnostics": {"source": "symbolic"},
+        }
+
+    def __repr__(self) -> str:
+        """List the exact terms, or the coalitions where no terms were computed."""
+        head = f"SymbolicEffects: frame {self.frame}, f(b) = {self.f_baseline}, f(x) = {self.f_input}"
+        lines = [f"{head}, delta = {self.delta}"]
+        if self.order:
+            what = "every term" if self.exhaustive else f"terms of order ≤ {self.order}"
+            lines.append(f"  {what}: " + (", ".join(f"{k}: {v}" for k, v in self.terms.items()) or "none"))
+        lines += [
+            f"  J({', '.join(self.names[i] for i in c)}) = {v}" for c, v in self.harsanyi.items() if v != 0
+        ]
+        return "\n".join(lines)
+
+
+def symbolic_effects(
+    expr: sympy.Expr | str | float,
+    symbols: Sequence[sympy.Symbol],
+    inputs: Sequence[Any] | Mapping[Any, Any],
+    baselines: Sequence[Any] | Mapping[Any, Any] | None = None,
+    *,
+    order: int | None = None,
+    frame: Frame = "baseline",
+) -> SymbolicEffects:
+    """Return the exact effects of a sympy expression.
+
+    I(κ) = [t^κ] f(b + t∘Δ), eq. (1), (5), in frame ``input`` eq. (6); J(S) = Σ_{T⊆S} (−1)^{|S|−|T|} v(T),
+    eq. (3), in frame ``input`` eq. (8). Numbers given as int, Fraction or sympy numbers stay exact;
+    a float is taken as the binary fraction it is.
+
+    Args:
+        expr: The function; constants besides ``symbols`` must not remain.
+        symbols: The variables, in the order of the players.
+        inputs: x, one number per symbol, or a mapping from symbol to number.
+        baselines: b, likewise; None is zero.
+        order: Largest |κ| of the terms. None: the degree for a polynomial, no terms otherwise.
+        frame: ``baseline`` or ``input``.
+
+    Returns:
+        Terms, coalition effects and delta.
+
+    Raises:
+        OptionError: If the order or the frame is not possible, or other symbols are left over.
+        ShapeError: If there is not one number per symbol.
+        NonFiniteError: If the expression is not finite at some x_T, or not analytic where it is expanded.
+        BudgetError: If there are too many symbols for the table of all coalitions.
+
+    Example:
+        >>> import sympy
+        >>> x0, x1 = sympy.symbols("x0 x1")
+        >>> symbolic_effects(3 * x0 + x1**2 + 3 * x0 * x1**2, (x0, x1), (1, 2)).harsanyi
+        {(0,): 3, (1,): 4, (0, 1): 12}
+    """
+    import sympy  # here: it takes a second to import and only this function needs it
+
+    check_frame(frame)
+    symbols = tuple(symbols)
+    n = len(symbols)
+    if n == 0:
+        raise OptionError("symbols is empty; name the variables of the expression")
+    if 1 << n > MAX_COALITIONS:
+        raise BudgetError(f"{n} symbols have 2**{n} coalitions; symbolic effects stop at {MAX_COALITIONS}")
+    if order is not None and order < 1:
+        raise OptionError(f"order={order}; expected None or an integer ≥ 1")
+    expression: Any = sympy.sympify(expr)
+    left_over = expression.free_symbols - set(symbols)
+    if left_over:
+        named = ", ".join(sorted(map(str, left_over)))
+        raise OptionError(f"the expression also contains {named}; add them to symbols or substitute numbers")
+    x = _point(inputs, symbols, "inputs")
+    b = [sympy.Integer(0)] * n if baselines is None else _point(baselines, symbols, "baselines")
+
+    start, end, sign = (b, x, 1) if frame == "baseline" else (x, b, -1)
+    steps = [q - p for p, q in zip(start, end, strict=True)]
+    coalitions = Coalitions(n, n)
+    values = _values(expression, symbols, start, end, coalitions)
+    f_start, f_end = values[0], values[-1]
+    effects = truncated_mobius_(values, n, n)
+    harsanyi = {c: sign * sympy.simplify(effects[i]) for i, c in enumerate(coalitions) if c}
+
+    scale = [sympy.Dummy(f"t{i}") for i in range(n)]
+    along = expression.subs(
+        {s: p + t * d for s, p, t, d in zip(symbols, start, scale, steps, strict=True)}, simultaneous=True
+    )
+    if along.is_polynomial(*scale):
+        found = dict(sympy.Poly(along, *scale).terms())
+        degree = max((sum(k) for k in found), default=0)
+        top = degree if order is None else order
+        terms = {k: sign * c for k, c in found.items() if 1 <= sum(k) <= top and c != 0}
+        exhaustive = top >= degree
+    else:
+        top = order or 0
+        terms = _coefficients(along, scale, top, sign) if top else {}
+        exhaustive = False
+    ordered = dict(sorted(terms.items(), key=lambda item: (sum(item[0]), [-k for k in item[0]])))
+    f_input, f_baseline = (f_end, f_start) if frame == "baseline" else (f_start, f_end)
+    names = tuple(str(s) for s in symbols)
+    return SymbolicEffects(ordered, harsanyi, names, frame, top, exhaustive, f_input, f_baseline)
+
+
+def _point(given: Sequence[Any] | Mapping[Any, Any], symbols: Sequence[Any], name: str) -> list[Any]:
+    import sympy  # as above
+
+    if isinstance(given, Mapping):
+        missing = [str(s) for s in symbols if s not in given]
+        if missing:
+            raise ShapeError(f"{name} lack a number for {', '.join(missing)}")
+        given = [given[s] for s in symbols]
+    if len(given) != len(symbols):
+        raise ShapeError(f"{name} hold {len(given)} numbers; expected one per symbol, {len(symbols)}")
+    plain = [v.item() if isinstance(v, (Tensor, np.generic)) else v for v in given]
+    numbers = [
+        sympy.Rational(v) if isinstance(v, float) and math.isfinite(v) else sympy.sympify(v) for v in plain
+    ]
+    for symbol, number in zip(symbols, numbers, strict=True):
+        if not number.is_finite:
+            raise NonFiniteError(f"{name}: {symbol} = {number} is not a finite number")
+    return numbers
+
+
+def _values(
+    expression: Any, symbols: Sequence[Any], start: list[Any], end: list[Any], coalitions: Coalitions
+) -> np.ndarray:
+    """Return v(T) of every coalition as an object array."""
+    values = np.empty(len(coalitions), dtype=object)
+    for position, present in enumerate(coalitions):
+        point = {s: end[i] if i in present else start[i] for i, s in enumerate(symbols)}
+        value = expression.subs(point, simultaneous=True)
+        if value.is_finite is False or value.has(*_undefined()):
+            raise NonFiniteError(f"the expression is {value} at {point}; move the input or the baseline")
+        values[position] = value
+    return values
+
+
+def _undefined() -> tuple[Any, ...]:
+    import sympy  # as above
+
+    return sympy.nan, sympy.zoo, sympy.oo, -sympy.oo
+
+
+def _coefficients(along: Any, scale: list[Any], order: int, sign: int) -> dict[MultiIndex, Any]:
+    """Return sign·[t^κ] for 1 ≤ |κ| ≤ order, by repeated differentiation, each derivative taken once."""
+    import sympy  # as above
+
+    derivatives: dict[MultiIndex, Any] = {(0,) * len(scale): along}
+    at_start = dict.fromkeys(scale, 0)
+    terms: dict[MultiIndex, Any] = {}
+    for row in enumerate_up_to(len(scale), order):
+        kappa = tuple(int(k) for k in row)
+        i = support(kappa)[0]
+        below = tuple(k - (j == i) for j, k in enumerate(kappa))
+        derivatives[kappa] = sympy.diff(derivatives[below], scale[i])
+        value = derivatives[kappa].subs(at_start, simultaneous=True)
+        if value.is_finite is False or value.has(*_undefined()):
+            raise NonFiniteError(f"∂^{kappa} of the expression is {value} where the series starts")
+        value = sign * sympy.simplify(value) / math.prod(math.factorial(k) for k in kappa)
+        if value != 0:
+            terms[kappa] = value
+    return terms
