@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
+
+from .program import Ref
 
 aten = torch.ops.aten
 
@@ -60,19 +63,18 @@ def _signature(op: OpOverload) -> list[tuple[str, str]]:
 
 
 def canonical(
-    op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, tensors: Sequence[Tensor]
 ) -> tuple[OpOverload, tuple[Any, ...], dict[str, Any]]:
     """Return the operation a program keeps in place of a recorded, out-of-place one.
 
-    Fills become ``full`` (they depend on shapes only), ``copy`` becomes ``expand`` of its source,
-    batch normalisation with batch statistics forgets the running statistics it would update, and a
-    factory's dtype is written down (its default belongs to the process).
+    Fills become ``full`` (they depend on shapes only), ``copy`` becomes its source, broadcast or cast, batch normalisation with batch statistics forgets the running statistics it would update, and a factory's dtype is written down (its default belongs to the process).
 
     Args:
         op: The recorded overload.
-        args: Its positional arguments, tensors or placeholders of tensors.
+        args: Its positional arguments, tensors replaced by Ref.
         kwargs: Its keyword arguments.
         result: What it returned.
+        tensors: Value number -> tensor.
 
     Returns:
         Operation, positional and keyword arguments.
@@ -83,12 +85,23 @@ def canonical(
         value = bool(value) if result.dtype == torch.bool else value
         return aten.full.default, (list(result.shape), value), {"dtype": result.dtype, "device": result.device}
     if op is aten.fill.Tensor:
-        return aten.expand.default, (args[1], list(result.shape)), {}
+        return _expanded(args[1], result)
+    if op is aten.copy.default:
+        source = tensors[args[1].index]
+        if source.dtype == result.dtype:
+            same = source.shape == result.shape
+            return (aten.alias.default, (args[1],), {}) if same else _expanded(args[1], result)
+        if source.shape == result.shape:
+            return aten._to_copy.default, (args[1],), {"dtype": result.dtype}
     if op is aten.native_batch_norm.default and args[5]:
         return op, (*args[:3], None, None, *args[5:]), kwargs
     if _is_factory(op) and isinstance(result, Tensor):
         return op, args, kwargs | {"dtype": result.dtype}
     return op, args, kwargs
+
+
+def _expanded(source: Ref, result: Tensor) -> tuple[OpOverload, tuple[Any, ...], dict[str, Any]]:
+    return aten.expand.default, (source, list(result.shape)), {}
 
 
 def _is_factory(op: OpOverload) -> bool:

@@ -1,4 +1,4 @@
-"""Do two tensors share memory?"""
+"""Which elements two views of one memory share."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ def overlap(a: Tensor, b: Tensor) -> bool:
     touched = torch.zeros(max(last_a, last_b) + 1, dtype=torch.bool)
     touched.as_strided(a.shape, a.stride(), a.storage_offset()).fill_(True)
     return bool(touched.as_strided(b.shape, b.stride(), b.storage_offset()).any())
+
+
+def written_places(tensor: Tensor, written: Tensor) -> Tensor:
+    """Where the elements of a tensor are found after another view of its memory was written.
+
+    Args:
+        tensor: A strided tensor.
+        written: A view of the same storage and dtype.
+
+    Returns:
+        Positions, shape (tensor.numel(),), in the concatenation of the tensor's old elements and the
+        written ones, both in row-major order.
+    """
+    size = max(_last(tensor), _last(written)) + 1
+    places = torch.full((size,), -1)
+    places.as_strided(written.shape, written.stride(), written.storage_offset()).copy_(
+        torch.arange(written.numel()).reshape(written.shape) + tensor.numel()
+    )
+    places = places.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset()).reshape(-1)
+    return torch.where(places < 0, torch.arange(tensor.numel()), places).to(tensor.device)
 
 
 def _last(a: Tensor) -> int:

@@ -17,7 +17,7 @@ from ..errors import CaptureError
 from .arguments import leaves, map_leaves
 from .canonical import canonical, out_of_place
 from .location import ModulePath, source_line
-from .memory import overlap
+from .memory import overlap, written_places
 from .program import Node, Note, Ref
 
 aten = torch.ops.aten
@@ -32,7 +32,6 @@ _METADATA_ONLY = {
     aten.t_.default,
     aten.detach_.default,
 }
-_DATA_DEPENDENT_SHAPE = torch.Tag.dynamic_output_shape
 
 
 class Tape(TorchDispatchMode):
@@ -70,7 +69,8 @@ class Tape(TorchDispatchMode):
         self._keep_values = keep_values
         self._numbers: dict[int, int] = {}
         self._memory: dict[int, list[Tensor]] = {}
-        self._stale: dict[int, str] = {}
+        self._outdated: dict[int, list[tuple[int, Tensor]]] = {}
+        self._written: set[int] = set()
         self._marking = False
         self._finished = False
 
@@ -81,7 +81,7 @@ class Tape(TorchDispatchMode):
             function: Function of the inputs returning one tensor.
             inputs: Tensors nobody else writes to.
             functional: Whether in-place operations and writes through views are rewritten by
-                ``torch.func.functionalize``; without it such writes are refused.
+                ``torch.func.functionalize``; without it (and inside composite kernels) the tape does so.
         """
         for x in inputs:
             self.active.add(self._number(x))
@@ -100,6 +100,8 @@ class Tape(TorchDispatchMode):
 
         with torch.no_grad(), _Escapes(self) if not functional else nullcontext(), self:
             (functionalize(body) if functional else body)(*inputs)
+        for storage in self._written:
+            self._save(storage)
 
     def note_scalar(self, name: str, tensor: Tensor) -> None:
         """Write down that a tensor left torch, if it depends on the inputs.
@@ -133,9 +135,10 @@ class Tape(TorchDispatchMode):
             self._note_escape(func, result)
         return result
 
-    def _record(self, func: OpOverload, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+    def _record(self, func: OpOverload, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
+        """Write down an operation and number its results; return their references."""
         place = self._path.current(), source_line()
-        op, args, kwargs = canonical(func, args, kwargs, result)
+        op, args, kwargs = canonical(func, args, kwargs, result, self.tensors)
         active = any(ref.index in self.active for ref in leaves(Ref, (args, kwargs)))
         out = map_leaves(Tensor, lambda t: Ref(self._number(t, new=True)), result)
         if not isinstance(out, Ref):
@@ -145,12 +148,13 @@ class Tape(TorchDispatchMode):
             self.active.update(numbers)
         if torch.Tag.nondeterministic_seeded in func.tags:
             self.random.update((i, Note("random", str(func), *place)) for i in numbers)
-        if active and (_DATA_DEPENDENT_SHAPE in func.tags or self._selects_by_mask(op, args)):
+        if active and self._shape_depends_on_values(op, args):
             self.notes.append(Note("branch", str(func), *place))
         shape = tuple(next(leaves(Tensor, result)).shape)
         self.nodes.append(Node(op, tuple(args), kwargs, out, *place, shape=shape))
         if self._marking:
             self.output = numbers[0]
+        return out
 
     def _write(self, func: OpOverload, args: Any, kwargs: dict[str, Any], refs: Any, keywords: Any) -> Any:
         """Run a mutating operation; write down its out-of-place counterpart under new numbers."""
@@ -168,7 +172,7 @@ class Tape(TorchDispatchMode):
         moves = func not in _METADATA_ONLY
         if moves:
             for target in targets:
-                self._save_before_write(target)
+                self._save(_storage(target))
         result = func(*args, **kwargs)
         inputs = {n: keywords[n] if n in keywords else refs[i] for i, n in enumerate(names)
                   if n in keywords or i < len(refs)}
@@ -182,30 +186,49 @@ class Tape(TorchDispatchMode):
         )
         if moves:
             for target in targets:
-                self._spoil_aliases(target, str(func))
+                self._outdate_aliases(target)
         return result
 
-    def _save_before_write(self, target: Tensor) -> None:
-        """Give constants (and kept values) that live in the written memory a copy of their own."""
-        for tensor in self._memory.get(_storage(target), ()):
+    def _save(self, storage: int) -> None:
+        """Give constants (and kept values) that live in written memory a copy of their own."""
+        self._written.add(storage)
+        for tensor in self._memory.get(storage, ()):
             number = self._numbers[id(tensor)]
             if self._keep_values or number not in self.active:
                 self.tensors[number] = tensor.clone()
 
-    def _spoil_aliases(self, target: Tensor, writer: str) -> None:
-        place = f"{writer} in module '{self._path.current()}' at {source_line()}"
+    def _outdate_aliases(self, target: Tensor) -> None:
+        """Remember that every other tensor on the written memory has a new value."""
+        write = self._numbers[id(target)], target.detach()
         for tensor in self._memory[_storage(target)]:
             if tensor is not target and overlap(tensor, target):
-                self._stale[self._numbers[id(tensor)]] = place
+                self._outdated.setdefault(id(tensor), []).append(write)
 
     def _ref(self, tensor: Tensor) -> Ref:
-        number = self._number(tensor)
-        if number in self._stale:
+        for number, view in self._outdated.pop(id(tensor), ()):
+            self._read_back(tensor, number, view)
+        return Ref(self._number(tensor))
+
+    def _read_back(self, tensor: Tensor, number: int, view: Tensor) -> None:
+        """Write down what a tensor became when another view of its memory was written.
+
+        Its elements are gathered from its old value and the written one, laid end to end.
+        """
+        if tensor.dtype != view.dtype:
             raise CaptureError(
-                f"module '{self._path.current()}' at {source_line()} reads a tensor that was written through "
-                f"another view of its memory by {self._stale[number]}; use the out-of-place form there"
+                f"module '{self._path.current()}' at {source_line()} reads as {tensor.dtype} what was written "
+                f"as {view.dtype} through another view of the same memory; use out-of-place operations there"
             )
-        return Ref(number)
+        flat = [
+            self._record(aten.view.default, (Ref(i), [-1]), {}, self.tensors[i].reshape(-1))
+            for i in (self._numbers[id(tensor)], number)
+        ]
+        ends = torch.cat([self.tensors[ref.index] for ref in flat])
+        both = self._record(aten.cat.default, (flat,), {}, ends)
+        places = written_places(tensor, view)
+        gathered = ends[places]
+        picked = self._record(aten.index.Tensor, (both, [Ref(self._number(places))]), {}, gathered)
+        self._record(aten.view.default, (picked, list(tensor.shape)), {}, tensor)
 
     def _number(self, tensor: Tensor, new: bool = False) -> int:
         known = self._numbers.get(id(tensor))
@@ -224,10 +247,10 @@ class Tape(TorchDispatchMode):
         kind = "branch" if isinstance(result, bool) else "scalar"
         self.notes.append(Note(kind, str(func), self._path.current(), source_line()))
 
-    def _selects_by_mask(self, op: OpOverload, args: Any) -> bool:
-        """Boolean indexing: the shape of the result depends on the values of the mask."""
+    def _shape_depends_on_values(self, op: OpOverload, args: Any) -> bool:
+        """Boolean indexing, nonzero, unique: the literal shapes that follow hold for this point only."""
         if op is not aten.index.Tensor:
-            return False
+            return torch.Tag.dynamic_output_shape in op.tags
         masks = [ref.index for ref in leaves(Ref, args[1])]
         return any(i in self.active and self.tensors[i].dtype == torch.bool for i in masks)
 
