@@ -101,6 +101,12 @@ class ScalarModel:
         return self.selector.select(output, examples).to(self.dtype)
 
     @property
+    def varies(self) -> bool:
+        """Whether examples differ in target or extra arguments, so that one function does not serve them all."""
+        per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
+        return self.batch > 1 and (self.selector.each is not None or per_example)
+
+    @property
     def native_module(self) -> nn.Module | None:
         """The native-dtype copy `native_function` runs, for hooks; None if it is not one module."""
         modules = self._native().modules

@@ -213,6 +213,10 @@ class CoalitionTable(Result, abstract=True):
             baseline_value=float(row[0]),
         )
 
+    def summary(self, k: int = 8, examples: int = 3) -> str:
+        """Return a text with the k largest entries of the first few examples."""
+        return self._lines(type(self).__name__, k, examples)
+
     def _lines(self, title: str, k: int = 8, examples: int = 3) -> str:
         held = f"all {len(self.coalitions)} coalitions" if self.full else f"|S| ≤ {self.largest_order}"
         lines = [f"{title}: {self.n} players, {held}, frame {self.frame}, {self.batch} example(s)"]

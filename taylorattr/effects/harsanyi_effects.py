@@ -159,9 +159,13 @@ class HarsanyiEffects(CoalitionTable):
         """
         return self._to_shapiq("Moebius", self.in_frame("baseline").values, example)
 
-    def __repr__(self) -> str:
-        """Show the largest effects with their names, f, delta and the frame."""
+    def summary(self, k: int = 8, examples: int = 3) -> str:
+        """Return a text with the k largest effects of the first few examples."""
         title = "HarsanyiEffects"
         if self.truncated_at is not None:
             title += f" (Taylor terms of order ≤ {self.truncated_at})"
-        return self._lines(title)
+        return self._lines(title, k, examples)
+
+    def __repr__(self) -> str:
+        """Show the largest effects with their names, f, delta and the frame."""
+        return self.summary()

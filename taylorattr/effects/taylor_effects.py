@@ -158,10 +158,23 @@ class TaylorEffects(Result):
     @cached_property
     def interactions(self) -> HarsanyiEffects:
         """J(S) = Σ_{supp κ = S} I(κ) over the terms up to the order; J({i}) is ψ_i so truncated."""
-        size = min(self.order, self.n)
+        return self._summed_by_support(1, self.order)
+
+    def of_order(self, m: int) -> HarsanyiEffects:
+        """Return J_m(S) = Σ_{supp κ = S, |κ| = m} I(κ) for every |S| ≤ m, eq. (57).
+
+        Raises:
+            OptionError: If m is not 1 … order.
+        """
+        self._slice(m)
+        return self._summed_by_support(m, m)
+
+    def _summed_by_support(self, first: int, last: int) -> HarsanyiEffects:
+        size = min(last, self.n)
         coalitions = Coalitions(self.n, size)
         values = self.values.new_zeros(self.batch, len(coalitions))
-        values.index_add_(1, torch.from_numpy(self.supports), self.values)
+        columns = slice(self._slice(first).start, self._slice(last).stop)
+        values.index_add_(1, torch.from_numpy(self.supports[columns]), self.values[:, columns])
         values[:, 0] = self.f_baseline if self.frame == "baseline" else self.f_input
         return HarsanyiEffects(
             values=values,
@@ -171,8 +184,8 @@ class TaylorEffects(Result):
             f_input=self.f_input,
             f_baseline=self.f_baseline,
             max_order=size,
-            diagnostics={"truncated_at": self.order, "remainder": self.remainder.tolist()},
-            truncated_at=self.order,
+            diagnostics={"orders": [first, last]},
+            truncated_at=last,
         )
 
     def effect(self, powers: Mapping[str | int, int] | str | int | Iterable[str | int]) -> Tensor:
@@ -224,22 +237,26 @@ class TaylorEffects(Result):
 
     def __repr__(self) -> str:
         """Show the largest effects with their names, delta, the remainder, convergence and the frame."""
+        return self.summary()
+
+    def summary(self, k: int = 8, examples: int = 3) -> str:
+        """Return a text with the sums by order and the k largest effects of the first few examples."""
         lines = [
-            f"TaylorEffects: {self.n} players, order {self.order}, frame {self.frame}, "
-            f"{self.batch} example(s)",
+            f"TaylorEffects: {self.n} players, order {self.order}, frame {self.frame}, {self.batch} example(s)",
         ]
-        for e in range(min(self.batch, 3)):
+        for e in range(min(self.batch, examples)):
             verdict = "converged" if bool(self.converged[e]) else "NOT CONVERGED"
+            by_order = ", ".join(f"{m}: {float(v):+.4g}" for m, v in enumerate(self.by_order[e], start=1))
             lines += [
                 f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g},"
                 f" delta = {float(self.delta[e]):.6g}",
-                f"    remainder = {float(self.remainder[e]):.3g}, "
-                f"{float(self.remainder_share[e]):.2%} of delta",
+                f"    by order: {by_order}; remainder {float(self.remainder[e]):+.3g} "
+                f"({float(self.remainder_share[e]):.2%} of delta)",
                 f"    {verdict}: {self.reasons[e]}",
             ]
-            found = self._top_of(e, 8)
+            found = self._top_of(e, k)
             width = max((len(effect.name) for effect in found), default=0)
             lines += [f"    {t.name:<{width}}  {t.value:+.6g}  {t.share:6.1%}" for t in found]
-        if self.batch > 3:
-            lines.append(f"  … and {self.batch - 3} more examples")
+        if self.batch > examples:
+            lines.append(f"  … and {self.batch - examples} more examples")
         return "\n".join(lines)
