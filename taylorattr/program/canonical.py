@@ -40,6 +40,10 @@ _FILLED = {
 _FILLED_BY_ARGUMENT = {aten.full_like.default, aten.new_full.default, aten.fill.Scalar}
 
 
+_SLICES = {aten.slice.Tensor: 1, aten.slice_scatter.default: 2}
+"""Position of the dimension; start and end follow. An open end is written as the size."""
+
+
 def out_of_place(op: OpOverload) -> OpOverload | None:
     """Return the overload that computes what a mutating one writes, None where there is none.
 
@@ -67,7 +71,9 @@ def canonical(
 ) -> tuple[OpOverload, tuple[Any, ...], dict[str, Any]]:
     """Return the operation a program keeps in place of a recorded, out-of-place one.
 
-    Fills become ``full`` (they depend on shapes only), ``copy`` becomes its source, broadcast or cast, batch normalisation with batch statistics forgets the running statistics it would update, and a factory's dtype is written down (its default belongs to the process).
+    Fills become ``full`` (they depend on shapes only), ``copy`` becomes its source, broadcast or cast, batch
+    normalisation with batch statistics forgets the running statistics it would update, a factory's dtype is
+    written down (its default belongs to the process), and the open end of a slice is the dimension's size.
 
     Args:
         op: The recorded overload.
@@ -93,6 +99,10 @@ def canonical(
             return (aten.alias.default, (args[1],), {}) if same else _expanded(args[1], result)
         if source.shape == result.shape:
             return aten._to_copy.default, (args[1],), {"dtype": result.dtype}
+    if op in _SLICES and len(args) > _SLICES[op] + 2:
+        dim, end = _SLICES[op], _SLICES[op] + 2
+        size = tensors[args[0].index].shape[args[dim]]
+        return op, (*args[:end], size if args[end] is None else min(args[end], size), *args[end + 1 :]), kwargs
     if op is aten.native_batch_norm.default and args[5]:
         return op, (*args[:3], None, None, *args[5:]), kwargs
     if _is_factory(op) and isinstance(result, Tensor):

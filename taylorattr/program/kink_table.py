@@ -1,0 +1,184 @@
+"""Which operations have kinks, and how the state of each is read from its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch._ops import OpOverload
+
+from .gates import Contest, Levels, State, Thresholds
+
+aten = torch.ops.aten
+
+Arguments = dict[str, Any]
+"""Arguments of an operation by their schema names, defaults filled in."""
+
+Reader = Callable[[Arguments, Any], State]
+"""Arguments and result -> state of the kinks."""
+
+
+def named(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> Arguments:
+    """Arguments of a call by name.
+
+    Args:
+        op: The operation.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+    """
+    schema = op._schema.arguments
+    given = {a.name: a.default_value for a in schema if a.has_default_value()}
+    given.update({a.name: value for a, value in zip(schema, args, strict=False)})
+    return given | kwargs
+
+
+def _cuts(*positions: float) -> Reader:
+    return lambda a, y: _sides([a["self"] - p for p in positions])
+
+
+def _sides(distances: Sequence[Tensor]) -> Thresholds:
+    return Thresholds(torch.stack(torch.broadcast_tensors(*distances), -1).sign().to(torch.int8))
+
+
+def _clamp(a: Arguments, y: Any) -> State:
+    limits = [limit for limit in (a.get("min"), a.get("max")) if limit is not None]
+    return _sides([a["self"] - limit for limit in limits])
+
+
+def _comparison(a: Arguments, y: Any) -> State:
+    return _sides([a["self"] - a["other"]])
+
+
+def _larger(a: Arguments, y: Any) -> State:
+    return Contest.of(torch.stack(torch.broadcast_tensors(a["self"], a["other"]), -1))
+
+
+def _smaller(a: Arguments, y: Any) -> State:
+    return Contest.of(-torch.stack(torch.broadcast_tensors(a["self"], a["other"]), -1))
+
+
+def _extreme(sign: int) -> Reader:
+    """max, min, amax, amin over some dimensions or all."""
+
+    def read(a: Arguments, y: Any) -> State:
+        x = sign * a["self"]
+        dims = a.get("dim")
+        dims = [dims] if isinstance(dims, int) else list(dims or range(x.dim()))
+        last = list(range(x.dim() - len(dims), x.dim()))
+        return Contest.of(x.movedim(dims, last).flatten(-len(dims)) if dims else x[None])
+
+    return read
+
+
+def _max_pool(n: int) -> Reader:
+    return lambda a, y: Contest.of(
+        windows(a["self"], y[0].shape[-n:], a["kernel_size"], a["stride"], a["padding"], a["dilation"])
+    )
+
+
+def windows(
+    x: Tensor,
+    out: Sequence[int],
+    kernel_size: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int] | int,
+    dilation: Sequence[int] | int,
+) -> Tensor:
+    """Candidates of a max-pooling; padding never wins.
+
+    Args:
+        x: Input, shape (…, *spatial).
+        out: Spatial shape of the output.
+        kernel_size: Window, one number per spatial dimension.
+        stride: Step; empty for the window itself.
+        padding: Padding on the left.
+        dilation: Step inside the window.
+
+    Returns:
+        Shape (…, *out, product of kernel_size).
+    """
+    n = len(out)
+    kernel = _spread(kernel_size, n)
+    step = _spread(stride, n) if stride else kernel
+    pad, dilate = _spread(padding, n), _spread(dilation, n)
+    span = [(k - 1) * d + 1 for k, d in zip(kernel, dilate, strict=True)]
+    right = [(out[i] - 1) * step[i] + span[i] - x.shape[i - n] - pad[i] for i in range(n)]
+    x = F.pad(x, [size for i in reversed(range(n)) for size in (pad[i], right[i])], value=-torch.inf)
+    for span_i, step_i, dilate_i in zip(span, step, dilate, strict=True):
+        x = x.unfold(x.dim() - n, span_i, step_i)[..., ::dilate_i]
+    return x.flatten(-n)
+
+
+def _spread(value: Sequence[int] | int, n: int) -> list[int]:
+    """One number per dimension from a number, a list of one or a list of n."""
+    listed = [value] if isinstance(value, int) else list(value)
+    return listed * n if len(listed) == 1 else listed
+
+
+def _norm(a: Arguments, y: Any) -> State:
+    """The 1-norm has the kinks of abs, the ∞-norm is a contest; others are smooth away from 0."""
+    if abs(a["ord"]) == torch.inf:
+        return _extreme(1 if a["ord"] > 0 else -1)(a | {"self": a["self"].abs()}, y)
+    return _sides([a["self"]]) if a["ord"] == 1 else Levels(torch.zeros(0))
+
+
+READERS: dict[OpOverload, Reader] = {
+    # cut at fixed positions
+    aten.relu.default: _cuts(0.0),
+    aten.abs.default: _cuts(0.0),
+    aten.sign.default: _cuts(0.0),
+    aten.sgn.default: _cuts(0.0),
+    aten.leaky_relu.default: _cuts(0.0),
+    aten._prelu_kernel.default: _cuts(0.0),
+    aten.rrelu_with_noise.default: _cuts(0.0),
+    aten.elu.default: _cuts(0.0),
+    aten.hardsigmoid.default: _cuts(-3.0, 3.0),
+    aten.hardswish.default: _cuts(-3.0, 3.0),
+    # cut at their arguments
+    aten.hardtanh.default: lambda a, y: _sides([a["self"] - a["min_val"], a["self"] - a["max_val"]]),
+    aten.threshold.default: lambda a, y: _sides([a["self"] - a["threshold"]]),
+    aten.hardshrink.default: lambda a, y: _sides([a["self"] - a["lambd"], a["self"] + a["lambd"]]),
+    aten.softshrink.default: lambda a, y: _sides([a["self"] - a["lambd"], a["self"] + a["lambd"]]),
+    aten.heaviside.default: lambda a, y: _sides([a["self"]]),
+    **dict.fromkeys(
+        [aten.clamp.default, aten.clamp.Tensor, aten.clamp_min.default, aten.clamp_min.Tensor]
+        + [aten.clamp_max.default, aten.clamp_max.Tensor],
+        _clamp,
+    ),
+    **dict.fromkeys(
+        [op for packet in (aten.gt, aten.ge, aten.lt, aten.le) for op in (packet.Tensor, packet.Scalar)],
+        _comparison,
+    ),
+    aten.linalg_vector_norm.default: _norm,
+    # contests
+    aten.maximum.default: _larger,
+    aten.fmax.default: _larger,
+    aten.minimum.default: _smaller,
+    aten.fmin.default: _smaller,
+    **dict.fromkeys([aten.amax.default, aten.max.default, aten.max.dim], _extreme(1)),
+    **dict.fromkeys([aten.amin.default, aten.min.default, aten.min.dim], _extreme(-1)),
+    aten.max_pool2d_with_indices.default: _max_pool(2),
+    aten.max_pool3d_with_indices.default: _max_pool(3),
+    # discrete results
+    **dict.fromkeys(
+        [aten.round.default, aten.round.decimals, aten.floor.default, aten.ceil.default, aten.trunc.default]
+        + [aten.floor_divide.default, aten.floor_divide.Scalar, aten.argmax.default, aten.argmin.default]
+        + [aten.argsort.default, aten.argsort.stable, aten.bucketize.Tensor, aten.searchsorted.Tensor]
+        + [aten.eq.Scalar, aten.eq.Tensor, aten.ne.Scalar, aten.ne.Tensor],
+        lambda a, y: Levels(y),
+    ),
+    **dict.fromkeys(
+        [aten.sort.default, aten.sort.stable, aten.topk.default, aten.kthvalue.default, aten.median.dim]
+        + [aten.mode.default, aten.cummax.default, aten.cummin.default, aten.adaptive_max_pool2d.default]
+        + [aten.adaptive_max_pool3d.default],
+        lambda a, y: Levels(y[1]),
+    ),
+    **dict.fromkeys(
+        [aten.remainder.Tensor, aten.remainder.Scalar, aten.fmod.Tensor, aten.fmod.Scalar],
+        lambda a, y: Levels(((a["self"] - y) / a["other"]).round()),
+    ),
+}
+"""Operations with kinks. ``where`` and ``masked_fill`` are counted at the comparison behind their mask."""
