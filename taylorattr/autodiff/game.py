@@ -183,7 +183,9 @@ def bind(
         InputMutationError: The model writes to its input.
         OptionError: internal_batch_size below 1, or a dtype that is not floating-point.
     """
-    if internal_batch_size is not None and (not isinstance(internal_batch_size, int) or internal_batch_size < 1):
+    if internal_batch_size is not None and (
+        not isinstance(internal_batch_size, int) or internal_batch_size < 1
+    ):
         raise OptionError(f"internal_batch_size={internal_batch_size!r}; expected a positive integer or None")
     if dtype is not None and not dtype.is_floating_point:
         raise OptionError(f"dtype={dtype}; expected a floating-point dtype such as torch.float64")
@@ -222,7 +224,9 @@ def _owned(tensor: Tensor, scalar: ScalarModel) -> Tensor:
     return tensor.detach().to(device=scalar.device, dtype=dtype).clone(memory_format=torch.contiguous_format)
 
 
-def _apply_rest(players: Players, maps: tuple[Tensor, ...], x: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> None:
+def _apply_rest(
+    players: Players, maps: tuple[Tensor, ...], x: tuple[Tensor, ...], b: tuple[Tensor, ...]
+) -> None:
     for owner, end, start in zip(maps, x, b, strict=True):
         unnamed = owner < 0
         if players.rest == "fixed":

@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import InputMutationError, NondeterministicModelError, NonFiniteError, ShapeError
+from taylorattr.errors import (
+    InputMutationError,
+    NondeterministicModelError,
+    NonFiniteError,
+    ShapeError,
+    TaylorAttrError,
+)
 
 _PROBE_ROWS = 64
 
@@ -47,13 +53,23 @@ def check_behaviour(
     rows, examples = tuple(r[order.to(r.device)] for r in rows), examples[order]
     size = internal_batch_size or _PROBE_ROWS
     with torch.no_grad():
-        values = torch.cat([_call(scalar, rows, examples, slice(i, i + size)) for i in range(0, 2 * batch, size)])
+        values = torch.cat(
+            [_call(scalar, rows, examples, slice(i, i + size)) for i in range(0, 2 * batch, size)]
+        )
         _require_finite(values, diagnostics)
         first = slice(0, min(2 * batch, 8, size))
         again = _call(scalar, rows, examples, first)
         _compare_repeat(values[first], again, values, scalar.dtype)
         if size > 1:
-            alone = _call(scalar, rows, examples, slice(0, 1))
+            try:
+                alone = _call(scalar, rows, examples, slice(0, 1))
+            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+                if isinstance(error, TaylorAttrError):
+                    raise
+                raise ShapeError(
+                    f"the model runs on a batch of {len(values)} but not on one row alone ({error}): rows must be "
+                    "independent. Batch statistics need running values: track_running_stats=True"
+                ) from error
             _compare_alone(scalar, rows, examples, float(values[0]), float(alone[0]), values)
     return values[0::2].clone(), values[1::2].clone()
 
@@ -61,7 +77,7 @@ def check_behaviour(
 def _call(scalar: ScalarModel, rows: tuple[Tensor, ...], examples: Tensor, part: slice) -> Tensor:
     given = tuple(r[part].clone() for r in rows)
     versions = [g._version for g in given]
-    result = scalar.values(given, examples[part])
+    result = scalar.unguarded_values(given, examples[part])
     for i, (g, r, version) in enumerate(zip(given, rows, versions, strict=True)):
         if g._version != version or not torch.equal(g, r[part]):
             name = f"inputs[{i}]" if len(rows) > 1 else "inputs"
@@ -111,7 +127,12 @@ def _compare_repeat(first: Tensor, again: Tensor, values: Tensor, dtype: torch.d
 
 
 def _compare_alone(
-    scalar: ScalarModel, rows: tuple[Tensor, ...], examples: Tensor, in_batch: float, alone: float, values: Tensor
+    scalar: ScalarModel,
+    rows: tuple[Tensor, ...],
+    examples: Tensor,
+    in_batch: float,
+    alone: float,
+    values: Tensor,
 ) -> None:
     if abs(in_batch - alone) <= _same_row(values, scalar.dtype):
         return

@@ -42,9 +42,13 @@ def input_tuple(inputs: Tensors) -> tuple[Tensor, ...]:
             raise DtypeError(f"{name} is {part.dtype}; pass real and imaginary parts as real inputs")
     sizes = [part.shape[0] for part in parts]
     if len(set(sizes)) > 1:
-        raise ShapeError(f"inputs have different batch sizes {sizes}; expected the same first dimension in all")
+        raise ShapeError(
+            f"inputs have different batch sizes {sizes}; expected the same first dimension in all"
+        )
     if sizes[0] == 0:
-        raise ShapeError(f"inputs of shape {tuple(parts[0].shape)} are an empty batch; pass at least one example")
+        raise ShapeError(
+            f"inputs of shape {tuple(parts[0].shape)} are an empty batch; pass at least one example"
+        )
     if sum(part[0].numel() for part in parts) == 0:
         raise ShapeError(f"inputs of shape {tuple(parts[0].shape)} have no elements to explain")
     for i, part in enumerate(parts):
@@ -77,7 +81,9 @@ def baseline_tuple(baselines: Baselines, inputs: tuple[Tensor, ...]) -> tuple[Te
     """
     if isinstance(baselines, tuple):
         if len(baselines) != len(inputs):
-            raise ShapeError(f"{len(baselines)} baselines for {len(inputs)} input tensors; expected one for each")
+            raise ShapeError(
+                f"{len(baselines)} baselines for {len(inputs)} input tensors; expected one for each"
+            )
         parts: tuple[Any, ...] = baselines
     elif isinstance(baselines, Tensor) and len(inputs) > 1:
         raise ShapeError(
@@ -113,7 +119,11 @@ def require_finite(tensor: Tensor, name: str) -> None:
 def _one(baseline: Any, x: Tensor, name: str) -> Tensor:
     integral = not x.is_floating_point()
     if isinstance(baseline, Tensor):
-        if baseline.ndim != x.ndim or baseline.shape[1:] != x.shape[1:] or baseline.shape[0] not in (1, len(x)):
+        if (
+            baseline.ndim != x.ndim
+            or baseline.shape[1:] != x.shape[1:]
+            or baseline.shape[0] not in (1, len(x))
+        ):
             hint = ""
             if baseline.shape == x.shape[1:]:
                 hint = "; add the batch dimension: baseline.unsqueeze(0)"

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from taylorattr.autodiff.fixed_batch import is_exported
 from taylorattr.errors import ShapeError
 
 _DEPTH = 4
@@ -140,7 +141,6 @@ class _Copier:
         return nn.Parameter(result, requires_grad=False) if isinstance(tensor, nn.Parameter) else result
 
     def _module(self, module: nn.Module) -> nn.Module:
-        self.was_training = self.was_training or any(part.training for part in module.modules())
         for name, parameter in module.named_parameters():
             if is_lazy(parameter):
                 raise ShapeError(
@@ -156,8 +156,10 @@ class _Copier:
         except Exception:  # attributes that refuse deepcopy: locks, streams, generators
             result = self._replica(module, memo)
         self._convert_rest(result)
+        was_training = any(part.training for part in module.modules())
         try:
             result.eval()
+            self.was_training = self.was_training or (was_training and not is_exported(module))
         except NotImplementedError:  # an exported program has its mode built in
             pass
         self.modules.append(result)
@@ -173,7 +175,8 @@ class _Copier:
                 attributes[name] = {k: None if t is None else memo[id(t)] for k, t in value.items()}
             elif name == "_modules":
                 attributes[name] = {
-                    k: None if m is None else memo.get(id(m)) or self._replica(m, memo) for k, m in value.items()
+                    k: None if m is None else memo.get(id(m)) or self._replica(m, memo)
+                    for k, m in value.items()
                 }
             elif isinstance(value, Tensor):
                 attributes[name] = memo[id(value)]
@@ -189,11 +192,14 @@ class _Copier:
 
         def converted(tensor: Tensor) -> Tensor:
             floating = self.dtype is not None and tensor.is_floating_point()
-            return tensor.to(device=self.device or tensor.device, dtype=self.dtype if floating else tensor.dtype)
+            return tensor.to(
+                device=self.device or tensor.device, dtype=self.dtype if floating else tensor.dtype
+            )
 
         if any(converted(t) is not t for t in (*module.parameters(), *module.buffers())):
             module._apply(converted)
-        module.requires_grad_(False)
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
 
     def _mapping(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
         items = {key: self(item, depth) for key, item in value.items()}

@@ -47,7 +47,9 @@ class Players:
             raise PlayerError("players are empty; at least one player is needed")
         labels = tuple(f"group{i}" for i in range(len(listed))) if names is None else tuple(map(str, names))
         if len(labels) != len(listed):
-            raise PlayerError(f"{len(labels)} names for {len(listed)} players; expected as many names as players")
+            raise PlayerError(
+                f"{len(labels)} names for {len(listed)} players; expected as many names as players"
+            )
         repeated = sorted({name for name in labels if labels.count(name) > 1}) if _repeats(labels) else []
         if repeated:
             raise PlayerError(f"player names must be unique; given more than once: {', '.join(repeated[:5])}")
@@ -111,7 +113,9 @@ class Players:
         height, width = _spatial(x)
         columns = math.ceil(width / size[1])
         rows = math.ceil(height / size[0])
-        tile = (torch.arange(height) // size[0])[:, None] * columns + (torch.arange(width) // size[1])[None, :]
+        tile = (torch.arange(height) // size[0])[:, None] * columns + (torch.arange(width) // size[1])[
+            None, :
+        ]
         labels = [f"patch[{r},{c}]" for r in range(rows) for c in range(columns)] if names is None else names
         return cls.from_mask(tile.expand(tuple(x.shape[1:])), names=labels)
 
@@ -134,9 +138,7 @@ class Players:
         return cls(columns.values(), tuple(columns), rest=rest)
 
     @classmethod
-    def from_mask(
-        cls, mask: Tensors, names: Sequence[str] | None = None, *, rest: Rest = None
-    ) -> Players:
+    def from_mask(cls, mask: Tensors, names: Sequence[str] | None = None, *, rest: Rest = None) -> Players:
         """Return one player per number in an integer mask, in increasing order; −1 marks unnamed elements.
 
         Args:
@@ -154,7 +156,9 @@ class Players:
                 raise PlayerError(f"a player mask must be an integer tensor; given {_describe(part)}")
         flat = torch.cat([part.detach().cpu().reshape(-1).to(torch.int64) for part in parts])
         if flat.numel() and int(flat.min()) < -1:
-            raise PlayerError(f"a player mask holds {int(flat.min())}; expected numbers ≥ 0, or −1 for unnamed")
+            raise PlayerError(
+                f"a player mask holds {int(flat.min())}; expected numbers ≥ 0, or −1 for unnamed"
+            )
         numbers, sizes = torch.unique(flat, return_counts=True)
         members = torch.split(torch.argsort(flat, stable=True), sizes.tolist())
         kept = [(k, m.tolist()) for k, m in zip(numbers.tolist(), members, strict=True) if k >= 0]
@@ -189,7 +193,9 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
     shapes = example_shapes(inputs)
     if players is None:
         return Players.elements(inputs)
-    if isinstance(players, Tensor) or (isinstance(players, tuple) and all(isinstance(p, Tensor) for p in players)):
+    if isinstance(players, Tensor) or (
+        isinstance(players, tuple) and all(isinstance(p, Tensor) for p in players)
+    ):
         masks = players if isinstance(players, tuple) else (players,)
         _check_masks(masks, shapes)
         result = Players.from_mask(masks)

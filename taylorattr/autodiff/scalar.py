@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Tensors
+from taylorattr.autodiff.fixed_batch import fixed_batch_size, in_fixed_batches
 from taylorattr.autodiff.model_copy import ModelCopy, copy_model, own_modules
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.autodiff.observe import observe
+from taylorattr.autodiff.rng import draws_random_numbers, preserved_rng, rng_state
 from taylorattr.autodiff.target import TargetSelector, tensor_output
 from taylorattr.errors import (
     DtypeError,
@@ -79,7 +83,10 @@ class ScalarModel:
         self.dtype = self.native if dtype is None else dtype
         self.device = self._device_for(model_device)
         self._native_copy: ModelCopy | None = None
-        self._use(self._try(model, rows, integers_allowed))
+        self._fixed = fixed_batch_size(modules[0]) if len(modules) == 1 else None
+        if self._fixed is not None:
+            self.diagnostics["fixed_batch_size"] = self._fixed
+        self._use(self._try(rows, integers_allowed))
         self.diagnostics |= {
             "dtype": str(self.dtype).removeprefix("torch."),
             "native_dtype": str(self.native).removeprefix("torch."),
@@ -97,6 +104,11 @@ class ScalarModel:
         Returns:
             Shape (R,), on the device of the analysis.
         """
+        with preserved_rng() if self._draws else nullcontext():
+            return self.unguarded_values(xs, examples)
+
+    def unguarded_values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+        """Return `values`; a model that draws random numbers moves the user's generators."""
         output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
         return self.selector.select(output, examples).to(self.dtype)
 
@@ -126,8 +138,14 @@ class ScalarModel:
     def _native(self) -> ModelCopy:
         if self._native_copy is None:
             device = self.device if self.diagnostics.get("moved") else None
-            self._native_copy = copy_model(self._user_model, device=device)
+            self._native_copy = self._copy(None, device)
         return self._native_copy
+
+    def _copy(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
+        copied = copy_model(self._user_model, dtype=dtype, device=device)
+        if self._fixed is None:
+            return copied
+        return replace(copied, function=in_fixed_batches(copied.function, self._fixed))
 
     def _device_for(self, device: torch.device) -> torch.device:
         try:
@@ -146,11 +164,11 @@ class ScalarModel:
     def _use(self, copied: ModelCopy) -> None:
         self.function, self.modules = copied.function, copied.modules
 
-    def _try(self, model: Callable[..., Any], rows: tuple[Tensor, ...], integers_allowed: bool) -> ModelCopy:
+    def _try(self, rows: tuple[Tensor, ...], integers_allowed: bool) -> ModelCopy:
         """Return the copy to use, having run it on a few rows; sets dtype, extra."""
         device = self.device if "moved" in self.diagnostics else None
         wanted = self.dtype
-        copied = copy_model(model, dtype=wanted, device=device)
+        copied = self._copy(wanted, device)
         if copied.was_training:
             self.diagnostics["was_training"] = True
             warnings.warn(
@@ -162,7 +180,7 @@ class ScalarModel:
         try:
             result = self._trial(copied, rows, wanted)
             reason = f"its output is {result.dtype}"
-            fits = result.dtype == wanted or not result.is_floating_point()
+            fits = not result.is_floating_point() or _eps(result.dtype) <= _eps(wanted)
         except TaylorAttrError:  # a target that does not fit, in any dtype
             raise
         except (RuntimeError, TypeError, ValueError) as error:
@@ -172,7 +190,7 @@ class ScalarModel:
         else:
             failure = None
         if not fits and wanted != self.native:
-            copied = copy_model(model, device=device)
+            copied = self._copy(None, device)
             try:
                 result = self._trial(copied, rows, self.native)
             except Exception as error:
@@ -182,6 +200,14 @@ class ScalarModel:
             warnings.warn(
                 f"the model does not run in {wanted}: {reason}. The analysis uses {self.native}, the model's "
                 "own dtype, and carries its rounding",
+                PrecisionWarning,
+                stacklevel=4,
+            )
+        elif self._lowered and _eps(self._lowered[1]) > _eps(wanted):
+            self.diagnostics["lowered_by"], self.diagnostics["lowest_dtype"] = map(str, self._lowered)
+            warnings.warn(
+                f"the model computes in {self._lowered[1]} inside (operation {self._lowered[0]!r}); the analysis "
+                f"in {wanted} carries that rounding",
                 PrecisionWarning,
                 stacklevel=4,
             )
@@ -197,7 +223,11 @@ class ScalarModel:
         self.extra = _prepared(self._extra, dtype, self.device)
         xs = tuple(_cast(x[: len(examples)], dtype, self.device).clone() for x in rows)
         with torch.no_grad(), preserved_rng():
-            output = copied.function(*xs, *_sliced(self.extra, self.batch, examples))
+            before = rng_state()
+            seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
+            self._draws = draws_random_numbers(before)
+        output = seen.result
+        self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"
         return self.selector.select(output, examples)
@@ -225,7 +255,8 @@ def _prepared(extra: tuple[Any, ...], dtype: torch.dtype | None, device: torch.d
 def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, ...]:
     """Return the extra arguments of each row's example."""
     return tuple(
-        a[examples.to(a.device)] if isinstance(a, Tensor) and a.ndim and a.shape[0] == batch else a for a in extra
+        a[examples.to(a.device)] if isinstance(a, Tensor) and a.ndim and a.shape[0] == batch else a
+        for a in extra
     )
 
 
@@ -240,6 +271,10 @@ def _require_finite_parameters(modules: list[nn.Module]) -> None:
         for name, buffer in module.named_buffers():  # infinities are common there: attention masks
             if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
                 raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
+
+
+def _eps(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype).eps
 
 
 def _count_bad(tensor: Tensor) -> int:

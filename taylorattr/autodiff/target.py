@@ -172,7 +172,9 @@ def tensor_output(output: Any) -> Tensor:
             )
         output = logits
     if output.is_complex():
-        raise TargetError("the model's output is complex; pass a callable target, e.g. lambda z: z.real[:, 0]")
+        raise TargetError(
+            "the model's output is complex; pass a callable target, e.g. lambda z: z.real[:, 0]"
+        )
     return output
 
 
