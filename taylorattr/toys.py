@@ -41,6 +41,7 @@ class Polynomial(nn.Module):
             raise ShapeError("a polynomial needs terms, with one exponent per variable in each")
         self.terms = dict(terms)
         self.n = len(next(iter(terms)))
+        self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the value for each row of x, shape (B, n) -> (B,)."""
@@ -86,6 +87,7 @@ class Ridge(nn.Module):
         self.function = function
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64))
         self.bias = bias
+        self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return σ(c + w·x) for each row."""
@@ -106,6 +108,10 @@ class Ridge(nn.Module):
 class AllPresent(nn.Module):
     """ReLU(Σx − (n−1)): at x = 1 from 0 it is AND, so J(N) = 1 is its only effect in frame b."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.eval()
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the value for each row, shape (B, n) -> (B,)."""
         return torch.relu(x.sum(1) - (x.shape[1] - 1))
@@ -117,6 +123,10 @@ class AllPresent(nn.Module):
 
 class AnyPresent(nn.Module):
     """1 − ReLU(1 − Σx): at x = 1 from 0 it is OR: J(S) = (−1)^{|S|+1}, and J^x(N) = 1 alone in frame x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the value for each row, shape (B, n) -> (B,)."""

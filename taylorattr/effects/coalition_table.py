@@ -63,7 +63,7 @@ def check_per_example(table: Tensor, **vectors: Tensor) -> None:
 
 
 def largest(values: Tensor, k: int, skip: int = 0) -> tuple[list[int], list[float]]:
-    """Return positions and shares |value|/Σ|value| of the k largest non-zero entries after the first ``skip``."""
+    """Return positions and shares |value|/Σ|value| of the k largest entries ≠ 0 after the first ``skip``."""
     sizes = values[skip:].abs()
     total = float(sizes.sum())
     found = torch.topk(sizes, min(max(k, 0), int((sizes > 0).sum())))

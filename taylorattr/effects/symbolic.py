@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +19,6 @@ from taylorattr.errors import BudgetError, NonFiniteError, OptionError, ShapeErr
 from taylorattr.maths.mobius import truncated_mobius_
 from taylorattr.maths.multi_index import enumerate_up_to, support
 from taylorattr.maths.subsets import Coalitions
-
-if TYPE_CHECKING:
-    import sympy
 
 MAX_COALITIONS = 1 << 16
 """Most coalitions evaluated symbolically: 16 symbols with the full table."""
@@ -115,8 +112,8 @@ class SymbolicEffects:
 
 
 def symbolic_effects(
-    expr: sympy.Expr | str | float,
-    symbols: Sequence[sympy.Symbol],
+    expr: Any,
+    symbols: Sequence[Any],
     inputs: Sequence[Any] | Mapping[Any, Any],
     baselines: Sequence[Any] | Mapping[Any, Any] | None = None,
     *,
@@ -130,8 +127,8 @@ def symbolic_effects(
     a float is taken as the binary fraction it is.
 
     Args:
-        expr: The function; constants besides ``symbols`` must not remain.
-        symbols: The variables, in the order of the players.
+        expr: The function, a sympy expression; constants besides ``symbols`` must not remain.
+        symbols: Its sympy symbols, in the order of the players.
         inputs: x, one number per symbol, or a mapping from symbol to number.
         baselines: b, likewise; None is zero.
         order: Largest |κ| of the terms. None: the degree for a polynomial, no terms otherwise.

@@ -1,0 +1,208 @@
+"""Model outputs kept on disk while a long evaluation runs, so that nothing is evaluated twice.
+
+A checkpoint is a folder: ``manifest.json`` says which computation it belongs to, and every ``*.block`` file
+holds the outputs of consecutive coalitions of one example behind a checksum that covers the computation,
+the place and the numbers. Files are written under a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.atomic import replacing
+from taylorattr.errors import CheckpointError
+
+FORMAT = "taylorattr-checkpoint"
+VERSION = 1
+MANIFEST = "manifest.json"
+BLOCK = re.compile(r"(\d+)-(\d+)-(\d+)\.block")
+DIGEST_BYTES = 32
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return a digest of tensors, numbers, strings and containers of these, to the last bit.
+
+    Other objects count by their type and, where they have one, their qualified name.
+    """
+    state = hashlib.blake2b(digest_size=DIGEST_BYTES)
+
+    def add(value: Any) -> None:
+        if isinstance(value, Tensor):
+            array = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+            state.update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
+            state.update(array.data)
+        elif isinstance(value, dict):
+            state.update(f"dict {len(value)};".encode())
+            for key in value:
+                add(str(key))
+                add(value[key])
+        elif isinstance(value, (tuple, list)):
+            state.update(f"sequence {len(value)};".encode())
+            for item in value:
+                add(item)
+        elif value is None or isinstance(value, (bool, int, float, str)):
+            state.update(f"{type(value).__name__} {value!r};".encode())
+        else:
+            name = getattr(value, "__qualname__", type(value).__qualname__)
+            state.update(f"object {type(value).__module__} {name};".encode())
+
+    add(parts)
+    return state.hexdigest()
+
+
+class Checkpoint:
+    """The folder of one computation; a context manager that writes what is pending when it closes.
+
+    Args:
+        path: The folder; made if it does not exist.
+        identity: Digest of everything the outputs depend on, see :func:`fingerprint`.
+        probes: Outputs at known points, shape (P,); compared to a tolerance, because they tell apart
+            computations that differ only in code.
+        columns: Number of coalitions per example.
+        examples: Number of examples.
+        interval: Seconds after which evaluated outputs are written.
+
+    Raises:
+        CheckpointError: If the folder holds something else, a damaged file, or another computation.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        identity: str,
+        probes: Tensor,
+        *,
+        columns: int,
+        examples: int,
+        interval: float = 5.0,
+    ) -> None:
+        self.path = Path(path)
+        self.identity = identity
+        self.columns, self.examples, self.interval = columns, examples, interval
+        self._pending: list[Tensor] = []
+        self._example = self._start = 0
+        self._written = time.monotonic()
+        self._open(probes.detach().to("cpu", torch.float64))
+
+    def _open(self, probes: Tensor) -> None:
+        manifest = self.path / MANIFEST
+        if self.path.exists() and not self.path.is_dir():
+            raise CheckpointError(
+                f"checkpoint {self.path} is a file; expected a folder, or a path to make one at"
+            )
+        if not manifest.exists():
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise CheckpointError(
+                    f"checkpoint {self.path} is a folder without {MANIFEST} that holds other things; "
+                    "choose another path"
+                )
+            self.path.mkdir(parents=True, exist_ok=True)
+            content = {
+                "format": FORMAT,
+                "version": VERSION,
+                "identity": self.identity,
+                "columns": self.columns,
+                "examples": self.examples,
+                "probes": [float(v).hex() for v in probes],
+            }
+            with replacing(manifest) as file:
+                file.write(json.dumps(content, indent=1).encode())
+            return
+        try:
+            content = json.loads(manifest.read_bytes())
+            kind, version, identity = content["format"], content["version"], content["identity"]
+            known = torch.tensor([float.fromhex(v) for v in content["probes"]], dtype=torch.float64)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{manifest} is damaged ({type(error).__name__}); delete the folder to start afresh"
+            ) from error
+        if kind != FORMAT or version != VERSION:
+            raise CheckpointError(
+                f"{manifest} is {kind} version {version}; this release reads {FORMAT} {VERSION}"
+            )
+        scale = float(probes.abs().max()) if len(probes) else 0.0
+        same = known.shape == probes.shape and bool(((known - probes).abs() <= 1e-4 * scale).all())
+        if identity != self.identity or not same:
+            raise CheckpointError(
+                f"checkpoint {self.path} belongs to another computation (model parameters, inputs, "
+                "baselines, target, players, frame, max_order or dtype differ); choose another path, or delete "
+                "the folder"
+            )
+
+    def restore(self, table: Tensor) -> np.ndarray:
+        """Fill in what was evaluated before.
+
+        Args:
+            table: Shape (examples, columns); written to.
+
+        Returns:
+            Shape (examples, columns), bool: what is known.
+
+        Raises:
+            CheckpointError: If a block is damaged.
+        """
+        known = np.zeros(table.shape, dtype=bool)
+        for file in sorted(self.path.glob("*.block")):
+            match = BLOCK.fullmatch(file.name)
+            example, start, stop = map(int, match.groups()) if match else (0, 0, 0)
+            content = file.read_bytes()
+            digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+            fits = example < self.examples and start < stop <= self.columns
+            fits = fits and len(payload) == (stop - start) * table.element_size()
+            if not fits or digest != self._digest(file.name, payload):
+                raise CheckpointError(
+                    f"{file} is damaged (its checksum does not fit); delete this file: its coalitions will "
+                    "be evaluated again and all others kept"
+                )
+            raw = torch.frombuffer(bytearray(payload), dtype=table.dtype)
+            table[example, start:stop] = raw
+            known[example, start:stop] = True
+        return known
+
+    def add(self, example: int, start: int, values: Tensor) -> None:
+        """Keep the outputs of the coalitions from position ``start`` on; written every few seconds."""
+        waiting = sum(map(len, self._pending))
+        if self._pending and (example, start) != (self._example, self._start + waiting):
+            self.flush()
+        if not self._pending:
+            self._example, self._start = example, start
+        self._pending.append(values.detach().cpu())
+        if time.monotonic() - self._written >= self.interval:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        if self._pending:
+            values = torch.cat(self._pending)
+            name = f"{self._example}-{self._start}-{self._start + len(values)}.block"
+            payload = values.contiguous().view(torch.uint8).numpy().tobytes()
+            with replacing(self.path / name) as file:
+                file.write(self._digest(name, payload) + payload)
+            self._pending = []
+        self._written = time.monotonic()
+
+    def _digest(self, name: str, payload: bytes) -> bytes:
+        state = hashlib.blake2b(self.identity.encode(), digest_size=DIGEST_BYTES)
+        state.update(name.encode())
+        state.update(payload)
+        return state.digest()
+
+    def __enter__(self) -> Self:
+        """Return self."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Write what is pending, also after an exception or Ctrl-C, which goes on unless writing fails."""
+        with contextlib.suppress(OSError) if exception[0] is not None else contextlib.nullcontext():
+            self.flush()

@@ -1,0 +1,272 @@
+"""Exact interaction effects of any model: J(S) for all coalitions, or for all |S| ≤ max_order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from taylorattr import memory
+from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.autodiff.game import Game, bind
+from taylorattr.autodiff.masking import CoalitionValues, coalition_bits
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.effects import rounding
+from taylorattr.effects.checkpoint import Checkpoint, fingerprint
+from taylorattr.effects.coalition_rows import CoalitionRows
+from taylorattr.effects.coalition_table import check_frame
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.errors import BudgetError, OptionError
+from taylorattr.maths.mobius import mobius_, truncated_mobius_
+from taylorattr.maths.subsets import count_up_to, popcounts
+
+MAX_EVALUATIONS = 1 << 23
+"""Model outputs computed without being asked twice: 2^20 coalitions of 8 examples."""
+
+CALLS_PER_BLOCK = 16
+"""Model calls between two looks at the clock and the progress bar."""
+
+
+def harsanyi(
+    model: Callable[..., Any],
+    inputs: Tensors,
+    baselines: Baselines = None,
+    *,
+    target: AnyTarget = None,
+    additional_forward_args: Any = None,
+    players: PlayersLike = None,
+    max_order: int | None = None,
+    frame: Frame = "baseline",
+    dtype: torch.dtype | None = torch.float64,
+    internal_batch_size: int | None = None,
+    show_progress: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    max_evaluations: int | None = MAX_EVALUATIONS,
+) -> HarsanyiEffects:
+    """Return the Möbius (Harsanyi) effects J(S) of a model's output between baseline and input.
+
+    J(S) = Σ_{T⊆S} (−1)^{|S|−|T|} v(T) with v(T) = f(x on T, b elsewhere), eq. (3). Nothing is asked of
+    the model but its outputs: ReLU networks, trees behind a callable and integer token inputs are as exact
+    as smooth networks. In frame ``input`` they are the OR-effects J^x(S), eq. (8).
+
+    Args:
+        model: Module or callable on torch tensors; never changed.
+        inputs: Tensor (B, …) or tuple of them.
+        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these. Integer inputs need
+            an explicit integer baseline.
+        target: Captum's TargetType or a callable output -> (B,).
+        additional_forward_args: What the model takes after the inputs.
+        players: Which elements move together; None: every element is a player.
+        max_order: None for all 2^n effects; k for those with |S| ≤ k, which need Σ_{s≤k} C(n, s)
+            outputs and are the same numbers.
+        frame: ``baseline`` or ``input``.
+        dtype: Of the analysis; None keeps the model's own.
+        internal_batch_size: Rows per model call; None: chosen from memory.
+        show_progress: Show a progress bar.
+        checkpoint: Folder where outputs are kept while they are computed; a call with the same
+            arguments resumes there and evaluates only what is missing.
+        max_evaluations: Refuse to compute more outputs than this; None: no limit.
+
+    Returns:
+        The effects, with a bound of their rounding error per order (:mod:`taylorattr.effects.rounding`);
+        ``diagnostics`` holds the number of outputs ``evaluated`` and ``resumed``, and under
+        ``orders_below_rounding`` for each example the orders none of whose effects rises above the bound.
+
+    Raises:
+        BudgetError: If the table would take more memory, or more model outputs, than allowed.
+        CheckpointError: If the checkpoint is damaged or belongs to another computation.
+        OptionError: If an option is out of range.
+        TaylorAttrError: What :func:`taylorattr.autodiff.game.bind` finds wrong with model, inputs,
+            baselines, target or players.
+
+    Example:
+        >>> from taylorattr.toys import three_effects
+        >>> effects = harsanyi(three_effects(), torch.tensor([[1.0, 2.0]]))
+        >>> effects.values.tolist()
+        [[0.0, 3.0, 4.0, 12.0]]
+    """
+    check_frame(frame)
+    if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
+        raise OptionError(f"max_order={max_order!r}; expected None or an integer ≥ 1")
+    game = bind(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        additional_forward_args=additional_forward_args,
+        players=players,
+        dtype=dtype,
+        integers_allowed=True,
+        internal_batch_size=internal_batch_size,
+    )
+    held = None if max_order is None or max_order >= game.n else max_order
+    _check_budget(game, held, max_evaluations)
+    rows = CoalitionRows(game.n, held, frame)
+    table = torch.empty(game.batch, rows.columns, dtype=game.dtype)
+    partner = _partner(model, inputs, target, additional_forward_args, game.dtype)
+    counts = {"evaluated": 0, "resumed": 0}
+    store = _store(checkpoint, game, rows)
+    etas = []
+    with store or contextlib.nullcontext():
+        known = store.restore(table) if store else np.zeros(table.shape, dtype=bool)
+        counts["resumed"] = int(known.sum())
+        bar = tqdm(total=table.numel(), initial=counts["resumed"], unit="out", disable=not show_progress)
+        with bar:
+            for example in range(game.batch):
+                evaluate = CoalitionValues(game, example)
+                for start, stop in gaps(known[example], CALLS_PER_BLOCK * evaluate.rows):
+                    values = evaluate(rows.block(start, stop)).cpu()
+                    table[example, start:stop] = values
+                    counts["evaluated"] += stop - start
+                    if store:
+                        store.add(example, start, values)
+                    bar.update(stop - start)
+                etas.append(_output_error(game, rows, table[example], partner, example))
+    return _effects(game, table, held, frame, etas, counts)
+
+
+def gaps(known: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of the runs of False, cut to at most ``longest``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], known.astype(np.int8), [1]])))
+    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        for start in range(begin, end, longest):
+            yield start, min(start + longest, end)
+
+
+def _effects(
+    game: Game, table: Tensor, max_order: int | None, frame: Frame, etas: list[float], counts: dict[str, int]
+) -> HarsanyiEffects:
+    """Transform the table of outputs in place and describe it."""
+    orders = game.n if max_order is None else max_order
+    largest = table.abs().amax(dim=1).tolist()
+    bounds = torch.stack(
+        [rounding.error_bound(e, m, table.dtype, orders) for e, m in zip(etas, largest, strict=True)]
+    )
+    view = table.numpy()
+    if max_order is None:
+        mobius_(view)
+    else:
+        truncated_mobius_(view, game.n, max_order)
+    if frame == "input":
+        np.negative(view[:, 1:], out=view[:, 1:])
+    effects = HarsanyiEffects(
+        values=table,
+        names=game.names,
+        frame=frame,
+        delta=game.delta.cpu(),
+        f_input=game.f_input.cpu(),
+        f_baseline=game.f_baseline.cpu(),
+        max_order=max_order,
+        diagnostics={**game.diagnostics, **counts},
+        error_bound=bounds,
+    )
+    below = _largest_by_order(effects) <= bounds
+    effects.diagnostics["orders_below_rounding"] = [
+        [k for k in range(1, orders + 1) if bool(row[k])] for row in below
+    ]
+    return effects
+
+
+def _largest_by_order(effects: HarsanyiEffects) -> Tensor:
+    """Return max |J(S)| per order, shape (B, K+1)."""
+    if effects.full:
+        sizes = torch.from_numpy(popcounts(effects.n)).to(torch.int64)
+        result = effects.values.new_zeros(effects.batch, effects.n + 1)
+        for row, found in zip(effects.values, result, strict=True):
+            found.scatter_reduce_(0, sizes, row.abs(), "amax")
+        return result
+    orders = range(effects.largest_order + 1)
+    return torch.stack([effects.order_values(k).abs().amax(dim=1) for k in orders], dim=1)
+
+
+def _output_error(
+    game: Game, rows: CoalitionRows, values: Tensor, partner: ScalarModel | None, example: int
+) -> float:
+    """Evaluate a sample again, in small batches without folded players and in the partner precision."""
+    sample = rounding.sample(rows.columns)
+    masks = torch.cat([rows.block(position, position + 1) for position in sample])
+    t = coalition_bits(masks, game.n).to(device=game.device, dtype=game.dtype)
+    points = game.points(t, example)
+    again, other = [], []
+    with torch.no_grad():
+        for start in range(0, len(sample), rounding.SMALL_BATCH):
+            few = tuple(p[start : start + rounding.SMALL_BATCH] for p in points)
+            which = torch.full((len(few[0]),), example)
+            again.append(game.scalar.values(few, which))
+            if partner is not None:
+                cast = (p.to(partner.dtype) if p.is_floating_point() else p for p in few)
+                other.append(partner.values(tuple(cast), which).cpu())
+    return rounding.output_error(values[sample], torch.cat(again).cpu(), torch.cat(other) if other else None)
+
+
+def _partner(
+    model: Callable[..., Any], inputs: Tensors, target: AnyTarget, extra: Any, dtype: torch.dtype
+) -> ScalarModel | None:
+    """Return the model in the precision its rounding is measured against, None where it does not run."""
+    wanted = rounding.PARTNER[dtype]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the game has said what there is to say about this model
+        try:
+            scalar = ScalarModel(
+                model,
+                inputs,
+                target=target,
+                additional_forward_args=extra,
+                dtype=wanted,
+                integers_allowed=True,
+            )
+        except Exception:  # a model may refuse another precision in any way it likes
+            return None
+    return scalar if scalar.dtype == wanted else None
+
+
+def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None) -> None:
+    n = game.n
+    columns = 1 << n if max_order is None else count_up_to(n, max_order)
+    what = f"2**{n}" if max_order is None else f"{columns:,}"
+    remedy = (
+        "group variables with players=..., restrict to small coalitions with max_order=..., "
+        "or take terms up to an order with decompose(..., order=2)"
+    )
+    bytes_per_output = torch.finfo(game.dtype).bits // 8
+    if max_order is not None:
+        bytes_per_output += 16 * max_order + 8  # positions of subsets, masks
+    needed, free = game.batch * columns * bytes_per_output, memory.available()
+    if needed > free:
+        raise BudgetError(
+            f"the effects of {n} players are {what} numbers for each of {game.batch} example(s), "
+            f"{needed >> 30:,} GiB, and {free >> 30:,} GiB may be used here: {remedy}"
+        )
+    if max_evaluations is not None and game.batch * columns > max_evaluations:
+        raise BudgetError(
+            f"the effects of {n} players need {what} model outputs for each of {game.batch} example(s), more "
+            f"than max_evaluations={max_evaluations:,}: {remedy}, or allow it with max_evaluations=None"
+        )
+
+
+def _store(path: str | os.PathLike[str] | None, game: Game, rows: CoalitionRows) -> Checkpoint | None:
+    if path is None:
+        return None
+    scalar = game.scalar
+    identity = fingerprint(
+        [[dict(m.named_parameters()), dict(m.named_buffers()), type(m)] for m in scalar.modules],
+        getattr(scalar.function, "__code__", None) and scalar.function.__code__.co_code.hex(),
+        scalar.selector.target,
+        list(scalar.extra),
+        list(game.inputs),
+        list(game.baselines),
+        [list(group) for group in game.players.groups],
+        str(game.dtype),
+        (rows.max_order, rows.frame, sys.byteorder),
+    )
+    probes = torch.cat([game.f_input, game.f_baseline])
+    return Checkpoint(path, identity, probes, columns=rows.columns, examples=game.batch)

@@ -1,0 +1,101 @@
+"""How far rounding can have moved an effect: measured on the model, propagated through the butterfly.
+
+An effect of order s is a signed sum of 2^s outputs, so an error η of one output can become 2^s·η, while true
+effects usually shrink with s. The bound tells which orders are numbers and which are noise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SAMPLE = 32
+"""Coalitions evaluated a second time, in the next precision, by unfolded forwards in small batches."""
+
+SAFETY = 8.0
+"""The largest of 32 errors stands for that of 2^20 outputs: near-normal errors would need a factor 2.5."""
+
+SMALL_BATCH = 5
+"""Rows per second evaluation: other kernels, other order of summation."""
+
+PARTNER = {
+    torch.float64: torch.float32,
+    torch.float32: torch.float64,
+    torch.float16: torch.float32,
+    torch.bfloat16: torch.float32,
+}
+"""The precision an output is compared with: lower for float64, higher for the rest."""
+
+
+def unit_roundoff(dtype: torch.dtype) -> float:
+    """Return half the distance from 1 to the next number of the dtype."""
+    return torch.finfo(dtype).eps / 2
+
+
+def sample(columns: int, seed: int = 0) -> list[int]:
+    """Return up to 32 different columns of a table: the first, the last, and seeded ones between."""
+    if columns <= SAMPLE:
+        return list(range(columns))
+    drawn = np.random.default_rng(seed).integers(1, columns - 1, size=SAMPLE - 2)
+    return [0, *sorted({int(p) for p in drawn}), columns - 1]
+
+
+def hidden_precision(values: Tensor) -> float:
+    """Return the unit roundoff the outputs show: float32's if they all fit 24 bits but not 16, else 0.
+
+    A model that computes in float32 inside and hands back float64 is not improved by promotion; its outputs
+    are float32 numbers. Short dyadic numbers (integer outputs, toy networks) are exact in either.
+    """
+    if values.dtype != torch.float64 or not bool((values.float().double() == values).all()):
+        return 0.0
+    mantissa = torch.frexp(values).mantissa * 2**16
+    return 0.0 if bool((mantissa == mantissa.round()).all()) else unit_roundoff(torch.float32)
+
+
+def output_error(values: Tensor, again: Tensor, partner: Tensor | None) -> float:
+    """Return a bound η of the rounding error of one output.
+
+    Args:
+        values: Outputs as they stand in the table, shape (R,).
+        again: The same outputs by other kernels in the same dtype, shape (R,).
+        partner: The same outputs in the partner precision (see :data:`PARTNER`), or None where the
+            model does not run in it.
+
+    Returns:
+        max of: 8 × the largest difference between the two evaluations; 8 × the largest difference to the
+        partner precision, in float64 times the ratio of unit roundoffs u₆₄/u₃₂ = 2⁻²⁹; 4 unit roundoffs of
+        the largest output, or of float32 where the outputs are seen to be float32 numbers.
+    """
+    u = unit_roundoff(values.dtype)
+    values, again = values.double(), again.double()
+    largest = float(values.abs().max()) if len(values) else 0.0
+    spread = SAFETY * float((values - again).abs().max()) if len(values) else 0.0
+    floor = 4 * max(u, hidden_precision(again)) * largest
+    if partner is None or not bool(torch.isfinite(partner).all()):
+        return max(spread, floor, 64 * u * largest)
+    v = unit_roundoff(partner.dtype)
+    difference = float((again - partner.double()).abs().max()) if len(values) else 0.0
+    return max(spread, floor, SAFETY * difference * (u / v if v > u else 1.0))
+
+
+def error_bound(eta: float, largest: float, dtype: torch.dtype, orders: int) -> Tensor:
+    """Return the bound per order: 2^s (η + γ_s max|v|), γ_s = s·u/(1 − s·u), for s = 0 … orders.
+
+    2^s η is what the outputs' errors can add up to; γ_s 2^s max|v| is the rounding of the s subtractions that
+    every term of J(S) passes through (Higham, Accuracy and Stability of Numerical Algorithms, §3.1).
+
+    Args:
+        eta: Bound of the error of one output.
+        largest: max |v(T)|.
+        dtype: Of the table.
+        orders: Largest |S|.
+
+    Returns:
+        Shape (orders + 1,), float64.
+    """
+    u = unit_roundoff(dtype)
+    bounds = [math.ldexp(eta + largest * s * u / (1 - s * u), s) for s in range(orders + 1)]
+    return torch.tensor(bounds, dtype=torch.float64)
