@@ -4,6 +4,10 @@ Every message says what was given, what was expected and what to do next. Except
 the builtin a caller would already catch.
 """
 
+import sys
+import warnings
+from pathlib import Path
+
 
 class TaylorAttrError(Exception):
     """Base of every error raised by this package."""
@@ -91,3 +95,12 @@ class PrecisionWarning(TaylorAttrWarning):
 
 class ZeroDifferenceWarning(TaylorAttrWarning):
     """Input and baseline coincide, so every effect is zero."""
+
+
+def warn(message: str, category: type[TaylorAttrWarning]) -> None:
+    """Issue a warning that points at the line of the user's code which called this package."""
+    package = str(Path(__file__).parent)
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -27,9 +27,9 @@ _RESHAPES = {
     Tensor.squeeze, Tensor.unsqueeze, Tensor.contiguous, Tensor.to, Tensor.double, Tensor.float,
 }  # fmt: skip
 _METADATA = {
-    "size", "dim", "numel", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex", "__len__",
-    "element_size", "get_device", "shape", "dtype", "device", "ndim", "requires_grad", "layout", "is_cuda",
-    "is_sparse", "is_nested", "is_quantized", "is_mps", "is_meta", "ndimension", "__hash__", "data_ptr",
+    "size", "dim", "numel", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex",
+    "__len__", "element_size", "get_device", "shape", "dtype", "device", "ndim", "requires_grad", "layout",
+    "is_cuda", "is_sparse", "is_nested", "is_quantized", "is_mps", "is_meta", "ndimension", "__hash__", "data_ptr",
 }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ class FirstAffine:
         return block.reshape(rows, *self.offset.shape[1:])
 
     def _sum_tables(self, tables: tuple[Tensor, Tensor], masks: Tensor) -> Tensor:
-        """Return the sums of both tables' rows; one broadcast addition where the masks run in bitmask order."""
+        """Return the sums of both tables' rows: one broadcast addition for masks in bitmask order."""
         first, rows, size = int(masks[0]), len(masks), 2**self.low
         run = min(rows, size)
         aligned = rows % run == 0 and first % run == 0 and int(masks[-1]) == first + rows - 1

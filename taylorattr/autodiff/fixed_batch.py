@@ -50,8 +50,8 @@ def in_fixed_batches(function: Callable[..., Any], size: int) -> Callable[..., T
             output = function(*batch)
             if not isinstance(output, Tensor) or output.ndim == 0 or len(output) != size:
                 raise ShapeError(
-                    f"a program exported for batches of {size} must return one tensor with {size} rows; export it "
-                    "with a dynamic batch dimension (torch.export.Dim)"
+                    f"a program exported for batches of {size} must return one tensor with {size} rows; "
+                    "export it with a dynamic batch dimension (torch.export.Dim)"
                 )
             outputs.append(output[:used])
         return torch.cat(outputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from taylorattr.autodiff.inputs import baseline_tuple, input_tuple, require_floa
 from taylorattr.autodiff.players import Players, PlayersLike, player_maps, resolve_players
 from taylorattr.autodiff.rng import preserved_rng
 from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import DtypeError, OptionError, ZeroDifferenceWarning
+from taylorattr.errors import DtypeError, OptionError, ZeroDifferenceWarning, warn
 
 
 @dataclass(eq=False)
@@ -123,7 +122,8 @@ class Game:
                 continue
             if not bool(((t == 0) | (t == 1)).all()):
                 raise DtypeError(
-                    f"inputs of {x.dtype} take only t = 0 (baseline) and t = 1 (input): there is nothing between"
+                    f"inputs of {x.dtype} take only t = 0 (baseline) and t = 1 (input): there is nothing "
+                    "between"
                 )
             result.append(torch.where(weight != 0, x[example], b[example]))
         return tuple(result)
@@ -244,9 +244,8 @@ def _say_zero_difference(x: tuple[Tensor, ...], b: tuple[Tensor, ...], diagnosti
     if equal:
         diagnostics["zero_difference"] = equal
         listed = ", ".join(map(str, equal[:5])) + (", …" if len(equal) > 5 else "")
-        warnings.warn(
-            f"input equals baseline in example{'s' if len(equal) > 1 else ''} {listed}: every effect there is "
-            "zero; choose another baseline",
+        warn(
+            f"input equals baseline in example{'s' if len(equal) > 1 else ''} {listed}: every effect "
+            "there is zero; choose another baseline",
             ZeroDifferenceWarning,
-            stacklevel=4,
         )

@@ -61,15 +61,7 @@ def check_behaviour(
         again = _call(scalar, rows, examples, first)
         _compare_repeat(values[first], again, values, scalar.dtype)
         if size > 1:
-            try:
-                alone = _call(scalar, rows, examples, slice(0, 1))
-            except (RuntimeError, ValueError, IndexError, TypeError) as error:
-                if isinstance(error, TaylorAttrError):
-                    raise
-                raise ShapeError(
-                    f"the model runs on a batch of {len(values)} but not on one row alone ({error}): rows must be "
-                    "independent. Batch statistics need running values: track_running_stats=True"
-                ) from error
+            alone = _call_alone(scalar, rows, examples)
             _compare_alone(scalar, rows, examples, float(values[0]), float(alone[0]), values)
     return values[0::2].clone(), values[1::2].clone()
 
@@ -86,6 +78,18 @@ def _call(scalar: ScalarModel, rows: tuple[Tensor, ...], examples: Tensor, part:
                 "ReLU(inplace=True) as first layer); make it work on a copy: x = x.clone()"
             )
     return result.detach()
+
+
+def _call_alone(scalar: ScalarModel, rows: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+    try:
+        return _call(scalar, rows, examples, slice(0, 1))
+    except Exception as error:
+        if isinstance(error, TaylorAttrError):
+            raise
+        raise ShapeError(
+            f"the model runs on a batch of {len(examples)} but not on one row alone ({error}): rows must be "
+            "independent. Batch statistics need running values: track_running_stats=True"
+        ) from error
 
 
 def _require_finite(values: Tensor, diagnostics: dict[str, Any]) -> None:
@@ -111,7 +115,7 @@ def _same_call(values: Tensor, dtype: torch.dtype) -> float:
 
 
 def _same_row(values: Tensor, dtype: torch.dtype) -> float:
-    """Tolerance between batch sizes: other kernels round otherwise, batch statistics change leading digits."""
+    """Tolerance between batch sizes: kernels round differently, batch statistics change leading digits."""
     return 10 * torch.finfo(dtype).eps ** 0.5 * _scale(values)
 
 
@@ -120,9 +124,9 @@ def _compare_repeat(first: Tensor, again: Tensor, values: Tensor, dtype: torch.d
     if bool((spread > _same_call(values, dtype)).any()):
         row = int(spread.argmax())
         raise NondeterministicModelError(
-            f"the model gives {float(first[row]):.8g} and then {float(again[row]):.8g} for the same input: it "
-            "draws random numbers (dropout called with training=True, sampling, added noise) or keeps state "
-            "between calls. Make it deterministic, for instance by a fixed seed inside forward"
+            f"the model gives {float(first[row]):.8g} and then {float(again[row]):.8g} for the same "
+            "input: it draws random numbers (dropout called with training=True, sampling, added noise) or "
+            "keeps state between calls. Make it deterministic, for instance by a fixed seed inside forward"
         )
 
 
@@ -140,7 +144,7 @@ def _compare_alone(
     if abs(repeated - alone) > _same_call(values, scalar.dtype):
         _compare_repeat(torch.tensor([alone]), torch.tensor([repeated]), values, scalar.dtype)
     raise ShapeError(
-        f"the output of an example depends on the other rows of its batch: {in_batch:.8g} in a batch, {alone:.8g} "
-        "alone. Batch statistics (BatchNorm without running statistics), a softmax, mean or norm over "
-        "dimension 0 do that; make every row independent"
+        f"the output of an example depends on the other rows of its batch: {in_batch:.8g} in a batch, "
+        f"{alone:.8g} alone. Batch statistics (BatchNorm without running statistics), a softmax, mean or "
+        "norm over dimension 0 do that; make every row independent"
     )

@@ -24,6 +24,7 @@ def input_tuple(inputs: Tensors) -> tuple[Tensor, ...]:
     Raises:
         ShapeError: If there is no tensor, something is not a tensor, a batch dimension is missing, batch
             sizes differ, the batch is empty or an example has no elements.
+        DtypeError: If an input is complex.
         NonFiniteError: If a value is NaN or infinite.
     """
     parts = inputs if isinstance(inputs, tuple) else (inputs,)
@@ -111,8 +112,8 @@ def require_finite(tensor: Tensor, name: str) -> None:
     first = tuple(bad[0].tolist())
     value = float(tensor[first])
     raise NonFiniteError(
-        f"{name} holds {value} in example {first[0]} at index {list(first[1:])} ({len(bad)} such entries in all); "
-        "expected finite numbers: drop or impute these entries"
+        f"{name} holds {value} in example {first[0]} at index {list(first[1:])} ({len(bad)} such entries "
+        "in all); expected finite numbers: drop or impute these entries"
     )
 
 
@@ -130,7 +131,8 @@ def _one(baseline: Any, x: Tensor, name: str) -> Tensor:
             elif baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:]:
                 hint = "; to average over a reference set, pass it as references="
             raise ShapeError(
-                f"{name} has shape {tuple(baseline.shape)}; expected {(1, *x.shape[1:])} or {tuple(x.shape)}{hint}"
+                f"{name} has shape {tuple(baseline.shape)}; expected {(1, *x.shape[1:])} or "
+                f"{tuple(x.shape)}{hint}"
             )
         if integral and (baseline.is_floating_point() or baseline.is_complex()):
             raise DtypeError(f"{name} is {baseline.dtype} for inputs of {x.dtype}; {_explicit(x)}")
@@ -143,12 +145,12 @@ def _one(baseline: Any, x: Tensor, name: str) -> Tensor:
         baseline = 0.0
     if not isinstance(baseline, numbers.Real):
         raise ShapeError(
-            f"{name} is a {type(baseline).__name__}; expected None, a number, a tensor {(1, *x.shape[1:])} or "
-            f"{tuple(x.shape)}, or a tuple with one of these per input tensor"
+            f"{name} is a {type(baseline).__name__}; expected None, a number, a tensor "
+            f"{(1, *x.shape[1:])} or {tuple(x.shape)}, or a tuple with one of these per input tensor"
         )
     if integral and not isinstance(baseline, numbers.Integral):
         raise DtypeError(f"{name} is {baseline!r} for inputs of {x.dtype}; {_explicit(x)}")
-    value = float(baseline) if not integral else int(baseline)
+    value: float = int(float(baseline)) if integral else float(baseline)
     return torch.full((1,) * x.ndim, value, dtype=x.dtype, device=x.device).expand(x.shape)
 
 

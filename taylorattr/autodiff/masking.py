@@ -181,6 +181,7 @@ def _require_finite(values: Tensor, block: Tensor, game: Game, example: int) -> 
     present = coalition_bits(block[row : row + 1], game.n)[0].nonzero().reshape(-1).tolist()
     names = ", ".join(game.names[i] for i in present[:6]) + (", …" if len(present) > 6 else "")
     raise NonFiniteError(
-        f"the model's output is {float(values[row])} for example {example} with the players {{{names}}} at their "
-        "input values and the rest at the baseline; check the model there, or choose another baseline"
+        f"the model's output is {float(values[row])} for example {example} with the players {{{names}}} "
+        "at their input values and the rest at the baseline; check the model there, or choose another "
+        "baseline"
     )

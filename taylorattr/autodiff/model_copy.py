@@ -80,7 +80,7 @@ def _unwrapped(model: Any) -> Any:
         elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             model = model.module
         elif isinstance(model, types.FunctionType) and hasattr(model, "_torchdynamo_orig_callable"):
-            model = model._torchdynamo_orig_callable
+            model = getattr(model, "_torchdynamo_orig_callable")  # noqa: B009  (set by torch.compile)
         else:
             return model
 

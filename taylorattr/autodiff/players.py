@@ -193,10 +193,8 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
     shapes = example_shapes(inputs)
     if players is None:
         return Players.elements(inputs)
-    if isinstance(players, Tensor) or (
-        isinstance(players, tuple) and all(isinstance(p, Tensor) for p in players)
-    ):
-        masks = players if isinstance(players, tuple) else (players,)
+    masks = _masks_in(players)
+    if masks is not None:
         _check_masks(masks, shapes)
         result = Players.from_mask(masks)
     elif isinstance(players, Players):
@@ -205,11 +203,20 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
         result = Players(players)  # type: ignore[arg-type]
     else:
         raise PlayerError(
-            f"players is a {type(players).__name__}; expected an integer mask of one example's shape, a list of "
-            "index lists, or ta.Players"
+            f"players is a {type(players).__name__}; expected an integer mask of one example's shape, a "
+            "list of index lists, or ta.Players"
         )
     _check_cover(result, shapes)
     return result
+
+
+def _masks_in(players: PlayersLike) -> tuple[Tensor, ...] | None:
+    if isinstance(players, Tensor):
+        return (players,)
+    if isinstance(players, tuple):
+        masks = tuple(part for part in players if isinstance(part, Tensor))
+        return masks if len(masks) == len(players) else None
+    return None
 
 
 def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -311,9 +318,9 @@ def _check_cover(players: Players, shapes: list[tuple[int, ...]]) -> None:
     if players.rest is None and len(used) < total:
         left = sorted(set(range(total)) - used)
         raise PlayerError(
-            f"players leave out element{'s' if len(left) > 1 else ''} {describe_elements(left, shapes)}; groups "
-            "must partition the elements. Add them to a player, or pass ta.Players(…, rest='fixed') to hold "
-            "them at the input, rest='baseline' to hold them at the baseline"
+            f"players leave out element{'s' if len(left) > 1 else ''} {describe_elements(left, shapes)}; "
+            "groups must partition the elements. Add them to a player, or pass ta.Players(…, "
+            "rest='fixed') to hold them at the input, rest='baseline' to hold them at the baseline"
         )
 
 

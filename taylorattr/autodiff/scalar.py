@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -24,6 +23,7 @@ from taylorattr.errors import (
     PrecisionWarning,
     TaylorAttrError,
     TrainingModeWarning,
+    warn,
 )
 
 _TRIAL_ROWS = 8
@@ -114,7 +114,8 @@ class ScalarModel:
 
     @property
     def varies(self) -> bool:
-        """Whether examples differ in target or extra arguments, so that one function does not serve them all."""
+        """Whether examples differ in target or extra arguments, so that one function does not serve them "
+        "all."""
         per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
         return self.batch > 1 and (self.selector.each is not None or per_example)
 
@@ -125,7 +126,7 @@ class ScalarModel:
         return modules[0] if len(modules) == 1 else None
 
     def native_function(self, example: int) -> Callable[..., Tensor]:
-        """Return f for one example in the model's own dtype: takes inputs (1, …), returns (1,)."""
+        """Return f for one example in the model's own dtype: inputs (1, …) to (1,)."""
         function = self._native().function
         examples = torch.tensor([example])
         extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
@@ -152,11 +153,10 @@ class ScalarModel:
             torch.zeros(1, dtype=self.dtype, device=device)
         except (TypeError, RuntimeError):
             self.diagnostics["moved"] = str(device)
-            warnings.warn(
+            warn(
                 f"device {device} has no {self.dtype}; the analysis runs on a CPU copy of the model "
                 "(pass dtype=torch.float32 to stay on the device)",
                 FallbackWarning,
-                stacklevel=4,
             )
             return torch.device("cpu")
         return device
@@ -171,45 +171,28 @@ class ScalarModel:
         copied = self._copy(wanted, device)
         if copied.was_training:
             self.diagnostics["was_training"] = True
-            warnings.warn(
+            warn(
                 "the model is in training mode; it is analysed in eval behaviour (dropout off, running "
                 "statistics). Call model.eval() before to silence this",
                 TrainingModeWarning,
-                stacklevel=4,
             )
-        try:
-            result = self._trial(copied, rows, wanted)
-            reason = f"its output is {result.dtype}"
-            fits = not result.is_floating_point() or _eps(result.dtype) <= _eps(wanted)
-        except TaylorAttrError:  # a target that does not fit, in any dtype
-            raise
-        except (RuntimeError, TypeError, ValueError) as error:
-            if wanted == self.native:
-                raise
-            fits, reason, failure = False, f"running it so fails ({_first_line(error)})", error
-        else:
-            failure = None
-        if not fits and wanted != self.native:
+        result, reason = self._promoted(copied, rows, wanted)
+        if result is None:
             copied = self._copy(None, device)
-            try:
-                result = self._trial(copied, rows, self.native)
-            except Exception as error:
-                raise error from failure
+            result = self._trial(copied, rows, self.native)
             self.dtype = self.native
             self.diagnostics["promoted"] = False
-            warnings.warn(
+            warn(
                 f"the model does not run in {wanted}: {reason}. The analysis uses {self.native}, the model's "
                 "own dtype, and carries its rounding",
                 PrecisionWarning,
-                stacklevel=4,
             )
         elif self._lowered and _eps(self._lowered[1]) > _eps(wanted):
             self.diagnostics["lowered_by"], self.diagnostics["lowest_dtype"] = map(str, self._lowered)
-            warnings.warn(
-                f"the model computes in {self._lowered[1]} inside (operation {self._lowered[0]!r}); the analysis "
-                f"in {wanted} carries that rounding",
+            warn(
+                f"the model computes in {self._lowered[1]} inside (operation {self._lowered[0]!r}); the "
+                f"analysis in {wanted} carries that rounding",
                 PrecisionWarning,
-                stacklevel=4,
             )
         if not result.is_floating_point() and not integers_allowed:
             raise DtypeError(
@@ -217,6 +200,20 @@ class ScalarModel:
                 "probabilities, not class indices). ta.harsanyi, shapley and occlusion accept it"
             )
         return copied
+
+    def _promoted(
+        self, copied: ModelCopy, rows: tuple[Tensor, ...], wanted: torch.dtype
+    ) -> tuple[Tensor | None, str]:
+        """Return the values of the trial, or None and why the copy cannot be used in this dtype."""
+        try:
+            result = self._trial(copied, rows, wanted)
+        except (RuntimeError, TypeError, ValueError) as error:
+            if wanted == self.native or isinstance(error, TaylorAttrError):
+                raise
+            return None, f"running it so fails ({_first_line(error)})"
+        if wanted == self.native or not result.is_floating_point() or _eps(result.dtype) <= _eps(wanted):
+            return result, ""
+        return None, f"its output is {result.dtype}"
 
     def _trial(self, copied: ModelCopy, rows: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor:
         examples = torch.arange(min(self.batch, _TRIAL_ROWS))
@@ -234,7 +231,7 @@ class ScalarModel:
 
 
 def _native_dtype(parameters: list[Tensor], rows: tuple[Tensor, ...]) -> torch.dtype:
-    """Return the dtype the user runs the model in: that of the inputs if the model has it, else the model's."""
+    """Return the dtype the user runs the model in: the inputs' if the model has it, else the model's."""
     own = [p.dtype for p in parameters if p.is_floating_point()]
     given = [x.dtype for x in rows if x.is_floating_point()]
     if given and (not own or given[0] in own):
@@ -265,8 +262,8 @@ def _require_finite_parameters(modules: list[nn.Module]) -> None:
         for name, parameter in module.named_parameters():
             if not bool(torch.isfinite(parameter).all()):
                 raise NonFiniteError(
-                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of {parameter.numel()} "
-                    "entries); check how the model was trained or loaded"
+                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
+                    f"{parameter.numel()} entries); check how the model was trained or loaded"
                 )
         for name, buffer in module.named_buffers():  # infinities are common there: attention masks
             if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):

@@ -110,15 +110,15 @@ class TargetSelector:
             if output.numel() != rows:
                 raise TargetError(
                     f"the model's output has shape {tuple(output.shape)}, that is {output.numel() // rows} "
-                    f"numbers per example, and target is None; pass target={_example_of(shape)} or a callable "
-                    "output -> (B,)"
+                    f"numbers per example, and target is None; pass target={_example_of(shape)} or a "
+                    "callable output -> (B,)"
                 )
             return output.reshape(rows)
         width = len(self.common) if self.common is not None else self.each.shape[1]  # type: ignore[union-attr]
         if width != len(shape):
             raise TargetError(
-                f"target={_short(self.target)} has {width} indices but one example's output has shape {shape}; "
-                f"pass {len(shape)} of them, for instance target={_example_of(shape)}"
+                f"target={_short(self.target)} has {width} indices but one example's output has shape "
+                f"{shape}; pass {len(shape)} of them, for instance target={_example_of(shape)}"
             )
         self._check_range(shape, tuple(output.shape))
         if self.common is not None:
@@ -144,7 +144,8 @@ class TargetSelector:
         result = self.function(output)  # type: ignore[misc]
         if not isinstance(result, Tensor):
             raise TargetError(
-                f"the callable target returned a {type(result).__name__}; expected a tensor of shape ({rows},)"
+                f"the callable target returned a {type(result).__name__}; expected a tensor of shape "
+                f"({rows},)"
             )
         if result.ndim == 0 and rows == 1:
             return result.reshape(1)
@@ -167,8 +168,9 @@ def tensor_output(output: Any) -> Tensor:
         if not isinstance(logits, Tensor):
             keys = f" with keys {sorted(map(str, output))}" if isinstance(output, dict) else ""
             raise TargetError(
-                f"the model returned a {type(output).__name__}{keys}, not a tensor; pass a callable target that "
-                "picks one number per example, for instance target=lambda output: output[...][:, 0]"
+                f"the model returned a {type(output).__name__}{keys}, not a tensor; pass a callable "
+                "target that picks one number per example, for instance target=lambda output: "
+                "output[...][:, 0]"
             )
         output = logits
     if output.is_complex():
