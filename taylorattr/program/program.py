@@ -76,6 +76,7 @@ class Program:
         sources: Tensors only the prelude reads, by value number.
         plan: What :func:`taylorattr.program.walk.walk` prepared at its first use; nobody else's business.
             A program is not changed after its first walk.
+        lowered: What the polynomial engine prepared at its first use (``autodiff.polynomial.lowered``).
     """
 
     inputs: tuple[Ref, ...]
@@ -87,3 +88,4 @@ class Program:
     prelude: list[Node] = field(default_factory=list)
     sources: dict[int, Tensor] = field(default_factory=dict)
     plan: Any = field(default=None, repr=False, compare=False)
+    lowered: Any = field(default=None, repr=False, compare=False)

@@ -1,0 +1,284 @@
+"""Lowering: from the operations of a captured program to primitive steps.
+
+Rules (package `rules`) are looked up by ATen overload; a rule receives the builder and the
+operation's arguments, with active tensors replaced by `Slot`, and returns the slots of its results.
+Composite rules call the builder with simpler operations. Every step runs once at the point of
+lowering, which fixes shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+from taylorattr.autodiff.polynomial.ring import Block
+from taylorattr.autodiff.polynomial.series import SeriesFunction
+from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Plan, Step
+from taylorattr.errors import MissingRuleError
+from taylorattr.program.program import Node, Program
+from taylorattr.program.walk import walk
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A value that depends on the inputs.
+
+    Attributes:
+        index: Its number in the plan.
+        value: Degree 0 at the point of lowering, (1, 1, *shape).
+        frozen: Whether it has no derivative (comparisons, indices).
+    """
+
+    index: int
+    value: Tensor
+    frozen: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        return tuple(self.value.shape[2:])
+
+    @property
+    def ndim(self) -> int:
+        """Rank of the value."""
+        return self.value.dim() - 2
+
+
+Rule: TypeAlias = Callable[..., Any]
+RULES: dict[OpOverload, Rule] = {}
+"""ATen overload -> rule(builder, *args, **kwargs)."""
+
+
+def overload(name: str) -> OpOverload | None:
+    """Return ``aten::name`` ("add.Tensor", "relu"), None where this torch does not have it."""
+    packet, _, kind = name.partition(".")
+    found = getattr(torch.ops.aten, packet, None)
+    return getattr(found, kind or "default", None) if found is not None else None
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Register one rule for several overloads."""
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            op = overload(name)
+            if op is not None:
+                RULES[op] = function
+        return function
+
+    return register
+
+
+def find_slots(value: Any) -> list[Slot]:
+    """Return the slots in nested lists and tuples, in order."""
+    if isinstance(value, Slot):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [slot for item in value for slot in find_slots(item)]
+    if isinstance(value, dict):
+        return [slot for item in value.values() for slot in find_slots(item)]
+    return []
+
+
+def replace_slots(value: Any, by: dict[Slot, Tensor]) -> Any:
+    """Return the nested value with slots replaced."""
+    if isinstance(value, Slot):
+        return by[value]
+    if isinstance(value, (list, tuple)):
+        return type(value)(replace_slots(item, by) for item in value)
+    if isinstance(value, dict):
+        return {key: replace_slots(item, by) for key, item in value.items()}
+    return value
+
+
+class Builder:
+    """Collects primitive steps; call it with an ATen name to apply that operation's rule."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.slots: list[Slot] = []
+        self.node: Node | None = None
+
+    def __call__(self, op: str | OpOverload, *args: Any, **kwargs: Any) -> Any:
+        """Apply an operation to slots and constants."""
+        found = overload(op) if isinstance(op, str) else op
+        active = find_slots((args, kwargs))
+        if found is None:
+            raise MissingRuleError(f"this torch has no operation aten::{op}, which the rule of {self.label()} uses")
+        if not active:
+            return found(*args, **kwargs)
+        if all(slot.frozen for slot in active):
+            return self.frozen_op(found, args, kwargs)
+        function = RULES.get(found)
+        if function is None:
+            raise missing(found, self.node)
+        return function(self, *args, **kwargs)
+
+    def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Lower one operation of a program (the algebra of `taylorattr.program.walk.walk`)."""
+        self.node = node
+        return self(node.op, *args, **kwargs)
+
+    def label(self) -> str:
+        """Return "operation in module at line" of the node being lowered."""
+        return describe(self.node) if self.node is not None else "a composite"
+
+    def refuse(self, reason: str) -> MissingRuleError:
+        """Return the error for arguments the rule does not cover."""
+        return MissingRuleError(f"no Taylor rule for {self.label()}: {reason}")
+
+    def slot(self, value: Tensor, *, frozen: bool = False) -> Slot:
+        """Return a new slot."""
+        made = Slot(len(self.slots), value, frozen)
+        self.slots.append(made)
+        return made
+
+    def _common(self, inputs: Sequence[Slot], out: Slot) -> dict[str, Any]:
+        return {
+            "inputs": tuple(slot.index for slot in inputs),
+            "out": out.index,
+            "shapes": tuple(slot.shape for slot in inputs),
+            "shape": out.shape,
+            "label": self.label(),
+        }
+
+    def linear(
+        self,
+        inputs: Sequence[Slot],
+        push: Callable[[Sequence[Any], Any], Tensor],
+        *,
+        value: Callable[[Sequence[Tensor], Any], Tensor] | None = None,
+        pull: Callable[[Block, Any], Sequence[Tensor | None]] | None = None,
+        context: Callable[[Sequence[Tensor]], Any] | None = None,
+        accepts_missing: bool = False,
+    ) -> Slot:
+        """Add a linear step; ``value`` defaults to ``push`` (no constant)."""
+        value = value or push
+        points = [slot.value for slot in inputs]
+        out = self.slot(value(points, context(points) if context else None))
+        common = self._common(inputs, out)
+        self.steps.append(
+            Linear(**common, value=value, push=push, pull=pull, context=context, accepts_missing=accepts_missing)
+        )
+        return out
+
+    def elementwise(self, series: SeriesFunction, x: Slot) -> Slot:
+        """Add y = φ(x)."""
+        out = self.slot(series(x.value, 0)[0])
+        self.steps.append(Elementwise(**self._common([x], out), series=series))
+        return out
+
+    def multiply(self, x: Slot, y: Slot) -> Slot:
+        """Add y = x_1·x_2 with broadcasting; ranks are made equal first."""
+        rank = max(x.ndim, y.ndim)
+        x, y = (self._raise_rank(slot, rank) for slot in (x, y))
+        out = self.slot(x.value * y.value)
+        self.steps.append(Multiply(**self._common([x, y], out)))
+        return out
+
+    def _raise_rank(self, x: Slot, rank: int) -> Slot:
+        return x if x.ndim == rank else self("view", x, [1] * (rank - x.ndim) + list(x.shape))
+
+    def matmul(self, x: Slot, y: Slot) -> Slot:
+        """Add y = x_1 @ x_2 for values (P, i, k), (P, k, l)."""
+        out = self.slot(torch.matmul(x.value, y.value))
+        self.steps.append(Matmul(**self._common([x, y], out)))
+        return out
+
+    def frozen(self, inputs: Sequence[Slot], value: Callable[[Sequence[Tensor]], Tensor]) -> Slot:
+        """Add a step without derivatives."""
+        out = self.slot(value([slot.value for slot in inputs]), frozen=True)
+        self.steps.append(Frozen(**self._common(inputs, out), value=value))
+        return out
+
+    def frozen_op(self, op: OpOverload, args: Any, kwargs: Any) -> Any:
+        """Apply any operation to degree 0, example by example."""
+        inputs = list(dict.fromkeys(find_slots((args, kwargs))))
+
+        def single(points: Sequence[Tensor]) -> Any:
+            by = dict(zip(inputs, points, strict=True))
+            return op(*replace_slots(args, by), **replace_slots(kwargs, by))
+
+        probe = single([slot.value[0, 0] for slot in inputs])
+        if isinstance(probe, Tensor):
+            return self.frozen(inputs, _each_example(single))
+        return tuple(
+            self.frozen(inputs, _each_example(lambda points, i=i: single(points)[i])) for i in range(len(probe))
+        )
+
+
+def _each_example(single: Callable[[Sequence[Tensor]], Tensor]) -> Callable[[Sequence[Tensor]], Tensor]:
+    def value(points: Sequence[Tensor]) -> Tensor:
+        count = max(point.shape[1] for point in points)
+        rows = [single([p[0, min(e, p.shape[1] - 1)] for p in points]) for e in range(count)]
+        return torch.stack(rows)[None]
+
+    return value
+
+
+def describe(node: Node) -> str:
+    """Return "aten.op in module at file:line"."""
+    place = f" in module '{node.module}'" if node.module else ""
+    return f"{node.op}{place}" + (f" at {node.where}" if node.where else "")
+
+
+def missing(op: OpOverload, node: Node | None) -> MissingRuleError:
+    """Return the error for an operation without a rule."""
+    inside = f", needed by {describe(node)}" if node is not None and node.op is not op else ""
+    where = describe(node) if node is not None and node.op is op else str(op)
+    return MissingRuleError(
+        f"no Taylor rule for {where}{inside}; use engine='nested' (slow), or write the model with "
+        "operations that have a rule"
+    )
+
+
+def lower(program: Program, inputs: Sequence[Tensor]) -> Plan:
+    """Lower a program to primitive steps.
+
+    Args:
+        program: Captured at batch size 1, promoted to the dtype of the inputs.
+        inputs: A point of the program, shapes as captured.
+
+    Returns:
+        The plan, valid at every point.
+
+    Raises:
+        MissingRuleError: If an operation has no rule; names operation, module and line.
+    """
+    builder = Builder()
+    entries = tuple(builder.slot(point.detach()[None, None]) for point in inputs)
+    output = walk(program, entries, builder)
+    if isinstance(output, Tensor):
+        constant = output[None, None]
+        output = builder.frozen(entries[:1], lambda points: constant.expand(1, points[0].shape[1], -1))
+    return _finish(builder, entries, output)
+
+
+def _finish(builder: Builder, entries: tuple[Slot, ...], output: Slot) -> Plan:
+    """Drop steps the output does not need and note the last use of every slot."""
+    needed, kept = {output.index}, []
+    for step in reversed(builder.steps):
+        if step.out in needed:
+            needed.update(step.inputs)
+            kept.append(step)
+    kept.reverse()
+    seen: set[int] = {output.index}
+    last_use: list[tuple[int, ...]] = []
+    for step in reversed(kept):
+        fresh = tuple(index for index in dict.fromkeys(step.inputs) if index not in seen)
+        seen.update(fresh)
+        last_use.append(fresh)
+    last_use.reverse()
+    return Plan(
+        inputs=tuple(slot.index for slot in entries),
+        input_shapes=tuple(slot.shape for slot in entries),
+        steps=kept,
+        output=output.index,
+        last_use=last_use,
+        sizes={slot.index: slot.value.numel() for slot in builder.slots},
+    )

@@ -1,0 +1,38 @@
+"""The lowered form of a program, made once and kept with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from taylorattr.autodiff.polynomial import rules
+from taylorattr.autodiff.polynomial.builder import RULES, lower
+from taylorattr.autodiff.polynomial.steps import Plan
+from taylorattr.program.program import Node, Program
+
+__all__ = ["lowered", "rules", "supported"]
+
+
+def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
+    """Return the program's primitive steps, prepared at the first call.
+
+    Args:
+        program: Captured at batch size 1, promoted to the dtype of the inputs.
+        inputs: A point of the program, shapes as captured.
+
+    Returns:
+        The plan.
+
+    Raises:
+        MissingRuleError: If an operation has no rule; names operation, module and line.
+    """
+    made_from = (id(program.nodes), id(program.constants))
+    if program.lowered is None or program.lowered[0] != made_from:
+        program.lowered = (made_from, lower(program, inputs))
+    return program.lowered[1]
+
+
+def supported(program: Program) -> list[Node]:
+    """Return the operations without a Taylor rule, in order; empty where the engine covers the program."""
+    return [node for node in program.nodes if node.op not in RULES]

@@ -1,0 +1,124 @@
+"""Truncated polynomials in n variables: blocks of coefficients and their products.
+
+A polynomial is a list of blocks, one per degree. Block d has shape (C_d, E, *value): C_d =
+C(n+d−1, d) coefficients in the package's order, E examples, and the shape of one value; block 0 has
+C_0 = 1. E is 1 where all examples share the coefficient. A missing block (None) is zero. The
+polynomials of one variable along R rays are the case n = 1, E = R: products are then aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.polynomial.layout import index_table, power_tables
+from taylorattr.maths import multi_index
+
+Block: TypeAlias = Tensor
+"""Coefficients of one degree, shape (C_d, E, *value)."""
+
+Poly: TypeAlias = list[Tensor | None]
+"""Blocks by degree; None is zero."""
+
+Pairing: TypeAlias = Callable[[Tensor, int, Tensor, int, "Tensor | None"], Tensor]
+"""(x, a, y, b, out) -> out + the product of blocks of degrees a and b."""
+
+ONE_CALL_ELEMENTS = 1 << 17
+"""Below this many elements all pairs of a product are formed at once (1 MiB of float64)."""
+
+
+class Ring:
+    """Products of blocks in n variables.
+
+    Attributes:
+        n: Number of variables.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def width(self, degree: int) -> int:
+        """Return the number of coefficients of a degree."""
+        return multi_index.count(self.n, degree)
+
+    def multiply(self, x: Block, a: int, y: Block, b: int, out: Block | None = None) -> Block:
+        """Return out + Σ_{α,β} x_α·y_β t^{α+β} for blocks of degrees a and b (out is overwritten).
+
+        The value shapes of x and y broadcast against each other and have equal rank.
+        """
+        if self.n == 1 or a == 0 or b == 0:
+            return x * y if out is None else out.addcmul_(x, y)
+        if len(x) > len(y):
+            x, a, y, b = y, b, x, a
+        if out is None:
+            out = y.new_zeros((self.width(a + b), *torch.broadcast_shapes(x.shape[1:], y.shape[1:])))
+        table = index_table(self.n, a, b, y.device)
+        if len(x) * len(y) * out[0].numel() <= ONE_CALL_ELEMENTS:
+            return out.index_add_(0, table.flatten(), (x[:, None] * y).flatten(0, 1))
+        for row, target in zip(x, table, strict=True):
+            out.index_add_(0, target, row * y)
+        return out
+
+    def square(self, x: Block, a: int) -> Block:
+        """Return x∗x for a block of degree a, each unordered pair once."""
+        if self.n == 1:
+            return x * x
+        out = x.new_zeros((self.width(2 * a), *x.shape[1:]))
+        table = index_table(self.n, a, a, x.device)
+        doubled = 2 * x
+        for i, row in enumerate(doubled):
+            pairs = row * x[i:]
+            pairs[0] *= 0.5
+            out.index_add_(0, table[i, i:], pairs)
+        return out
+
+    def next_power(self, v: Block, d: int, previous: Block) -> Block:
+        """Return [v^d] from [v^{d−1}] for v of degree 1: coefficients d!/κ!·v^κ."""
+        if self.n == 1:
+            return v * previous
+        first, rest, factor = power_tables(self.n, d, v.device)
+        out = previous.index_select(0, rest)
+        out *= v.index_select(0, first)
+        out *= factor.to(v.dtype).reshape(-1, *[1] * (v.dim() - 1))
+        return out
+
+    def matmul(self, x: Block, a: int, y: Block, b: int, out: Block | None = None) -> Block:
+        """Return out + Σ_{α,β} (x_α @ y_β) t^{α+β}; values are batches of matrices (P, i, k) and (P, k, l)."""
+        if self.n == 1 or a == 0 or b == 0:
+            product = torch.matmul(x, y)
+            return product if out is None else out.add_(product)
+        table = index_table(self.n, a, b, y.device)
+        E = max(x.shape[1], y.shape[1])
+        if out is None:
+            out = y.new_zeros((self.width(a + b), E, x.shape[2], x.shape[-2], y.shape[-1]))
+        right = y.permute(1, 2, 3, 0, 4).flatten(3)
+        rows = max(1, ONE_CALL_ELEMENTS // max(1, len(y) * out[0].numel()))
+        for start in range(0, len(x), rows):
+            part = x[start : start + rows]
+            left = part.permute(1, 2, 0, 3, 4).flatten(2, 3)
+            pairs = torch.matmul(left, right).unflatten(2, (len(part), -1)).unflatten(4, (len(y), -1))
+            pairs = pairs.permute(2, 4, 0, 1, 3, 5).flatten(0, 1)
+            out.index_add_(0, table[start : start + rows].flatten(), pairs)
+        return out
+
+    def contract(self, x: Block, a: int, y: Block, b: int, out: Tensor) -> None:
+        """Add Σ_{α,β} ⟨x_α, y_β⟩ t^{α+β} to out, shape (C_{a+b}, E); values are flat, (C, E, units)."""
+        E = out.shape[1]
+        if E == 1:
+            pairs = torch.mm(x[:, 0], y[:, 0].T).unsqueeze(-1)
+        else:
+            left = x.transpose(0, 1).expand(E, -1, -1)
+            right = y.permute(1, 2, 0).expand(E, -1, -1)
+            pairs = torch.bmm(left, right).permute(1, 2, 0)
+        if self.n == 1 or a == 0 or b == 0:
+            out += pairs.reshape(out.shape)
+            return
+        table = index_table(self.n, a, b, out.device).flatten()
+        if E == 1:
+            out.view(-1).index_add_(0, table, pairs.reshape(-1))
+        else:
+            out.index_add_(0, table, pairs.flatten(0, 1))
+

@@ -1,0 +1,89 @@
+"""Smooth elementwise functions: the table of their scalar series."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from taylorattr.autodiff.polynomial import series
+from taylorattr.autodiff.polynomial.builder import Builder, Slot, rule
+from taylorattr.autodiff.polynomial.series import SeriesFunction
+
+ELEMENTWISE: dict[str, SeriesFunction] = {
+    "exp": series.exp, "exp2": series.exponential(2.0), "expm1": series.expm1, "special_expm1": series.expm1,
+    "log": series.log, "log1p": series.log1p, "log2": series.log2, "log10": series.log10, "logit": series.logit,
+    "sin": series.sin, "cos": series.cos, "tan": series.tan,
+    "sinh": series.sinh, "cosh": series.cosh, "tanh": series.tanh,
+    "asin": series.asin, "acos": series.acos, "atan": series.atan,
+    "asinh": series.asinh, "acosh": series.acosh, "atanh": series.atanh,
+    "sqrt": series.sqrt, "rsqrt": series.rsqrt, "reciprocal": series.reciprocal, "square": series.square,
+    "sigmoid": series.sigmoid, "special_expit": series.sigmoid, "log_sigmoid": series.log_sigmoid,
+    "silu": series.silu, "mish": series.mish,
+    "erf": series.erf, "special_erf": series.erf, "erfc": series.erfc, "special_erfc": series.erfc,
+    "special_ndtr": series.normal_cdf, "sinc": series.sinc, "special_sinc": series.sinc,
+    "deg2rad": lambda u, order: [u * (math.pi / 180), u * 0 + math.pi / 180][: order + 1],
+}  # fmt: skip
+"""φ of one argument by ATen name."""
+
+
+def _declare(name: str, function: SeriesFunction) -> None:
+    @rule(name)
+    def apply(b: Builder, x: Slot) -> Slot:
+        return b.elementwise(function, x)
+
+
+for _name, _function in ELEMENTWISE.items():
+    _declare(_name, _function)
+
+
+@rule("gelu")
+def gelu(b: Builder, x: Slot, *, approximate: str = "none") -> Slot:
+    """GELU, exact or by tanh."""
+    return b.elementwise(series.gelu_tanh if approximate == "tanh" else series.gelu, x)
+
+
+@rule("softplus")
+def softplus(b: Builder, x: Slot, beta: float = 1, threshold: float = 20) -> Slot:
+    """log(1 + e^{βx})/β."""
+    return b.elementwise(series.softplus(float(beta), float(threshold)), x)
+
+
+@rule("elu")
+def elu(b: Builder, x: Slot, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Slot:
+    """ELU; SELU and CELU reach ATen as this operation too."""
+    return b.elementwise(series.elu(float(alpha), float(scale), float(input_scale)), x)
+
+
+@rule("selu")
+def selu(b: Builder, x: Slot) -> Slot:
+    """ELU with the constants of self-normalising networks."""
+    return elu(b, x, 1.6732632423543772, 1.0507009873554805)
+
+
+@rule("celu")
+def celu(b: Builder, x: Slot, alpha: float = 1.0) -> Slot:
+    """max(0, x) + min(0, α(e^{x/α} − 1))."""
+    return elu(b, x, alpha, 1, 1 / alpha)
+
+
+@rule("log_sigmoid_forward")
+def log_sigmoid_forward(b: Builder, x: Slot) -> tuple[Any, None]:
+    """log σ(x); the second result is a buffer of the backward pass."""
+    return b.elementwise(series.log_sigmoid, x), None
+
+
+@rule("pow.Tensor_Scalar", "float_power.Tensor_Scalar")
+def pow_scalar(b: Builder, x: Slot, exponent: float) -> Slot:
+    """x^p."""
+    special = {1.0: None, 2.0: series.square, 0.5: series.sqrt, -0.5: series.rsqrt, -1.0: series.reciprocal}
+    if exponent == 1:
+        return x
+    return b.elementwise(special.get(float(exponent)) or series.power(float(exponent)), x)
+
+
+@rule("pow.Scalar")
+def exponential(b: Builder, base: float, x: Slot) -> Slot:
+    """base^x for a positive base."""
+    if base <= 0:
+        raise b.refuse(f"the base {base} of a power with an active exponent must be positive")
+    return b.elementwise(series.exponential(float(base)), x)

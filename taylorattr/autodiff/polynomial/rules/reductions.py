@@ -1,0 +1,159 @@
+"""Variances, norms, products, softmax and logarithms of sums, from simpler operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from taylorattr.autodiff.polynomial.builder import Builder, Slot, rule
+
+
+def _dims(x: Slot, dim: Any) -> list[int]:
+    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+        return list(range(x.ndim))
+    return [d % x.ndim for d in ([dim] if isinstance(dim, int) else dim)] if x.ndim else []
+
+
+def _count(x: Slot, dims: Sequence[int]) -> int:
+    count = 1
+    for d in dims:
+        count *= x.shape[d]
+    return count
+
+
+def shifted_exponential(b: Builder, x: Slot, dims: Sequence[int]) -> tuple[Slot, Slot, Slot]:
+    """Return x − m, e^{x−m} and the shift m = max x_0, a constant, hence exact."""
+    shift = b.frozen([x], lambda points: _finite_max(points[0], dims))
+    centred = b("sub.Tensor", x, shift)
+    return centred, b("exp", centred), shift
+
+
+def _finite_max(point: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
+    largest = point.amax([d + 2 for d in dims], keepdim=True)
+    return torch.where(torch.isfinite(largest), largest, 0.0)
+
+
+@rule("_softmax", "softmax.int", "special_softmax")
+def softmax(b: Builder, x: Slot, dim: int, *_: Any) -> Slot:
+    """e^{x−m}/Σ e^{x−m}."""
+    dims = _dims(x, dim)
+    _, exponentials, _ = shifted_exponential(b, x, dims)
+    total = b("reciprocal", b("sum.dim_IntList", exponentials, dims, True))
+    return b("mul.Tensor", exponentials, total)
+
+
+@rule("_safe_softmax")
+def safe_softmax(b: Builder, x: Slot, dim: int, dtype: Any = None) -> Slot:
+    """Softmax; rows that are masked entirely give zeros."""
+    dims = _dims(x, dim)
+    masked = b.frozen([x], lambda points: torch.isneginf(points[0]).all(dims[0] + 2, keepdim=True))
+    if not bool(masked.value.any()):
+        return softmax(b, x, dim)
+    zeros = torch.zeros(x.shape, dtype=x.value.dtype, device=x.value.device)
+    return b("where.self", masked, zeros, softmax(b, b("where.self", masked, zeros, x), dim))
+
+
+@rule("_log_softmax", "log_softmax.int", "special_log_softmax")
+def log_softmax(b: Builder, x: Slot, dim: int, *_: Any) -> Slot:
+    """x − m − log Σ e^{x−m}."""
+    dims = _dims(x, dim)
+    centred, exponentials, _ = shifted_exponential(b, x, dims)
+    return b("sub.Tensor", centred, b("log", b("sum.dim_IntList", exponentials, dims, True)))
+
+
+@rule("logsumexp", "special_logsumexp")
+def logsumexp(b: Builder, x: Slot, dim: Any, keepdim: bool = False) -> Slot:
+    """m + log Σ e^{x−m}."""
+    dims = _dims(x, dim)
+    _, exponentials, shift = shifted_exponential(b, x, dims)
+    out = b("add.Tensor", b("log", b("sum.dim_IntList", exponentials, dims, True)), shift)
+    return out if keepdim else b("squeeze.dims", out, dims)
+
+
+@rule("logaddexp")
+def logaddexp(b: Builder, x: Any, y: Any) -> Slot:
+    """log(e^x + e^y) = y + softplus(x − y)."""
+    return b("add.Tensor", b("softplus", b("sub.Tensor", x, y), 1, float("inf")), y)
+
+
+@rule("var_mean.correction")
+def var_mean(
+    b: Builder, x: Slot, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False
+) -> tuple[Slot, Slot]:
+    """Variance and mean."""
+    dims = _dims(x, dim)
+    count = _count(x, dims)
+    mean = b("mean.dim", x, dims, True)
+    squares = b("sum.dim_IntList", b("square", b("sub.Tensor", x, mean)), dims, True)
+    variance = b("div.Scalar", squares, max(0.0, count - (1 if correction is None else correction)))
+    if keepdim or not dims:
+        return variance, mean
+    return b("squeeze.dims", variance, dims), b("squeeze.dims", mean, dims)
+
+
+@rule("var.correction")
+def var(b: Builder, x: Slot, dim: Any = None, **options: Any) -> Slot:
+    """Variance."""
+    return var_mean(b, x, dim, **options)[0]
+
+
+@rule("std.correction")
+def std(b: Builder, x: Slot, dim: Any = None, **options: Any) -> Slot:
+    """Standard deviation."""
+    return b("sqrt", var(b, x, dim, **options))
+
+
+@rule("std_mean.correction")
+def std_mean(b: Builder, x: Slot, dim: Any = None, **options: Any) -> tuple[Slot, Slot]:
+    """Standard deviation and mean."""
+    variance, mean = var_mean(b, x, dim, **options)
+    return b("sqrt", variance), mean
+
+
+@rule("linalg_vector_norm")
+def vector_norm(b: Builder, x: Slot, ord: float = 2, dim: Any = None, keepdim: bool = False, **_: Any) -> Slot:
+    """(Σ |x|^p)^{1/p}; p = 1, ±∞ on the branch of degree 0."""
+    dims = _dims(x, dim)
+    if ord in (float("inf"), float("-inf")):
+        return b("amax" if ord > 0 else "amin", b("abs", x), dims, keepdim)
+    if ord == 0:
+        raise b.refuse("the number of non-zero entries has no derivative")
+    if ord == 1:
+        return b("sum.dim_IntList", b("abs", x), dims, keepdim)
+    powers = b("square", x) if ord == 2 else b("pow.Tensor_Scalar", x if ord % 2 == 0 else b("abs", x), ord)
+    return b("pow.Tensor_Scalar", b("sum.dim_IntList", powers, dims, keepdim), 1 / ord)
+
+
+@rule("norm.ScalarOpt_dim", "norm.Scalar")
+def norm(b: Builder, x: Slot, p: float | None = 2, dim: Any = None, keepdim: bool = False) -> Slot:
+    """Vector norm."""
+    return vector_norm(b, x, 2 if p is None else p, dim, keepdim)
+
+
+@rule("prod.dim_int")
+def prod_dim(b: Builder, x: Slot, dim: int, keepdim: bool = False, **_: Any) -> Slot:
+    """Product along a dimension, by halves; zeros are no obstacle."""
+    dim %= max(x.ndim, 1)
+    while x.shape[dim] > 1:
+        half = x.shape[dim] // 2
+        paired = b("mul.Tensor", b("slice.Tensor", x, dim, 0, half), b("slice.Tensor", x, dim, half, 2 * half))
+        rest = [b("slice.Tensor", x, dim, 2 * half, x.shape[dim])] if x.shape[dim] % 2 else []
+        x = b("cat", [paired, *rest], dim) if rest else paired
+    return x if keepdim else b("squeeze.dim", x, dim)
+
+
+@rule("prod")
+def prod(b: Builder, x: Slot, **_: Any) -> Slot:
+    """Product of all entries."""
+    return prod_dim(b, b("view", x, [-1]), 0) if x.ndim else x
+
+
+@rule("cumprod")
+def cumprod(b: Builder, x: Slot, dim: int, **_: Any) -> Slot:
+    """Running products along a dimension."""
+    parts = [b("narrow", x, dim, 0, 1)]
+    for i in range(1, x.shape[dim]):
+        parts.append(b("mul.Tensor", parts[-1], b("narrow", x, dim, i, 1)))
+    return b("cat", parts, dim)
