@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors",),
-    ("aliases", "registry", "atomic"),
+    ("aliases", "registry", "atomic", "memory"),
     ("maths",),
     ("program",),
     ("autodiff",),
