@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -98,7 +97,7 @@ class Tape(TorchDispatchMode):
             self._finished = True
             return marked
 
-        with torch.no_grad(), _Escapes(self) if not functional else nullcontext(), self:
+        with torch.no_grad(), _Escapes(self, functional), self:
             (functionalize(body) if functional else body)(*inputs)
         for storage in self._written:
             self._save(storage)
@@ -256,16 +255,22 @@ class Tape(TorchDispatchMode):
 
 
 class _Escapes(TorchFunctionMode):
-    """Notices tensors that leave torch without an operation (``.numpy()``)."""
+    """Notices tensors that leave torch without an operation (``.numpy()``).
 
-    def __init__(self, tape: Tape) -> None:
+    A tensor inside functionalize has no memory of its own to read, so the recording is given up there.
+    """
+
+    def __init__(self, tape: Tape, functional: bool) -> None:
         super().__init__()
         self._tape = tape
+        self._functional = functional
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func in _ESCAPES:
+            if self._functional and torch._is_functional_tensor(args[0]):
+                raise CaptureError(f"Tensor.{func.__name__} under functionalization at {source_line()}")
             self._tape.note_scalar(f"Tensor.{func.__name__}", args[0])
         return func(*args, **(kwargs or {}))
 
