@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from taylorattr.errors import OptionError
 
@@ -53,6 +53,10 @@ class Registry(Mapping[str, T], Generic[T]):
         near = difflib.get_close_matches(str(name), self._entries, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise OptionError(f"no {self.kind} is called {name!r}; {hint}known: {', '.join(self._entries)}")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the entry of that name, or the default where there is none."""
+        return self._entries.get(name, default)
 
     def __contains__(self, name: object) -> bool:
         """Return whether the name is taken."""

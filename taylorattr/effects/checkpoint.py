@@ -136,8 +136,8 @@ class Checkpoint:
         if identity != self.identity or not same:
             raise CheckpointError(
                 f"checkpoint {self.path} belongs to another computation (model parameters, inputs, "
-                "baselines, target, players, frame, max_order or dtype differ); choose another path, or delete "
-                "the folder"
+                "baselines, target, players, frame, max_order or dtype differ); choose another path, or "
+                "delete the folder"
             )
 
     def restore(self, table: Tensor) -> np.ndarray:

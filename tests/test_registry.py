@@ -1,0 +1,40 @@
+import pytest
+
+from taylorattr.errors import OptionError
+from taylorattr.registry import Registry
+
+
+def test_registers_lists_and_looks_up():
+    registry = Registry("thing")
+
+    @registry.register("alpha")
+    def alpha():
+        return 1
+
+    registry.register("beta")(2)
+    assert registry["alpha"] is alpha and registry["beta"] == 2
+    assert list(registry) == ["alpha", "beta"] and len(registry) == 2
+    assert "alpha" in registry and "gamma" not in registry
+    assert repr(registry) == "Registry of thing: alpha, beta"
+
+
+def test_unknown_names_get_the_near_one_and_the_list():
+    registry = Registry("rule")
+    registry.register("integrated_gradients")(1)
+    registry.register("shapley")(2)
+    with pytest.raises(
+        OptionError, match="no rule is called 'shaply'; did you mean 'shapley'. known: integrated"
+    ):
+        registry["shaply"]
+    with pytest.raises(OptionError, match="no rule is called 'zzz'; known: integrated_gradients, shapley"):
+        registry["zzz"]
+    assert registry.get("zzz") is None
+
+
+def test_a_taken_name_is_refused_unless_replaced():
+    registry = Registry("rule")
+    registry.register("a")(1)
+    with pytest.raises(OptionError, match="the rule 'a' exists already"):
+        registry.register("a")(2)
+    registry.register("a", replace=True)(3)
+    assert registry["a"] == 3
