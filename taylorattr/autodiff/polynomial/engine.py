@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.autodiff.polynomial.full import walk_full
 from taylorattr.autodiff.polynomial.lowered import lowered, supported
-from taylorattr.autodiff.polynomial.nested import nested
+from taylorattr.autodiff.polynomial.nested import expand_nested
 from taylorattr.autodiff.polynomial.ring import Poly, Ring
 from taylorattr.errors import OptionError
 from taylorattr.program.program import Program
@@ -47,7 +47,7 @@ def expand(
         MissingRuleError: If an operation has no rule.
     """
     if engine == "nested":
-        return nested(program, base, directions, order)
+        return expand_nested(program, base, directions, order)
     batch = expand_batch(program, base, [d[None] for d in directions], order, engine=engine, memory_limit=memory_limit)
     return [block[0] for block in batch]
 
