@@ -15,27 +15,28 @@ from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost, Fas
 ROOT = Path(__file__).parents[2]
 
 
+def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+
+
 def test_the_smallest_row_runs_from_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "Taylor terms, (n, K) = (4, 3)"]
     path = tmp_path / "results.md"
-    done = subprocess.run(
-        [*command, "--markdown", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
-    )
+    done = benchmarks("--quick", "--only", "Taylor terms, (n, K) = (4, 3)", "--markdown", str(path))
     assert done.returncode == 0, done.stderr
     assert "Taylor terms, (n, K) = (4, 3)" in done.stdout
     assert "| Taylor terms, (n, K) = (4, 3) |" in path.read_text(encoding="utf-8")
 
 
 def test_an_unknown_row_is_refused():
-    command = [sys.executable, "-m", "benchmarks", "--only", "no such row"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+    done = benchmarks("--only", "no such row")
     assert done.returncode == 2 and "no such row" in done.stderr
 
 
 def test_rows_have_names_of_their_own():
     items = [case.item for cases in SUBJECTS.values() for case in cases]
     assert len(items) == len(set(items))
-    assert all(any(case.quick for case in cases) for subject, cases in SUBJECTS.items() if subject != "growth")
+    assert all(any(case.quick for case in SUBJECTS[subject]) for subject in SUBJECTS.keys() - {"growth"})
 
 
 def test_peak_counts_temporaries_inside_a_computation():
@@ -59,11 +60,19 @@ def test_computations_take_turns_and_the_median_counts():
 
 
 def test_goals_are_judged_by_what_was_measured():
-    goals = (AtMostFloor(1.5), AtMostFloor(2.5), FasterThanPeer(4, "p"), FasterThanPeer(6, "p"),
-             FasterThanPeer(2, "absent"), MemoryAtMost(1), MemoryAtMost(3), DifferenceAtMost(1e-9))  # fmt: skip
-    case = Case("x", lambda: Contest(ours=lambda: None), goals)
-    row = table.Measured(case, {"ours": 2.0, "floor": 1.0, "p": 10.0}, {"ours": 2 * 2**20}, 1e-8)
-    assert [row.reached(goal) for goal in goals] == [False, True, True, False, None, False, True, False]
+    expected = {
+        AtMostFloor(1.5): False,
+        AtMostFloor(2.5): True,
+        FasterThanPeer(4, "peer"): True,
+        FasterThanPeer(6, "peer"): False,
+        FasterThanPeer(2, "absent"): None,
+        MemoryAtMost(1): False,
+        MemoryAtMost(3): True,
+        DifferenceAtMost(1e-9): False,
+    }
+    case = Case("x", lambda: Contest(ours=lambda: None), tuple(expected))
+    row = table.Measured(case, {"ours": 2.0, "floor": 1.0, "peer": 10.0}, {"ours": 2 * 2**20}, 1e-8)
+    assert {goal: row.reached(goal) for goal in case.goals} == expected
     assert len(row.cells()) == len(table.COLUMNS)
 
 

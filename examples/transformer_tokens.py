@@ -1,0 +1,67 @@
+"""Tokens as players: "not good".
+
+A small transformer learns to rate six-word sentences in which "not" turns the next word around. The players
+are its tokens: each moves with all its embedding dimensions. What "not" and "good" do together is an
+interaction effect, which no score per token can show.
+"""
+
+# %%
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+import taylorattr as ta
+
+WORDS = ("-", "the", "film", "was", "not", "good", "bad")
+RATING = {"good": 1.0, "bad": -1.0}
+LENGTH = 6
+
+
+def rating(tokens: list[int]) -> float:
+    """Return the sum of the words' ratings, each reversed after "not"."""
+    words = ["-", *(WORDS[token] for token in tokens)]
+    return sum(RATING.get(word, 0.0) * (-1 if last == "not" else 1) for last, word in pairwise(words))
+
+
+class Reader(nn.Module):
+    """Token embeddings (B, T, 16) -> rating (B,): positions, an encoder layer, a head on the tokens' sum."""
+
+    def __init__(self) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.embedding = nn.Embedding(len(WORDS), 16)
+        self.position = nn.Parameter(0.5 * torch.randn(LENGTH, 16))
+        self.encoder = nn.TransformerEncoderLayer(
+            16, 2, dim_feedforward=64, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.head = nn.Linear(16, 1)
+
+    def forward(self, embedded: torch.Tensor) -> torch.Tensor:
+        """Return the ratings of embedded sentences."""
+        return self.head(self.encoder(embedded + self.position).sum(1)).squeeze(1)
+
+
+torch.manual_seed(0)
+reader = Reader()
+optimiser = torch.optim.Adam(reader.parameters(), lr=3e-3)
+for _ in range(500):
+    sentences = torch.randint(0, len(WORDS), (128, LENGTH))
+    wanted = torch.tensor([rating(sentence) for sentence in sentences.tolist()])
+    optimiser.zero_grad()
+    loss = (reader(reader.embedding(sentences)) - wanted).square().mean()
+    loss.backward()
+    optimiser.step()
+reader.eval()
+print(f"mean squared error {loss.item():.3f}")
+
+# %%
+# "the film was not good -" against a sentence of six blanks: all 2⁶ exact effects.
+
+sentence = ["the", "film", "was", "not", "good", "-"]
+with torch.no_grad():
+    x = reader.embedding(torch.tensor([[WORDS.index(word) for word in sentence]]))
+    blank = reader.embedding(torch.full((1, LENGTH), WORDS.index("-")))
+players = ta.Players.tokens(x, names=sentence)
+exact = ta.harsanyi(reader, x, blank, players=players)
+print(exact)
