@@ -29,7 +29,8 @@ _RESHAPES = {
 _METADATA = {
     "size", "dim", "numel", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex",
     "__len__", "element_size", "get_device", "shape", "dtype", "device", "ndim", "requires_grad", "layout",
-    "is_cuda", "is_sparse", "is_nested", "is_quantized", "is_mps", "is_meta", "ndimension", "__hash__", "data_ptr",
+    "is_cuda", "is_sparse", "is_nested", "is_quantized", "is_mps", "is_meta", "ndimension",
+    "__hash__", "data_ptr",
 }  # fmt: skip
 
 

@@ -213,6 +213,39 @@ def bind(
     return Game(scalar, x, b, group, maps, f_input, f_baseline, diagnostics, internal_batch_size)
 
 
+def bind_point(
+    model: Callable[..., Any],
+    inputs: Tensors,
+    *,
+    target: AnyTarget = None,
+    additional_forward_args: Any = None,
+    dtype: torch.dtype | None = torch.float64,
+) -> tuple[ScalarModel, tuple[Tensor, ...]]:
+    """Check what a derivative at the inputs alone needs: no baseline, no players.
+
+    Args:
+        model: As in `bind`.
+        inputs: As in `bind`, floating-point.
+        target: As in `bind`.
+        additional_forward_args: As in `bind`.
+        dtype: As in `bind`.
+
+    Returns:
+        The model as f, and the inputs (B, …) in the analysis dtype.
+
+    The errors are those of `bind`.
+    """
+    with torch.inference_mode(False), preserved_rng():
+        given = input_tuple(inputs)
+        require_floating(given)
+        scalar = ScalarModel(
+            model, given, target=target, additional_forward_args=additional_forward_args, dtype=dtype
+        )
+        x = tuple(_owned(part, scalar) for part in given)
+        check_behaviour(scalar, x, x, None, scalar.diagnostics)
+    return scalar, x
+
+
 def blocks(total: int, size: int) -> Iterator[slice]:
     """Yield consecutive slices of at most `size` that cover range(total)."""
     for start in range(0, total, size):

@@ -1,0 +1,235 @@
+"""Hessians, in chunks of rows with bounded memory."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.curvature import Curvature, Rows
+from taylorattr.autodiff.game import Game, bind, bind_point, blocks
+from taylorattr.autodiff.observe import observe
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.errors import BudgetError, KinkWarning, OptionError, warn
+from taylorattr.memory import available
+from taylorattr.program.capture import capture
+from taylorattr.program.kinks import kink_nodes
+
+_CHUNKS = (128, 256)
+_CACHE_BYTES = 16 * 2**20
+_WORTH_LOADING = 2.0  # seconds of work left that pay the first use of torch.func
+
+
+def hessian(
+    model: Callable[..., Any],
+    inputs: Tensors,
+    baselines: Baselines = None,
+    *,
+    target: AnyTarget = None,
+    players: PlayersLike = None,
+    additional_forward_args: Any = None,
+    dtype: torch.dtype | None = torch.float64,
+    internal_batch_size: int | None = None,
+    memory_limit: int | None = None,
+) -> Tensor:
+    """Return the Hessian of f at each input.
+
+    Without players: ∂²f/∂x_i∂x_j, i and j running over the elements of all input tensors, flattened and
+    concatenated. With players: ∂²f̃/∂t_g∂t_h = Δ_gᵀ ∇²f(x) Δ_h of f̃(t) = f(b + Σ_g t_g Δ_g) at t = 1.
+
+    Args:
+        model: Module or callable on torch tensors; never changed.
+        inputs: Floating-point tensor (B, …) or tuple of them.
+        baselines: b, used with players only: None (zeros), number, tensor or tuple.
+        target: Captum's TargetType or a callable output -> (B,).
+        players: Integer mask(s), index lists or `Players`; None: elements, in units of x.
+        additional_forward_args: What the model takes after the inputs.
+        dtype: Dtype of the analysis; None keeps the model's own.
+        internal_batch_size: Rows of the Hessian per pass; None: 128 to 256, fewer where memory is short.
+        memory_limit: Bytes a pass may take; None: half of what the machine has free.
+
+    Returns:
+        Shape (B, n, n), symmetric up to rounding, in the analysis dtype, in units of [f]/[x]² ([f] with players).
+
+    Raises:
+        BudgetError: If the result itself exceeds the memory.
+        OptionError: If baselines are given without players, or internal_batch_size is below 1.
+
+    Warns:
+        KinkWarning: The Hessian is zero because the model is piecewise linear.
+
+    Further errors are those of `bind`. Reverse over reverse; where the model has
+    convolutions, forward over reverse if it is faster on one chunk. Attention works on CPU.
+    """
+    if internal_batch_size is not None and internal_batch_size < 1:
+        raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
+    limit = available() if memory_limit is None else memory_limit
+    if players is None:
+        if baselines is not None:
+            raise OptionError(
+                "baselines do not enter a Hessian over elements; pass players=… for derivatives along Δ = "
+                "x − b"
+            )
+        scalar, x = bind_point(
+            model, inputs, target=target, additional_forward_args=additional_forward_args, dtype=dtype
+        )
+        n = sum(part[0].numel() for part in x)
+        _require_memory(scalar.batch, n, scalar.dtype, limit)
+        jobs = [(tuple(p[e : e + 1] for p in x), _unit_rows(x), _flat_sum) for e in range(scalar.batch)]
+    else:
+        game = bind(
+            model,
+            inputs,
+            baselines,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            players=players,
+            dtype=dtype,
+        )
+        scalar, n = game.scalar, game.n
+        _require_memory(scalar.batch, n, scalar.dtype, limit)
+        jobs = [(game.input(e), player_rows(game, e), player_sum(game, e)) for e in range(scalar.batch)]
+    result = torch.empty(scalar.batch, n, n, dtype=scalar.dtype, device=scalar.device)
+    with torch.inference_mode(False):
+        for example, (point, directions, collect) in enumerate(jobs):
+            rows = torch.tensor([example])
+            chunk, convolves = _chunk(scalar, point, example, limit)
+            curvature = Curvature(scalar, point, rows)
+            for part, block in curvature_rows(
+                curvature, directions, n, internal_batch_size or chunk, try_forward=convolves
+            ):
+                result[example, part] = collect(block)[:, 0]
+            _say_if_kinked(scalar, point, example, result[example], curvature)
+    return result
+
+
+Directions = Callable[[slice], Rows]
+"""Players in a slice -> their directions, tensors (C, 1, …)."""
+
+
+def curvature_rows(
+    curvature: Curvature, directions: Directions, n: int, chunk: int, *, try_forward: bool = False
+) -> Iterator[tuple[slice, Rows]]:
+    """Yield H v for n directions, in chunks.
+
+    Reverse over reverse won in every network measured but convolutional ones; there the second chunk is done
+    by forward over reverse, and the faster of the two goes on.
+
+    Args:
+        curvature: The points.
+        directions: Gives the directions of a chunk.
+        n: Number of directions.
+        chunk: Directions per pass.
+        try_forward: Whether forward over reverse may win.
+
+    Yields:
+        The slice of directions and H v, tensors (C, R, …).
+    """
+    apply = curvature.reverse
+    spent: list[float] = []
+    for number, part in enumerate(blocks(n, chunk)):
+        if number == 1 and try_forward and _worth_a_trial(spent[0], n - chunk, chunk):
+            apply = curvature.forward
+        elif number == 2 and (curvature.forward_fails or spent[1] > spent[0]):
+            apply = curvature.reverse
+        vectors = directions(part)
+        start = time.perf_counter()
+        block = apply(vectors)
+        spent.append(time.perf_counter() - start)
+        yield part, block
+
+
+def _worth_a_trial(spent: float, remaining: int, chunk: int) -> bool:
+    """Return whether forward over reverse may pay: enough is left, and torch.func loaded or soon repaid."""
+    loaded = "torch._dynamo" in sys.modules
+    return remaining > 2 * chunk and (loaded or spent * remaining / chunk > _WORTH_LOADING)
+
+
+def player_rows(game: Game, example: int) -> Directions:
+    """Return the directions Δ_g of a slice of players, tensors (C, 1, …)."""
+
+    def rows(part: slice) -> Rows:
+        players = torch.arange(part.start, part.stop, device=game.device)
+        result = []
+        for x, b, owner in zip(game.inputs, game.baselines, game.maps, strict=True):
+            chosen = owner[None] == players.reshape(-1, *([1] * owner.ndim))
+            result.append((chosen * (x[example] - b[example]))[:, None])
+        return tuple(result)
+
+    return rows
+
+
+def player_sum(game: Game, example: int) -> Callable[[Rows], Tensor]:
+    """Return the contraction of tensors (C, R, …) with each player's Δ, shape (C, R, n)."""
+
+    def collect(rows: Rows) -> Tensor:
+        total = rows[0].new_zeros(*rows[0].shape[:2], game.n + 1)  # the last column: unnamed elements
+        for row, x, b, owner in zip(rows, game.inputs, game.baselines, game.maps, strict=True):
+            weighted = (row * (x[example] - b[example])).flatten(2) if owner.ndim else row[..., None]
+            place = torch.where(owner < 0, game.n, owner).reshape(-1)
+            total.index_add_(2, place, weighted)
+        return total[..., : game.n]
+
+    return collect
+
+
+def _unit_rows(x: Rows) -> Directions:
+    sizes = [part[0].numel() for part in x]
+
+    def rows(part: slice) -> Rows:
+        count = part.stop - part.start
+        units = torch.zeros(count, sum(sizes), dtype=x[0].dtype, device=x[0].device)
+        units[torch.arange(count), torch.arange(part.start, part.stop)] = 1
+        split = torch.split(units, sizes, dim=1)
+        return tuple(u.reshape(count, 1, *p.shape[1:]) for u, p in zip(split, x, strict=True))
+
+    return rows
+
+
+def _flat_sum(rows: Rows) -> Tensor:
+    flat = [row.flatten(2) if row.ndim > 2 else row[..., None] for row in rows]
+    return flat[0] if len(flat) == 1 else torch.cat(flat, dim=2)
+
+
+def _chunk(scalar: ScalarModel, point: Rows, example: int, limit: int) -> tuple[int, bool]:
+    """Return how many rows to do per pass, and whether the model has convolutions.
+
+    The intermediate tensors of the rows stay near the cache, and with those of both backward passes in memory.
+    """
+    with torch.no_grad():
+        seen = observe(lambda: scalar.values(point, torch.tensor([example])))
+    fitting = limit // max(4 * seen.total, 1)
+    cached = min(max(_CACHE_BYTES // max(seen.total, 1), _CHUNKS[0]), _CHUNKS[1])
+    return max(1, min(cached, fitting)), any("conv" in name for name in seen.operations)
+
+
+def _require_memory(batch: int, n: int, dtype: torch.dtype, limit: int) -> None:
+    needed = 2 * batch * n * n * torch.finfo(dtype).bits // 8
+    if needed > limit:
+        raise BudgetError(
+            f"{batch} Hessian{'s' if batch > 1 else ''} of {n} variables need {needed / 2**30:.1f} GiB "
+            f"(limit {limit / 2**30:.1f} GiB); group elements with players=…, pass fewer examples, or use ta.hvp"
+        )
+
+
+def _say_if_kinked(
+    scalar: ScalarModel, point: Rows, example: int, matrix: Tensor, curvature: Curvature
+) -> None:
+    if bool(matrix.any()) or not any(bool(g.any()) for g in curvature.gradient):
+        return
+    native = tuple(p.to(scalar.native) for p in point)
+    program = capture(scalar.native_function(example), native, module=scalar.native_module)
+    kinks = kink_nodes(program)
+    if kinks:
+        warn(
+            f"the Hessian of example {example} is zero: the model is piecewise linear there ({len(kinks)} "
+            "operations with kinks, such as ReLU), and second derivatives miss what happens at the kinks; "
+            "ta.harsanyi gives its exact interactions",
+            KinkWarning,
+        )
