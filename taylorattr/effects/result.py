@@ -31,6 +31,9 @@ _DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool,
 )}  # fmt: skip
 
+MISFITS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError)
+"""What reading data of the wrong form raises."""
+
 RESULTS: Registry[type[Result]] = Registry("result type")
 
 
@@ -113,7 +116,7 @@ class Result:
                     result = _decode_result(header, lambda node: torch.from_numpy(arrays[node["array"]]))
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from None
-        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        except (*MISFITS, EOFError, zipfile.BadZipFile) as error:
             raise FormatError(
                 f"{path} cannot be read as a taylorattr result ({type(error).__name__}: {error}); "
                 "it is damaged or was written by another program"
@@ -172,7 +175,7 @@ def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
         return cls(**{k: _decode(v, get) for k, v in data["fields"].items()})
     except FormatError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError, TaylorAttrError) as error:
+    except (*MISFITS, TaylorAttrError) as error:
         kind = data.get("type")
         raise FormatError(f"the fields of this {kind!r} do not fit together: {error}") from error
 
