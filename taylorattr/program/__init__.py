@@ -1,4 +1,4 @@
-"""A model as a list of operations: captured once, walked by forwards, Taylor arithmetic and relevance rules."""
+"""A model as a list of operations: captured once, walked by forwards and by every other algebra."""
 
 from .capture import capture
 from .norms import decompose_norms

@@ -89,7 +89,11 @@ def canonical(
         position = 2 if op is aten.new_full.default else 1
         value = _FILLED[op] if op in _FILLED else _argument(args, kwargs, position)
         value = bool(value) if result.dtype == torch.bool else value
-        return aten.full.default, (list(result.shape), value), {"dtype": result.dtype, "device": result.device}
+        return (
+            aten.full.default,
+            (list(result.shape), value),
+            {"dtype": result.dtype, "device": result.device},
+        )
     if op is aten.fill.Tensor:
         return _expanded(args[1], result)
     if op is aten.copy.default:
@@ -102,7 +106,11 @@ def canonical(
     if op in _SLICES and len(args) > _SLICES[op] + 2:
         dim, end = _SLICES[op], _SLICES[op] + 2
         size = tensors[args[0].index].shape[args[dim]]
-        return op, (*args[:end], size if args[end] is None else min(args[end], size), *args[end + 1 :]), kwargs
+        return (
+            op,
+            (*args[:end], size if args[end] is None else min(args[end], size), *args[end + 1 :]),
+            kwargs,
+        )
     if op is aten.native_batch_norm.default and args[5]:
         return op, (*args[:3], None, None, *args[5:]), kwargs
     if _is_factory(op) and isinstance(result, Tensor):

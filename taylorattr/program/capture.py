@@ -28,8 +28,8 @@ def capture(
 
     Normalisation layers are decomposed into elementary operations, because torch's fused ones have
     wrong derivatives from order 3. Where the function branches on values or reads scalars and the
-    recording fails at the second point, points nearer the first decide: a recording that holds there
-    holds around the captured point, and its notes say so.
+    recording fails at the second point, points nearer the first decide, to one rounding: a recording that
+    holds there holds around the captured point, and its notes say so.
 
     Args:
         function: ``function(*inputs)`` -> shape (1,), in the model's own dtype.
@@ -51,7 +51,8 @@ def capture(
     points = [inputs, second]
     if program.notes and not agrees(program, function, second, module=module):
         near = [_between(inputs, second, share) for share in _SHRINK]
-        points = [inputs, next((p for p in near if agrees(program, function, p, module=module)), second)]
+        close = (p for p in near if agrees(program, function, p, module=module, roundings=1))
+        points = [inputs, next(close, second)]
     verify(program, function, points, module=module)
     return decompose_norms(program if dtype is None else promote(program, dtype))
 

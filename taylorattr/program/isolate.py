@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def untouched(module: nn.Module | None) -> Iterator[None]:
+def untouched(module: nn.Module | None) -> Generator[None, None, None]:
     """Restore a module's attributes and buffers, and every random state, on leaving.
 
     A forward may count its calls, update running statistics or rebind an attribute to a tensor that
@@ -25,7 +25,11 @@ def untouched(module: nn.Module | None) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    parts = [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)] if module is not None else []
+    parts = (
+        [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
+        if module is not None
+        else []
+    )
     attributes = [(m, dict(vars(m)), dict(m._parameters), dict(m._buffers)) for m in parts]
     buffers: list[tuple[Tensor, Tensor]] = []
     if module is not None:

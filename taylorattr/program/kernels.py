@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
-import torch
 from torch.backends import cudnn, mha, mkldnn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
-def unfused() -> Iterator[None]:
+def unfused() -> Generator[None, None, None]:
     """Attention as matrix products and softmax, no oneDNN or cuDNN recurrent cells, no fused encoder layers.
 
     The switches are restored on leaving, also after an exception. They belong to the process: other
@@ -23,11 +22,11 @@ def unfused() -> Iterator[None]:
     fastpath, onednn_on, cudnn_on = mha.get_fastpath_enabled(), mkldnn.enabled, cudnn.enabled
     try:
         mha.set_fastpath_enabled(False)
-        mkldnn.set_flags(_enabled=False, _fp32_precision=None)
-        cudnn.set_flags(_enabled=False, _fp32_precision=None)
+        mkldnn.enabled = False
+        cudnn.enabled = False
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         mha.set_fastpath_enabled(fastpath)
-        mkldnn.set_flags(_enabled=onednn_on, _fp32_precision=None)
-        cudnn.set_flags(_enabled=cudnn_on, _fp32_precision=None)
+        mkldnn.enabled = onednn_on
+        cudnn.enabled = cudnn_on

@@ -28,6 +28,9 @@ def named(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> Argume
         op: The operation.
         args: Positional arguments.
         kwargs: Keyword arguments.
+
+    Returns:
+        Name in the schema -> argument; defaults stand for what is not given.
     """
     schema = op._schema.arguments
     given = {a.name: a.default_value for a in schema if a.has_default_value()}
@@ -133,8 +136,8 @@ READERS: dict[OpOverload, Reader] = {
     aten.sgn.default: _cuts(0.0),
     aten.leaky_relu.default: _cuts(0.0),
     aten._prelu_kernel.default: _cuts(0.0),
-    aten.rrelu_with_noise.default: _cuts(0.0),
     aten.elu.default: _cuts(0.0),
+    aten.celu.default: _cuts(0.0),
     aten.hardsigmoid.default: _cuts(-3.0, 3.0),
     aten.hardswish.default: _cuts(-3.0, 3.0),
     # cut at their arguments

@@ -105,7 +105,9 @@ def switches(program: Program, base: Sequence[Tensor], points: Sequence[Tensor])
     """
     for one, many in zip(base, points, strict=True):
         if one.shape[1:] != many.shape[1:] or one.shape[0] != 1:
-            raise ShapeError(f"base {tuple(one.shape)} and points {tuple(many.shape)}; expected (1, …) and (R, …)")
+            raise ShapeError(
+                f"base {tuple(one.shape)} and points {tuple(many.shape)}; expected (1, …) and (R, …)"
+            )
     kinks = _kinks(program)
     start = _states(program, kinks, base)
 
@@ -157,7 +159,9 @@ def _kinks(program: Program) -> list[int]:
         node = producer.get(ref.index) if isinstance(ref, Ref) else None
         if node is None:
             return isinstance(ref, Ref) and ref.index in program.constants
-        return node.op in READERS or (node.op in _LOGICAL and all(compared(r) for r in leaves(Ref, node.args)))
+        return node.op in READERS or (
+            node.op in _LOGICAL and all(compared(r) for r in leaves(Ref, node.args))
+        )
 
     return [
         i
@@ -209,7 +213,7 @@ def _over_points(program: Program, count: Any, points: Sequence[Tensor]) -> Tens
         return torch.stack([count(*point) for point in zip(*points, strict=True)])
     except (RuntimeError, IndexError) as error:
         raise CaptureError(
-            f"the program cannot be evaluated away from its own point, so its kinks cannot be counted: {error}"
+            f"the program cannot be evaluated away from its own point, so its kinks are unknown: {error}"
         ) from error
 
 

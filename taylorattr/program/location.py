@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ class ModulePath:
         return self._stack[-1] if self._stack else ""
 
     @contextmanager
-    def following(self, module: nn.Module | None) -> Iterator[None]:
+    def following(self, module: nn.Module | None) -> Generator[None, None, None]:
         """Hook every submodule for the time of the context; no hook is left behind.
 
         Args:

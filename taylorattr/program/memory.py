@@ -12,6 +12,9 @@ def overlap(a: Tensor, b: Tensor) -> bool:
     Args:
         a: A strided tensor.
         b: Another view of the same storage, of the same element size.
+
+    Returns:
+        True if writing one changes the other.
     """
     if a.numel() == 0 or b.numel() == 0:
         return False
@@ -47,4 +50,4 @@ def written_places(tensor: Tensor, written: Tensor) -> Tensor:
 
 def _last(a: Tensor) -> int:
     """Offset of the last element in the storage."""
-    return a.storage_offset() + sum((n - 1) * s for n, s in zip(a.shape, a.stride(), strict=True))
+    return int(a.storage_offset()) + sum((n - 1) * s for n, s in zip(a.shape, a.stride(), strict=True))

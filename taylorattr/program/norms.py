@@ -94,7 +94,16 @@ class _Builder:
             return self.constant(self.constants[ref.index].reshape(list(shape)))
         return self.add(aten.view.default, ref, list(shape), shape=shape)
 
-    def normalise(self, x: Ref, shape: Sequence[int], dims: list[int], eps: float, *, centre: bool = True) -> Ref:
+    def scale(self, variance: Ref, shape: Sequence[int], eps: float) -> Ref:
+        """1 / √(variance + eps) in a shape that broadcasts; computed at once where it is a constant."""
+        if variance.index in self.constants:
+            return self.constant((self.constants[variance.index].reshape(list(shape)) + eps).rsqrt())
+        x = self.add(aten.view.default, variance, list(shape), shape=shape)
+        return self.add(aten.rsqrt.default, self.add(aten.add.Tensor, x, eps, shape=shape), shape=shape)
+
+    def normalise(
+        self, x: Ref, shape: Sequence[int], dims: list[int], eps: float, *, centre: bool = True
+    ) -> Ref:
         """(x − mean) / √(variance + eps) over dims, the variance biased; without centring x / √(x² + eps)."""
         small = [1 if i in dims else n for i, n in enumerate(shape)]
         if centre:
@@ -114,7 +123,9 @@ class _Builder:
         return x
 
 
-def _layer_norm(b: _Builder, node: Node, x: Ref, normalized: list[int], weight: Any, bias: Any, eps: float) -> None:
+def _layer_norm(
+    b: _Builder, node: Node, x: Ref, normalized: list[int], weight: Any, bias: Any, eps: float
+) -> None:
     dims = list(range(len(node.shape) - len(normalized), len(node.shape)))
     b.affine(b.normalise(x, node.shape, dims, eps), weight, bias, node.shape)
     b.finish()
@@ -140,23 +151,30 @@ def _group_norm(
 
 
 def _batch_norm(
-    b: _Builder, node: Node, x: Ref, weight: Any, bias: Any, mean: Any, variance: Any, training: bool,
-    momentum: float, eps: float,
+    b: _Builder,
+    node: Node,
+    x: Ref,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
 ) -> None:
     channels, shape = _channels(node), node.shape
     if training:
         x = b.normalise(x, shape, [i for i in range(len(shape)) if i != 1], eps)
     else:
-        scale = b.constant((b.constants[variance.index].reshape(channels) + eps).rsqrt())
         x = b.add(aten.sub.Tensor, x, b.weight(mean, channels), shape=shape)
-        x = b.add(aten.mul.Tensor, x, scale, shape=shape)
+        x = b.add(aten.mul.Tensor, x, b.scale(variance, channels, eps), shape=shape)
     b.affine(x, b.weight(weight, channels), b.weight(bias, channels), shape)
     b.finish()
 
 
 def _channels(node: Node) -> list[int]:
     """Shape in which one number per channel broadcasts."""
-    return [-1 if i == 1 else 1 for i in range(len(node.shape))]
+    return [size if i == 1 else 1 for i, size in enumerate(node.shape)]
 
 
 _RULES: dict[OpOverload, Callable[..., None]] = {

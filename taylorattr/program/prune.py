@@ -64,7 +64,9 @@ def prune(
         nodes=with_last_uses(_renumber(body, number), number[output], {number[i] for i in constants}),
         output=Ref(number[output]),
         notes=list(dict.fromkeys([*notes, *drawn])),
-        values={number[i]: tensors[i].detach() for i in sorted(active & number.keys())} if keep_values else {},
+        values={number[i]: tensors[i].detach() for i in sorted(active & number.keys())}
+        if keep_values
+        else {},
         prelude=_renumber(prelude, number),
         sources={number[i]: tensors[i].detach() for i in sources},
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +27,8 @@ def record(
 
     The function is run eagerly under a dispatch mode, inside ``torch.func.functionalize``; where that
     fails (an ``autograd.Function`` without ``setup_context``, a buffer that is written with data of the
-    input), once more without it, and writes through views are then refused. Module state and random
-    states are restored, hooks removed, also after an exception.
+    input), once more without it. Module state and random states are restored, hooks removed, also after an
+    exception. What the function itself raises passes through.
 
     Args:
         function: Function of the inputs returning one tensor. It is called one to three times.
@@ -43,8 +42,6 @@ def record(
     Raises:
         CaptureError: If the function ran but could not be recorded; the message names operation,
             module and line.
-
-    Whatever the function itself raises passes through.
     """
     refusals: list[Exception] = []
     for functional in (True, False):
@@ -59,7 +56,7 @@ def record(
     else:
         with torch.no_grad(), untouched(module):
             function(*(x.detach().clone() for x in inputs))
-        raise _refusal(refusals) from refusals[-1]
+        raise CaptureError(_refusal(refusals)) from refusals[-1]
     return prune(
         tape.nodes,
         range(len(copies)),
@@ -71,11 +68,9 @@ def record(
     )
 
 
-def _refusal(refusals: Sequence[Exception]) -> Any:
-    if isinstance(refusals[-1], CaptureError):
-        return refusals[-1]
+def _refusal(refusals: Sequence[Exception]) -> str:
     reasons = "; without functionalization: ".join(f"{type(e).__name__}: {e}" for e in refusals)
-    return CaptureError(
+    return (
         f"the model runs, but its operations could not be recorded ({reasons}); "
-        "analyse it with harsanyi, which needs forwards only"
+        "harsanyi analyses it with forwards only"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functionaltensor
 from torch._ops import OpOverload
 from torch.func import functionalize
 from torch.overrides import TorchFunctionMode
@@ -70,6 +71,7 @@ class Tape(TorchDispatchMode):
         self._memory: dict[int, list[Tensor]] = {}
         self._outdated: dict[int, list[tuple[int, Tensor]]] = {}
         self._written: set[int] = set()
+        self._saved: set[int] = set()
         self._marking = False
         self._finished = False
 
@@ -159,8 +161,11 @@ class Tape(TorchDispatchMode):
         """Run a mutating operation; write down its out-of-place counterpart under new numbers."""
         schema = func._schema.arguments
         names = [a.name for a in schema]
-        written = [kwargs[n] if n in kwargs else args[i] for i, n in enumerate(names)
-                   if schema[i].is_write and (n in kwargs or i < len(args))]
+        written = [
+            kwargs[n] if n in kwargs else args[i]
+            for i, n in enumerate(names)
+            if schema[i].is_write and (n in kwargs or i < len(args))
+        ]
         targets = list(leaves(Tensor, written))
         pure = out_of_place(func)
         if pure is None or len(targets) != len(written):
@@ -173,8 +178,11 @@ class Tape(TorchDispatchMode):
             for target in targets:
                 self._save(_storage(target))
         result = func(*args, **kwargs)
-        inputs = {n: keywords[n] if n in keywords else refs[i] for i, n in enumerate(names)
-                  if n in keywords or i < len(refs)}
+        inputs = {
+            n: keywords[n] if n in keywords else refs[i]
+            for i, n in enumerate(names)
+            if n in keywords or i < len(refs)
+        }
         wanted = {n: inputs[n] for a in schema if not a.is_out and (n := a.name) in inputs}
         positional = [a.name for a in pure._schema.arguments if not a.kwarg_only and a.name in wanted]
         self._record(
@@ -193,8 +201,9 @@ class Tape(TorchDispatchMode):
         self._written.add(storage)
         for tensor in self._memory.get(storage, ()):
             number = self._numbers[id(tensor)]
-            if self._keep_values or number not in self.active:
+            if number not in self._saved and (self._keep_values or number not in self.active):
                 self.tensors[number] = tensor.clone()
+                self._saved.add(number)
 
     def _outdate_aliases(self, target: Tensor) -> None:
         """Remember that every other tensor on the written memory has a new value."""
@@ -212,11 +221,14 @@ class Tape(TorchDispatchMode):
         """Write down what a tensor became when another view of its memory was written.
 
         Its elements are gathered from its old value and the written one, laid end to end.
+
+        Raises:
+            CaptureError: If the two views differ in dtype.
         """
         if tensor.dtype != view.dtype:
             raise CaptureError(
-                f"module '{self._path.current()}' at {source_line()} reads as {tensor.dtype} what was written "
-                f"as {view.dtype} through another view of the same memory; use out-of-place operations there"
+                f"module '{self._path.current()}' at {source_line()} reads as {tensor.dtype} what was "
+                f"written as {view.dtype} through another view of the same memory; write it out of place"
             )
         flat = [
             self._record(aten.view.default, (Ref(i), [-1]), {}, self.tensors[i].reshape(-1))
@@ -269,7 +281,7 @@ class _Escapes(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func in _ESCAPES:
-            if self._functional and torch._is_functional_tensor(args[0]):
+            if self._functional and is_functionaltensor(args[0]):
                 raise CaptureError(f"Tensor.{func.__name__} under functionalization at {source_line()}")
             self._tape.note_scalar(f"Tensor.{func.__name__}", args[0])
         return func(*args, **(kwargs or {}))

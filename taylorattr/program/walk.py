@@ -169,7 +169,9 @@ def _step(node: Node, template: list[Any]) -> Step:
 
 
 def _flat(argument: Any) -> bool:
-    return isinstance(argument, (list, tuple)) and not any(isinstance(a, (list, tuple, dict)) for a in argument)
+    return isinstance(argument, (list, tuple)) and not any(
+        isinstance(a, (list, tuple, dict)) for a in argument
+    )
 
 
 def _slot(argument: Any, template: list[Any]) -> int:

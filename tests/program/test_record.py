@@ -8,7 +8,7 @@ from torch.backends import mha, mkldnn
 
 from taylorattr.errors import CaptureError
 from taylorattr.program import Ref, record, replay
-from taylorattr.program.arguments import operands, results
+from taylorattr.program.arguments import map_leaves, operands, results
 from taylorattr.program.kernels import unfused
 from tests.program.zoo import ZOO, Written, scalar
 
@@ -66,17 +66,17 @@ def test_nothing_of_the_model_changes(name):
     assert (mha.get_fastpath_enabled(), mkldnn.enabled, torch.backends.cudnn.enabled) == switches
 
 
-@pytest.mark.parametrize("name", ["mlp", "in_place_writes", "lstm", "buffers_written", "convolutional_network"])
+@pytest.mark.parametrize(
+    "name", ["mlp", "in_place_writes", "lstm", "buffers_written", "convolutional_network"]
+)
 def test_kept_values_are_those_of_every_operation(name):
     model, inputs, program = recorded(name, keep_values=True)
     known = dict(program.constants) | program.values
     assert all(torch.equal(known[ref.index], x) for ref, x in zip(program.inputs, inputs, strict=True))
     for node in program.nodes:
-        args = [known[a.index] if isinstance(a, Ref) else a for a in node.args]
-        if any(isinstance(a, (list, tuple)) and any(isinstance(r, Ref) for r in a) for a in node.args):
-            args = [[known[r.index] if isinstance(r, Ref) else r for r in a] if isinstance(a, list) else a
-                    for a in args]
-        made = node.op(*args, **node.kwargs)
+        args, kwargs = map_leaves(Ref, lambda ref: known[ref.index], (node.args, node.kwargs))
+        with unfused():
+            made = node.op(*args, **kwargs)
         made = [made] if isinstance(node.out, Ref) else [made[i] for i, ref in enumerate(node.out) if ref]
         for index, value in zip(results(node), made, strict=True):
             assert torch.equal(known[index], value), node
@@ -140,7 +140,11 @@ def test_an_output_that_is_the_input():
 
 def test_shape_only_operations_do_not_depend_on_the_input():
     program = record(lambda x: (x + torch.zeros_like(x) + x.new_full((2,), 3.0)).sum(1), (torch.ones(1, 2),))
-    assert [str(n.op) for n in program.nodes] == ["aten.add.Tensor", "aten.add.Tensor", "aten.sum.dim_IntList"]
+    assert [str(n.op) for n in program.nodes] == [
+        "aten.add.Tensor",
+        "aten.add.Tensor",
+        "aten.sum.dim_IntList",
+    ]
 
 
 def test_notes_say_what_was_read_and_where():
@@ -218,5 +222,3 @@ def test_constants_are_copied_before_they_are_written():
 
     program = record(forward, (torch.ones(1, 2),))
     assert replay(program, (torch.ones(1, 2),)).item() == 4.0
-
-

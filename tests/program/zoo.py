@@ -51,14 +51,35 @@ class Written(nn.Module):
 
 @case
 def mlp():
-    return nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 2)), (torch.randn(1, 4),)
+    return nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 2)), (
+        torch.randn(1, 4),
+    )
 
 
 @case
 def activations():
-    parts = [nn.SiLU(), nn.Mish(), nn.Softplus(), nn.ELU(), nn.SELU(), nn.CELU(), nn.Sigmoid(), nn.LogSigmoid(),
-             nn.GELU(approximate="tanh"), nn.Hardtanh(), nn.LeakyReLU(), nn.PReLU(), nn.Softsign(), nn.Hardswish(),
-             nn.ReLU6(), nn.Tanhshrink(), nn.Softshrink(), nn.LogSoftmax(-1), nn.Softmax(-1), nn.GLU()]
+    parts = [
+        nn.SiLU(),
+        nn.Mish(),
+        nn.Softplus(),
+        nn.ELU(),
+        nn.SELU(),
+        nn.CELU(),
+        nn.Sigmoid(),
+        nn.LogSigmoid(),
+        nn.GELU(approximate="tanh"),
+        nn.Hardtanh(),
+        nn.LeakyReLU(),
+        nn.PReLU(),
+        nn.Softsign(),
+        nn.Hardswish(),
+        nn.ReLU6(),
+        nn.Tanhshrink(),
+        nn.Softshrink(),
+        nn.LogSoftmax(-1),
+        nn.Softmax(-1),
+        nn.GLU(),
+    ]
     return Written(lambda m, x: torch.cat([p(x) for p in m.parts], -1), parts=nn.ModuleList(parts)), (
         torch.randn(1, 4),
     )
@@ -129,21 +150,29 @@ def input_written():
 
 @case
 def weight_norm():
-    return nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), nn.Tanh(),
-                         nn.utils.weight_norm(nn.Linear(3, 2))), (torch.randn(1, 4),)
+    return nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)),
+        nn.Tanh(),
+        nn.utils.weight_norm(nn.Linear(3, 2)),
+    ), (torch.randn(1, 4),)
 
 
 @case
 def spectral_norm():
-    return nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3)), nn.Tanh(),
-                         nn.utils.spectral_norm(nn.Linear(3, 2))), (torch.randn(1, 4),)
+    return nn.Sequential(
+        nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3)),
+        nn.Tanh(),
+        nn.utils.spectral_norm(nn.Linear(3, 2)),
+    ), (torch.randn(1, 4),)
 
 
 @case
 def checkpointed():
     block = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
-    return Written(lambda m, x: checkpoint(m.block, x, use_reentrant=False) + checkpoint(m.block, x, use_reentrant=True),
-                   block=block), (torch.randn(1, 4),)
+    return Written(
+        lambda m, x: checkpoint(m.block, x, use_reentrant=False) + checkpoint(m.block, x, use_reentrant=True),
+        block=block,
+    ), (torch.randn(1, 4),)
 
 
 class Gate(nn.Module):
@@ -168,13 +197,18 @@ def traced():
 
 @case
 def two_inputs():
-    return Written(lambda m, x, y: m.a(x).tanh() * m.b(y) + torch.einsum("bi,bj->b", x, y)[:, None],
-                   a=nn.Linear(4, 3), b=nn.Linear(2, 3)), (torch.randn(1, 4), torch.randn(1, 2))
+    return Written(
+        lambda m, x, y: m.a(x).tanh() * m.b(y) + torch.einsum("bi,bj->b", x, y)[:, None],
+        a=nn.Linear(4, 3),
+        b=nn.Linear(2, 3),
+    ), (torch.randn(1, 4), torch.randn(1, 2))
 
 
 @case
 def dict_output():
-    return Written(lambda m, x: {"logits": m.lin(x).tanh(), "aux": x}, lin=nn.Linear(4, 3)), (torch.randn(1, 4),)
+    return Written(lambda m, x: {"logits": m.lin(x).tanh(), "aux": x}, lin=nn.Linear(4, 3)), (
+        torch.randn(1, 4),
+    )
 
 
 class Counting(nn.Module):
@@ -244,7 +278,9 @@ def plain_attribute():
 
 @case
 def detached():
-    return Written(lambda m, x: m.lin(x) * m.lin(x).detach() + x.data.sum(), lin=nn.Linear(4, 4)), (torch.randn(1, 4),)
+    return Written(lambda m, x: m.lin(x) * m.lin(x).detach() + x.data.sum(), lin=nn.Linear(4, 4)), (
+        torch.randn(1, 4),
+    )
 
 
 class Cube(torch.autograd.Function):
@@ -322,18 +358,31 @@ def convolutions():
         c = m.c3(b[:, None]).sin()
         return m.t3(c).mean((1, 2)), m.same(x)
 
-    return Written(lambda m, x: torch.cat([y.flatten(1) for y in forward(m, x)], 1),
-                   c1=nn.Conv1d(2, 4, 3, padding=1), t1=nn.ConvTranspose1d(4, 4, 2, stride=2),
-                   c2=nn.Conv2d(1, 2, 3, dilation=2, padding=1), t2=nn.ConvTranspose2d(2, 2, 3, stride=2),
-                   c3=nn.Conv3d(1, 2, 2), t3=nn.ConvTranspose3d(2, 1, 2, output_padding=0),
-                   same=nn.Conv1d(2, 2, 4, padding="same")), (torch.randn(1, 2, 6),)
+    return Written(
+        lambda m, x: torch.cat([y.flatten(1) for y in forward(m, x)], 1),
+        c1=nn.Conv1d(2, 4, 3, padding=1),
+        t1=nn.ConvTranspose1d(4, 4, 2, stride=2),
+        c2=nn.Conv2d(1, 2, 3, dilation=2, padding=1),
+        t2=nn.ConvTranspose2d(2, 2, 3, stride=2),
+        c3=nn.Conv3d(1, 2, 2),
+        t3=nn.ConvTranspose3d(2, 1, 2, output_padding=0),
+        same=nn.Conv1d(2, 2, 4, padding="same"),
+    ), (torch.randn(1, 2, 6),)
 
 
 @case
 def convolutional_network():
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-                         nn.Conv2d(4, 4, 3, groups=2, padding="same", padding_mode="circular"), nn.SiLU(),
-                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)), (torch.randn(1, 1, 10, 10),)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 4, 3, groups=2, padding="same", padding_mode="circular"),
+        nn.SiLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    ), (torch.randn(1, 1, 10, 10),)
 
 
 @case
@@ -341,8 +390,15 @@ def norms():
     def forward(m, x):
         return m.bn(x) + m.gn(x) + m.ins(x) + m.ln(x) + m.rms(x) + m.aff(x) + F.layer_norm(x, (4, 5))
 
-    model = Written(forward, bn=nn.BatchNorm1d(4), gn=nn.GroupNorm(2, 4), ins=nn.InstanceNorm1d(4),
-                    ln=nn.LayerNorm(5), rms=nn.RMSNorm(5, eps=1e-6), aff=nn.InstanceNorm1d(4, affine=True))
+    model = Written(
+        forward,
+        bn=nn.BatchNorm1d(4),
+        gn=nn.GroupNorm(2, 4),
+        ins=nn.InstanceNorm1d(4),
+        ln=nn.LayerNorm(5),
+        rms=nn.RMSNorm(5, eps=1e-6),
+        aff=nn.InstanceNorm1d(4, affine=True),
+    )
     for name, parameter in model.named_parameters():
         nn.init.uniform_(parameter, 0.5, 1.5) if "weight" in name else nn.init.uniform_(parameter, -1, 1)
     nn.init.uniform_(model.bn.running_mean), nn.init.uniform_(model.bn.running_var, 0.5, 2)
@@ -367,29 +423,55 @@ def shapes():
 def reductions():
     def forward(m, x):
         y = x * x + 1
-        return torch.stack([y.prod(1), y.logsumexp(1), y.std(1), y.var(1), y.norm(dim=1), y.amax(1), y.max(1).values,
-                            y.log().sum(1), (y**1.5).mean(1), (2.0**y).sum(1), (1 / y).sum(1), y.sqrt().sum(1),
-                            torch.rsqrt(y).sum(1), y.log_softmax(1)[:, 0], torch.erf(x).sum(1), x.cos().sum(1)])
+        return torch.stack(
+            [
+                y.prod(1),
+                y.logsumexp(1),
+                y.std(1),
+                y.var(1),
+                y.norm(dim=1),
+                y.amax(1),
+                y.max(1).values,
+                y.log().sum(1),
+                (y**1.5).mean(1),
+                (2.0**y).sum(1),
+                (1 / y).sum(1),
+                y.sqrt().sum(1),
+                torch.rsqrt(y).sum(1),
+                y.log_softmax(1)[:, 0],
+                torch.erf(x).sum(1),
+                x.cos().sum(1),
+            ]
+        )
 
     return Written(forward), (torch.randn(1, 5),)
 
 
 @case
 def einsum():
-    return Written(lambda m, x: torch.einsum("bij,bjk,kl->bil", x, x.tanh(), m.w.weight) @ x, w=nn.Linear(3, 3)), (
-        torch.randn(1, 3, 3),
-    )
+    return Written(
+        lambda m, x: torch.einsum("bij,bjk,kl->bil", x, x.tanh(), m.w.weight) @ x, w=nn.Linear(3, 3)
+    ), (torch.randn(1, 3, 3),)
 
 
 @case
 def embeddings_as_input():
     def forward(m, x):
-        return m.lin(x + m.emb(torch.arange(4))[None] + F.embedding(torch.tensor([[1, 0, 1, 2]]), m.emb.weight)).tanh()
+        return m.lin(
+            x + m.emb(torch.arange(4))[None] + F.embedding(torch.tensor([[1, 0, 1, 2]]), m.emb.weight)
+        ).tanh()
 
     return Written(forward, emb=nn.Embedding(6, 3), lin=nn.Linear(3, 2)), (torch.randn(1, 4, 3),)
 
 
 @case
 def selected_branches():
-    return Written(lambda m, x: torch.where(x > 0, x**2, x.exp()) + x.masked_fill(x < 0, 0.5) + torch.maximum(x, x.sin())
-                   + x.topk(4).values + x.sort().values), (torch.randn(1, 4),)
+    return Written(
+        lambda m, x: (
+            torch.where(x > 0, x**2, x.exp())
+            + x.masked_fill(x < 0, 0.5)
+            + torch.maximum(x, x.sin())
+            + x.topk(4).values
+            + x.sort().values
+        )
+    ), (torch.randn(1, 4),)
