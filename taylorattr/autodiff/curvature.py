@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.errors import FallbackWarning, warn
 from taylorattr.program.capture import capture
+from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 
 Rows = tuple[Tensor, ...]
@@ -41,14 +42,16 @@ class Curvature:
         self._values: Callable[[Rows], Tensor] = lambda xs: scalar.values(xs, examples)
         self.fallback = ""
         self.forward_fails = False
+        self._scalar, self._examples = scalar, examples
+        graph, reason = None, "its output carries no gradient: numpy, item, detach or no_grad inside"
         try:
-            self._graph = self._differentiate()
+            graph = self._differentiate()
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self._replace(scalar, examples, str(error))
+            reason = str(error)
+        self._graph = self._replayed(reason) if graph is None else graph
         self.gradient = tuple(g.detach() for g in self._graph)
-        self._scalar, self._examples = scalar, examples
 
     def reverse(self, vectors: Rows) -> Rows:
         """Return H v by differentiating the gradient once more.
@@ -64,7 +67,7 @@ class Curvature:
         except RuntimeError as error:
             if self.fallback or isinstance(error, torch.OutOfMemoryError):
                 raise
-            self._replace(self._scalar, self._examples, str(error))
+            self._graph = self._replayed(str(error))
             return self._reverse(vectors)
 
     def forward(self, vectors: Rows) -> Rows:
@@ -75,7 +78,7 @@ class Curvature:
         if self.forward_fails or self.fallback:
             return self.reverse(vectors)
         slots = tuple(range(len(self._points)))
-        gradient = torch.func.grad(lambda *xs: self._values(xs).sum(), argnums=slots)
+        gradient = torch.func.grad(self._total, argnums=slots)
         points = tuple(p.detach() for p in self._points)
         try:
             with _second_order_kernels():
@@ -85,11 +88,14 @@ class Curvature:
             self.forward_fails = True
             return self.reverse(vectors)
 
-    def _differentiate(self) -> Rows:
+    def _total(self, *xs: Tensor) -> Tensor:
+        return self._values(xs).sum()
+
+    def _differentiate(self) -> Rows | None:
         with torch.enable_grad(), _second_order_kernels():
             total = self._values(self._points).sum()
             if not total.requires_grad:
-                raise RuntimeError("its output carries no gradient (numpy, item, detach or no_grad inside)")
+                return None
             return torch.autograd.grad(total, self._points, create_graph=True, materialize_grads=True)
 
     def _reverse(self, vectors: Rows) -> Rows:
@@ -107,31 +113,29 @@ class Curvature:
                 materialize_grads=True,
             )
 
-    def _replace(self, scalar: ScalarModel, examples: Tensor, reason: str) -> None:
-        """Differentiate the captured program, one per row, from here on."""
+    def _replayed(self, reason: str) -> Rows:
+        """Differentiate the captured programs, one per row, from here on; return their gradient."""
         self.fallback = reason.splitlines()[0][:200] if reason else "unknown"
         warn(
             f"second derivatives of the model fail ({self.fallback}); its captured program is differentiated "
             "instead, which is slower",
             FallbackWarning,
         )
-        programs = []
-        for row, example in enumerate(examples.tolist()):
-            point = tuple(p[row : row + 1].detach().to(scalar.native) for p in self._points)
-            function = scalar.native_function(example)
-            programs.append(capture(function, point, module=scalar.native_module, dtype=scalar.dtype))
-        rows = [slice(r, r + 1) for r in range(len(examples))]
+        programs = [self._program(row, example) for row, example in enumerate(self._examples.tolist())]
         self._values = lambda xs: torch.cat(
-            [replay(p, [x[r] for x in xs]) for p, r in zip(programs, rows, strict=True)]
+            [replay(program, [x[r : r + 1] for x in xs]) for r, program in enumerate(programs)]
         )
-        with torch.enable_grad():
-            total = self._values(self._points).sum()
-            if total.requires_grad:
-                self._graph = torch.autograd.grad(
-                    total, self._points, create_graph=True, materialize_grads=True
-                )
-            else:  # a constant
-                self._graph = tuple(torch.zeros_like(p, requires_grad=False) for p in self._points)
+        graph = self._differentiate()
+        return (
+            tuple(torch.zeros_like(p, requires_grad=False) for p in self._points) if graph is None else graph
+        )
+
+    def _program(self, row: int, example: int) -> Program:
+        scalar = self._scalar
+        point = tuple(p[row : row + 1].detach().to(scalar.native) for p in self._points)
+        return capture(
+            scalar.native_function(example), point, module=scalar.native_module, dtype=scalar.dtype
+        )
 
 
 @contextmanager

@@ -55,7 +55,8 @@ def hessian(
         memory_limit: Bytes a pass may take; None: half of what the machine has free.
 
     Returns:
-        Shape (B, n, n), symmetric up to rounding, in the analysis dtype, in units of [f]/[x]² ([f] with players).
+        Shape (B, n, n), symmetric up to rounding, in the analysis dtype, in units of [f]/[x]², or of [f] with
+        players.
 
     Raises:
         BudgetError: If the result itself exceeds the memory.
@@ -99,7 +100,7 @@ def hessian(
     with torch.inference_mode(False):
         for example, (point, directions, collect) in enumerate(jobs):
             rows = torch.tensor([example])
-            chunk, convolves = _chunk(scalar, point, example, limit)
+            chunk, convolves = pass_size(scalar, point, example, limit)
             curvature = Curvature(scalar, point, rows)
             for part, block in curvature_rows(
                 curvature, directions, n, internal_batch_size or chunk, try_forward=convolves
@@ -197,10 +198,11 @@ def _flat_sum(rows: Rows) -> Tensor:
     return flat[0] if len(flat) == 1 else torch.cat(flat, dim=2)
 
 
-def _chunk(scalar: ScalarModel, point: Rows, example: int, limit: int) -> tuple[int, bool]:
-    """Return how many rows to do per pass, and whether the model has convolutions.
+def pass_size(scalar: ScalarModel, point: Rows, example: int, limit: int) -> tuple[int, bool]:
+    """Return how many Hessian rows to do per pass, and whether the model has convolutions.
 
-    The intermediate tensors of the rows stay near the cache, and with those of both backward passes in memory.
+    The intermediate tensors of the rows stay near the cache, and in memory with those of both backward
+    passes.
     """
     with torch.no_grad():
         seen = observe(lambda: scalar.values(point, torch.tensor([example])))
@@ -214,14 +216,15 @@ def _require_memory(batch: int, n: int, dtype: torch.dtype, limit: int) -> None:
     if needed > limit:
         raise BudgetError(
             f"{batch} Hessian{'s' if batch > 1 else ''} of {n} variables need {needed / 2**30:.1f} GiB "
-            f"(limit {limit / 2**30:.1f} GiB); group elements with players=…, pass fewer examples, or use ta.hvp"
+            f"(limit {limit / 2**30:.1f} GiB); group elements with players=…, pass fewer examples, or use "
+            "ta.hvp"
         )
 
 
 def _say_if_kinked(
     scalar: ScalarModel, point: Rows, example: int, matrix: Tensor, curvature: Curvature
 ) -> None:
-    if bool(matrix.any()) or not any(bool(g.any()) for g in curvature.gradient):
+    if bool(matrix[0].any()) or bool(matrix.any()) or not any(bool(g.any()) for g in curvature.gradient):
         return
     native = tuple(p.to(scalar.native) for p in point)
     program = capture(scalar.native_function(example), native, module=scalar.native_module)

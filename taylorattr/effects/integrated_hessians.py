@@ -1,0 +1,206 @@
+"""``ta.integrated_hessians``: a pairwise share of every effect, complete by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.game import Game, bind
+from taylorattr.autodiff.integrated_hessians import integrated_hessian
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.effects.result import Result
+from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, warn
+from taylorattr.maths.quadrature import MAX_NODES
+from taylorattr.memory import available
+
+LADDER = (5, 8, 13, 21, 34, 55)
+"""Numbers of nodes tried in turn until the sum over all pairs meets f(x) − f(b)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IntegratedHessians(Result):
+    """Γ_ij = Σ_κ (κ_i κ_j / |κ|²) I(κ), eq. (65): row sums are integrated gradients, the total is f(x) − f(b).
+
+    Attributes:
+        values: Γ, shape (B, n, n), symmetric up to rounding. The diagonal holds parts of pure interactions.
+        integrated_gradients: What the row sums should be, shape (B, n), by a quadrature of its own.
+        delta: f(x) − f(b), shape (B,).
+        names: Names of the n players.
+        nodes: Hessians taken along the path of each example, B numbers.
+        diagnostics: What a reader must know about the computation; JSON-able.
+    """
+
+    values: Tensor
+    integrated_gradients: Tensor
+    delta: Tensor
+    names: tuple[str, ...]
+    nodes: tuple[int, ...]
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        n, batch = len(self.names), len(self.nodes)
+        shapes = tuple(tuple(t.shape) for t in (self.values, self.integrated_gradients, self.delta))
+        if shapes != ((batch, n, n), (batch, n), (batch,)):
+            raise ShapeError(
+                f"values, integrated_gradients and delta have shapes {shapes}; expected (B, n, n), (B, "
+                "n), (B,)"
+            )
+
+    @cached_property
+    def gap(self) -> Tensor:
+        """Completeness gap f(x) − f(b) − Σ_ij Γ_ij, shape (B,)."""
+        return self.delta - self.values.sum((1, 2))
+
+    @cached_property
+    def row_gap(self) -> Tensor:
+        """Integrated gradients minus row sums, shape (B, n)."""
+        return self.integrated_gradients - self.values.sum(2)
+
+    def top(self, k: int = 10, example: int = 0) -> list[tuple[tuple[str, str], float]]:
+        """Return the k pairs i ≤ j of largest |share|: ((name_i, name_j), Γ_ii or Γ_ij + Γ_ji).
+
+        Raises:
+            OptionError: If there is no such example.
+        """
+        if not 0 <= example < len(self.nodes):
+            raise OptionError(f"example={example}; the result has examples 0 … {len(self.nodes) - 1}")
+        matrix = self.values[example]
+        pairs = torch.triu(matrix + matrix.T) - torch.diag(matrix.diagonal())
+        n = len(self.names)
+        order = pairs.abs().reshape(-1).argsort(descending=True, stable=True)[: min(k, n * (n + 1) // 2)]
+        places = [divmod(flat, n) for flat in order.tolist()]
+        return [((self.names[i], self.names[j]), float(pairs[i, j])) for i, j in places]
+
+    def __repr__(self) -> str:
+        lines = [f"IntegratedHessians: {len(self.nodes)} example(s), {len(self.names)} players"]
+        for example in range(min(len(self.nodes), 3)):
+            lines.append(
+                f"  example {example}: delta {float(self.delta[example]):+.6g}, gap "
+                f"{float(self.gap[example]):+.2g}, {self.nodes[example]} nodes"
+            )
+            for (one, other), share in self.top(5, example):
+                lines.append(f"    {share:+.6g}  {one if one == other else f'{one} × {other}'}")
+        if len(self.nodes) > 3:
+            lines.append(f"  … {len(self.nodes) - 3} more")
+        return "\n".join(lines)
+
+
+def integrated_hessians(
+    model: Callable[..., Any],
+    inputs: Tensors,
+    baselines: Baselines = None,
+    *,
+    target: AnyTarget = None,
+    players: PlayersLike = None,
+    additional_forward_args: Any = None,
+    dtype: torch.dtype | None = torch.float64,
+    n_nodes: int | None = None,
+    tolerance: float = 1e-6,
+    internal_batch_size: int | None = None,
+    memory_limit: int | None = None,
+) -> IntegratedHessians:
+    """Share f(x) − f(b) among pairs of players by integrating Hessians from b to x.
+
+    Γ_ij = ∫₀¹ (−s ln s) H̃_ij(s) ds + [i = j] ∫₀¹ (−ln s) g̃_i(s) ds, g̃ and H̃ the gradient and Hessian of
+    f̃(t) = f(b + Σ_g t_g Δ_g) at t = s·1; q Gauss nodes for the weight −s·ln s need q Hessians.
+
+    Args:
+        model: Module or callable on torch tensors; never changed.
+        inputs: Floating-point tensor (B, …) or tuple of them.
+        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these.
+        target: Captum's TargetType or a callable output -> (B,).
+        players: Which elements move together; None: every element is a player.
+        additional_forward_args: What the model takes after the inputs.
+        dtype: Dtype of the analysis; None keeps the model's own.
+        n_nodes: Number of nodes q; None: 5, 8, … 55, until the tolerance is met.
+        tolerance: Accepted completeness and row gaps relative to Σ_ij |Γ_ij|.
+        internal_batch_size: Points × Hessian rows per pass; None: chosen from memory.
+        memory_limit: Bytes a pass and the result may take; None: half of what the machine has free.
+
+    Returns:
+        Γ with its completeness gaps, float64 on the CPU, in units of the model output.
+
+    Raises:
+        OptionError: If n_nodes or tolerance is out of range.
+        BudgetError: If B·n² entries exceed the memory.
+
+    Further errors are those of `bind`.
+
+    Warns:
+        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they do not close: Hessians are blind
+            to kinks.
+
+    Source: eq. (65); Janizek, Sturmfels & Lee (2021).
+    """
+    if n_nodes is not None and (not isinstance(n_nodes, int) or not 1 <= n_nodes <= MAX_NODES // 2):
+        raise OptionError(f"n_nodes={n_nodes!r}; expected 1 … {MAX_NODES // 2}, or None")
+    if not tolerance > 0:
+        raise OptionError(f"tolerance={tolerance!r}; expected a positive number")
+    game = bind(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        players=players,
+        additional_forward_args=additional_forward_args,
+        dtype=dtype,
+        internal_batch_size=internal_batch_size,
+    )
+    limit = available() if memory_limit is None else memory_limit
+    needed = 8 * (game.batch + 2) * game.n**2
+    if needed > limit:
+        raise BudgetError(
+            f"integrated Hessians of {game.batch} examples and {game.n} players need {needed / 2**30:.1f} "
+            f"GiB (limit {limit / 2**30:.1f} GiB); group elements with players=…, or pass fewer examples"
+        )
+    ladder = LADDER if n_nodes is None else (n_nodes,)
+    with torch.inference_mode(False):
+        shares = [_until(game, example, ladder, tolerance, limit) for example in range(game.batch)]
+    result = IntegratedHessians(
+        values=torch.stack([matrix for matrix, _, _ in shares]).double().cpu(),
+        integrated_gradients=torch.stack([gradients for _, gradients, _ in shares]).double().cpu(),
+        delta=game.delta.double().cpu(),
+        names=game.names,
+        nodes=tuple(nodes for _, _, nodes in shares),
+        diagnostics=dict(game.diagnostics),
+    )
+    _say_gaps(result, tolerance)
+    return result
+
+
+def _until(
+    game: Game, example: int, ladder: tuple[int, ...], tolerance: float, limit: int
+) -> tuple[Tensor, Tensor, int]:
+    """Return Γ, integrated gradients and the number of nodes at which the gaps close, else the last."""
+    for nodes in ladder:
+        matrix, gradients = integrated_hessian(
+            game, example, nodes, memory_limit=limit, internal_batch_size=game.internal_batch_size
+        )
+        size = float(matrix.abs().sum())
+        gap = abs(float(game.delta[example] - matrix.sum()))
+        row_gap = float((gradients - matrix.sum(1)).abs().max())
+        if max(gap, row_gap) <= tolerance * size:
+            return matrix, gradients, nodes
+    return matrix, gradients, ladder[-1]  # pyright: ignore[reportPossiblyUnbound]  (the ladder has a rung)
+
+
+def _say_gaps(result: IntegratedHessians, tolerance: float) -> None:
+    size = result.values.abs().sum((1, 2))
+    worst = torch.maximum(result.gap.abs(), result.row_gap.abs().amax(1))
+    open_ones = (worst > tolerance * size).nonzero().reshape(-1).tolist()
+    if open_ones:
+        example = max(open_ones, key=lambda e: float(worst[e]))
+        warn(
+            f"integrated Hessians of example {example} miss f(x) − f(b) = "
+            f"{float(result.delta[example]):.4g} by {float(result.gap[example]):.2g}, a row by up to "
+            f"{float(result.row_gap[example].abs().max()):.2g}, with {result.nodes[example]} nodes: pass "
+            "a larger n_nodes, or, where the model has kinks (ReLU), which Hessians are blind to, use ta.harsanyi",
+            PrecisionWarning,
+        )
