@@ -46,10 +46,8 @@ class Curvature:
         graph, reason = None, "its output carries no gradient: numpy, item, detach or no_grad inside"
         try:
             graph = self._differentiate()
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
-            reason = str(error)
+            reason = _unless_memory(error)
         self._graph = self._replayed(reason) if graph is None else graph
         self.gradient = tuple(g.detach() for g in self._graph)
 
@@ -61,13 +59,17 @@ class Curvature:
 
         Returns:
             Tensors (C, R, …).
+
+        Raises:
+            RuntimeError: If an operation of the captured program has no second derivative either.
         """
         try:
             return self._reverse(vectors)
         except RuntimeError as error:
-            if self.fallback or isinstance(error, torch.OutOfMemoryError):
+            reason = _unless_memory(error)
+            if self.fallback:
                 raise
-            self._graph = self._replayed(str(error))
+            self._graph = self._replayed(reason)
             return self._reverse(vectors)
 
     def forward(self, vectors: Rows) -> Rows:
@@ -136,6 +138,13 @@ class Curvature:
         return capture(
             scalar.native_function(example), point, module=scalar.native_module, dtype=scalar.dtype
         )
+
+
+def _unless_memory(error: RuntimeError) -> str:
+    """Return the message; being out of memory is no missing derivative and is raised again."""
+    if isinstance(error, torch.OutOfMemoryError):
+        raise error
+    return str(error)
 
 
 @contextmanager

@@ -114,8 +114,7 @@ class ScalarModel:
 
     @property
     def varies(self) -> bool:
-        """Whether examples differ in target or extra arguments, so that one function does not serve them "
-        "all."""
+        """Whether examples differ in target or extra arguments: one function does not serve them all."""
         per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
         return self.batch > 1 and (self.selector.each is not None or per_example)
 

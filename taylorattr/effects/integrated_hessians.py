@@ -25,7 +25,7 @@ LADDER = (5, 8, 13, 21, 34, 55)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class IntegratedHessians(Result):
-    """Γ_ij = Σ_κ (κ_i κ_j / |κ|²) I(κ), eq. (65): row sums are integrated gradients, the total is f(x) − f(b).
+    """Γ_ij = Σ_κ (κ_i κ_j / |κ|²) I(κ), eq. (65): rows sum to integrated gradients, all to f(x) − f(b).
 
     Attributes:
         values: Γ, shape (B, n, n), symmetric up to rounding. The diagonal holds parts of pure interactions.
@@ -134,8 +134,8 @@ def integrated_hessians(
     Further errors are those of `bind`.
 
     Warns:
-        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they do not close: Hessians are blind
-            to kinks.
+        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they never close: Hessians do not see
+            kinks.
 
     Source: eq. (65); Janizek, Sturmfels & Lee (2021).
     """
@@ -179,16 +179,17 @@ def _until(
     game: Game, example: int, ladder: tuple[int, ...], tolerance: float, limit: int
 ) -> tuple[Tensor, Tensor, int]:
     """Return Γ, integrated gradients and the number of nodes at which the gaps close, else the last."""
-    for nodes in ladder:
+    rungs = iter(ladder)
+    while True:
+        nodes = next(rungs)
         matrix, gradients = integrated_hessian(
             game, example, nodes, memory_limit=limit, internal_batch_size=game.internal_batch_size
         )
         size = float(matrix.abs().sum())
         gap = abs(float(game.delta[example] - matrix.sum()))
         row_gap = float((gradients - matrix.sum(1)).abs().max())
-        if max(gap, row_gap) <= tolerance * size:
+        if max(gap, row_gap) <= tolerance * size or nodes == ladder[-1]:
             return matrix, gradients, nodes
-    return matrix, gradients, ladder[-1]  # pyright: ignore[reportPossiblyUnbound]  (the ladder has a rung)
 
 
 def _say_gaps(result: IntegratedHessians, tolerance: float) -> None:
@@ -198,9 +199,9 @@ def _say_gaps(result: IntegratedHessians, tolerance: float) -> None:
     if open_ones:
         example = max(open_ones, key=lambda e: float(worst[e]))
         warn(
-            f"integrated Hessians of example {example} miss f(x) − f(b) = "
-            f"{float(result.delta[example]):.4g} by {float(result.gap[example]):.2g}, a row by up to "
-            f"{float(result.row_gap[example].abs().max()):.2g}, with {result.nodes[example]} nodes: pass "
-            "a larger n_nodes, or, where the model has kinks (ReLU), which Hessians are blind to, use ta.harsanyi",
+            f"integrated Hessians of example {example} miss f(x) − f(b) = {float(result.delta[example]):.4g} by "
+            f"{float(result.gap[example]):.2g}, a row by up to {float(result.row_gap[example].abs().max()):.2g} "
+            f"({result.nodes[example]} nodes). Pass a larger n_nodes; where the model has kinks (ReLU), which "
+            "Hessians do not see, use ta.harsanyi",
             PrecisionWarning,
         )
