@@ -33,7 +33,7 @@ MAX_EVALUATIONS = 1 << 23
 """Model outputs computed without being asked twice: 2^20 coalitions of 8 examples."""
 
 CALLS_PER_BLOCK = 16
-"""Model calls between two looks at the clock and the progress bar."""
+"""Model calls between two looks at the clock of the checkpoint."""
 
 
 def harsanyi(
@@ -122,16 +122,29 @@ def harsanyi(
         bar = tqdm(total=table.numel(), initial=counts["resumed"], unit="out", disable=not show_progress)
         with bar:
             for example in range(game.batch):
-                evaluate = CoalitionValues(game, example)
-                for start, stop in gaps(known[example], CALLS_PER_BLOCK * evaluate.rows):
-                    values = evaluate(rows.block(start, stop)).cpu()
-                    table[example, start:stop] = values
-                    counts["evaluated"] += stop - start
-                    if store:
-                        store.add(example, start, values)
-                    bar.update(stop - start)
+                if not known[example].all():
+                    _fill(game, rows, table, known[example], example, store, bar)
                 etas.append(_output_error(game, rows, table[example], partner, example))
+    counts["evaluated"] = table.numel() - counts["resumed"]
     return _effects(game, table, held, frame, etas, counts)
+
+
+def _fill(
+    game: Game,
+    rows: CoalitionRows,
+    table: Tensor,
+    known: np.ndarray,
+    example: int,
+    store: Checkpoint | None,
+    bar: tqdm[Any],
+) -> None:
+    """Write the outputs that are not known yet into one example's row of the table."""
+    evaluate = CoalitionValues(game, example)
+    for start, stop in gaps(known, CALLS_PER_BLOCK * evaluate.rows):
+        values = evaluate(rows.block(start, stop), bar.update).cpu()
+        table[example, start:stop] = values
+        if store:
+            store.add(example, start, values)
 
 
 def gaps(known: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
@@ -205,7 +218,10 @@ def _output_error(
             if partner is not None:
                 cast = (p.to(partner.dtype) if p.is_floating_point() else p for p in few)
                 other.append(partner.values(tuple(cast), which).cpu())
-    return rounding.output_error(values[sample], torch.cat(again).cpu(), torch.cat(other) if other else None)
+    lowest = game.diagnostics.get("lowest_dtype", str(game.dtype)).removeprefix("torch.")
+    return rounding.output_error(
+        values[sample], torch.cat(again).cpu(), torch.cat(other) if other else None, getattr(torch, lowest)
+    )
 
 
 def _partner(

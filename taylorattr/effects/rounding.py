@@ -55,7 +55,7 @@ def hidden_precision(values: Tensor) -> float:
     return 0.0 if bool((mantissa == mantissa.round()).all()) else unit_roundoff(torch.float32)
 
 
-def output_error(values: Tensor, again: Tensor, partner: Tensor | None) -> float:
+def output_error(values: Tensor, again: Tensor, partner: Tensor | None, inside: torch.dtype) -> float:
     """Return a bound η of the rounding error of one output.
 
     Args:
@@ -63,22 +63,27 @@ def output_error(values: Tensor, again: Tensor, partner: Tensor | None) -> float
         again: The same outputs by other kernels in the same dtype, shape (R,).
         partner: The same outputs in the partner precision (see :data:`PARTNER`), or None where the
             model does not run in it.
+        inside: Lowest dtype the model is known to compute in; that of the values if nothing is known.
 
     Returns:
         max of: 8 × the largest difference between the two evaluations; 8 × the largest difference to the
-        partner precision, in float64 times the ratio of unit roundoffs u₆₄/u₃₂ = 2⁻²⁹; 4 unit roundoffs of
-        the largest output, or of float32 where the outputs are seen to be float32 numbers.
+        partner precision, times the ratio of unit roundoffs where the partner is the coarser one (2⁻²⁹ for
+        float64 against float32); 4 unit roundoffs of the largest output. The unit roundoff is that of
+        ``inside``, or of float32 where the outputs are seen to be float32 numbers. Where the partner
+        tells nothing, 64 unit roundoffs of the largest output.
     """
-    u = unit_roundoff(values.dtype)
-    values, again = values.double(), again.double()
-    largest = float(values.abs().max()) if len(values) else 0.0
-    spread = SAFETY * float((values - again).abs().max()) if len(values) else 0.0
-    floor = 4 * max(u, hidden_precision(again)) * largest
-    if partner is None or not bool(torch.isfinite(partner).all()):
-        return max(spread, floor, 64 * u * largest)
-    v = unit_roundoff(partner.dtype)
-    difference = float((again - partner.double()).abs().max()) if len(values) else 0.0
-    return max(spread, floor, SAFETY * difference * (u / v if v > u else 1.0))
+    u = max(unit_roundoff(values.dtype), unit_roundoff(inside), hidden_precision(again))
+    again = again.double()
+    largest, spread = float(again.abs().max()), float((values.double() - again).abs().max())
+    if (
+        partner is None
+        or not bool(torch.isfinite(partner).all())
+        or unit_roundoff(inside) > unit_roundoff(partner.dtype)
+    ):
+        return max(SAFETY * spread, 64 * u * largest)
+    difference = float((again - partner.double()).abs().max())
+    scale = min(1.0, u / unit_roundoff(partner.dtype))
+    return max(SAFETY * spread, SAFETY * scale * difference, 4 * u * largest)
 
 
 def error_bound(eta: float, largest: float, dtype: torch.dtype, orders: int) -> Tensor:
