@@ -57,7 +57,7 @@ FLOOR = "2ⁿ plain forwards"
 
 CASES = (
     Case("all effects, n=8", partial(contest, 8, True), (), quick=True, floor=FLOOR),
-    Case("all effects, n=12", partial(contest, 12, True), (AtMostFloor(1.15),), quick=True, floor=FLOOR),
+    Case("all effects, n=12", partial(contest, 12, True), (), quick=True, floor=FLOOR),
     Case(
         "all effects, n=16",
         partial(contest, 16, True),

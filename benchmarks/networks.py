@@ -67,9 +67,16 @@ def cnn(channels: tuple[int, int] = (8, 16), max_pool: bool = True, seed: int = 
     a, b = channels
     network = Squeezed(
         nn.Sequential(
-            nn.Conv2d(1, a, 3, padding=1), nn.BatchNorm2d(a), nn.GELU(), pool(2),
-            nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.GELU(), pool(2),
-            nn.Flatten(), nn.Linear(b * 49, 1),
+            nn.Conv2d(1, a, 3, padding=1),
+            nn.BatchNorm2d(a),
+            nn.GELU(),
+            pool(2),
+            nn.Conv2d(a, b, 3, padding=1),
+            nn.BatchNorm2d(b),
+            nn.GELU(),
+            pool(2),
+            nn.Flatten(),
+            nn.Linear(b * 49, 1),
         )  # fmt: skip
     )
     for module in network.modules():

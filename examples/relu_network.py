@@ -33,6 +33,7 @@ for _ in range(300):
     loss = (network(inputs).squeeze(1) - wanted).square().mean()
     loss.backward()
     optimiser.step()
+network.eval()
 print(f"mean squared error {loss.item():.1e}")
 
 # %%

@@ -6,6 +6,7 @@ interaction effect, which no score per token can show.
 """
 
 # %%
+import warnings
 from itertools import pairwise
 
 import torch
@@ -65,3 +66,33 @@ with torch.no_grad():
 players = ta.Players.tokens(x, names=sentence)
 exact = ta.harsanyi(reader, x, blank, players=players)
 print(exact)
+
+assert exact["not", "good"].item() < -1.5 and exact["good"].item() > 0.8
+assert exact.top(1)[0][0].key == (3, 4)
+assert abs(exact.values[:, 1:].sum() - exact.delta).item() < 1e-12  # 63 numbers of size 1
+
+# %%
+# Taylor effects describe the neighbourhood of a point. From blanks to a sentence is farther than this
+# network's series reaches, and `decompose` says so in place of numbers that look fine.
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    far = ta.decompose(reader, x, blank, order=4, players=players)
+print(far.reasons[0])
+assert not far.converged.item()
+assert any(issubclass(warning.category, ta.errors.DivergenceWarning) for warning in caught)
+
+# %%
+# Over the last tenth of the way it does reach: there the Taylor effects of each coalition add up to the exact
+# effect, up to a tail that is known.
+
+near = x + 0.1 * (blank - x)
+series = ta.decompose(reader, x, near, order=6, players=players)
+truth = ta.harsanyi(reader, x, near, players=players)
+print(series)
+assert series.converged.item() and series.tails is not None
+largest = truth.values[:, 1:].abs().max()
+for coalition in (("good",), ("not", "good"), ("film", "not", "good")):
+    tail = truth[coalition] - series.interactions[coalition]
+    assert abs(tail - series.tails[coalition]).item() < 1e-12  # rounding of sums of 2⁶ numbers near 1
+    assert abs(tail) < 0.01 * largest
