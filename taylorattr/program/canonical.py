@@ -54,7 +54,7 @@ def out_of_place(op: OpOverload) -> OpOverload | None:
         The overload of the same packet, less the trailing underscore, with the same arguments.
     """
     wanted = [(a.name, str(a.type)) for a in op._schema.arguments if not a.is_out]
-    packet = getattr(aten, op._schema.name.split("::")[1].rstrip("_"), None)
+    packet = getattr(getattr(torch.ops, op.namespace), op._opname.rstrip("_"), None)
     for name in packet.overloads() if packet is not None else ():
         candidate = getattr(packet, name)
         if not candidate._schema.is_mutable and _signature(candidate) == wanted:

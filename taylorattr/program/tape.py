@@ -168,7 +168,7 @@ class Tape(TorchDispatchMode):
         ]
         targets = list(leaves(Tensor, written))
         pure = out_of_place(func)
-        if pure is None or len(targets) != len(written):
+        if pure is None or (len(written) > 1 and len(targets) != len(written)):
             raise CaptureError(
                 f"{func} writes to its arguments and has no out-of-place form (module "
                 f"'{self._path.current()}', {source_line()}); write the model without it"
@@ -189,7 +189,7 @@ class Tape(TorchDispatchMode):
             pure,
             tuple(wanted.pop(n) for n in positional),
             wanted,
-            targets[0] if len(targets) == 1 else tuple(targets),
+            written[0] if len(written) == 1 else tuple(written),
         )
         if moves:
             for target in targets:
