@@ -255,7 +255,9 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
     )
     bytes_per_output = torch.finfo(game.dtype).bits // 8
     if max_order is not None:
-        bytes_per_output += 16 * max_order + 8  # positions of subsets, masks
+        bytes_per_output += (
+            56 * max_order
+        )  # the positions of every coalition's subsets, while they are sorted
     needed, free = game.batch * columns * bytes_per_output, memory.available()
     if needed > free:
         raise BudgetError(
