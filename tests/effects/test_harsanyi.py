@@ -174,7 +174,7 @@ def test_more_players_than_a_mask_holds(frame):
     n = 80
     x = torch.linspace(-1, 1, n, dtype=torch.float64)[None]
     effects = harsanyi(lambda t: t.sum(1) ** 2, x, max_order=2, frame=frame)
-    # (Σ x)²: J(i) = x_i², J(i, j) = 2 x_i x_j; in frame x, J^x(i) = x_i² + 2 x_i (Σ − x_i), J^x(i, j) = −2 x_i x_j
+    # (Σ x)²: J(i) = x_i², J(i, j) = 2 x_i x_j; J^x(i) = x_i² + 2 x_i (Σ − x_i), J^x(i, j) = −2 x_i x_j
     sign = 1 if frame == "baseline" else -1
     for i, j in ((0, 1), (3, 79), (70, 71)):
         assert effects[i, j].item() == pytest.approx(sign * 2 * float(x[0, i] * x[0, j]), abs=1e-12)
