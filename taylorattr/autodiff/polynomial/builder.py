@@ -109,7 +109,9 @@ class Builder:
         found = overload(op) if isinstance(op, str) else op
         active = find_slots((args, kwargs))
         if found is None:
-            raise MissingRuleError(f"this torch has no operation aten::{op}, which the rule of {self.label()} uses")
+            raise MissingRuleError(
+                f"this torch has no operation aten::{op}, which the rule of {self.label()} uses"
+            )
         if not active:
             return found(*args, **kwargs)
         if all(slot.frozen for slot in active):
@@ -163,7 +165,9 @@ class Builder:
         out = self.slot(value(points, context(points) if context else None))
         common = self._common(inputs, out)
         self.steps.append(
-            Linear(**common, value=value, push=push, pull=pull, context=context, accepts_missing=accepts_missing)
+            Linear(
+                **common, value=value, push=push, pull=pull, context=context, accepts_missing=accepts_missing
+            )
         )
         return out
 
@@ -208,7 +212,8 @@ class Builder:
         if isinstance(probe, Tensor):
             return self.frozen(inputs, _each_example(single))
         return tuple(
-            self.frozen(inputs, _each_example(lambda points, i=i: single(points)[i])) for i in range(len(probe))
+            self.frozen(inputs, _each_example(lambda points, i=i: single(points)[i]))
+            for i in range(len(probe))
         )
 
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.polynomial.collapsed import walk_collapsed
 from taylorattr.autodiff.polynomial.full import walk_full
 from taylorattr.autodiff.polynomial.lowered import lowered, supported
 from taylorattr.autodiff.polynomial.nested import expand_nested
@@ -15,7 +16,7 @@ from taylorattr.autodiff.polynomial.ring import Poly, Ring
 from taylorattr.errors import OptionError
 from taylorattr.program.program import Program
 
-Engine: TypeAlias = Literal["auto", "full", "nested"]
+Engine: TypeAlias = Literal["auto", "collapsed", "full", "nested"]
 
 __all__ = ["expand", "expand_batch", "jets", "supported"]
 
@@ -48,7 +49,9 @@ def expand(
     """
     if engine == "nested":
         return expand_nested(program, base, directions, order)
-    batch = expand_batch(program, base, [d[None] for d in directions], order, engine=engine, memory_limit=memory_limit)
+    batch = expand_batch(
+        program, base, [d[None] for d in directions], order, engine=engine, memory_limit=memory_limit
+    )
     return [block[0] for block in batch]
 
 
@@ -82,9 +85,11 @@ def expand_batch(
         raise OptionError(f"order {order} given; it must be at least 0")
     plan = lowered(program, [x[:1] for x in bases])
     ring = Ring(directions[0].shape[1])
-    inputs = [
-        _input(x[None, :, None], d.transpose(0, 1)[:, :, None], order) for x, d in zip(bases, directions, strict=True)
-    ]
+    points = [x[None, :, None] for x in bases]
+    tangents = [d.transpose(0, 1)[:, :, None] for d in directions]
+    if engine in ("auto", "collapsed") and order:
+        return _table(walk_collapsed(plan, ring, points, tangents, order), ring, len(bases[0]))
+    inputs = [_input(x, v, order) for x, v in zip(points, tangents, strict=True)]
     return _table(walk_full(plan, ring, inputs, order), ring, len(bases[0]))
 
 

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from taylorattr.autodiff.polynomial.compose import compose, multiply
 from taylorattr.autodiff.polynomial.ring import Poly, Ring
-from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Plan, Step, filled
+from taylorattr.autodiff.polynomial.steps import (
+    Elementwise,
+    Frozen,
+    Linear,
+    Matmul,
+    Multiply,
+    Plan,
+    Step,
+    filled,
+)
 
 
 @torch.no_grad()

@@ -59,6 +59,8 @@ def derivatives(function: Callable[[Tensor], Tensor], at: Tensor, order: int) ->
         derivative = torch.func.jacrev(derivative) if d == 1 else torch.func.jacfwd(derivative)
         players = torch.from_numpy(multi_index.monomials(n, d).astype("int64")).to(at.device)
         values = derivative(at).detach()[tuple(players.T)]
-        factorials = [float(multi_index.factorial(tuple(kappa))) for kappa in multi_index.exponents(n, d).tolist()]
+        factorials = [
+            float(multi_index.factorial(tuple(kappa))) for kappa in multi_index.exponents(n, d).tolist()
+        ]
         result.append(values / values.new_tensor(factorials))
     return result

@@ -121,4 +121,3 @@ class Ring:
             out.view(-1).index_add_(0, table, pairs.reshape(-1))
         else:
             out.index_add_(0, table, pairs.flatten(0, 1))
-

@@ -305,7 +305,11 @@ def elu(alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Ser
 def normal_cdf(u: Tensor, order: int) -> Series:
     """Φ(u)."""
     value = torch.special.ndtr(u)
-    return [value] if order == 0 else integral_of(value, _gaussian(u, order - 1, 1.0, 1 / math.sqrt(2 * math.pi)))
+    return (
+        [value]
+        if order == 0
+        else integral_of(value, _gaussian(u, order - 1, 1.0, 1 / math.sqrt(2 * math.pi)))
+    )
 
 
 def sinc(u: Tensor, order: int) -> Series:
@@ -319,4 +323,3 @@ def logit(u: Tensor, order: int) -> Series:
     other = log(1 - u, order)
     terms = [a - b * (-1) ** k for k, (a, b) in enumerate(zip(log(u, order), other, strict=True))]
     return [torch.logit(u), *terms[1:]]
-

@@ -119,7 +119,8 @@ def filled(present: Sequence[Tensor | None], shapes: Sequence[Shape]) -> list[Te
     lead = some.shape[:2]
     zero = some.new_zeros(())
     return [
-        zero.expand(*lead, *shape) if block is None else block for block, shape in zip(present, shapes, strict=True)
+        zero.expand(*lead, *shape) if block is None else block
+        for block, shape in zip(present, shapes, strict=True)
     ]
 
 

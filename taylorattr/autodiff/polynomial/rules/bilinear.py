@@ -44,7 +44,9 @@ def times_matrix(b: Builder, x: Slot, matrix: Tensor) -> Slot:
 
     def pull(block: Tensor, _: Any) -> list[Tensor | None]:
         return [
-            torch.mm(block.reshape(-1, block.shape[-1]), transposed).view(*block.shape[:-1], transposed.shape[1])
+            torch.mm(block.reshape(-1, block.shape[-1]), transposed).view(
+                *block.shape[:-1], transposed.shape[1]
+            )
         ]
 
     return b.linear([x], push, pull=pull)
@@ -192,3 +194,23 @@ def tensordot(b: Builder, x: Any, y: Any, dims_x: Sequence[int], dims_y: Sequenc
     right = b("reshape", b("permute", y, [*dims_y, *free_y]), [size, -1])
     return b("view", mm(b, left, right), shape)
 
+
+@rule("_trilinear")
+def trilinear(
+    b: Builder,
+    x: Any,
+    y: Any,
+    z: Any,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> Slot:
+    """Σ x·y·z over dimensions, after each factor received the dimensions it lacks (nn.Bilinear)."""
+    factors = []
+    for factor, dims in ((x, expand1), (y, expand2), (z, expand3)):
+        for d in sorted(dims):
+            factor = b("unsqueeze", factor, d)
+        factors.append(factor)
+    return b("sum.dim_IntList", b("mul.Tensor", b("mul.Tensor", *factors[:2]), factors[2]), list(sumdim))

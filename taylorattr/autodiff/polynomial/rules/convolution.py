@@ -39,9 +39,9 @@ def convolution(
     def pull(block: Tensor, _: Any) -> list[Tensor | None]:
         flat = block.flatten(0, LEAD)
         like = flat.new_empty(()).expand(len(flat), *shape[1:])
-        grad = torch.ops.aten.convolution_backward(
-            flat, like, weight, None, *settings, (True, False, False)
-        )[0]
+        grad = torch.ops.aten.convolution_backward(flat, like, weight, None, *settings, (True, False, False))[
+            0
+        ]
         return [grad.unflatten(0, (*block.shape[:LEAD], shape[0]))]
 
     out = b.linear([x], lambda blocks, _: run(blocks[0]), pull=pull)
@@ -52,7 +52,15 @@ def convolution(
 
 
 def _active_weight(
-    b: Builder, x: Any, weight: Slot, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, groups: int
+    b: Builder,
+    x: Any,
+    weight: Slot,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    groups: int,
 ) -> Slot:
     """Two-dimensional, ungrouped: unfolded patches times the weights."""
     if transposed or groups != 1 or len(weight.shape) != 4:

@@ -87,3 +87,11 @@ def exponential(b: Builder, base: float, x: Slot) -> Slot:
     if base <= 0:
         raise b.refuse(f"the base {base} of a power with an active exponent must be positive")
     return b.elementwise(series.exponential(float(base)), x)
+
+
+@rule("glu")
+def glu(b: Builder, x: Slot, dim: int = -1) -> Slot:
+    """First half times σ(second half)."""
+    half = x.shape[dim] // 2
+    gate = b("sigmoid", b("slice.Tensor", x, dim, half, 2 * half))
+    return b("mul.Tensor", b("slice.Tensor", x, dim, 0, half), gate)

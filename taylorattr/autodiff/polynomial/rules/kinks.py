@@ -214,7 +214,9 @@ def gathered(b: Builder, x: Slot, index: Slot, dim: int) -> Slot:
     return b.linear([x, index], push, pull=pull, context=lambda points: points[1])
 
 
-def _extreme(b: Builder, x: Slot, dims: Sequence[int], keepdim: bool, arg: Callable[..., Tensor]) -> tuple[Slot, Slot]:
+def _extreme(
+    b: Builder, x: Slot, dims: Sequence[int], keepdim: bool, arg: Callable[..., Tensor]
+) -> tuple[Slot, Slot]:
     """Gather the winner over dims, first of equals."""
     dims = sorted({d % x.ndim for d in dims}) if dims else list(range(x.ndim))
     kept = [d for d in range(x.ndim) if d not in dims]

@@ -18,9 +18,7 @@ def scaled(b: Builder, x: Slot, factor: float) -> Slot:
     """Add y = factor·x."""
     if factor == 1:
         return x
-    return b.linear(
-        [x], lambda blocks, _: blocks[0] * factor, pull=lambda block, _: [block * factor]
-    )
+    return b.linear([x], lambda blocks, _: blocks[0] * factor, pull=lambda block, _: [block * factor])
 
 
 def times_constant(b: Builder, x: Slot, constant: Tensor) -> Slot:
@@ -72,7 +70,10 @@ def added(b: Builder, x: Slot, y: Slot, alpha: float = 1) -> Slot:
         return left if right is None else torch.add(left, right, alpha=alpha)
 
     return b.linear(
-        [x, y], push, pull=lambda block, _: [block, block if alpha == 1 else block * alpha], accepts_missing=True
+        [x, y],
+        push,
+        pull=lambda block, _: [block, block if alpha == 1 else block * alpha],
+        accepts_missing=True,
     )
 
 
@@ -172,8 +173,51 @@ def mean(b: Builder, x: Slot, dim: Sequence[int] | None = None, keepdim: bool = 
     return scaled(b, sum_(b, x, dim, keepdim), 1 / count)
 
 
+def written(b: Builder, x: Any, source: Any, index: tuple[Any, ...]) -> Slot:
+    """Add a copy of x with a source written at a block index; either may be constant."""
+    active = [t for t in (x, source) if isinstance(t, Slot)]
+
+    def parts(blocks: Sequence[Tensor], constant: bool) -> tuple[Tensor, Tensor]:
+        remaining = iter(blocks)
+        lead = torch.broadcast_shapes(*(block.shape[:LEAD] for block in blocks))
+        both = [next(remaining) if isinstance(t, Slot) else t if constant else torch.zeros_like(t) for t in (x, source)]
+        return both[0].expand(*lead, *x.shape).clone(), both[1].expand(*lead, *source.shape)
+
+    def write(blocks: Sequence[Tensor], constant: bool) -> Tensor:
+        out, piece = parts(blocks, constant)
+        out[index] = piece
+        return out
+
+    def pull(block: Tensor, _: Any) -> list[Tensor | None]:
+        kept = block.clone()
+        kept[index] = 0
+        grads = (kept, block[index])
+        return [grad for t, grad in zip((x, source), grads, strict=True) if isinstance(t, Slot)]
+
+    return b.linear(active, lambda blocks, _: write(blocks, False), value=lambda p, _: write(p, True), pull=pull)
+
+
+@rule("select_scatter")
+def select_scatter(b: Builder, x: Any, source: Any, dim: int, index: int) -> Slot:
+    """x with one slice replaced."""
+    return written(b, x, source, (*[slice(None)] * axis(dim, len(x.shape)), index % x.shape[dim]))
+
+
+@rule("slice_scatter")
+def slice_scatter(
+    b: Builder, x: Any, source: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Slot:
+    """x with a range replaced."""
+    span = slice(*slice(start, end, step).indices(x.shape[dim]))
+    return written(b, x, source, (*[slice(None)] * axis(dim, len(x.shape)), span))
+
+
 def vmapped(
-    b: Builder, op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], additive: Sequence[int | str] = ()
+    b: Builder,
+    op: OpOverload,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    additive: Sequence[int | str] = (),
 ) -> Slot:
     """Add a step for an operation that is jointly affine in its active arguments.
 
@@ -247,7 +291,7 @@ LINEAR: dict[str, tuple[int | str, ...]] = {
     "flip": (), "roll": (), "rot90": (), "repeat": (), "tile": (), "repeat_interleave.self_int": (),
     "as_strided": (), "unfold": (), "unfold_copy": (), "trace": (),
     # writing constants or active values into each other
-    "slice_scatter": (0, 1), "select_scatter": (0, 1), "diagonal_scatter": (0, 1), "as_strided_scatter": (0, 1),
+    "diagonal_scatter": (0, 1), "as_strided_scatter": (0, 1),
     "scatter.src": (0, 3), "scatter.value": (0, 3), "scatter_add": (0, 3), "index_put": (0, 2),
     "index_add": (0, 3), "index_copy": (0, 3), "index_fill.int_Scalar": (0, 3), "masked_scatter": (0, 2),
     "masked_fill.Scalar": (0, 2), "masked_fill.Tensor": (0, 2), "where.self": (1, 2), "copy": (0, 1),

@@ -10,7 +10,9 @@ import torch
 from taylorattr.autodiff.polynomial.builder import Builder, Slot, rule
 
 
-def normalised(b: Builder, x: Slot, dims: Sequence[int], eps: float, *, centre: bool = True) -> tuple[Slot, Any, Slot]:
+def normalised(
+    b: Builder, x: Slot, dims: Sequence[int], eps: float, *, centre: bool = True
+) -> tuple[Slot, Any, Slot]:
     """Return (x − mean)·(variance + eps)^{−1/2} over dims, the mean and the scale."""
     mean = b("mean.dim", x, list(dims), True) if centre else None
     centred = b("sub.Tensor", x, mean) if centre else x
@@ -43,7 +45,9 @@ def rms_norm(b: Builder, x: Slot, shape: Sequence[int], weight: Any, eps: float 
 
 
 @rule("rms_norm")
-def rms_norm_composite(b: Builder, x: Slot, shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Slot:
+def rms_norm_composite(
+    b: Builder, x: Slot, shape: Sequence[int], weight: Any = None, eps: float | None = None
+) -> Slot:
     """RMSNorm where a program keeps the composite."""
     return rms_norm(b, x, shape, weight, eps)[0]
 
@@ -63,7 +67,15 @@ def group_norm(
 
 @rule("native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update_functional")
 def batch_norm(
-    b: Builder, x: Slot, weight: Any, bias: Any, mean: Any, variance: Any, training: bool, momentum: float, eps: float
+    b: Builder,
+    x: Slot,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
 ) -> tuple[Any, ...]:
     """BatchNorm: affine with running statistics, a normalisation with batch statistics (instance norm)."""
     channels = [1, -1, *[1] * (x.ndim - 2)]

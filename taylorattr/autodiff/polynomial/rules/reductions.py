@@ -113,7 +113,9 @@ def std_mean(b: Builder, x: Slot, dim: Any = None, **options: Any) -> tuple[Slot
 
 
 @rule("linalg_vector_norm")
-def vector_norm(b: Builder, x: Slot, ord: float = 2, dim: Any = None, keepdim: bool = False, **_: Any) -> Slot:
+def vector_norm(
+    b: Builder, x: Slot, ord: float = 2, dim: Any = None, keepdim: bool = False, **_: Any
+) -> Slot:
     """(Σ |x|^p)^{1/p}; p = 1, ±∞ on the branch of degree 0."""
     dims = _dims(x, dim)
     if ord in (float("inf"), float("-inf")):
@@ -138,7 +140,9 @@ def prod_dim(b: Builder, x: Slot, dim: int, keepdim: bool = False, **_: Any) -> 
     dim %= max(x.ndim, 1)
     while x.shape[dim] > 1:
         half = x.shape[dim] // 2
-        paired = b("mul.Tensor", b("slice.Tensor", x, dim, 0, half), b("slice.Tensor", x, dim, half, 2 * half))
+        paired = b(
+            "mul.Tensor", b("slice.Tensor", x, dim, 0, half), b("slice.Tensor", x, dim, half, 2 * half)
+        )
         rest = [b("slice.Tensor", x, dim, 2 * half, x.shape[dim])] if x.shape[dim] % 2 else []
         x = b("cat", [paired, *rest], dim) if rest else paired
     return x if keepdim else b("squeeze.dim", x, dim)
@@ -157,3 +161,25 @@ def cumprod(b: Builder, x: Slot, dim: int, **_: Any) -> Slot:
     for i in range(1, x.shape[dim]):
         parts.append(b("mul.Tensor", parts[-1], b("narrow", x, dim, i, 1)))
     return b("cat", parts, dim)
+
+
+def _reduced(b: Builder, losses: Slot, reduction: int) -> Slot:
+    """Reduction of a loss: 0 none, 1 mean, 2 sum."""
+    return losses if reduction == 0 else b("mean" if reduction == 1 else "sum", losses)
+
+
+@rule("mse_loss")
+def mse_loss(b: Builder, x: Any, y: Any, reduction: int = 1) -> Slot:
+    """(x − y)²."""
+    return _reduced(b, b("square", b("sub.Tensor", x, y)), reduction)
+
+
+@rule("nll_loss_forward")
+def nll_loss(
+    b: Builder, x: Slot, target: torch.Tensor, weight: Any, reduction: int, ignore_index: int
+) -> tuple[Slot, None]:
+    """−x at the target class; the second result, the total weight, is not used by models."""
+    if weight is not None or bool((target == ignore_index).any()):
+        raise b.refuse("class weights and ignored targets")
+    picked = b("gather", x, x.ndim - 1, target.unsqueeze(-1))
+    return _reduced(b, b("neg", b("squeeze.dim", picked, x.ndim - 1)), reduction), None

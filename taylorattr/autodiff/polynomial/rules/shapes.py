@@ -125,7 +125,9 @@ def broadcast_to(b: Builder, x: Slot, size: Sequence[int]) -> Slot:
 
 
 @rule("slice.Tensor", "slice_copy.Tensor")
-def slice_(b: Builder, x: Slot, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Slot:
+def slice_(
+    b: Builder, x: Slot, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Slot:
     """x[start:end:step] along a dimension."""
     size, at = x.shape[dim], axis(dim, x.ndim)
     span = slice(*slice(start, end, step).indices(size))

@@ -1,0 +1,215 @@
+r"""All coefficients to order K from half of them: the two-sided walk.
+
+Every program is y_m = F_m(y) with output f. Its adjoint λ_m(t) = ∂f/∂y_m(t) is a polynomial too. Let
+ỹ be the values truncated at degree p and λ̃ the adjoints truncated at degree q ≤ p. The Lagrangian
+L(y, λ) = f(y) + Σ_m ⟨λ_m, F_m(y) − y_m⟩ is stationary at the solution in both arguments, hence
+
+    f(t) = L(ỹ, λ̃)(t) + O(t^{p+q+2}),
+
+and, as F_m(ỹ) − ỹ_m starts at degree p+1 and vanishes for linear steps,
+
+    f_d = Σ_m Σ_{j=0}^{q} ⟨λ_{m,j}, [F_m(ỹ)]_{d−j}⟩,   p < d ≤ K = p+q+1, d − j > p,
+
+over the nonlinear steps m (the "2n+1 rule"; q = 0 is the assembly of the top degree from one ordinary
+backward pass). With p = ⌊K/2⌋ only C(n+p, p) coefficients are carried forward and C(n+q, q) backward,
+instead of C(n+K, K): at K = 3 one Jacobian and one Hessian-free backward pass per player.
+
+Source: Griewank & Walther, "Evaluating Derivatives" (2008), §13; Wigner's 2n+1 theorem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.polynomial.compose import compose
+from taylorattr.autodiff.polynomial.contraction import bilinear, elementwise, product_adjoint, reduced
+from taylorattr.autodiff.polynomial.full import advance, push_all
+from taylorattr.autodiff.polynomial.ring import Poly, Ring
+from taylorattr.autodiff.polynomial.steps import (
+    Elementwise,
+    Frozen,
+    Linear,
+    Matmul,
+    Multiply,
+    Plan,
+    Step,
+    pull_by_autograd,
+)
+
+
+@dataclass(slots=True)
+class Record:
+    """What the backward sweep needs of one step: its operands and the scalar series or context."""
+
+    step: Step
+    operands: Sequence[Poly]
+    extra: Any = None
+
+
+@torch.no_grad()
+def walk_collapsed(
+    plan: Plan, ring: Ring, point: Sequence[Tensor], direction: Sequence[Tensor], order: int
+) -> Poly:
+    """Return the polynomial of the output.
+
+    Args:
+        plan: The lowered program.
+        ring: Ring of the players.
+        point: Degree 0 of every input, (1, E, *value).
+        direction: Degree 1 of every input, (n, E, *value).
+        order: K ≥ 1.
+
+    Returns:
+        Blocks 0 … K of the output, (C_d, E, 1).
+    """
+    p, q = order // 2, order - 1 - order // 2
+    inputs: list[Poly] = [
+        [x, v, *[None] * (p - 1)] if p else [x] for x, v in zip(point, direction, strict=True)
+    ]
+    output, tape = _forward(plan, ring, inputs, p, order)
+    zero = output[0]
+    assert zero is not None
+    E = max(zero.shape[1], direction[0].shape[1])
+    totals = {d: zero.new_zeros(ring.width(d), E) for d in range(p + 1, order + 1)}
+    adjoints: dict[int, Poly] = {plan.output: [torch.ones_like(zero), *[None] * q]}
+    wanted = _wanted(plan, everything=p == 0)
+    for record in reversed(tape):
+        _backward(record, ring, adjoints, wanted, totals, order)
+    if p == 0:
+        for slot, v in zip(plan.inputs, direction, strict=True):
+            gradient = adjoints.get(slot, [None])[0]
+            if gradient is not None:
+                ring.contract(v.flatten(2), 1, gradient.flatten(2), 0, totals[1])
+    return [*output, *(totals[d].unsqueeze(-1) for d in range(p + 1, order + 1))]
+
+
+def _forward(plan: Plan, ring: Ring, inputs: Sequence[Poly], p: int, order: int) -> tuple[Poly, list[Record]]:
+    env: dict[int, Poly] = dict(zip(plan.inputs, inputs, strict=True))
+    tape: list[Record] = []
+    for step, finished in zip(plan.steps, plan.last_use, strict=True):
+        operands = [env[i] for i in step.inputs]
+        if isinstance(step, Linear):
+            points = [operand[0] for operand in operands]
+            context = step.context(points) if step.context is not None else None
+            env[step.out] = [step.value(points, context), *push_all(step, operands, context, p)]
+            tape.append(Record(step, (), context))
+        elif isinstance(step, Elementwise):
+            series = step.series(operands[0][0], order)
+            env[step.out] = compose(ring, series[: max(p, 1) + 1], operands[0])
+            tape.append(Record(step, operands if len(series) > 2 else (), series))
+        else:
+            env[step.out] = advance(step, ring, operands, p)
+            tape.append(Record(step, operands))
+        for index in finished:
+            del env[index]
+    return env[plan.output], tape
+
+
+def _wanted(plan: Plan, *, everything: bool) -> set[int]:
+    """Return the slots whose adjoint matters: those some nonlinear step leads to."""
+    if everything:
+        return {*plan.inputs, *(step.out for step in plan.steps)}
+    wanted: set[int] = set()
+    for step in plan.steps:
+        if isinstance(step, Frozen):
+            continue
+        if not isinstance(step, Linear) or any(i in wanted for i in step.inputs):
+            wanted.add(step.out)
+    return wanted
+
+
+def _backward(
+    record: Record,
+    ring: Ring,
+    adjoints: dict[int, Poly],
+    wanted: set[int],
+    totals: dict[int, Tensor],
+    order: int,
+) -> None:
+    step = record.step
+    adjoint = adjoints.pop(step.out, None)
+    if adjoint is None or isinstance(step, Frozen):
+        return
+    pulls = [i in wanted for i in step.inputs]
+    if isinstance(step, Linear):
+        if any(pulls):
+            for j, block in enumerate(adjoint):
+                if block is None:
+                    continue
+                images = (
+                    step.pull(block, record.extra)
+                    if step.pull
+                    else pull_by_autograd(step, block, record.extra)
+                )
+                for slot, pulled, image in zip(step.inputs, pulls, images, strict=True):
+                    if pulled and image is not None:
+                        _add(adjoints, slot, j, image, len(adjoint))
+        return
+    if isinstance(step, Elementwise):
+        u = record.operands[0] if record.operands else []
+        pieces = elementwise(ring, u, record.extra, adjoint, totals, order, pulls[0])
+        _add_all(adjoints, step.inputs[0], pieces if pulls[0] else [])
+        return
+    _backward_product(step, record.operands, ring, adjoint, adjoints, pulls, totals, order)
+
+
+def _backward_product(
+    step: Step,
+    operands: Sequence[Poly],
+    ring: Ring,
+    adjoint: Poly,
+    adjoints: dict[int, Poly],
+    pulls: Sequence[bool],
+    totals: dict[int, Tensor],
+    order: int,
+) -> None:
+    x, y = operands
+    if isinstance(step, Multiply):
+        wide = [
+            [None if b is None else b.expand(*b.shape[:2], *step.shape) for b in poly] for poly in operands
+        ]
+        bilinear(ring, wide, adjoint, totals, order, ring.multiply, ring.multiply)
+        shapes = step.shapes
+        if pulls[0]:
+            _add_all(
+                adjoints,
+                step.inputs[0],
+                [reduced(b, shapes[0]) for b in product_adjoint(ring.multiply, adjoint, y)],
+            )
+        if pulls[1]:
+            _add_all(
+                adjoints,
+                step.inputs[1],
+                [reduced(b, shapes[1]) for b in product_adjoint(ring.multiply, adjoint, x)],
+            )
+        return
+    assert isinstance(step, Matmul)
+
+    def against_y(lam: Tensor, j: int, block: Tensor, b: int, out: Tensor | None) -> Tensor:
+        return ring.matmul(lam, j, block.transpose(-1, -2), b, out)
+
+    def against_x(lam: Tensor, j: int, block: Tensor, a: int, out: Tensor | None) -> Tensor:
+        return ring.matmul(block.transpose(-1, -2), a, lam, j, out)
+
+    bilinear(ring, operands, adjoint, totals, order, against_y, against_x)
+    if pulls[0]:
+        _add_all(adjoints, step.inputs[0], product_adjoint(against_y, adjoint, y))
+    if pulls[1]:
+        _add_all(adjoints, step.inputs[1], product_adjoint(against_x, adjoint, x))
+
+
+def _add_all(adjoints: dict[int, Poly], slot: int, blocks: Poly) -> None:
+    for j, block in enumerate(blocks):
+        if block is not None:
+            _add(adjoints, slot, j, block, len(blocks))
+
+
+def _add(adjoints: dict[int, Poly], slot: int, j: int, block: Tensor, count: int) -> None:
+    known = adjoints.setdefault(slot, [None] * count)
+    old = known[j]
+    known[j] = block if old is None else old + block

@@ -1,0 +1,187 @@
+"""What a nonlinear step adds to the coefficients above the degree carried, and its adjoint.
+
+Notation: u the operands with blocks up to degree p, λ the adjoint of the result with blocks up to
+degree q. The step adds Σ_j ⟨λ_j, N_{d−j}(u)⟩ to degree d = p+1 … p+q+1, where N_e is the part of
+degree e > p of what the step makes of its truncated operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
+from taylorattr.autodiff.polynomial.words import Words, slope_terms, top_terms
+
+CHUNK_ELEMENTS = 1 << 17
+"""Entries of the widest product formed at once (1 MiB of float64)."""
+
+
+def elementwise(
+    ring: Ring,
+    u: Poly,
+    series: Sequence[Tensor],
+    adjoint: Poly,
+    totals: dict[int, Tensor],
+    order: int,
+    pull: bool,
+) -> Poly:
+    """Add the top degrees of an elementwise step and return the adjoint of its operand.
+
+    Args:
+        ring: Ring of the polynomials.
+        u: Operand, blocks 0 … p.
+        series: f_0, f_1, … at u_0.
+        adjoint: λ, blocks 0 … q.
+        totals: Degree d -> coefficients (C_d, E), added to.
+        order: K = p + q + 1.
+        pull: Whether the adjoint of u is wanted.
+
+    Returns:
+        Blocks 0 … q of φ'(u)∗λ; empty when not wanted.
+    """
+    if len(series) == 1:
+        return [None] * len(adjoint)
+    if len(series) == 2:
+        return [None if block is None else block * series[1] for block in adjoint]
+    forward = len(u) - 1
+    terms = top_terms(order, forward, len(adjoint) - 1)
+    widest = max((ring.width(max(sum(right), d - sum(right))) for d, right in terms), default=1)
+    flat = [None if block is None else block.flatten(2) for block in (*u, *adjoint, *series)]
+    examples = max(block.shape[1] for block in flat if block is not None)
+    units = flat[0].shape[2] if flat[0] is not None else 0
+    step = max(64, CHUNK_ELEMENTS // (widest * examples))
+    pieces: list[Poly] = []
+    for start in range(0, units, step):
+        part = [None if block is None else block[:, :, start : start + step] for block in flat]
+        v, lam, f = part[: forward + 1], part[forward + 1 : forward + 1 + len(adjoint)], part[-len(series) :]
+        words = Words(ring, v)
+        _add_top(ring, words, lam, f, totals, terms)
+        if pull:
+            pieces.append([_slope_product(ring, words, lam, f, d) for d in range(len(adjoint))])
+    if not pull:
+        return []
+    shape = u[0].shape[2:] if u[0] is not None else ()
+    return [_joined([piece[d] for piece in pieces], shape) for d in range(len(adjoint))]
+
+
+def _joined(parts: list[Tensor | None], shape: Sequence[int]) -> Tensor | None:
+    """Put chunks of units together again; they are all present or all missing."""
+    blocks = [part for part in parts if part is not None]
+    if not blocks:
+        return None
+    return (blocks[0] if len(blocks) == 1 else torch.cat(blocks, 2)).unflatten(2, tuple(shape))
+
+
+def _add_top(ring: Ring, words: Words, lam: Poly, f: Poly, totals: dict[int, Tensor], terms: dict) -> None:
+    for (d, right), summands in terms.items():
+        factor = words(right)
+        if factor is None:
+            continue
+        degree = d - sum(right)
+        left: Block | None = None
+        for j in sorted({term.adjoint for term in summands}):
+            weight = _weighted(words, f, [(t.left, t.letters, t.count) for t in summands if t.adjoint == j])
+            if weight is None or lam[j] is None:
+                continue
+            left = ring.multiply(lam[j], j, weight, degree - j, left)
+        if left is not None:
+            ring.contract(factor, sum(right), left, degree, totals[d])
+
+
+def _weighted(words: Words, f: Poly, terms: Sequence[tuple[tuple[int, ...], int, int]]) -> Block | None:
+    """Return Σ count·f_k·word."""
+    total: Block | None = None
+    for word, letters, count in terms:
+        if letters >= len(f):
+            continue
+        factor = f[letters] if count == 1 else f[letters] * count
+        if word:
+            block = words(word)
+            if block is None:
+                continue
+            if total is not None:
+                total.addcmul_(block, factor)
+                continue
+            factor = block * factor
+        total = factor if total is None else total + factor
+    return total
+
+
+def _slope_product(ring: Ring, words: Words, lam: Poly, f: Poly, degree: int) -> Block | None:
+    """Return the part of a degree of φ'(u)∗λ."""
+    total: Block | None = None
+    for a in range(degree + 1):
+        if lam[degree - a] is None:
+            continue
+        slope = _weighted(
+            words, f, [(word, len(word) + 1, count * (len(word) + 1)) for word, count in slope_terms(a)]
+        )
+        if slope is not None:
+            total = ring.multiply(slope, a, lam[degree - a], degree - a, total)
+    return total
+
+
+def bilinear(
+    ring: Ring,
+    operands: Sequence[Poly],
+    adjoint: Poly,
+    totals: dict[int, Tensor],
+    order: int,
+    pair_left: Pairing,
+    pair_right: Pairing,
+) -> None:
+    """Add the top degrees of a product x∘y.
+
+    ⟨λ_j, x_a∘y_b⟩ is contracted with the operand of the larger degree last: λ_j meets the other first.
+
+    Args:
+        ring: Ring of the polynomials.
+        operands: x and y, blocks 0 … p.
+        adjoint: λ, blocks 0 … q.
+        totals: Degree d -> coefficients (C_d, E), added to.
+        order: K = p + q + 1.
+        pair_left: (λ_j, j, y_b, b, out) -> block with the shape of x.
+        pair_right: (λ_j, j, x_a, a, out) -> block with the shape of y.
+    """
+    x, y = operands
+    forward = len(x) - 1
+    for d in range(forward + 1, order + 1):
+        limit = min(len(adjoint) - 1, d - forward - 1)
+        for larger in range(1, forward + 1):
+            with_y: Block | None = None
+            with_x: Block | None = None
+            for j in range(limit + 1):
+                smaller = d - j - larger
+                if adjoint[j] is None or not 1 <= smaller <= larger:
+                    continue
+                if x[smaller] is not None and y[larger] is not None:
+                    with_y = pair_right(adjoint[j], j, x[smaller], smaller, with_y)
+                if smaller < larger and y[smaller] is not None and x[larger] is not None:
+                    with_x = pair_left(adjoint[j], j, y[smaller], smaller, with_x)
+            for met, other in ((with_y, y[larger]), (with_x, x[larger])):
+                if met is not None and other is not None:
+                    ring.contract(other.flatten(2), larger, met.flatten(2), d - larger, totals[d])
+
+
+def product_adjoint(pair: Pairing, adjoint: Poly, other: Poly) -> Poly:
+    """Return blocks 0 … q of λ∘y, the adjoint of x in x∘y."""
+    out: Poly = []
+    for d in range(len(adjoint)):
+        total: Block | None = None
+        for a in range(d + 1):
+            left, right = adjoint[d - a], other[a] if a < len(other) else None
+            if left is not None and right is not None:
+                total = pair(left, d - a, right, a, total)
+        out.append(total)
+    return out
+
+
+def reduced(block: Tensor | None, shape: Sequence[int]) -> Tensor | None:
+    """Sum a block over the value axes along which a value of this shape was broadcast."""
+    if block is None:
+        return None
+    wide = [i for i, (have, want) in enumerate(zip(block.shape[2:], shape, strict=True), 2) if have != want]
+    return block.sum(wide, keepdim=True) if wide else block
