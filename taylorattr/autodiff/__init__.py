@@ -1,0 +1,1 @@
+"""Derivatives and coalition values of torch functions: any model, any input, grouped into players."""

@@ -288,9 +288,10 @@ def _refuse_overlap(groups: tuple[tuple[int, ...], ...], names: tuple[str, ...])
     for name, group in zip(names, groups, strict=True):
         for element in group:
             if element in owner:
-                both = "twice" if owner[element] == name else f"and to {owner[element]!r}"
+                first = owner[element]
+                both = "twice" if first == name else f"and to {name!r}"
                 raise PlayerError(
-                    f"players overlap: element {element} belongs to {name!r} {both}; "
+                    f"players overlap: element {element} belongs to {first!r} {both}; "
                     "every element belongs to one player"
                 )
             owner[element] = name

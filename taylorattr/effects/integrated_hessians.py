@@ -134,8 +134,8 @@ def integrated_hessians(
     Further errors are those of `bind`.
 
     Warns:
-        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they never close: Hessians do not see
-            kinks.
+        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they never close: Hessians do
+            not see kinks.
 
     Source: eq. (65); Janizek, Sturmfels & Lee (2021).
     """
@@ -199,9 +199,9 @@ def _say_gaps(result: IntegratedHessians, tolerance: float) -> None:
     if open_ones:
         example = max(open_ones, key=lambda e: float(worst[e]))
         warn(
-            f"integrated Hessians of example {example} miss f(x) − f(b) = {float(result.delta[example]):.4g} by "
-            f"{float(result.gap[example]):.2g}, a row by up to {float(result.row_gap[example].abs().max()):.2g} "
-            f"({result.nodes[example]} nodes). Pass a larger n_nodes; where the model has kinks (ReLU), which "
-            "Hessians do not see, use ta.harsanyi",
+            f"integrated Hessians of example {example} miss f(x) − f(b) = {float(result.delta[example]):.4g} "
+            f"by {float(result.gap[example]):.2g}, a row by up to "
+            f"{float(result.row_gap[example].abs().max()):.2g} ({result.nodes[example]} nodes). Pass a "
+            "larger n_nodes; where the model has kinks (ReLU), which Hessians do not see, use ta.harsanyi",
             PrecisionWarning,
         )
