@@ -1,0 +1,67 @@
+"""The command line: one file per subcommand, each parses, calls the library and prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+
+from taylorattr.cli import bench, decompose, demo
+from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
+
+COMMANDS = {"demo": demo, "decompose": decompose, "bench": bench}
+
+DESCRIPTION = """\
+Take a network's prediction apart: f(x) − f(baseline) as a sum of first-order effects, high-order
+independent effects of one input, and interaction effects between several, which add up to the output.
+"""
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keep the layout of descriptions and give options room, up to 100 columns."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=100)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(prog="taylorattr", description=DESCRIPTION, formatter_class=_HelpFormatter)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        sub = commands.add_parser(
+            name, help=module.SUMMARY, description=module.DESCRIPTION, formatter_class=_HelpFormatter
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Args:
+        argv: Arguments after the program's name; None reads them from the process.
+
+    Returns:
+        0 when the command did its work, 2 when the call was wrong (one line says what and how to mend it),
+        130 after Ctrl-C.
+    """
+    arguments = parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TaylorAttrWarning)
+        warnings.showwarning = _show_warning
+        try:
+            return arguments.run(arguments)
+        except (TaylorAttrError, OSError) as error:
+            print(f"taylorattr: {' '.join(str(error).split())}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("taylorattr: interrupted", file=sys.stderr)
+            return 130
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:  # noqa: ANN001
+    """Print a warning as one line that starts with its kind; Python's own form shows a source line."""
+    print(f"{category.__name__}: {' '.join(str(message).split())}", file=file or sys.stderr)

@@ -242,7 +242,8 @@ class TaylorEffects(Result):
     def summary(self, k: int = 8, examples: int = 3) -> str:
         """Return a text with the sums by order and the k largest effects of the first few examples."""
         lines = [
-            f"TaylorEffects: {self.n} players, order {self.order}, frame {self.frame}, {self.batch} example(s)",
+            f"TaylorEffects: {self.n} players, order {self.order}, frame {self.frame}, "
+            f"{self.batch} example(s)",
         ]
         for e in range(min(self.batch, examples)):
             verdict = "converged" if bool(self.converged[e]) else "NOT CONVERGED"

@@ -43,7 +43,7 @@ def count_up_to(n: int, K: int) -> int:
 
 @functools.lru_cache(maxsize=256)
 def monomials(n: int, m: int) -> np.ndarray:
-    """Return the sorted player lists of all monomials of order m, shape (C(n+m−1, m), m), int32, read-only."""
+    """Return the sorted players of all monomials of order m, shape (C(n+m−1, m), m), int32, read-only."""
     rows = count(n, m)
     flat = itertools.chain.from_iterable(itertools.combinations_with_replacement(range(n), m))
     table = np.fromiter(flat, dtype=np.int32, count=rows * m).reshape(rows, m)

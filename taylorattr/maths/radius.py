@@ -44,7 +44,9 @@ def radius(coefficients: np.ndarray) -> float:
     """
     c = np.asarray(coefficients, dtype=float)
     if len(c) < 9:
-        raise ValueError(f"a radius needs at least nine coefficients, got {len(c)}; compute the jet to order 8")
+        raise ValueError(
+            f"a radius needs at least nine coefficients, got {len(c)}; compute the jet to order 8"
+        )
     if not np.isfinite(c).all():
         return math.nan
     largest = np.abs(c[1:]).max()

@@ -33,7 +33,9 @@ def test_a_sum_of_tanh_that_diverges_at_one_is_never_called_convergent(seed):
     w, c, v = rng.normal(size=(3, 8))
     w *= 1.6
     true = min(abs(complex(ck, math.pi / 2)) / abs(wk) for wk, ck in zip(w, c, strict=True))
-    estimate = radius(series(lambda t: sum(vk * mpmath.tanh(wk * t + ck) for vk, wk, ck in zip(v, w, c, strict=True))))
+    estimate = radius(
+        series(lambda t: sum(vk * mpmath.tanh(wk * t + ck) for vk, wk, ck in zip(v, w, c, strict=True)))
+    )
     if true < 0.95:
         assert estimate < 1.1
     assert estimate < 1.35 * true

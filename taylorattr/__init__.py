@@ -1,0 +1,37 @@
+"""taylorattr: what an explanation of a neural network counts.
+
+A model's output change f(x) − f(baseline) splits into Taylor effects: first-order terms, high-order
+independent effects of one player, and interaction effects between several (arXiv 2303.01506). This package
+computes them for real networks.
+"""
+
+from taylorattr import errors
+
+# Players: which elements of the input move together
+from taylorattr.autodiff.players import Players
+
+# Results
+from taylorattr.effects.effects import Effect, HarsanyiEffects, InteractionIndex, Result, TaylorEffects
+
+# Decompose: Taylor effects, exact effects of any model, exact effects of an expression
+from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
+from taylorattr.effects.tails import degree_by_support
+from taylorattr.effects.taylor import decompose
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Effect",
+    "HarsanyiEffects",
+    "InteractionIndex",
+    "Players",
+    "Result",
+    "SymbolicEffects",
+    "TaylorEffects",
+    "decompose",
+    "degree_by_support",
+    "errors",
+    "harsanyi",
+    "symbolic_effects",
+]

@@ -1,0 +1,40 @@
+"""``taylorattr bench``: run the benchmarks of the source tree."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import taylorattr
+from taylorattr.errors import OptionError
+
+SUMMARY = "run the benchmarks (in a clone of the repository)"
+
+DESCRIPTION = """\
+Run the benchmarks: each row measures ours, a floor and a peer in one process, and prints their ratios.
+They lie in the source tree, not in the installed package, so this works in a clone.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to python -m benchmarks")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``python -m benchmarks`` in the clone and return its exit status.
+
+    Returns:
+        The status.
+
+    Raises:
+        OptionError: If the package does not run from a clone.
+    """
+    root = Path(taylorattr.__file__).parent.parent
+    if not (root / "benchmarks" / "__main__.py").is_file():
+        raise OptionError(
+            "the benchmarks lie in the source tree; clone the repository and run this command there"
+        )
+    return subprocess.call([sys.executable, "-m", "benchmarks", *arguments.arguments], cwd=root)

@@ -1,0 +1,246 @@
+"""Read what ``--data``, ``--rows``, ``--drop``, ``--baseline`` and ``--names`` name."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.errors import DtypeError, FormatError, MissingExtraError, OptionError
+
+SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Arrays of one data set, all with the same number of rows, and the names of the columns if any."""
+
+    tensors: tuple[Tensor, ...]
+    names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[0]
+
+    def mean(self) -> tuple[Tensor, ...]:
+        """Return the mean over the rows, shape (1, …) per tensor.
+
+        Raises:
+            DtypeError: If a tensor holds integers, whose mean is not an input of the model.
+        """
+        for tensor in self.tensors:
+            if not tensor.is_floating_point():
+                raise DtypeError(
+                    f"--baseline mean needs floating-point data, got {tensor.dtype}; "
+                    "give an integer baseline as a number or a file"
+                )
+        return tuple(tensor.mean(0, keepdim=True) for tensor in self.tensors)
+
+    def rows(self, spec: str) -> Data:
+        """Return the rows ``start:stop``, ``start:`` or ``index``.
+
+        Returns:
+            The data of these rows.
+
+        Raises:
+            OptionError: If the specification cannot be read or selects nothing.
+        """
+        try:
+            parts = [int(part) if part else None for part in spec.split(":")]
+            chosen = slice(*parts) if len(parts) > 1 else slice(parts[0], (parts[0] or 0) + 1 or None)
+        except (ValueError, TypeError):
+            raise OptionError(f"--rows {spec!r} is not of the form 5, 0:8 or 100:") from None
+        selected = tuple(tensor[chosen] for tensor in self.tensors)
+        if selected[0].shape[0] == 0:
+            raise OptionError(f"--rows {spec} selects none of the {len(self)} rows; rows count from 0")
+        return replace(self, tensors=selected)
+
+    def standardized(self) -> Data:
+        """Return columns of mean 0 and standard deviation 1 over all rows; constant ones become 0."""
+        scaled = []
+        for tensor in self.tensors:
+            wide = tensor.double()
+            deviation = wide.std(0, correction=0)
+            scaled.append(
+                ((wide - wide.mean(0)) / torch.where(deviation > 0, deviation, 1.0)).to(tensor.dtype)
+            )
+        return replace(self, tensors=tuple(scaled))
+
+
+def load(spec: str, drop: list[str] | None = None) -> Data:
+    """Read ``FILE.npy``, ``FILE.npz`` (its arrays are the inputs), ``FILE.csv`` or ``sklearn:NAME``.
+
+    Floating-point data become float32, the dtype most models are trained in; integers stay integers.
+
+    Returns:
+        The data.
+
+    Raises:
+        FormatError: If the file cannot be read, with the reason.
+        OptionError: If the kind of data or a column to drop is unknown.
+    """
+    if spec.startswith("sklearn:"):
+        return _dropped(_sklearn(spec.removeprefix("sklearn:")), drop, spec)
+    path = Path(spec)
+    if not path.is_file():
+        raise FormatError(f"--data {spec}: there is no such file; give .npy, .npz, .csv or sklearn:NAME")
+    if path.suffix == ".csv":
+        return _csv(path, drop or [])
+    readers = {".npy": _npy, ".npz": _npz}
+    if path.suffix not in readers:
+        raise FormatError(f"--data {spec}: {path.suffix or 'no suffix'} is not .npy, .npz or .csv")
+    return _dropped(readers[path.suffix](path), drop, spec)
+
+
+def baseline(spec: str, data: Data) -> None | float | int | tuple[Tensor, ...]:
+    """Read ``zeros``, ``mean`` (over all rows of the data), a number, or a data file of one or B rows.
+
+    Returns:
+        Baselines as the library takes them.
+
+    Raises:
+        OptionError: If it is none of these.
+    """
+    if spec == "zeros":
+        return None
+    if spec == "mean":
+        return data.mean()
+    try:
+        return int(spec)
+    except ValueError:
+        pass
+    try:
+        return float(spec)
+    except ValueError:
+        pass
+    if Path(spec).suffix not in (".npy", ".npz", ".csv"):
+        raise OptionError(f"--baseline {spec!r} is not zeros, mean, a number or a .npy, .npz or .csv file")
+    return load(spec).tensors
+
+
+def names(path: str) -> tuple[str, ...]:
+    """Read names from a JSON list or from a text file with one name a line.
+
+    Returns:
+        The names.
+
+    Raises:
+        FormatError: If there is no such file or it holds no list of names.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"--names {path}: cannot be read as UTF-8 text ({error})") from error
+    if path.endswith(".json"):
+        try:
+            listed = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise FormatError(f"--names {path}: not JSON ({error})") from error
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise FormatError(f"--names {path}: expected a JSON list of strings")
+        return tuple(listed)
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _tensor(array: np.ndarray, origin: str) -> Tensor:
+    if array.dtype.kind == "f":
+        return torch.from_numpy(array.astype(np.float32, copy=False))
+    if array.dtype.kind in "iu":
+        return torch.from_numpy(array.astype(np.int64, copy=False))
+    if array.dtype.kind == "b":
+        return torch.from_numpy(array)
+    raise FormatError(f"{origin} holds {array.dtype}, expected floating-point or integer numbers")
+
+
+def _npy(path: Path) -> Data:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise FormatError(f"--data {path}: not a readable .npy file of plain numbers ({error})") from error
+    return Data((_tensor(array, str(path)),))
+
+
+def _npz(path: Path) -> Data:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            tensors = tuple(_tensor(archive[key], f"{path}[{key}]") for key in archive.files)
+    except FormatError:
+        raise
+    except (ValueError, OSError, EOFError, KeyError) as error:
+        raise FormatError(f"--data {path}: not a readable .npz file of plain numbers ({error})") from error
+    if not tensors or len({t.shape[:1] for t in tensors}) != 1 or tensors[0].dim() == 0:
+        shapes = [tuple(t.shape) for t in tensors]
+        raise FormatError(f"--data {path}: expected arrays with the same number of rows, got shapes {shapes}")
+    return Data(tensors)
+
+
+def _csv(path: Path, drop: list[str]) -> Data:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except UnicodeDecodeError as error:
+        raise FormatError(f"--data {path}: not UTF-8 text ({error})") from error
+    if not rows:
+        raise FormatError(f"--data {path}: the file is empty")
+    header = None if all(_is_number(cell) for cell in rows[0]) else tuple(cell.strip() for cell in rows[0])
+    if header is None and drop:
+        raise OptionError(f"--drop {drop[0]!r} needs a header, and the first line of {path} holds numbers")
+    columns = _kept_columns(header, drop, str(path)) if header else range(len(rows[0]))
+    first = 1 if header else 0
+    values = np.empty((len(rows) - first, len(columns)), dtype=np.float32)
+    for r, row in enumerate(rows[first:]):
+        if len(row) != len(rows[0]):
+            line = r + first + 1
+            raise FormatError(
+                f"--data {path}: line {line} has {len(row)} cells, the first has {len(rows[0])}"
+            )
+        for c, column in enumerate(columns):
+            if not _is_number(row[column]):
+                place = f"line {r + first + 1}, column {header[column] if header else column}"
+                raise FormatError(
+                    f"--data {path}: {row[column]!r} at {place} is not a number; "
+                    "leave the column out with --drop"
+                )
+            values[r, c] = float(row[column])
+    return Data((torch.from_numpy(values),), tuple(header[c] for c in columns) if header else None)
+
+
+def _kept_columns(header: tuple[str, ...], drop: list[str], origin: str) -> list[int]:
+    for name in drop:
+        if name not in header:
+            raise OptionError(f"--drop {name!r}: the columns of {origin} are {', '.join(header)}")
+    return [i for i, name in enumerate(header) if name not in drop]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _sklearn(name: str) -> Data:
+    if name not in SKLEARN:
+        raise OptionError(f"sklearn:{name} is not one of the bundled sets {', '.join(SKLEARN)}")
+    try:
+        from sklearn import datasets  # the demo extra
+    except ImportError as error:
+        raise MissingExtraError("sklearn: data need scikit-learn; install taylorattr[demo]") from error
+    bundle = getattr(datasets, f"load_{name}")()
+    if name == "digits":
+        return Data((torch.from_numpy(bundle.images[:, None] / 16.0).float(),))
+    return Data((torch.from_numpy(bundle.data).float(),), tuple(str(n) for n in bundle.feature_names))
+
+
+def _dropped(data: Data, drop: list[str] | None, spec: str) -> Data:
+    if not drop:
+        return data
+    if data.names is None or len(data.tensors) != 1 or data.tensors[0].dim() != 2:
+        raise OptionError(f"--drop needs a table with column names, and {spec} has none")
+    kept = _kept_columns(data.names, drop, spec)
+    return Data((data.tensors[0][:, kept],), tuple(data.names[i] for i in kept))

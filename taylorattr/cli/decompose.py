@@ -1,0 +1,105 @@
+"""``taylorattr decompose``: Taylor effects of the user's own model and data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from taylorattr.cli import arguments as shared
+from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
+from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.taylor import decompose
+from taylorattr.errors import OptionError
+
+SUMMARY = "take predictions of your model apart into Taylor or exact interaction effects"
+
+DESCRIPTION = """\
+Take predictions of your own model apart.
+
+By default the Taylor effects I(κ) up to --order are computed: first-order effects, high-order independent
+effects of one player, interaction effects between several, what is left over, and whether the series reaches
+the input at all. With --exact the Harsanyi interaction effects J(S) are computed instead; they need no
+derivatives and are exact for every model, ReLU networks included, at 2^n model calls for n players
+(fewer with --max-order).
+
+examples:
+  taylorattr decompose --model mynet:make --data x.npy --target 3 --order 3
+  taylorattr decompose --model mynet:make --weights w.pt --data sklearn:digits --players grid:4x4 \\
+      --target 7 --exact --rows 0:2 --out effects.npz --plot effects.png
+  taylorattr decompose --model net.pt2 --data table.csv --drop label --standardize --baseline mean --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    shared.add(parser)
+    effects = parser.add_argument_group("effects")
+    effects.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
+    effects.add_argument(
+        "--exact", action="store_true", help="exact effects J(S) of coalitions, no derivatives"
+    )
+    effects.add_argument(
+        "--max-order", type=int, metavar="k", help="with --exact: only coalitions up to size k"
+    )
+    effects.add_argument(
+        "--checkpoint", metavar="PATH", help="with --exact: keep evaluated blocks, resume from them"
+    )
+    effects.add_argument(
+        "--top", type=int, default=10, metavar="N", help="effects printed per example (default: 10)"
+    )
+    effects.add_argument("--plot", metavar="FILE.png", help="draw the first example's effects")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compute, print, save; return the exit status."""
+    if not arguments.exact and (arguments.max_order is not None or arguments.checkpoint):
+        raise OptionError(
+            "--max-order and --checkpoint go with --exact; Taylor effects are limited by --order"
+        )
+    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
+        raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
+    asked = shared.question(arguments)
+    with shared.threads(arguments.num_threads):
+        effects = compute(arguments, asked)
+    if arguments.out:
+        effects.save(arguments.out)
+    if arguments.plot:
+        _draw(effects, arguments.plot, arguments.top)
+    print(
+        json.dumps(effects.to_dict(), ensure_ascii=False)
+        if arguments.json
+        else effects.summary(arguments.top)
+    )
+    return 0
+
+
+def compute(arguments: argparse.Namespace, asked: shared.Question) -> TaylorEffects | HarsanyiEffects:
+    """Return the effects the arguments ask for."""
+    if arguments.exact:
+        return harsanyi(
+            asked.model,
+            asked.inputs,
+            asked.baselines,
+            players=asked.players,
+            max_order=arguments.max_order,
+            checkpoint=arguments.checkpoint,
+            show_progress=not arguments.json,
+            **asked.keywords,
+        )
+    return decompose(
+        asked.model,
+        asked.inputs,
+        asked.baselines,
+        players=asked.players,
+        order=arguments.order,
+        seed=arguments.seed,
+        **asked.keywords,
+    )
+
+
+def _draw(effects: TaylorEffects | HarsanyiEffects, path: str, bars: int) -> None:
+    from taylorattr.plot import top_effects  # matplotlib is loaded only when a picture is asked for
+
+    figure, _ = top_effects(effects, bars)
+    figure.savefig(path, dpi=150)

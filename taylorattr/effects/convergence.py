@@ -1,0 +1,187 @@
+"""Does the Taylor series reach the input? Probed along rays, each a series in one variable.
+
+The series of f̃(t) = f(b + Σ_g t_g Δ_g) converges at t = 1 only if it does along every ray t = s·1_T.
+Rays are probed by univariate jets: the whole difference, each player alone, and seeded random coalitions,
+because the diagonal misses what cancels along it: f = 1/(1 + 25(t₁ − t₂)²) is constant on t₁ = t₂, and ψ₁
+diverges. A ray passes when its estimated radius exceeds :data:`MARGIN` and the partial sum at the highest
+order is as near to the exact value at the ray's end as that radius allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from taylorattr.maths.radius import radius
+from taylorattr.maths.subsets import to_coalition
+
+MARGIN = 1.1
+"""A series whose estimated radius is below this is not trusted at distance 1."""
+
+ORDER = 14
+"""Order of the probing jets."""
+
+MAX_PLAYERS = 64
+"""Players probed alone; with more, those with the largest first-order effects."""
+
+MAX_RANDOM = 16
+"""Random coalitions probed."""
+
+SLACK = 100.0
+"""A remainder along a ray may exceed the estimate |c_L| / (ρ − 1) by this factor."""
+
+NOISE = 1e6
+"""A remainder below this many units of rounding of the largest coefficient is rounding."""
+
+
+@dataclass(frozen=True)
+class Kinks:
+    """Gates (elements of a ReLU, max, abs, clamp, …) between the expansion point and the far end.
+
+    Attributes:
+        path: Gates that switch along the straight path, seen at 64 steps: a lower bound.
+        per_player: For each player, gates that differ between the two ends of its direction: lower bounds.
+        at_expansion: Gates exactly on their kink at the expansion point, where the branch is a convention.
+        escapes: Whether the model reads values into Python (branches, ``.item()``) and leaves its program on
+            the way, so that nothing can be said.
+    """
+
+    path: int
+    per_player: list[int]
+    at_expansion: int
+    escapes: bool
+
+
+@dataclass(frozen=True)
+class Ray:
+    """One probed ray t = s·1_T, s from 0 to 1.
+
+    Attributes:
+        players: T.
+        radius: Estimated radius of convergence in s; inf for a polynomial.
+        remainder: Value at the ray's end minus the partial sum at order L, relative to the largest
+            coefficient.
+        passed: Whether the series can be trusted along this ray.
+    """
+
+    players: tuple[int, ...]
+    radius: float
+    remainder: float
+    passed: bool
+
+
+def probing_masks(first_order: np.ndarray, seed: int) -> list[int]:
+    """Return the bitmasks of the coalitions whose rays are probed, the full coalition first.
+
+    Args:
+        first_order: First-order effects of one example, shape (n,); they order the players when n > 64.
+        seed: Seed of the random coalitions.
+
+    Returns:
+        Distinct masks (Python integers): all players; each player alone, or the 64 with the largest
+        first-order effects; up to 16 random coalitions of at least two players.
+    """
+    n = len(first_order)
+    alone = np.sort(np.argsort(-np.abs(first_order), kind="stable")[:MAX_PLAYERS])
+    masks = [(1 << n) - 1, *(1 << int(i) for i in alone)]
+    rng = np.random.default_rng(seed)
+    for _ in range(MAX_RANDOM):
+        present = rng.random(n) < 0.5
+        masks.append(sum(1 << int(i) for i in np.flatnonzero(present)))
+    seen = dict.fromkeys(mask for mask in masks if mask)
+    return list(seen)
+
+
+def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -> Ray:
+    """Judge one ray from its jet and the exact value at its end.
+
+    Args:
+        mask: The ray's coalition.
+        coefficients: c_0 … c_L of s ↦ f̃(s·1_T), shape (L+1,).
+        end: f̃(1_T).
+        dtype: Dtype the coefficients were computed in.
+
+    Returns:
+        The judgement.
+    """
+    rho = radius(coefficients)
+    size = float(np.abs(coefficients[1:]).max())
+    scale = max(size, abs(end - coefficients[0]))
+    if not np.isfinite(coefficients).all():
+        return Ray(to_coalition(mask), rho, float("inf"), False)
+    remainder = float(end - coefficients.sum())
+    if scale == 0.0:
+        return Ray(to_coalition(mask), rho, 0.0, True)
+    allowed = NOISE * torch.finfo(dtype).eps * max(scale, abs(coefficients[0]))
+    if MARGIN < rho < np.inf:
+        tail = float(np.abs(coefficients[-3:]).max()) / (rho - 1.0)
+        allowed += SLACK * tail
+    return Ray(to_coalition(mask), rho, remainder / scale, bool(rho > MARGIN and abs(remainder) <= allowed))
+
+
+def falling(order_sizes: Sequence[float]) -> bool:
+    """Return whether Σ_{|κ|=m} |I(κ)| falls over the last orders.
+
+    A series that ends within the probed order (a polynomial) converges whatever its terms do and is not
+    asked. The last order must lie below the larger of the two before it (odd or even functions skip every
+    other order); with fewer than two orders there is nothing to compare and the answer is True.
+    """
+    sizes = [float(size) for size in order_sizes]
+    if len(sizes) < 2:
+        return True
+    return sizes[-1] <= max(sizes[-3:-1])
+
+
+def reason(rays: Sequence[Ray], sizes: Sequence[float], kinks: Kinks | None, names: Sequence[str]) -> str:
+    """Say in one sentence why the series is not trusted, "" if nothing speaks against it.
+
+    Args:
+        rays: The probed rays.
+        sizes: Σ_{|κ|=m} |I(κ)| for m = 1 … K.
+        kinks: What lies between the two ends; None if that cannot be known.
+        names: Player names.
+
+    Returns:
+        The sentence.
+    """
+    if kinks is None:
+        return unprobed(captured=False)
+    if kinks.escapes:
+        return "the model branches on values or reads them into Python, and takes another way at the far end"
+    if kinks.path or any(kinks.per_player):
+        seen = max(kinks.path, max(kinks.per_player))
+        return f"at least {seen} kinks (ReLU, max, abs, clamp or the like) switch between baseline and input"
+    if kinks.at_expansion:
+        return f"{kinks.at_expansion} gates lie exactly on their kink at the expansion point"
+    failed = [ray for ray in rays if not ray.passed]
+    if failed:
+        worst = min(failed, key=lambda ray: ray.radius if np.isfinite(ray.radius) else np.inf)
+        where = "from baseline to input" if len(worst.players) == len(names) else _named(worst.players, names)
+        if not np.isfinite(worst.radius) or worst.radius > MARGIN:
+            return (
+                f"along the ray {where} the series converges to another value (off by {worst.remainder:.1e})"
+            )
+        return (
+            f"along the ray {where} the estimated radius of convergence is {worst.radius:.2f}, below {MARGIN}"
+        )
+    polynomial = all(np.isinf(ray.radius) for ray in rays)
+    if not polynomial and not falling(sizes):
+        return f"the effects of order {len(sizes)} are still larger in sum than those of the orders before"
+    return ""
+
+
+def unprobed(captured: bool) -> str:
+    """Say why convergence was not probed where no polynomial walk is possible."""
+    if not captured:
+        return "the model could not be captured, so neither kinks nor the radius of convergence are known"
+    return (
+        "an operation has no Taylor rule, so the jets that show the radius of convergence are not available"
+    )
+
+
+def _named(players: Sequence[int], names: Sequence[str]) -> str:
+    shown = ", ".join(names[i] for i in players[:4])
+    return f"of {shown}" + (f" and {len(players) - 4} more players" if len(players) > 4 else "")

@@ -1,0 +1,287 @@
+"""The Taylor series of a game's examples at the point its frame expands at, by whichever engine can.
+
+A program is captured at the expansion point and shared by all examples it is right for; the polynomial walk
+runs on it. Where the capture or a rule is missing, nested ``torch.func`` takes over and a warning names what
+was missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Frame
+from taylorattr.autodiff.game import Game
+from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
+from taylorattr.autodiff.polynomial.nested import derivatives, expand_nested
+from taylorattr.effects.convergence import Kinks
+from taylorattr.errors import CaptureError, FallbackWarning, warn
+from taylorattr.program.capture import capture
+from taylorattr.program.fused import fused_norms
+from taylorattr.program.kernels import unfused
+from taylorattr.program.kinks import kink_nodes, segment_switches, switches
+from taylorattr.program.program import Node, Program
+from taylorattr.program.walk import replay
+
+DIRECTION_BYTES = 64 * 2**20
+"""Examples are expanded in chunks whose directions fit this."""
+
+RAY_BYTES = 16 * 2**20
+"""Rays are walked in chunks whose directions fit this."""
+
+AGREEMENT = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""Largest relative difference between a program and the model at an example's two ends."""
+
+
+@dataclass
+class Group:
+    """Examples that share one captured program.
+
+    Attributes:
+        examples: Their numbers.
+        program: The program; None if the model could not be captured.
+        missing: Nodes without a Taylor rule.
+        failure: Why there is no program.
+    """
+
+    examples: list[int]
+    program: Program | None
+    missing: list[Node] = field(default_factory=list)
+    failure: str = ""
+
+
+class TaylorSeries:
+    """t ↦ f̃ around the expansion point of a frame, for every example of a game.
+
+    In frame ``baseline`` the point is b and the directions are Δ_g; in frame ``input`` it is x and the
+    directions are −Δ_g, eq. (6).
+
+    Args:
+        game: The analysed game; inputs must be floating-point.
+        frame: ``baseline`` or ``input``.
+        dtype: Dtype of the coefficients.
+    """
+
+    def __init__(self, game: Game, frame: Frame, dtype: torch.dtype) -> None:
+        self.game = game
+        self.frame: Frame = frame
+        self.dtype = dtype
+        self.sign = 1.0 if frame == "baseline" else -1.0
+        self.groups = self._captured()
+
+    def near(self, example: int) -> tuple[Tensor, ...]:
+        """Return the expansion point of an example, tensors (1, …)."""
+        ends = self.game.baseline if self.frame == "baseline" else self.game.input
+        return tuple(x.to(self.dtype) for x in ends(example))
+
+    def far(self, example: int) -> tuple[Tensor, ...]:
+        """Return the other end of an example, tensors (1, …)."""
+        ends = self.game.input if self.frame == "baseline" else self.game.baseline
+        return tuple(x.to(self.dtype) for x in ends(example))
+
+    def directions(self, example: int) -> tuple[Tensor, ...]:
+        """Return the direction of every player from the expansion point, tensors (n, …)."""
+        return tuple(self.sign * d.to(self.dtype) for d in self.game.directions(example))
+
+    def group(self, example: int) -> Group:
+        """Return the group an example belongs to."""
+        return next(group for group in self.groups if example in group.examples)
+
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Return f(x) and f(b), each (B,), in the dtype of the coefficients.
+
+        They are the game's own, unless the model does not run in that dtype and its program does.
+        """
+        if self.game.dtype == self.dtype:
+            return self.game.f_input, self.game.f_baseline
+        near, far = self.game.f_baseline.to(self.dtype), self.game.f_input.to(self.dtype)
+        if self.frame == "input":
+            near, far = far, near
+        for group in self.groups:
+            if group.program is not None:
+                for e in group.examples:
+                    near[e] = replay(group.program, self.near(e))[0]
+                    far[e] = replay(group.program, self.far(e))[0]
+        return (far, near) if self.frame == "baseline" else (near, far)
+
+    def coefficients(self, order: int, memory_limit: int | None = None) -> list[Tensor]:
+        """Return the coefficients of t^κ for |κ| = 1 … order.
+
+        Args:
+            order: K ≥ 1.
+            memory_limit: Bytes the walk may use; None: what the machine has.
+
+        Returns:
+            One tensor (B, C(n+m−1, m)) per order m, columns in the package's order.
+        """
+        game = self.game
+        blocks = [
+            torch.empty(game.batch, math.comb(game.n + m - 1, m), dtype=self.dtype, device=game.device)
+            for m in range(1, order + 1)
+        ]
+        for group in self.groups:
+            for chunk in self._chunks(group.examples):
+                for block, part in zip(blocks, self._expand(group, chunk, order, memory_limit), strict=True):
+                    block[chunk] = part
+        return blocks
+
+    def jets(self, example: int, masks: Sequence[int], order: int) -> np.ndarray:
+        """Return the coefficients of s ↦ f̃ along s·1_T from the expansion point, for coalitions T.
+
+        Args:
+            example: Number of the example.
+            masks: Bitmasks of the coalitions.
+            order: Highest power.
+
+        Returns:
+            Shape (len(masks), order + 1), float64.
+        """
+        directions = self.directions(example)
+        size = sum(d[0].numel() * d.element_size() for d in directions)
+        step = max(1, min(512, RAY_BYTES // max(1, size)))
+        group = self.group(example)
+        rows = []
+        for start in range(0, len(masks), step):
+            present = _bits(masks[start : start + step], self.game.n, self.dtype, self.game.device)
+            rays = tuple(torch.tensordot(present, d, dims=1) for d in directions)
+            rows.append(self._jets(group, example, rays, order).cpu().double().numpy())
+        return np.concatenate(rows)
+
+    def end_values(self, example: int, masks: Sequence[int]) -> np.ndarray:
+        """Return f̃ at the far ends of the rays s·1_T, shape (len(masks),), float64."""
+        present = _bits(masks, self.game.n, self.game.dtype, self.game.device)
+        t = present if self.frame == "baseline" else 1.0 - present
+        step = self.game.internal_batch_size or 256
+        with torch.no_grad():
+            values = [self.game.values(t[i : i + step], example) for i in range(0, len(t), step)]
+        return torch.cat(values).cpu().double().numpy()
+
+    def has_kinks(self) -> bool:
+        """Whether a captured program has operations that are not smooth."""
+        return any(group.program is not None and bool(kink_nodes(group.program)) for group in self.groups)
+
+    def kinks(self, example: int) -> Kinks | None:
+        """Count the gates that differ between the expansion point and the far end; None without a program."""
+        group = self.group(example)
+        if group.program is None:
+            return None
+        near, far = self.near(example), self.far(example)
+        escapes = bool(group.program.notes) and not self._agrees(group.program, example)
+        if not kink_nodes(group.program):
+            return Kinks(0, [0] * self.game.n, 0, escapes)
+        points = tuple(b + d for b, d in zip(near, self.directions(example), strict=True))
+        alone = switches(group.program, near, points)
+        path = segment_switches(group.program, near, far)
+        return Kinks(int(path.counts[0]), alone.counts.tolist(), path.zeros + path.ties, escapes)
+
+    def _chunks(self, examples: list[int]) -> list[list[int]]:
+        size = sum(x[0].numel() * x.element_size() for x in self.game.inputs) * self.game.n
+        step = max(1, DIRECTION_BYTES // max(1, size))
+        return [examples[i : i + step] for i in range(0, len(examples), step)]
+
+    def _expand(self, group: Group, chunk: list[int], order: int, memory_limit: int | None) -> list[Tensor]:
+        near = [self.near(e) for e in chunk]
+        directions = [self.directions(e) for e in chunk]
+        if group.program is not None and not group.missing:
+            bases = tuple(torch.cat(parts) for parts in zip(*near, strict=True))
+            stacked = tuple(torch.stack(parts) for parts in zip(*directions, strict=True))
+            return expand_batch(group.program, bases, stacked, order, memory_limit=memory_limit)[1:]
+        tables = [self._nested(group, e, d, order)[1:] for e, d in zip(chunk, directions, strict=True)]
+        return [torch.stack(rows) for rows in zip(*tables, strict=True)]
+
+    def _nested(self, group: Group, example: int, directions: tuple[Tensor, ...], order: int) -> list[Tensor]:
+        near = self.near(example)
+        if group.program is not None:
+            return expand_nested(group.program, near, directions, order)
+        rows = torch.tensor([example])
+
+        def function(t: Tensor) -> Tensor:
+            point = tuple(b + torch.tensordot(t, d, 1)[None] for b, d in zip(near, directions, strict=True))
+            return self.game.scalar.values(point, rows)[0]
+
+        with unfused():
+            norms = fused_norms(lambda *xs: self.game.scalar.values(xs, rows), near) if order >= 3 else []
+            if norms:
+                raise CaptureError(
+                    f"derivatives of order {order} through {norms[0]} are wrong in torch, and the model "
+                    f"could not be captured to take it apart ({group.failure}); lower order= to 2, or use "
+                    "ta.harsanyi"
+                )
+            return derivatives(function, near[0].new_zeros(len(directions[0])), order)
+
+    def _jets(self, group: Group, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
+        if group.program is not None and not group.missing:
+            return jets(group.program, self.near(example), rays, order)
+        rows = [
+            self._nested(group, example, tuple(r[i : i + 1] for r in rays), order)
+            for i in range(len(rays[0]))
+        ]
+        return torch.stack([torch.cat(row) for row in rows])
+
+    def _captured(self) -> list[Group]:
+        groups: list[Group] = []
+        for e in range(self.game.batch):
+            if not self.game.scalar.varies:
+                shared = next(
+                    (g for g in groups if g.program is not None and self._agrees(g.program, e)), None
+                )
+                if shared is not None:
+                    shared.examples.append(e)
+                    continue
+            groups.append(self._capture(e))
+        for group in groups:
+            self._warn_fallback(group)
+        return groups
+
+    def _capture(self, example: int) -> Group:
+        scalar = self.game.scalar
+        near = tuple(x.to(scalar.native) for x in self.near(example))
+        far = tuple(x.to(scalar.native) for x in self.far(example))
+        try:
+            program = capture(
+                scalar.native_function(example),
+                near,
+                module=scalar.native_module,
+                second_point=far,
+                dtype=self.dtype,
+            )
+        except CaptureError as error:
+            return Group([example], None, failure=str(error))
+        return Group([example], program, missing=supported(program))
+
+    def _agrees(self, program: Program, example: int) -> bool:
+        """Whether a program captured for another example gives this one's values at both ends."""
+        near, far = self.game.f_baseline[example], self.game.f_input[example]
+        if self.frame == "input":
+            near, far = far, near
+        scale = float(torch.maximum(near.abs(), far.abs()))
+        tolerance = AGREEMENT.get(self.game.dtype, 1e-2) * max(scale, 1e-30)
+        for point, value in ((self.near(example), near), (self.far(example), far)):
+            if abs(float(replay(program, point)[0]) - float(value)) > tolerance:
+                return False
+        return True
+
+    def _warn_fallback(self, group: Group) -> None:
+        if group.program is None:
+            warn(
+                f"nested torch.func is used, which is slower, because {group.failure}",
+                FallbackWarning,
+            )
+        elif group.missing:
+            node = group.missing[0]
+            warn(
+                f"nested torch.func is used, which is slower, because {node.op} has no Taylor rule "
+                f"(module {node.module or '-'}, {node.where or 'unknown line'})",
+                FallbackWarning,
+            )
+
+
+def _bits(masks: Sequence[int], n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the coalitions as rows of zeros and ones, shape (len(masks), n)."""
+    rows = [[mask >> i & 1 for i in range(n)] for mask in masks]
+    return torch.tensor(rows, dtype=dtype, device=device).reshape(len(rows), n)

@@ -1,0 +1,223 @@
+"""``ta.decompose``: the Taylor effects of a real network's prediction, and whether to trust them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.autodiff.game import bind
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.effects import convergence
+from taylorattr.effects.coalition_table import check_frame
+from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.exact import exact_effects
+from taylorattr.effects.series import TaylorSeries
+from taylorattr.effects.tails import tails
+from taylorattr.errors import BudgetError, DivergenceWarning, KinkWarning, OptionError, warn
+from taylorattr.maths.multi_index import count_up_to
+from taylorattr.memory import available
+
+TAIL_PLAYERS = 10
+"""Up to this many players the exact effects (2^n forwards) are computed beside the series by default."""
+
+NESTED_RAY_ORDER = 4
+"""Where only nested derivatives exist, rays are probed to this order, which is too low for a radius."""
+
+
+def decompose(
+    model: Any,
+    inputs: Tensors,
+    baselines: Baselines = None,
+    *,
+    target: AnyTarget = None,
+    order: int = 3,
+    players: PlayersLike = None,
+    frame: Frame = "baseline",
+    additional_forward_args: Any = None,
+    dtype: torch.dtype = torch.float64,
+    with_tails: bool | None = None,
+    diagnose: bool = True,
+    seed: int = 0,
+    internal_batch_size: int | None = None,
+    memory_limit: int | None = None,
+) -> TaylorEffects:
+    """Split f(x) − f(b) into its Taylor effects I(κ) = ∂^κ f(b) Δ^κ / κ!, 1 ≤ |κ| ≤ order.
+
+    In frame ``input`` the series is taken at x towards b: I^x(κ) = (−1)^{|κ|+1} ∂^κ f(x) Δ^κ / κ!.
+
+    Args:
+        model: Module or callable on torch tensors; never changed.
+        inputs: Floating-point tensor (B, …) or tuple of them.
+        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these.
+        target: Captum's TargetType or a callable output -> (B,).
+        order: K, the largest |κ|.
+        players: Which elements move together; None: every element is a player.
+        frame: ``baseline`` or ``input``.
+        additional_forward_args: What the model takes after the inputs.
+        dtype: Dtype of the analysis.
+        with_tails: Whether to compute the exact J(S) by 2^n forwards and with them what the order leaves out
+            of each; None: up to 10 players.
+        diagnose: Whether to probe convergence and kinks; without it ``converged`` is False for every example.
+        seed: Seed of the random coalitions whose rays are probed.
+        internal_batch_size: Rows per model call; None: chosen from memory.
+        memory_limit: Bytes the computation may use; None: what the machine has.
+
+    Returns:
+        The effects, in units of the model output. ``converged`` and ``reasons`` say whether the series
+        reaches the other end; ``remainder`` is what the order leaves out of the sum, ``tails`` out of each
+        coalition.
+
+    Raises:
+        OptionError: If the order is below 1 or the frame unknown.
+        BudgetError: If the table exceeds the memory.
+        CaptureError: If the model cannot be captured and nested derivatives of that order would be wrong.
+
+    The errors of unusable models, inputs, baselines, targets and players are those of
+    :func:`taylorattr.autodiff.game.bind`.
+
+    Warns:
+        KinkWarning: The model has kinks (ReLU, max, …) and order ≥ 2.
+        DivergenceWarning: The series was seen not to reach the other end.
+        FallbackWarning: A slower engine had to be used.
+
+    Source: eq. (1), (2), (6); Deng et al., arXiv 2303.01506.
+    """
+    check_frame(frame)
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise OptionError(f"order={order!r}; expected a whole number, at least 1")
+    with preserved_rng():
+        game = bind(
+            model,
+            inputs,
+            baselines,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            players=players,
+            dtype=dtype,
+            internal_batch_size=internal_batch_size,
+        )
+        _check_budget(game.batch, game.n, order, memory_limit)
+        series = TaylorSeries(game, frame, dtype)
+        f_input, f_baseline = (end.cpu() for end in series.ends())
+        blocks = [series.sign * block.cpu() for block in series.coefficients(order, memory_limit)]
+        sizes = torch.stack([block.abs().sum(1) for block in blocks], dim=1)
+        verdicts = [
+            _diagnosed(series, e, blocks[0][e], sizes[e], order, seed) if diagnose else _undiagnosed()
+            for e in range(game.batch)
+        ]
+        exact = None
+        if with_tails or (with_tails is None and game.n <= TAIL_PLAYERS):
+            exact = exact_effects(game, frame)
+    _warn(series, order, verdicts)
+    effects = TaylorEffects(
+        values=torch.cat(blocks, dim=1),
+        order=order,
+        names=game.names,
+        frame=frame,
+        delta=f_input - f_baseline,
+        f_input=f_input,
+        f_baseline=f_baseline,
+        converged=torch.tensor([bool(verdict["converged"]) for verdict in verdicts]),
+        reasons=tuple(str(verdict["reason"]) for verdict in verdicts),
+        diagnostics=game.diagnostics
+        | _engine(series)
+        | {"order_sizes": sizes.tolist(), "examples": verdicts},
+    )
+    return effects if exact is None else replace(effects, tails=tails(exact, effects.interactions))
+
+
+def _check_budget(batch: int, n: int, order: int, memory_limit: int | None) -> None:
+    """Refuse a table that does not fit before anything is computed."""
+    entries = count_up_to(n, order)
+    limit = memory_limit if memory_limit is not None else available()
+    needed = entries * (8 * 3 * batch + 2 * n)
+    if needed > limit:
+        raise BudgetError(
+            f"{entries:,} Taylor effects of {n} players up to order {order} for {batch} examples need about "
+            f"{needed / 2**30:.1f} GiB (limit {limit / 2**30:.1f} GiB); lower order=, group the inputs with "
+            "players=..., or pass fewer examples at once"
+        )
+
+
+def _diagnosed(
+    series: TaylorSeries, example: int, first_order: Tensor, sizes: Tensor, order: int, seed: int
+) -> dict[str, Any]:
+    """Probe one example: kinks between the two ends, rays, falling orders."""
+    kinks = series.kinks(example)
+    group = series.group(example)
+    probed = group.program is not None and not group.missing
+    masks = convergence.probing_masks(first_order.double().numpy(), seed)
+    if not probed:
+        masks = masks[:1]
+    jets = series.jets(example, masks, convergence.ORDER if probed else max(order, NESTED_RAY_ORDER))
+    found: dict[str, Any] = {"kinks": None if kinks is None else asdict(kinks)}
+    if not probed:
+        found["reason"] = convergence.unprobed(kinks is not None)
+        return found | {"converged": False, "rays": []}
+    ends = series.end_values(example, masks)
+    rays = [convergence.judge(*ray, series.dtype) for ray in zip(masks, jets, ends, strict=True)]
+    reason = convergence.reason(rays, sizes.tolist(), kinks, series.game.names)
+    listed = [
+        {
+            "players": list(ray.players),
+            "radius": _finite(ray.radius),
+            "remainder": ray.remainder,
+            "passed": ray.passed,
+        }
+        for ray in rays
+    ]
+    return found | {
+        "converged": not reason,
+        "reason": reason
+        or f"all {len(rays)} probed rays have an estimated radius above {convergence.MARGIN}",
+        "rays": listed,
+    }
+
+
+def _finite(number: float) -> float | None:
+    """JSON has no infinity: None stands for a series without a singularity."""
+    return number if np.isfinite(number) else None
+
+
+def _undiagnosed() -> dict[str, Any]:
+    return {"converged": False, "reason": "not diagnosed (diagnose=False)", "rays": []}
+
+
+def _engine(series: TaylorSeries) -> dict[str, Any]:
+    notes = [
+        {"kind": note.kind, "op": note.op, "module": note.module, "where": note.where}
+        for group in series.groups
+        if group.program is not None
+        for note in group.program.notes
+    ]
+    walked = all(group.program is not None and not group.missing for group in series.groups)
+    return {"engine": "polynomial walk" if walked else "nested torch.func", "notes": notes}
+
+
+def _warn(series: TaylorSeries, order: int, verdicts: list[dict[str, Any]]) -> None:
+    switching = [(verdict.get("kinks") or {}).get("path", 0) for verdict in verdicts]
+    if order >= 2 and series.has_kinks():
+        counted = ", ".join(map(str, switching[:5])) + (", …" if len(switching) > 5 else "")
+        warn(
+            "the model has kinks (ReLU, max, abs, clamp or the like), and Taylor effects of order ≥ 2 miss "
+            f"what happens at them; gates seen to switch between baseline and input, by example: {counted}. "
+            "ta.harsanyi computes exact interaction effects for such a model",
+            KinkWarning,
+        )
+    diverging = [e for e, verdict in enumerate(verdicts) if verdict["rays"] and not verdict["converged"]]
+    diverging = [e for e in diverging if not switching[e]]
+    if diverging:
+        e = diverging[0]
+        more = f" (and in {len(diverging) - 1} more examples)" if len(diverging) > 1 else ""
+        warn(
+            f"the Taylor series of example {e} is not seen to reach the other end{more}: "
+            f"{verdicts[e]['reason']}. Its terms are derivatives, not shares of the difference; "
+            "ta.harsanyi needs no series, and a nearer baseline or a higher order may help",
+            DivergenceWarning,
+        )
