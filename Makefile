@@ -38,5 +38,5 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(python)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) taylorattr-demo build dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -42,7 +42,11 @@ def torch_peak(computation: Computation) -> int:
     if recorded.profiler is None or recorded.profiler.kineto_results is None:
         return 0
     events = recorded.profiler.kineto_results.events()
-    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+    changes = sorted(
+        (event.start_ns(), event.nbytes())  # pyright: ignore[reportAttributeAccessIssue]  # the stub lacks it
+        for event in events
+        if event.name() == "[memory]"
+    )
     return max(accumulate((change for _, change in changes), initial=0))
 
 

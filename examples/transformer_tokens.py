@@ -43,18 +43,21 @@ class Reader(nn.Module):
         return self.head(self.encoder(embedded + self.position).sum(1)).squeeze(1)
 
 
+def error(reader: Reader, sentences: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared error of the ratings of sentences (B, T)."""
+    wanted = torch.tensor([rating(sentence) for sentence in sentences.tolist()])
+    return (reader(reader.embedding(sentences)) - wanted).square().mean()
+
+
 torch.manual_seed(0)
 reader = Reader()
 optimiser = torch.optim.Adam(reader.parameters(), lr=3e-3)
 for _ in range(500):
-    sentences = torch.randint(0, len(WORDS), (128, LENGTH))
-    wanted = torch.tensor([rating(sentence) for sentence in sentences.tolist()])
     optimiser.zero_grad()
-    loss = (reader(reader.embedding(sentences)) - wanted).square().mean()
-    loss.backward()
+    error(reader, torch.randint(0, len(WORDS), (128, LENGTH))).backward()
     optimiser.step()
 reader.eval()
-print(f"mean squared error {loss.item():.3f}")
+print(f"mean squared error {error(reader, torch.randint(0, len(WORDS), (1000, LENGTH))).item():.3f}")
 
 # %%
 # "the film was not good -" against a sentence of six blanks: all 2⁶ exact effects.
