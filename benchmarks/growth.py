@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from taylorattr.autodiff.polynomial.engine import expand
-
 import taylorattr as ta
 from benchmarks import harsanyi, networks, taylor_terms
 from benchmarks.contest import Case, Contest
 from benchmarks.nested import blocks, forwards
+from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.program.capture import capture
 
 PLAYERS = (4, 8, 16, 32)

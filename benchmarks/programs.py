@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from taylorattr.autodiff.polynomial.engine import expand
 from torch import Tensor, nn
 
 from benchmarks import networks
 from benchmarks.contest import Case, Contest, DifferenceAtMost
 from benchmarks.nested import blocks, derivative, forwards, players_function
 from benchmarks.taylor_terms import FLOOR, NESTED, difference
+from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.program.capture import capture
 
 

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from taylorattr.autodiff.polynomial.engine import expand
-
 import taylorattr as ta
 from benchmarks import networks
 from benchmarks.arrays import relative
 from benchmarks.contest import Case, Contest, DifferenceAtMost, FasterThanPeer, Goal
 from benchmarks.nested import blocks, coefficients, derivative, forwards, players_function
+from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.program.capture import capture
 
 NESTED = "nested torch.func"
