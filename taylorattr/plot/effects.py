@@ -62,6 +62,7 @@ def by_order(effects: Effects, *, example: int = 0, ax: Axes | None = None) -> t
     ax.set_yticks(rows, labels)
     ax.invert_yaxis()
     ax.axvline(0.0, color="black", linewidth=0.8)
+    ax.use_sticky_edges = False  # bars would pin the limits to their ends
     ax.margins(x=0.14)
     ax.set_xlabel("model output")
     ax.set_title("From the baseline's output to the input's, by order of effects", fontsize=10)
@@ -116,6 +117,7 @@ def top_effects(
     ax.set_yticks(rows, [name for name, _ in entries], fontsize=8)
     ax.invert_yaxis()
     ax.axvline(0.0, color="black", linewidth=0.8)
+    ax.use_sticky_edges = False
     ax.margins(x=0.16)
     ax.set_xlabel("effect, in units of the model output")
     ax.set_title("Largest effects", fontsize=10)

@@ -33,7 +33,7 @@ def test_csv_without_a_header_has_no_names(tmp_path):
 @pytest.mark.parametrize(
     ("content", "drop", "message"),
     [
-        ("a,b\n1,x\n", [], r"'x' at line 2, column b is not a number; remove the column with --drop"),
+        ("a,b\n1,x\n", [], r"'x' at line 2, column b is not a number; leave the column out with --drop"),
         ("a,b\n1,2\n3\n", [], "line 3 has 1 cells, the first has 2"),
         ("", [], "the file is empty"),
         ("a,b\n1,2\n", ["c"], r"'c': the columns of .* are a, b"),

@@ -1,0 +1,87 @@
+"""When a series is trusted, ray by ray."""
+
+import numpy as np
+import pytest
+import torch
+
+from taylorattr.effects.convergence import Kinks, falling, judge, probing_masks, reason
+
+NONE = Kinks(path=0, per_player=[0, 0], at_expansion=0, escapes=False)
+
+
+def geometric(rho, order=14):
+    """1/(1 − s/ρ): radius ρ, value 1/(1 − 1/ρ) at s = 1."""
+    return rho ** -np.arange(order + 1.0), 1.0 / (1.0 - 1.0 / rho)
+
+
+@pytest.mark.parametrize(("rho", "passed"), [(3.0, True), (1.3, True), (1.05, False), (-0.5, False)])
+def test_a_ray_passes_when_its_radius_reaches_beyond_the_input(rho, passed):
+    ray = judge(0b11, *geometric(rho), torch.float64)
+    assert ray.passed is passed
+    assert ray.radius == pytest.approx(abs(rho), rel=1e-6)
+
+
+def test_a_series_that_converges_to_another_value_fails():
+    coefficients, end = geometric(3.0)
+    ray = judge(0b11, coefficients, end + 0.01, torch.float64)
+    assert not ray.passed
+    said = reason([ray], [1.0], NONE, ("a", "b"))
+    assert "converges to another value" in said
+
+
+def test_a_polynomial_must_give_the_value_to_rounding():
+    coefficients = np.array([1.0, 2.0, 3.0] + [0.0] * 12)
+    assert judge(1, coefficients, 6.0, torch.float64).passed
+    assert not judge(1, coefficients, 6.0 + 1e-6, torch.float64).passed
+
+
+def test_a_constant_ray_passes_and_nan_does_not():
+    assert judge(1, np.array([5.0] + [0.0] * 14), 5.0, torch.float64).passed
+    assert not judge(1, np.full(15, np.nan), 1.0, torch.float64).passed
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([1.0], True), ([1, 0.5], True), ([1, 2], False), ([1, 0, 0.5], True), ([1, 0, 2], False)],
+)
+def test_falling(sizes, expected):
+    assert falling(sizes) is expected
+
+
+def test_rays_are_the_whole_each_player_and_seeded_coalitions():
+    masks = probing_masks(np.ones(6), seed=1)
+    assert masks[0] == 0b111111
+    assert masks[1:7] == [1 << i for i in range(6)]
+    assert len(masks) == len(set(masks))
+    assert masks == probing_masks(np.ones(6), seed=1) != probing_masks(np.ones(6), seed=2)
+
+
+def test_of_many_players_those_with_the_largest_effects_are_probed_alone():
+    effects = np.zeros(100)
+    effects[[5, 90]] = [-3.0, 2.0]
+    alone = [mask for mask in probing_masks(effects, seed=0) if mask.bit_count() == 1]
+    assert len(alone) == 64
+    assert {1 << 5, 1 << 90} <= set(alone)
+
+
+@pytest.mark.parametrize(
+    ("kinks", "words"),
+    [
+        (None, "could not be captured"),
+        (Kinks(3, [1, 0], 0, False), "at least 3 kinks"),
+        (Kinks(0, [0, 2], 0, False), "at least 2 kinks"),
+        (Kinks(0, [0, 0], 4, False), "4 gates lie exactly on their kink"),
+        (Kinks(0, [0, 0], 0, True), "branches on values"),
+    ],
+)
+def test_what_lies_between_is_said_first(kinks, words):
+    ray = judge(0b11, *geometric(3.0), torch.float64)
+    assert words in reason([ray], [1.0, 0.1], kinks, ("a", "b"))
+    assert reason([ray], [1.0, 0.1], NONE, ("a", "b")) == ""
+
+
+def test_a_failing_ray_is_named():
+    ray = judge(0b10, *geometric(0.5), torch.float64)
+    assert reason([ray], [1.0], NONE, ("a", "b")) == (
+        "along the ray of b the estimated radius of convergence is 0.50, below 1.1"
+    )
