@@ -95,7 +95,8 @@ class FirstAffine:
         """Return the sums of both tables' rows: one broadcast addition for masks in bitmask order."""
         first, rows, size = int(masks[0]), len(masks), 2**self.low
         run = min(rows, size)
-        aligned = rows % run == 0 and first % run == 0 and int(masks[-1]) == first + rows - 1
+        whole = rows % run == 0 and size % run == 0 and first % run == 0
+        aligned = whole and int(masks[-1]) == first + rows - 1
         if aligned and bool((masks[1:] > masks[:-1]).all()):
             low = tables[0][first % size : first % size + run]
             high = tables[1][first >> self.low : (first + rows - 1 >> self.low) + 1]

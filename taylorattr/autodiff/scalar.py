@@ -259,7 +259,7 @@ def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, 
 def _require_finite_parameters(modules: list[nn.Module]) -> None:
     for module in modules:
         for name, parameter in module.named_parameters():
-            if not bool(torch.isfinite(parameter).all()):
+            if not _finite(parameter):
                 raise NonFiniteError(
                     f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
                     f"{parameter.numel()} entries); check how the model was trained or loaded"
@@ -273,8 +273,15 @@ def _eps(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps
 
 
+@torch.no_grad()
+def _finite(tensor: Tensor) -> bool:
+    tensor = tensor.detach()
+    quick = tensor.sum()  # one pass, no temporaries; infinite also where finite entries overflow
+    return bool(torch.isfinite(quick)) or bool(torch.isfinite(tensor).all())
+
+
 def _count_bad(tensor: Tensor) -> int:
-    return int((~torch.isfinite(tensor)).sum())
+    return int((~torch.isfinite(tensor.detach())).sum())
 
 
 def _first_line(error: BaseException) -> str:

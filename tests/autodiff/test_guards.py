@@ -1,0 +1,137 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from taylorattr.autodiff.game import bind
+from taylorattr.errors import (
+    InputMutationError,
+    NondeterministicModelError,
+    NonFiniteError,
+    ShapeError,
+)
+
+from .networks import mlp, points
+
+X = points(3, 4)
+NET = mlp(outputs=1)
+
+
+def counted():
+    calls = iter(range(1000))
+    return lambda x: x.sum(1) + next(calls)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: F.dropout(x, 0.5, training=True).sum(1),
+        lambda x: x.sum(1) + torch.rand(1),
+        lambda x: x.sum(1) + np.random.rand(),
+        lambda x: x.sum(1) + random.random(),
+        counted(),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_models_that_are_random_or_keep_state(model, batch):
+    with pytest.raises(NondeterministicModelError, match="for the same input: it draws random numbers"):
+        bind(model, X[:batch])
+
+
+def test_a_model_that_seeds_itself_is_a_function():
+    def seeded(x):
+        torch.manual_seed(0)
+        return x.sum(1) + torch.rand(1)
+
+    state = torch.get_rng_state()
+    game = bind(seeded, X)
+    game.values(torch.ones(2, 4), 0)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def add_in_place(x):
+    x += 1
+    return x.sum(1)
+
+
+def write_through_numpy(x):
+    x.numpy()[:] = 0
+    return x.sum(1)
+
+
+@pytest.mark.parametrize(
+    "model", [add_in_place, write_through_numpy, nn.Sequential(nn.ReLU(inplace=True), mlp(outputs=1)).eval()]
+)
+def test_models_that_write_to_their_input(model):
+    with pytest.raises(InputMutationError, match="the model writes to inputs .*x.clone"):
+        bind(model, X)
+
+
+def test_the_mutated_tensor_is_named():
+    def second(a, b):
+        b.mul_(2)
+        return a.sum(1) + b.sum(1)
+
+    with pytest.raises(InputMutationError, match=r"inputs\[1\]"):
+        bind(second, (X, X))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: NET(x) - NET(x).mean(0, keepdim=True),
+        lambda x: NET(x).softmax(0),
+        lambda x: NET(x) * x.shape[0],
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_rows_that_depend_on_each_other(model, batch):
+    with pytest.raises(ShapeError, match="depends on the other rows of its batch"):
+        bind(model, X[:batch])
+
+
+def test_a_model_that_fails_on_one_row():
+    norm = nn.BatchNorm1d(4, track_running_stats=False).eval()
+    with pytest.raises(ShapeError, match="but not on one row alone.*track_running_stats"):
+        bind(lambda x: norm(x).sum(1), X)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda x: x.sum(), r"shape \(\) for a batch"),
+        (lambda x: NET(x).sum(0), r"shape \(1,\) for a batch"),
+        (lambda x: NET(x).mean(0, keepdim=True), r"shape \(1, 1\) for a batch"),
+    ],
+)
+def test_outputs_without_batch_dimension(model, message):
+    with pytest.raises(ShapeError, match=message):
+        bind(model, X)
+
+
+@pytest.mark.parametrize("model", [lambda x: x.sum(), lambda x: NET(x).sum(0), lambda x: NET(x).sum(0, keepdim=True)])
+def test_also_with_one_example(model):
+    with pytest.raises(ShapeError, match="for a batch of 2"):
+        bind(model, X[:1])
+
+
+def test_squeezed_outputs_are_fine():
+    assert bind(lambda x: NET(x).squeeze(), X[:1]).f_input.shape == (1,)
+
+
+def test_non_finite_outputs_name_the_example_and_the_side():
+    x = torch.tensor([[1.0], [-1.0]])
+    with pytest.raises(NonFiniteError, match="output is nan at the input of example 1"):
+        bind(lambda z: z.sqrt().sum(1), x, 4.0)
+    with pytest.raises(NonFiniteError, match="output is -inf at the baseline of example 0"):
+        bind(lambda z: z.abs().log().sum(1), x)
+
+
+def test_values_do_not_depend_on_the_internal_batch_size():
+    whole = bind(NET, X)
+    parts = bind(NET, X, internal_batch_size=1)
+    torch.testing.assert_close(whole.f_input, parts.f_input, rtol=1e-14, atol=0)  # other kernels round alike
+    torch.testing.assert_close(whole.f_baseline, parts.f_baseline, rtol=1e-14, atol=0)
