@@ -1,9 +1,13 @@
-"""Other libraries: used where they are installed, left out of the table where they are not."""
+"""Other libraries: used where they are installed, left out of the table where they are not.
+
+shapiq and shap come with the test extra; for path_explain ``pip install --no-deps path-explain`` is enough.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 from types import ModuleType
 
 LIBRARIES = {"shapiq": "shapiq", "shap": "shap", "path_explain": "path-explain"}
@@ -15,6 +19,28 @@ def load(name: str) -> ModuleType | None:
         return importlib.import_module(name)
     except ImportError:
         return None
+
+
+def load_file(distribution: str, path: str) -> ModuleType | None:
+    """Return one file of an installed distribution as a module, without what its package imports besides.
+
+    Args:
+        distribution: Name of the distribution.
+        path: The file, relative to where packages are installed.
+
+    Returns:
+        The module, or None where the distribution is not installed.
+    """
+    try:
+        located = importlib.metadata.distribution(distribution).locate_file(path)
+        specification = importlib.util.spec_from_file_location(distribution, str(located))
+        if specification is None or specification.loader is None:
+            return None
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+    except (ImportError, FileNotFoundError):
+        return None
+    return module
 
 
 def versions() -> dict[str, str]:
