@@ -42,6 +42,11 @@ from taylorattr.autodiff.polynomial.steps import (
 )
 
 
+def degrees(order: int) -> tuple[int, int]:
+    """Return (p, q): the highest degree carried forward and that of the adjoints, p + q + 1 = order."""
+    return order // 2, order - 1 - order // 2
+
+
 @dataclass(slots=True)
 class Record:
     """What the backward sweep needs of one step: its operands and the scalar series or context."""
@@ -67,25 +72,61 @@ def walk_collapsed(
     Returns:
         Blocks 0 … K of the output, (C_d, E, 1).
     """
-    p, q = order // 2, order - 1 - order // 2
+    p, q = degrees(order)
     inputs: list[Poly] = [
         [x, v, *[None] * (p - 1)] if p else [x] for x, v in zip(point, direction, strict=True)
     ]
-    output, tape = _forward(plan, ring, inputs, p, order)
+    sweep = two_sided(plan, ring, inputs, p, q, order, to_inputs=p == 0)
+    if p == 0:
+        for gradient, v in zip(sweep.adjoints, direction, strict=True):
+            if gradient[0] is not None:
+                ring.contract(v.flatten(2), 1, gradient[0].flatten(2), 0, sweep.totals[1])
+    return [*sweep.output, *(sweep.totals[d].unsqueeze(-1) for d in range(p + 1, order + 1))]
+
+
+@dataclass(slots=True)
+class Sweep:
+    """Result of one walk forward and back.
+
+    Attributes:
+        output: Blocks 0 … p of the output.
+        totals: Degree d -> coefficients of the output (C_d, E), p < d ≤ K.
+        adjoints: Adjoints of the inputs, blocks 0 … q; None where not asked for or zero.
+    """
+
+    output: Poly
+    totals: dict[int, Tensor]
+    adjoints: list[Poly]
+
+
+@torch.no_grad()
+def two_sided(
+    plan: Plan, ring: Ring, inputs: Sequence[Poly], p: int, q: int, order: int, *, to_inputs: bool
+) -> Sweep:
+    """Walk forward with degrees 0 … p, back with adjoints of degrees 0 … q, assembling degrees p+1 … order.
+
+    Args:
+        plan: The lowered program.
+        ring: Ring of the players.
+        inputs: One polynomial per input, blocks 0 … p.
+        p: Highest degree forward.
+        q: Highest degree of the adjoints.
+        order: Highest degree assembled: p + q + 1, or p to assemble none.
+        to_inputs: Whether to carry the adjoints back to the inputs.
+
+    Returns:
+        Output, totals and adjoints.
+    """
+    output, tape = _forward(plan, ring, inputs, p, max(order, p + q))
     zero = output[0]
     assert zero is not None
-    E = max(zero.shape[1], direction[0].shape[1])
+    E = max(block.shape[1] for poly in (*inputs, output) for block in poly if block is not None)
     totals = {d: zero.new_zeros(ring.width(d), E) for d in range(p + 1, order + 1)}
     adjoints: dict[int, Poly] = {plan.output: [torch.ones_like(zero), *[None] * q]}
-    wanted = _wanted(plan, everything=p == 0)
-    for record in reversed(tape):
-        _backward(record, ring, adjoints, wanted, totals, order)
-    if p == 0:
-        for slot, v in zip(plan.inputs, direction, strict=True):
-            gradient = adjoints.get(slot, [None])[0]
-            if gradient is not None:
-                ring.contract(v.flatten(2), 1, gradient.flatten(2), 0, totals[1])
-    return [*output, *(totals[d].unsqueeze(-1) for d in range(p + 1, order + 1))]
+    wanted = _wanted(plan, everything=to_inputs)
+    while tape:
+        _backward(tape.pop(), ring, adjoints, wanted, totals, order)
+    return Sweep(output, totals, [adjoints.get(slot, [None] * (q + 1)) for slot in plan.inputs])
 
 
 def _forward(plan: Plan, ring: Ring, inputs: Sequence[Poly], p: int, order: int) -> tuple[Poly, list[Record]]:
@@ -111,7 +152,7 @@ def _forward(plan: Plan, ring: Ring, inputs: Sequence[Poly], p: int, order: int)
 
 
 def _wanted(plan: Plan, *, everything: bool) -> set[int]:
-    """Return the slots whose adjoint matters: those some nonlinear step leads to."""
+    """Return the slots whose adjoint matters: those that a nonlinear step leads to."""
     if everything:
         return {*plan.inputs, *(step.out for step in plan.steps)}
     wanted: set[int] = set()
