@@ -111,6 +111,7 @@ def harsanyi(
     held = None if max_order is None or max_order >= game.n else max_order
     _check_budget(game, held, max_evaluations)
     rows = CoalitionRows(game.n, held, frame)
+    memory.keep_freed_blocks()
     table = torch.empty(game.batch, rows.columns, dtype=game.dtype)
     partner = _partner(model, inputs, target, additional_forward_args, game.dtype)
     counts = {"evaluated": 0, "resumed": 0}
