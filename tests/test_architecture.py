@@ -82,7 +82,8 @@ def test_imports_point_one_way(path):
         there = part_of(module)
         assert there in RANK, f"{where(path, line)}: give {there!r} a place in LAYERS"
         assert there == here or RANK[there] < RANK[here], (
-            f"{where(path, line)}: {here} must not import {module}; move what it needs down to a lower layer")
+            f"{where(path, line)}: {here} must not import {module}; move what it needs down to a lower layer"
+        )
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
@@ -98,7 +99,7 @@ def test_no_module_imports_itself_through_others():
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, f"circular import: {' -> '.join((*trail[trail.index(name):], name))}"
+        assert name not in trail, f"circular import: {' -> '.join((*trail[trail.index(name) :], name))}"
         if name not in done:
             for other in sorted(graph[name] - {name}):
                 visit(other, (*trail, name))
