@@ -7,6 +7,10 @@ computes them for real networks.
 
 from taylorattr import errors
 
+# Derivatives: Hessian-vector products and Hessians in bounded memory
+from taylorattr.autodiff.hessian import hessian
+from taylorattr.autodiff.hvp import hvp
+
 # Players: which elements of the input move together
 from taylorattr.autodiff.players import Players
 
@@ -15,6 +19,7 @@ from taylorattr.effects.effects import Effect, HarsanyiEffects, InteractionIndex
 
 # Decompose: Taylor effects, exact effects of any model, exact effects of an expression
 from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.integrated_hessians import IntegratedHessians, integrated_hessians
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
@@ -24,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Effect",
     "HarsanyiEffects",
+    "IntegratedHessians",
     "InteractionIndex",
     "Players",
     "Result",
@@ -33,5 +39,8 @@ __all__ = [
     "degree_by_support",
     "errors",
     "harsanyi",
+    "hessian",
+    "hvp",
+    "integrated_hessians",
     "symbolic_effects",
 ]
