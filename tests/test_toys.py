@@ -35,7 +35,7 @@ def test_ridge_effects_sum_to_delta(function):
     # |u| ≤ 0.4, so the terms left out are below 2·e·0.4^12/12! ≈ 2e-13; rounding is smaller still
     assert total == pytest.approx(float(values[0] - values[1]), abs=1e-12)
     assert ridge.effect((1, 0), x, b) == pytest.approx(
-        0.3 * (math.exp(0.475) if function == "exp" else math.cos(0.475)), rel=1e-15
+        0.3 * (math.exp(0.475) if function == "exp" else math.cos(0.475)), rel=1e-15, abs=0
     )
 
 

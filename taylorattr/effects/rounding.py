@@ -75,12 +75,10 @@ def output_error(values: Tensor, again: Tensor, partner: Tensor | None, inside: 
     u = max(unit_roundoff(values.dtype), unit_roundoff(inside), hidden_precision(again))
     again = again.double()
     largest, spread = float(again.abs().max()), float((values.double() - again).abs().max())
-    if (
-        partner is None
-        or not bool(torch.isfinite(partner).all())
-        or unit_roundoff(inside) > unit_roundoff(partner.dtype)
-    ):
+    if partner is None or not bool(torch.isfinite(partner).all()):
         return max(SAFETY * spread, 64 * u * largest)
+    if unit_roundoff(inside) > max(unit_roundoff(values.dtype), unit_roundoff(partner.dtype)):
+        return max(SAFETY * spread, 64 * u * largest)  # both compute in the coarser dtype inside
     difference = float((again - partner.double()).abs().max())
     scale = min(1.0, u / unit_roundoff(partner.dtype))
     return max(SAFETY * spread, SAFETY * scale * difference, 4 * u * largest)

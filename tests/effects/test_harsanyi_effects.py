@@ -132,7 +132,7 @@ def test_top_is_sorted_shared_and_without_the_constant():
         ("texture", 4.0, (1,)),
         ("radius", 3.0, (0,)),
     ]
-    assert first[0].share == pytest.approx(12 / 22, rel=1e-15)
+    assert first[0].share == pytest.approx(12 / 22, rel=1e-15, abs=0)
     assert len(second) == 3 and second[0].key == (0, 1, 2)
     everything = effects.top(100)
     assert all(e.value != 0 for e in everything[0])

@@ -31,6 +31,17 @@ def extended_values(network, x, n):
     return h[:, 0]
 
 
+class Cancelling(nn.Module):
+    """Adds a large number and takes it away again: outputs of order 1 with the rounding of order 10⁶."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return (1e6 * x[:, :1] + self.network(x)) - 1e6 * x[:, :1]
+
+
 def worst_by_order(effects, exact):
     error = np.abs(effects.values[0].numpy().astype(np.longdouble) - exact)
     sizes = popcounts(effects.n)
@@ -56,14 +67,15 @@ class InsideFloat32(nn.Module):
 )
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("parameters", (torch.float32, torch.float64))
-@pytest.mark.parametrize("kind", ("float64", "float32", "float32 inside", "offset"))
+@pytest.mark.parametrize("kind", ("float64", "float32", "float32 inside", "offset", "cancelling"))
 def test_the_bound_bounds_the_error_of_every_order(kind, parameters, seed):
     network = mlp((N, 32, 32, 1), "tanh", seed=seed, dtype=parameters)
     if kind == "offset":  # rounding is that of the large output, effects are small
         with torch.no_grad():
             network[-1].bias += 1e4
     x = torch.randn(1, N, generator=torch.Generator().manual_seed(seed))  # float32: exact in every precision
-    model = InsideFloat32(network) if kind == "float32 inside" else network
+    wrappers = {"float32 inside": InsideFloat32, "cancelling": Cancelling}
+    model = wrappers[kind](network) if kind in wrappers else network
     dtype = torch.float32 if kind == "float32" else torch.float64
     expectation = contextlib.nullcontext()
     if kind == "float32 inside":  # the output is no float32 number here: the capture of the model tells
@@ -105,7 +117,7 @@ def test_the_bound_doubles_with_every_order():
     bound = rounding.error_bound(1e-16, 0.0, torch.float64, 5)
     assert bound.tolist() == [1e-16 * 2**k for k in range(6)]
     with_transform = rounding.error_bound(0.0, 1.0, torch.float64, 3)
-    assert with_transform[0] == 0 and with_transform[3] == pytest.approx(3 * 8 * 2**-53, rel=1e-12)
+    assert with_transform[0] == 0 and with_transform[3] == pytest.approx(3 * 8 * 2**-53, rel=1e-12, abs=0)
 
 
 def test_float32_outputs_are_recognised():
@@ -120,6 +132,14 @@ def test_a_sample_holds_both_ends_and_no_column_twice():
     for columns in (1, 2, 31, 32, 33, 1000, 1 << 40):
         found = rounding.sample(columns)
         assert found[0] == 0 and found[-1] == columns - 1 and len(found) == len(set(found)) <= 32
+
+
+def test_the_difference_to_the_partner_is_scaled_by_the_unit_roundoffs():
+    zero = torch.zeros(3, dtype=torch.float64)
+    partner = torch.tensor([0.0, 0.5, -0.25])
+    assert rounding.output_error(zero, zero, partner, torch.float64) == 8 * 0.5 * 2.0**-29
+    assert rounding.output_error(zero, zero, partner, torch.float32) == 8 * 0.5  # float32 inside: as it is
+    assert rounding.output_error(zero.float(), zero.float(), partner.double(), torch.float32) == 8 * 0.5
 
 
 def test_without_a_partner_precision_the_bound_is_a_multiple_of_the_unit_roundoff():

@@ -27,10 +27,10 @@ def test_exact_to_degree_2q_minus_1_and_no_further(rule, moment, q):
 
 def test_known_rules():
     nodes, weights = gauss_legendre(2)
-    assert nodes == pytest.approx([0.5 - 12**-0.5, 0.5 + 12**-0.5], rel=1e-16)
+    assert nodes == pytest.approx([0.5 - 12**-0.5, 0.5 + 12**-0.5], rel=2e-16, abs=0)
     assert weights.tolist() == [0.5, 0.5]
     # one node for −s ln s: mass 1/4 at the mean (1/9)/(1/4)
-    assert [float(a[0]) for a in log_gauss(1)] == pytest.approx([4 / 9, 1 / 4], rel=1e-16)
+    assert [float(a[0]) for a in log_gauss(1)] == pytest.approx([4 / 9, 1 / 4], rel=2e-16, abs=0)
 
 
 def test_agrees_with_numpy():
@@ -43,7 +43,7 @@ def test_the_double_integral_over_the_square():
     # ∫∫ αβ exp(αβ) dα dβ = Σ_k 1/(k! (k+2)²)
     nodes, weights = log_gauss(8)
     expected = sum(1 / (float(np.prod(range(1, k + 1))) * (k + 2) ** 2) for k in range(25))
-    assert weights @ np.exp(nodes) == pytest.approx(expected, rel=1e-15)
+    assert weights @ np.exp(nodes) == pytest.approx(expected, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize("q", (0, 257, 2.0))
