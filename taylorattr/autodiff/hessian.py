@@ -21,7 +21,7 @@ from taylorattr.memory import available
 from taylorattr.program.capture import capture
 from taylorattr.program.kinks import kink_nodes
 
-_CHUNKS = (128, 256)
+_CHUNKS = (32, 256)
 _CACHE_BYTES = 16 * 2**20
 _WORTH_LOADING = 2.0  # seconds of work left that pay the first use of torch.func
 
@@ -51,7 +51,7 @@ def hessian(
         players: Integer mask(s), index lists or `Players`; None: elements, in units of x.
         additional_forward_args: What the model takes after the inputs.
         dtype: Dtype of the analysis; None keeps the model's own.
-        internal_batch_size: Rows of the Hessian per pass; None: 128 to 256, fewer where memory is short.
+        internal_batch_size: Rows of the Hessian per pass; None: 32 to 256, fewer where memory is short.
         memory_limit: Bytes a pass may take; None: half of what the machine has free.
 
     Returns:

@@ -33,12 +33,16 @@ def affine_first():
         "matrix product": (lambda x: (x @ weight).tanh().sum(1), (2, 6)),
         "convolution": (nn.Sequential(cnn(), nn.Linear(3, 1)).eval(), (2, 1, 6, 6)),
         "convolution 1d": (
-            nn.Sequential(nn.Conv1d(2, 3, 2, stride=2, bias=False), nn.SiLU(), nn.Flatten(), nn.Linear(9, 1)).eval(),
+            nn.Sequential(
+                nn.Conv1d(2, 3, 2, stride=2, bias=False), nn.SiLU(), nn.Flatten(), nn.Linear(9, 1)
+            ).eval(),
             (2, 2, 6),
         ),
         "in-place activation": (Inplace().eval(), (2, 6)),
         "weight norm": (
-            nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 4)), nn.Tanh(), nn.Linear(4, 1)).eval(),
+            nn.Sequential(
+                nn.utils.parametrizations.weight_norm(nn.Linear(6, 4)), nn.Tanh(), nn.Linear(4, 1)
+            ).eval(),
             (2, 6),
         ),
     }

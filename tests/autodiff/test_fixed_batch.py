@@ -49,7 +49,9 @@ def test_an_exported_program_is_bound_like_its_model(dynamic):
     t = torch.rand(7, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     # both run in float64; batches of other sizes round the last bits otherwise
     torch.testing.assert_close(ours.values(t, 2), direct.values(t, 2), rtol=1e-13, atol=1e-15)
-    torch.testing.assert_close(hvp(program, x, x, target=1), hvp(mlp(), x, x, target=1), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(
+        hvp(program, x, x, target=1), hvp(mlp(), x, x, target=1), rtol=1e-12, atol=1e-14
+    )
     assert ours.diagnostics.get("fixed_batch_size") == (None if dynamic else 5)
 
 

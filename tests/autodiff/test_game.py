@@ -35,13 +35,17 @@ def test_ends_are_f_of_input_and_baseline():
     assert torch.equal(game.delta, game.f_input - game.f_baseline)
 
 
-@given(st.lists(st.integers(0, 3), min_size=4, max_size=4), st.lists(st.floats(-2, 2), min_size=4, max_size=4))
+@given(
+    st.lists(st.integers(0, 3), min_size=4, max_size=4), st.lists(st.floats(-2, 2), min_size=4, max_size=4)
+)
 def test_points_move_each_player_along_its_direction(mask, t):
     game = bind(lambda x: x.sin().sum(1), X, points(1, 4, seed=2), players=torch.tensor(mask))
     t = torch.tensor([t[: game.n]], dtype=torch.float64)
     (point,) = game.points(t, 1)
     (base,), (directions,) = game.baseline(1), game.directions(1)
-    torch.testing.assert_close(point, base + t @ directions, rtol=1e-14, atol=1e-14)  # rounding of one product
+    torch.testing.assert_close(
+        point, base + t @ directions, rtol=1e-14, atol=1e-14
+    )  # rounding of one product
     torch.testing.assert_close(game.values(t, 1), point.sin().sum(1), rtol=0, atol=0)
 
 
@@ -77,7 +81,9 @@ def test_tuple_inputs_and_players_across_them():
     t = torch.tensor([[1.0, 0, 0], [0, 0, 1]], dtype=torch.float64)
     pa, pb = game.points(t, 1)
     assert torch.equal(game.values(t, 1), model(pa, pb))
-    assert torch.equal(pb[1], torch.tensor([[0.5, b[1, 0, 1]], [b[1, 1, 0], b[1, 1, 1]]], dtype=torch.float64))
+    assert torch.equal(
+        pb[1], torch.tensor([[0.5, b[1, 0, 1]], [b[1, 1, 0], b[1, 1, 1]]], dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize(("rest", "value"), [("fixed", "input"), ("baseline", "baseline")])
@@ -88,7 +94,9 @@ def test_unnamed_elements_stay_where_rest_says(rest, value):
     (point,) = game.points(t, 0)
     held = X[0, [1, 3]].double() if value == "input" else torch.tensor([2.0, 2], dtype=torch.float64)
     assert torch.equal(point[:, [1, 3]], held.expand(3, 2))
-    torch.testing.assert_close(game.values(t[:2], 0), torch.stack([game.f_baseline[0], game.f_input[0]]), rtol=1e-13, atol=0)
+    torch.testing.assert_close(
+        game.values(t[:2], 0), torch.stack([game.f_baseline[0], game.f_input[0]]), rtol=1e-13, atol=0
+    )
     (direction,) = game.directions(0)
     assert not direction[:, [1, 3]].any()
     assert X.dtype is torch.float32 and torch.equal(X, points(3, 4)), "the user's tensor is not written"
@@ -135,7 +143,9 @@ def test_token_ids_move_between_input_and_baseline_only():
 
 
 def test_integer_inputs_name_the_remedy():
-    with pytest.raises(DtypeError, match=r"inputs is torch.int64; derivative methods.*embeddings.*ta.harsanyi"):
+    with pytest.raises(
+        DtypeError, match=r"inputs is torch.int64; derivative methods.*embeddings.*ta.harsanyi"
+    ):
         bind(token_model(), torch.tensor([[1, 2]]))
     with pytest.raises(DtypeError, match="explicit integer baseline"):
         bind(token_model(), torch.tensor([[1, 2]]), integers_allowed=True)
@@ -144,7 +154,9 @@ def test_integer_inputs_name_the_remedy():
 def test_equal_input_and_baseline_is_said():
     x = X.clone()
     x[1] = 0
-    with pytest.warns(ZeroDifferenceWarning, match="input equals baseline in example 1: every effect there is zero"):
+    with pytest.warns(
+        ZeroDifferenceWarning, match="input equals baseline in example 1: every effect there is zero"
+    ):
         game = bind(mlp(), x, target=0)
     assert game.diagnostics["zero_difference"] == [1] and game.delta[1] == 0
     with warnings.catch_warnings():

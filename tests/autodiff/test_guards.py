@@ -112,7 +112,9 @@ def test_outputs_without_batch_dimension(model, message):
         bind(model, X)
 
 
-@pytest.mark.parametrize("model", [lambda x: x.sum(), lambda x: NET(x).sum(0), lambda x: NET(x).sum(0, keepdim=True)])
+@pytest.mark.parametrize(
+    "model", [lambda x: x.sum(), lambda x: NET(x).sum(0), lambda x: NET(x).sum(0, keepdim=True)]
+)
 def test_also_with_one_example(model):
     with pytest.raises(ShapeError, match="for a batch of 2"):
         bind(model, X[:1])

@@ -33,7 +33,9 @@ def test_full_table(size, example):
     masks = torch.arange(16)
     values = coalition_values(game, masks, example, internal_batch_size=size)
     torch.testing.assert_close(values, by_definition(game, range(16), example), **CLOSE)
-    torch.testing.assert_close(values[[0, 15]], torch.stack([game.f_baseline, game.f_input])[:, example], **CLOSE)
+    torch.testing.assert_close(
+        values[[0, 15]], torch.stack([game.f_baseline, game.f_input])[:, example], **CLOSE
+    )
     assert not values.requires_grad
 
 
@@ -51,7 +53,9 @@ def test_bits():
 
 
 def test_players_given_in_another_order_than_the_elements():
-    game = bind(lambda x: x @ torch.tensor([1.0, 10, 100, 1000]), torch.ones(1, 4), players=[[3], [2], [1], [0]])
+    game = bind(
+        lambda x: x @ torch.tensor([1.0, 10, 100, 1000]), torch.ones(1, 4), players=[[3], [2], [1], [0]]
+    )
     assert coalition_values(game, torch.tensor([1, 2, 4, 8]), 0).tolist() == [1000, 100, 10, 1]
 
 
@@ -79,7 +83,9 @@ def test_more_players_than_an_integer_has_bits():
 
 def test_progress_counts_every_coalition():
     done = []
-    coalition_values(bind(mlp(), X, target=0), torch.arange(16), 0, internal_batch_size=5, progress=done.append)
+    coalition_values(
+        bind(mlp(), X, target=0), torch.arange(16), 0, internal_batch_size=5, progress=done.append
+    )
     assert done == [5, 5, 5, 1]
 
 

@@ -1,0 +1,56 @@
+import numpy as np
+import torch
+from hypothesis import given
+
+from taylorattr.autodiff.game import bind
+from taylorattr.autodiff.integrated_hessians import integrated_hessian
+from tests.strategies import polynomials
+
+MEMORY = 10**9
+
+
+@given(polynomials(max_variables=3, max_order=4))
+def test_equals_its_allocation_on_polynomials(polynomial):
+    """Γ_ij = Σ_κ κ_iκ_j/|κ|² I(κ), eq. (65): at b = 0, x = 1 the effects are the coefficients."""
+    n = len(next(iter(polynomial)))
+
+    def f(x):
+        total = 0 * x.sum(1)
+        for kappa, coefficient in polynomial.items():
+            term = coefficient * torch.ones_like(total)
+            for i, k in enumerate(kappa):
+                term = term * x[:, i] ** k
+            total = total + term
+        return total
+
+    expected = np.zeros((n, n))
+    gradients = np.zeros(n)
+    for kappa, coefficient in polynomial.items():
+        if any(kappa):
+            k = np.array(kappa, dtype=float)
+            expected += coefficient * np.outer(k, k) / k.sum() ** 2
+            gradients += coefficient * k / k.sum()
+    game = bind(f, torch.ones(1, n, dtype=torch.float64))
+    matrix, integrated = integrated_hessian(game, 0, 3, memory_limit=MEMORY)  # exact up to degree 5 in s
+    size = 1e-12 * (
+        1 + sum(map(abs, polynomial.values()))
+    )  # rounding, some of it divided by the node nearest 0
+    assert np.abs(matrix.numpy() - expected).max() <= size
+    assert np.abs(integrated.numpy() - gradients).max() <= size
+
+
+def test_chunks_and_grouped_players():
+    def f(a, b):
+        return (a.sum(1) * b.flatten(1).sum(1)).sin()
+
+    inputs = (torch.tensor([[0.3, 0.2]]), torch.tensor([[[0.5], [0.1]]]))
+    whole = bind(f, inputs)
+    grouped = bind(f, inputs, players=[[0, 2], [1, 3]])
+    matrix, gradients = integrated_hessian(whole, 0, 12, memory_limit=MEMORY)
+    rows, _ = integrated_hessian(whole, 0, 12, memory_limit=MEMORY, internal_batch_size=1)
+    torch.testing.assert_close(rows, matrix, rtol=1e-12, atol=1e-15)
+    together, of_groups = integrated_hessian(grouped, 0, 12, memory_limit=MEMORY)
+    pool = torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 1]], dtype=torch.float64)
+    torch.testing.assert_close(of_groups, pool @ gradients, rtol=1e-12, atol=0)
+    # κ_g of a group is the sum of its members' κ, so shares of pairs add up
+    torch.testing.assert_close(together, pool @ matrix @ pool.T, rtol=1e-12, atol=1e-15)
