@@ -94,6 +94,7 @@ def compute(arguments: argparse.Namespace, asked: shared.Question) -> TaylorEffe
         players=asked.players,
         order=arguments.order,
         seed=arguments.seed,
+        show_progress=not arguments.json,
         **asked.keywords,
     )
 

@@ -110,8 +110,8 @@ def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -
     rho = radius(coefficients)
     size = float(np.abs(coefficients[1:]).max())
     scale = max(size, abs(end - coefficients[0]))
-    if not np.isfinite(coefficients).all():
-        return Ray(to_coalition(mask), rho, float("inf"), False)
+    if not np.isfinite(coefficients).all() or not np.isfinite(end):
+        return Ray(to_coalition(mask), rho, float("nan"), False)
     remainder = float(end - coefficients.sum())
     if scale == 0.0:
         return Ray(to_coalition(mask), rho, 0.0, True)
@@ -158,8 +158,10 @@ def reason(rays: Sequence[Ray], sizes: Sequence[float], kinks: Kinks | None, nam
         return f"{kinks.at_expansion} gates lie exactly on their kink at the expansion point"
     failed = [ray for ray in rays if not ray.passed]
     if failed:
-        worst = min(failed, key=lambda ray: ray.radius if np.isfinite(ray.radius) else np.inf)
+        worst = min(failed, key=lambda ray: -1.0 if np.isnan(ray.remainder) else ray.radius)
         where = "from baseline to input" if len(worst.players) == len(names) else _named(worst.players, names)
+        if np.isnan(worst.remainder):
+            return f"along the ray {where} derivatives at the expansion point, or values, are not finite"
         if not np.isfinite(worst.radius) or worst.radius > MARGIN:
             return (
                 f"along the ray {where} the series converges to another value (off by {worst.remainder:.1e})"

@@ -1,39 +1,36 @@
-"""All J(S) of a game that is already bound: what the Taylor effects are held against."""
+"""All J(S) of the examples of a series: what its Taylor effects are held against."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from taylorattr.aliases import Frame
-from taylorattr.autodiff.game import Game
-from taylorattr.autodiff.masking import CoalitionValues
-from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.series import TaylorSeries
 from taylorattr.maths.mobius import mobius_
 
 
-def exact_effects(game: Game, frame: Frame) -> HarsanyiEffects:
-    """Return all 2^n effects of every example, without error bounds, checkpoints or progress.
+def exact_effects(series: TaylorSeries) -> HarsanyiEffects:
+    """Return all 2^n effects of every example in the series' frame, eq. (3), (8).
 
     Args:
-        game: A bound game of few players.
-        frame: ``baseline``, eq. (3), or ``input``, eq. (8).
+        series: The series of a game of few players.
 
     Returns:
-        The full table.
+        The full table, without error bounds, checkpoints or progress.
     """
-    rows = CoalitionRows(game.n, None, frame)
-    masks = rows.block(0, rows.columns)
-    table = torch.stack([CoalitionValues(game, example)(masks).cpu() for example in range(game.batch)])
-    mobius_(table.numpy())
-    if frame == "input":
-        table[:, 1:].neg_()
+    game = series.game
+    masks = range(1 << game.n)
+    table = mobius_(np.stack([series.end_values(example, masks) for example in range(game.batch)]))
+    if series.frame == "input":
+        np.negative(table[:, 1:], out=table[:, 1:])
+    f_input, f_baseline = (end.cpu().double() for end in series.ends())
     return HarsanyiEffects(
-        values=table,
+        values=torch.from_numpy(table),
         names=game.names,
-        frame=frame,
-        delta=game.delta.cpu(),
-        f_input=game.f_input.cpu(),
-        f_baseline=game.f_baseline.cpu(),
+        frame=series.frame,
+        delta=f_input - f_baseline,
+        f_input=f_input,
+        f_baseline=f_baseline,
         diagnostics=dict(game.diagnostics),
     )

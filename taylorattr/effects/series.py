@@ -8,7 +8,7 @@ was missing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from taylorattr.aliases import Frame
 from taylorattr.autodiff.game import Game
+from taylorattr.autodiff.masking import CoalitionValues
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
 from taylorattr.autodiff.polynomial.nested import derivatives, expand_nested
 from taylorattr.effects.convergence import Kinks
@@ -109,12 +110,18 @@ class TaylorSeries:
                     far[e] = replay(group.program, self.far(e))[0]
         return (far, near) if self.frame == "baseline" else (near, far)
 
-    def coefficients(self, order: int, memory_limit: int | None = None) -> list[Tensor]:
+    def coefficients(
+        self,
+        order: int,
+        memory_limit: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> list[Tensor]:
         """Return the coefficients of t^κ for |κ| = 1 … order.
 
         Args:
             order: K ≥ 1.
             memory_limit: Bytes the walk may use; None: what the machine has.
+            progress: Called with the number of examples of each finished chunk.
 
         Returns:
             One tensor (B, C(n+m−1, m)) per order m, columns in the package's order.
@@ -128,6 +135,8 @@ class TaylorSeries:
             for chunk in self._chunks(group.examples):
                 for block, part in zip(blocks, self._expand(group, chunk, order, memory_limit), strict=True):
                     block[chunk] = part
+                if progress is not None:
+                    progress(len(chunk))
         return blocks
 
     def jets(self, example: int, masks: Sequence[int], order: int) -> np.ndarray:
@@ -153,13 +162,28 @@ class TaylorSeries:
         return np.concatenate(rows)
 
     def end_values(self, example: int, masks: Sequence[int]) -> np.ndarray:
-        """Return f̃ at the far ends of the rays s·1_T, shape (len(masks),), float64."""
-        present = _bits(masks, self.game.n, self.game.dtype, self.game.device)
-        t = present if self.frame == "baseline" else 1.0 - present
-        step = self.game.internal_batch_size or 256
-        with torch.no_grad():
-            values = [self.game.values(t[i : i + step], example) for i in range(0, len(t), step)]
-        return torch.cat(values).cpu().double().numpy()
+        """Return f̃ at the far ends of the rays s·1_T: v(T), in frame ``input`` v(N∖T).
+
+        They are the model's own outputs; where the model does not run in the dtype of the coefficients
+        and its program does, the program's.
+
+        Returns:
+            Shape (len(masks),), float64.
+        """
+        present = _bits(masks, self.game.n, torch.bool, self.game.device)
+        chosen = present if self.frame == "baseline" else ~present
+        program = self.group(example).program
+        if program is None or self.game.dtype == self.dtype:
+            return CoalitionValues(self.game, example)(chosen).cpu().double().numpy()
+        points = [
+            [torch.where(row[m.clamp_min(0)] & (m >= 0), x, b) for m, x, b in self._ends_by_player(example)]
+            for row in chosen
+        ]
+        return np.array([float(replay(program, point)[0]) for point in points])
+
+    def _ends_by_player(self, example: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        ends = zip(self.game.maps, self.game.input(example), self.game.baseline(example), strict=True)
+        return [(owner, x.to(self.dtype), b.to(self.dtype)) for owner, x, b in ends]
 
     def has_kinks(self) -> bool:
         """Whether a captured program has operations that are not smooth."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.autodiff.game import bind
@@ -46,6 +47,7 @@ def decompose(
     seed: int = 0,
     internal_batch_size: int | None = None,
     memory_limit: int | None = None,
+    show_progress: bool = False,
 ) -> TaylorEffects:
     """Split f(x) − f(b) into its Taylor effects I(κ) = ∂^κ f(b) Δ^κ / κ!, 1 ≤ |κ| ≤ order.
 
@@ -67,6 +69,7 @@ def decompose(
         seed: Seed of the random coalitions whose rays are probed.
         internal_batch_size: Rows per model call; None: chosen from memory.
         memory_limit: Bytes the computation may use; None: what the machine has.
+        show_progress: Show a progress bar over the examples.
 
     Returns:
         The effects, in units of the model output. ``converged`` and ``reasons`` say whether the series
@@ -105,15 +108,22 @@ def decompose(
         _check_budget(game.batch, game.n, order, memory_limit)
         series = TaylorSeries(game, frame, dtype)
         f_input, f_baseline = (end.cpu() for end in series.ends())
-        blocks = [series.sign * block.cpu() for block in series.coefficients(order, memory_limit)]
-        sizes = torch.stack([block.abs().sum(1) for block in blocks], dim=1)
-        verdicts = [
-            _diagnosed(series, e, blocks[0][e], sizes[e], order, seed) if diagnose else _undiagnosed()
-            for e in range(game.batch)
-        ]
+        steps = game.batch * (2 if diagnose else 1)
+        with tqdm(total=steps, unit="example", disable=not show_progress) as bar:
+            blocks = [
+                series.sign * block.cpu() for block in series.coefficients(order, memory_limit, bar.update)
+            ]
+            sizes = torch.stack([block.abs().sum(1) for block in blocks], dim=1)
+            verdicts = []
+            for e in range(game.batch):
+                probed = (
+                    _diagnosed(series, e, blocks[0][e], sizes[e], order, seed) if diagnose else _undiagnosed()
+                )
+                verdicts.append(probed)
+                bar.update(int(diagnose))
         exact = None
         if with_tails or (with_tails is None and game.n <= TAIL_PLAYERS):
-            exact = exact_effects(game, frame)
+            exact = exact_effects(series)
     _warn(series, order, verdicts)
     effects = TaylorEffects(
         values=torch.cat(blocks, dim=1),

@@ -32,8 +32,8 @@ def radius(coefficients: np.ndarray) -> float:
         coefficients: c_0 … c_L, shape (L+1,), L ≥ 8.
 
     Returns:
-        The estimate; ``inf`` when the last coefficients vanish up to rounding (polynomials), ``nan`` when
-        a coefficient is not finite.
+        The estimate; ``inf`` when the last four coefficients vanish up to rounding (polynomials, and
+        series that fall so fast that no singularity is near), ``nan`` when a coefficient is not finite.
 
     Raises:
         ValueError: If fewer than nine coefficients are given.
@@ -53,6 +53,10 @@ def radius(coefficients: np.ndarray) -> float:
     if largest == 0.0:
         return math.inf
     c = np.where(np.abs(c) > ROUNDING * largest, c, 0.0)
+    last = int(np.flatnonzero(c).max())
+    if last + 3 < len(c) - 1 or last < 8:
+        return math.inf  # fell to rounding before the end: whatever follows is far away
+    c = c[: last + 1]
     return min(_recurrence_root(c, 2), _recurrence_root(c, 4), _quarter_decay(c))
 
 

@@ -240,6 +240,31 @@ def test_input_equal_to_baseline_has_no_effects_and_says_so():
     assert float(found.delta[0]) == 0.0
 
 
+def test_a_model_that_casts_to_float32_is_taken_apart_in_float64():
+    """The captured program is promoted where a float64 copy of the model fails: the sums close to 1e-12."""
+
+    class Casts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.linear(x.float() / 4).tanh().sum(1)
+
+    torch.manual_seed(0)
+    with pytest.warns(ta.errors.PrecisionWarning):
+        found = ta.decompose(Casts().eval(), torch.tensor([[0.5, 0.2, -0.3]]), order=12)
+    assert bool(found.converged[0])
+    assert float(found.remainder.abs()[0]) < 1e-12
+    assert float(found.tails.total[0]) == pytest.approx(float(found.remainder[0]), abs=1e-13)
+
+
+def test_derivatives_that_are_not_finite_are_said():
+    with pytest.warns(DivergenceWarning, match="are not finite"):
+        found = ta.decompose(lambda x: x.sqrt().sum(1), torch.rand(1, 2), order=2)
+    assert not bool(found.converged[0])
+
+
 def test_one_player():
     found = ta.decompose(lambda x: (x**2).sum(1), torch.tensor([[2.0, 1.0]]), order=2, players=[[0, 1]])
     assert found.values.tolist() == [[0.0, 5.0]]

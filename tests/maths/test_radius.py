@@ -51,6 +51,12 @@ def test_real_branch_point():
     assert 2.0 < radius(series(lambda t: mpmath.log(1 + t / 2))) < 2.2
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.1, 0.05, 0.02, 1e-3])
+def test_a_series_that_falls_to_rounding_is_not_mistaken_for_a_near_singularity(scale):
+    """log(1 + scale·t) has radius 1/scale; coefficients below rounding must not enter the fits."""
+    assert radius(series(lambda t: mpmath.log(1 + scale * t), 14)) > 0.9 / scale
+
+
 def test_non_finite_coefficients_have_no_radius():
     assert math.isnan(radius(np.array([1.0, np.nan] + [0.0] * 10)))
 
