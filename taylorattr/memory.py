@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 
 import torch
 
@@ -12,7 +14,7 @@ SHARE = 0.5
 
 def available() -> int:
     """Return the bytes a computation may plan with: half of what the machine has free."""
-    return int(SHARE * _free())
+    return int(SHARE * min(_free(), _allowed()))
 
 
 def keep_freed_blocks() -> None:
@@ -24,6 +26,16 @@ def keep_freed_blocks() -> None:
     takes no memory. Elsewhere this does nothing.
     """
     torch.empty(31 << 20, dtype=torch.uint8)
+
+
+def _allowed() -> float:
+    """Return the bytes left under the limit of a container (cgroup v2), infinite without one."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")
+        return math.inf if limit == "max" else max(int(limit) - int(used), 0)
+    except (OSError, ValueError):
+        return math.inf
 
 
 def _free() -> int:
