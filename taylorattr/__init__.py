@@ -7,6 +7,9 @@ computes them for real networks.
 
 from taylorattr import errors
 
+# Attribute: fifteen methods under one call, one result
+from taylorattr.attribution import Attribution
+
 # Derivatives: Hessian-vector products and Hessians in bounded memory
 from taylorattr.autodiff.hessian import hessian
 from taylorattr.autodiff.hvp import hvp
@@ -23,10 +26,13 @@ from taylorattr.effects.integrated_hessians import IntegratedHessians, integrate
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
+from taylorattr.methods import METHODS, attribute
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "METHODS",
+    "Attribution",
     "Effect",
     "HarsanyiEffects",
     "IntegratedHessians",
@@ -35,6 +41,7 @@ __all__ = [
     "Result",
     "SymbolicEffects",
     "TaylorEffects",
+    "attribute",
     "decompose",
     "degree_by_support",
     "errors",

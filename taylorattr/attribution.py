@@ -1,0 +1,140 @@
+"""Attribution: the one result of every method and every allocation rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Frame, Tensors
+from taylorattr.effects.coalition_table import Effect, check_frame, check_per_example, largest
+from taylorattr.effects.result import Result
+from taylorattr.errors import OptionError, ShapeError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attribution(Result):
+    """How much of f(x) − f(b) each player is given.
+
+    Attributes:
+        player_scores: The attribution itself, shape (B, n), float64 on the CPU, in units of the output.
+        scores: The same in the structure of the inputs, on the device and in the dtype of the analysis: a
+            player's score divided equally among its elements; 0 for elements of no player. For Grad-CAM the
+            map. None where there are no input tensors.
+        method: Name of the method or rule.
+        frame: Where the effects that the method shares out are expanded.
+        names: Names of the n players.
+        f_input: f(x), shape (B,).
+        f_baseline: f(b), shape (B,); averaged over a reference set.
+        baselines: b in the structure of the inputs; (R, …) for a reference set; None where there is none.
+        standard_errors: Of each player's score, shape (B, n), where the method draws samples; else None.
+        zero_baseline: Whether the method knows no baseline but 0, so that its scores conserve f(x) itself.
+        diagnostics: What a reader must know about the computation; JSON-able.
+    """
+
+    player_scores: Tensor
+    scores: Tensors | None
+    method: str
+    frame: Frame
+    names: tuple[str, ...]
+    f_input: Tensor
+    f_baseline: Tensor
+    baselines: Tensors | None = None
+    standard_errors: Tensor | None = None
+    zero_baseline: bool = False
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        check_frame(self.frame)
+        if self.player_scores.ndim != 2 or self.player_scores.shape[1] != self.n:
+            raise ShapeError(
+                f"player_scores have shape {tuple(self.player_scores.shape)}; expected (B, {self.n}), one "
+                "column per player"
+            )
+        check_per_example(self.player_scores, f_input=self.f_input, f_baseline=self.f_baseline)
+        errors = self.standard_errors
+        if errors is not None and errors.shape != self.player_scores.shape:
+            raise ShapeError(
+                f"standard_errors have shape {tuple(errors.shape)}; expected that of player_scores, "
+                f"{tuple(self.player_scores.shape)}"
+            )
+
+    @property
+    def n(self) -> int:
+        """Number of players."""
+        return len(self.names)
+
+    @property
+    def batch(self) -> int:
+        """Number of examples B."""
+        return self.player_scores.shape[0]
+
+    @property
+    def delta(self) -> Tensor:
+        """f(x) − f(b), shape (B,)."""
+        return self.f_input - self.f_baseline
+
+    @cached_property
+    def gap(self) -> Tensor:
+        """f(x) − f(b) − Σ player_scores, shape (B,): 0 where the scores are complete."""
+        return self.delta - self.player_scores.sum(1)
+
+    @cached_property
+    def relative_gap(self) -> Tensor:
+        """|gap| / Σ|player_scores|, shape (B,); 0 where both vanish."""
+        size = self.gap.abs()
+        return torch.where(size == 0, size, size / self.player_scores.abs().sum(1))
+
+    @property
+    def conservation(self) -> Tensor:
+        """f(x) − Σ player_scores, shape (B,): what a method with baseline 0 should bring to 0.
+
+        Raises:
+            OptionError: If the method has a baseline; its sum law is :attr:`gap`.
+        """
+        if not self.zero_baseline:
+            raise OptionError(
+                f"{self.method} explains f(x) − f(b), not f(x): read .gap; .conservation belongs to LRP and "
+                "Deep Taylor"
+            )
+        return self.f_input - self.player_scores.sum(1)
+
+    def top(self, k: int = 10) -> list[list[Effect]]:
+        """Return the k non-zero scores largest in size for each example: name, value, share of Σ|scores|."""
+        return [self._top_of(example, k) for example in range(self.batch)]
+
+    def _top_of(self, example: int, k: int) -> list[Effect]:
+        row = self.player_scores[example]
+        positions, shares = largest(row, k)
+        return [
+            Effect(self.names[p], float(row[p]), share, (p,))
+            for p, share in zip(positions, shares, strict=True)
+        ]
+
+    def __repr__(self) -> str:
+        """Show the largest scores with their names, delta, the gap and the frame."""
+        return self.summary()
+
+    def summary(self, k: int = 8, examples: int = 3) -> str:
+        """Return a text with the sums and the k largest scores of the first few examples."""
+        lines = [
+            f"Attribution by {self.method}: {self.n} players, frame {self.frame}, {self.batch} example(s)"
+        ]
+        for e in range(min(self.batch, examples)):
+            lines.append(
+                f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g},"
+                f" delta = {float(self.delta[e]):.6g}, gap = {float(self.gap[e]):+.3g}"
+            )
+            found = self._top_of(e, k)
+            width = max((len(score.name) for score in found), default=0)
+            for score in found:
+                error = self.standard_errors
+                doubt = f" ± {float(error[e, score.key[0]]):.2g}" if error is not None else ""
+                lines.append(f"    {score.name:<{width}}  {score.value:+.6g}{doubt}  {score.share:6.1%}")
+        if self.batch > examples:
+            lines.append(f"  … and {self.batch - examples} more examples")
+        return "\n".join(lines)

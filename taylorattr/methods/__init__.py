@@ -1,0 +1,16 @@
+"""The fifteen attribution methods as their authors compute them; importing this registers them."""
+
+from taylorattr.methods import gradient, occlusion, relevance
+from taylorattr.methods.method import METHODS, AttributionMethod, Question, Scores, attribute, method
+
+__all__ = [
+    "METHODS",
+    "AttributionMethod",
+    "Question",
+    "Scores",
+    "attribute",
+    "gradient",
+    "method",
+    "occlusion",
+    "relevance",
+]

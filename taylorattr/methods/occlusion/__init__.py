@@ -1,0 +1,1 @@
+"""Methods that replace inputs and look at the output alone."""

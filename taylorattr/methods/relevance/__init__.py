@@ -1,0 +1,1 @@
+"""Methods that hand the output back through the operations of the captured program."""
