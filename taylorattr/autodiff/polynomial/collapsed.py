@@ -29,7 +29,7 @@ from torch import Tensor
 from taylorattr.autodiff.polynomial.compose import compose
 from taylorattr.autodiff.polynomial.contraction import bilinear, elementwise, product_adjoint, reduced
 from taylorattr.autodiff.polynomial.full import advance, push_all
-from taylorattr.autodiff.polynomial.ring import Poly, Ring
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import (
     Elementwise,
     Frozen,
@@ -118,8 +118,7 @@ def two_sided(
         Output, totals and adjoints.
     """
     output, tape = _forward(plan, ring, inputs, p, max(order, p + q))
-    zero = output[0]
-    assert zero is not None
+    zero = degree_zero(output)
     E = max(block.shape[1] for poly in (*inputs, output) for block in poly if block is not None)
     totals = {d: zero.new_zeros(ring.width(d), E) for d in range(p + 1, order + 1)}
     adjoints: dict[int, Poly] = {plan.output: [torch.ones_like(zero), *[None] * q]}
@@ -135,12 +134,12 @@ def _forward(plan: Plan, ring: Ring, inputs: Sequence[Poly], p: int, order: int)
     for step, finished in zip(plan.steps, plan.last_use, strict=True):
         operands = [env[i] for i in step.inputs]
         if isinstance(step, Linear):
-            points = [operand[0] for operand in operands]
+            points = [degree_zero(operand) for operand in operands]
             context = step.context(points) if step.context is not None else None
             env[step.out] = [step.value(points, context), *push_all(step, operands, context, p)]
             tape.append(Record(step, (), context))
         elif isinstance(step, Elementwise):
-            series = step.series(operands[0][0], order)
+            series = step.series(degree_zero(operands[0]), order)
             env[step.out] = compose(ring, series[: max(p, 1) + 1], operands[0])
             tape.append(Record(step, operands if len(series) > 2 else (), series))
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.polynomial.ring import Block, Poly, Pairing, Ring
+from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
 
 
 def multiply(pair: Pairing, x: Poly, y: Poly, degree: int, first: int = 0) -> Block | None:

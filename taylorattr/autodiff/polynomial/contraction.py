@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
-from taylorattr.autodiff.polynomial.words import Words, slope_terms, top_terms
+from taylorattr.autodiff.polynomial.words import Term, Word, Words, slope_terms, top_terms
 
 CHUNK_ELEMENTS = 1 << 17
 """Entries of the widest product formed at once (1 MiB of float64)."""
@@ -49,22 +49,33 @@ def elementwise(
     forward = len(u) - 1
     terms = top_terms(order, forward, len(adjoint) - 1)
     widest = max((ring.width(max(sum(right), d - sum(right))) for d, right in terms), default=1)
-    flat = [None if block is None else block.flatten(2) for block in (*u, *adjoint, *series)]
-    examples = max(block.shape[1] for block in flat if block is not None)
-    units = flat[0].shape[2] if flat[0] is not None else 0
+    flat_u, flat_lam = (_flattened(poly) for poly in (u, adjoint))
+    flat_f = [term.flatten(2) for term in series]
+    examples = max(block.shape[1] for block in (*flat_u, *flat_lam, *flat_f) if block is not None)
+    units = flat_f[0].shape[2]
     step = max(64, CHUNK_ELEMENTS // (widest * examples))
     pieces: list[Poly] = []
     for start in range(0, units, step):
-        part = [None if block is None else block[:, :, start : start + step] for block in flat]
-        v, lam, f = part[: forward + 1], part[forward + 1 : forward + 1 + len(adjoint)], part[-len(series) :]
+        v, lam = (_window(poly, start, step) for poly in (flat_u, flat_lam))
+        f = [term[:, :, start : start + step] for term in flat_f] if units > step else flat_f
         words = Words(ring, v)
         _add_top(ring, words, lam, f, totals, terms)
         if pull:
             pieces.append([_slope_product(ring, words, lam, f, d) for d in range(len(adjoint))])
     if not pull:
         return []
-    shape = u[0].shape[2:] if u[0] is not None else ()
+    shape = series[0].shape[2:]
     return [_joined([piece[d] for piece in pieces], shape) for d in range(len(adjoint))]
+
+
+def _flattened(poly: Poly) -> Poly:
+    """Return blocks (C, E, units)."""
+    return [None if block is None else block.flatten(2) for block in poly]
+
+
+def _window(poly: Poly, start: int, size: int) -> Poly:
+    """Return the blocks of some units."""
+    return [None if block is None else block[:, :, start : start + size] for block in poly]
 
 
 def _joined(parts: list[Tensor | None], shape: Sequence[int]) -> Tensor | None:
@@ -75,7 +86,14 @@ def _joined(parts: list[Tensor | None], shape: Sequence[int]) -> Tensor | None:
     return (blocks[0] if len(blocks) == 1 else torch.cat(blocks, 2)).unflatten(2, tuple(shape))
 
 
-def _add_top(ring: Ring, words: Words, lam: Poly, f: Poly, totals: dict[int, Tensor], terms: dict) -> None:
+def _add_top(
+    ring: Ring,
+    words: Words,
+    lam: Poly,
+    f: Sequence[Tensor],
+    totals: dict[int, Tensor],
+    terms: dict[tuple[int, Word], tuple[Term, ...]],
+) -> None:
     for (d, right), summands in terms.items():
         factor = words(right)
         if factor is None:
@@ -84,14 +102,14 @@ def _add_top(ring: Ring, words: Words, lam: Poly, f: Poly, totals: dict[int, Ten
         left: Block | None = None
         for j in sorted({term.adjoint for term in summands}):
             weight = _weighted(words, f, [(t.left, t.letters, t.count) for t in summands if t.adjoint == j])
-            if weight is None or lam[j] is None:
-                continue
-            left = ring.multiply(lam[j], j, weight, degree - j, left)
+            block = lam[j]
+            if weight is not None and block is not None:
+                left = ring.multiply(block, j, weight, degree - j, left)
         if left is not None:
             ring.contract(factor, sum(right), left, degree, totals[d])
 
 
-def _weighted(words: Words, f: Poly, terms: Sequence[tuple[tuple[int, ...], int, int]]) -> Block | None:
+def _weighted(words: Words, f: Sequence[Tensor], terms: Sequence[tuple[Word, int, int]]) -> Block | None:
     """Return Σ count·f_k·word."""
     total: Block | None = None
     for word, letters, count in terms:
@@ -110,17 +128,18 @@ def _weighted(words: Words, f: Poly, terms: Sequence[tuple[tuple[int, ...], int,
     return total
 
 
-def _slope_product(ring: Ring, words: Words, lam: Poly, f: Poly, degree: int) -> Block | None:
+def _slope_product(ring: Ring, words: Words, lam: Poly, f: Sequence[Tensor], degree: int) -> Block | None:
     """Return the part of a degree of φ'(u)∗λ."""
     total: Block | None = None
     for a in range(degree + 1):
-        if lam[degree - a] is None:
+        block = lam[degree - a]
+        if block is None:
             continue
         slope = _weighted(
             words, f, [(word, len(word) + 1, count * (len(word) + 1)) for word, count in slope_terms(a)]
         )
         if slope is not None:
-            total = ring.multiply(slope, a, lam[degree - a], degree - a, total)
+            total = ring.multiply(slope, a, block, degree - a, total)
     return total
 
 
@@ -153,15 +172,17 @@ def bilinear(
         for larger in range(1, forward + 1):
             with_y: Block | None = None
             with_x: Block | None = None
+            y_large, x_large = y[larger], x[larger]
             for j in range(limit + 1):
-                smaller = d - j - larger
-                if adjoint[j] is None or not 1 <= smaller <= larger:
+                smaller, block = d - j - larger, adjoint[j]
+                if block is None or not 1 <= smaller <= larger:
                     continue
-                if x[smaller] is not None and y[larger] is not None:
-                    with_y = pair_right(adjoint[j], j, x[smaller], smaller, with_y)
-                if smaller < larger and y[smaller] is not None and x[larger] is not None:
-                    with_x = pair_left(adjoint[j], j, y[smaller], smaller, with_x)
-            for met, other in ((with_y, y[larger]), (with_x, x[larger])):
+                x_small, y_small = x[smaller], y[smaller]
+                if x_small is not None and y_large is not None:
+                    with_y = pair_right(block, j, x_small, smaller, with_y)
+                if smaller < larger and y_small is not None and x_large is not None:
+                    with_x = pair_left(block, j, y_small, smaller, with_x)
+            for met, other in ((with_y, y_large), (with_x, x_large)):
                 if met is not None and other is not None:
                     ring.contract(other.flatten(2), larger, met.flatten(2), d - larger, totals[d])
 

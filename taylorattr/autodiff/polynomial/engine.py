@@ -14,7 +14,7 @@ from taylorattr.autodiff.polynomial.collapsed import degrees, walk_collapsed
 from taylorattr.autodiff.polynomial.full import walk_full
 from taylorattr.autodiff.polynomial.lowered import lowered, supported
 from taylorattr.autodiff.polynomial.nested import expand_nested
-from taylorattr.autodiff.polynomial.ring import Poly, Ring
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import Plan
 from taylorattr.autodiff.polynomial.tangents import walk_tangents
 from taylorattr.errors import OptionError, ShapeError
@@ -23,11 +23,11 @@ from taylorattr.program.program import Program
 Engine: TypeAlias = Literal["auto", "collapsed", "tangents", "full", "nested"]
 """How coefficients are computed; ``auto`` is the fastest that fits.
 
-``collapsed``: half the degrees forward, half back (`collapsed`); ``tangents``: order 2 in chunks of players
-(`tangents`); ``full``: every degree through every step (`full`); ``nested``: the slow reference (`nested`)."""
+``collapsed``: half the degrees forward, half back (module `collapsed`). ``tangents``: order 2 in chunks
+of players. ``full``: every degree through every step. ``nested``: the slow reference."""
 
 MANY_PLAYERS = 256
-"""Above this many players order 2 is computed in chunks of players."""
+"""Above this many players order 2 is computed in chunks of players, if the nonlinear steps are wide too."""
 
 TANGENT_CHUNK = 64
 """Players per chunk at order 2."""
@@ -65,7 +65,10 @@ def expand(
         MissingRuleError: If an operation has no rule; names operation, module and line.
     """  # noqa: DOC502 -- raised by what is called
     stacked = [d[None] for d in directions]
-    return [block[0] for block in expand_batch(program, base, stacked, order, engine=engine, memory_limit=memory_limit)]
+    return [
+        block[0]
+        for block in expand_batch(program, base, stacked, order, engine=engine, memory_limit=memory_limit)
+    ]
 
 
 def expand_batch(
@@ -100,23 +103,24 @@ def expand_batch(
     B, n = directions[0].shape[:2]
     if engine == "nested":
         tables = [
-            expand_nested(program, [x[e : e + 1] for x in bases], [d[e] for d in directions], order) for e in range(B)
+            expand_nested(program, [x[e : e + 1] for x in bases], [d[e] for d in directions], order)
+            for e in range(B)
         ]
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
     plan = lowered(program, [x[:1] for x in bases])
     limit = memory.available() if memory_limit is None else memory_limit
     itemsize = bases[0].element_size()
-    chosen = _choose(engine, order, n)
+    chosen = _choose(engine, order, n, plan)
     needed = _needed(plan, chosen, n, order, itemsize)
     budget.check(needed, limit, n, order)
     rows = budget.rows_to(n, order if chosen == "full" else degrees(order)[0]) if order else 1
     step = 1 if chosen == "tangents" else budget.examples_at_once(plan, rows, needed, limit, itemsize)
-    tables = []
+    tables: list[list[Tensor]] = []
     for start in range(0, B, step):
         points = [x[None, start : start + step, None] for x in bases]
         tangents = [d[start : start + step].transpose(0, 1)[:, :, None] for d in directions]
         tables.append(_table(_walk(plan, chosen, points, tangents, order), n, len(points[0][0])))
-    return [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*tables, strict=True)]
+    return [torch.cat(parts) for parts in zip(*tables, strict=True)]
 
 
 def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order: int) -> Tensor:
@@ -154,23 +158,28 @@ def _check(bases: Sequence[Tensor], directions: Sequence[Tensor], order: int, en
     if engine not in get_args(Engine):
         raise OptionError(f"engine {engine!r} given; expected one of {', '.join(get_args(Engine))}")
     if engine == "tangents" and order != 2:
-        raise OptionError(f"engine 'tangents' computes order 2, order {order} was asked for; use engine='auto'")
+        raise OptionError(
+            f"engine 'tangents' computes order 2, order {order} was asked for; use engine='auto'"
+        )
     if len(bases) != len(directions) or not bases:
-        raise ShapeError(f"{len(bases)} base tensors and {len(directions)} direction tensors given; one of each per input")
+        raise ShapeError(
+            f"{len(bases)} base tensors and {len(directions)} direction tensors given; one of each per input"
+        )
     counts = {d.shape[1] for d in directions}
     for x, d in zip(bases, directions, strict=True):
         if x.shape[1:] != d.shape[2:] or len(x) != len(d) or len(counts) > 1:
             raise ShapeError(
-                f"base {tuple(x.shape)} and directions {tuple(d.shape)} do not fit; expected (B, …) and (B, n, …) "
-                "with the same B, n and value shape for every input"
+                f"base {tuple(x.shape)} and directions {tuple(d.shape)} do not fit; expected (B, …) and "
+                "(B, n, …) with the same B, n and value shape for every input"
             )
 
 
-def _choose(engine: Engine, order: int, n: int) -> Engine:
+def _choose(engine: Engine, order: int, n: int, plan: Plan) -> Engine:
+    """Contractions cost n² per entry of a nonlinear step's operand, backward passes n per weight."""
     if order == 0:
         return "full"
     if engine == "auto":
-        return "tangents" if order == 2 and n > MANY_PLAYERS else "collapsed"
+        return "tangents" if order == 2 and n > MANY_PLAYERS and budget.stored(plan) > 2 * n else "collapsed"
     return engine
 
 
@@ -194,8 +203,7 @@ def _walk(plan: Plan, engine: Engine, points: list[Tensor], directions: list[Ten
 
 def _table(poly: Poly, n: int, examples: int) -> list[Tensor]:
     """Return the blocks of the output as (E, C_d)."""
-    ring, zero = Ring(n), poly[0]
-    assert zero is not None
+    ring, zero = Ring(n), degree_zero(poly)
     return [
         zero.new_zeros(examples, ring.width(d)) if block is None else block[:, :, 0].T.expand(examples, -1)
         for d, block in enumerate(poly)

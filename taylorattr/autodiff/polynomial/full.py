@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial.compose import compose, multiply
-from taylorattr.autodiff.polynomial.ring import Poly, Ring
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import (
     Elementwise,
     Frozen,
@@ -44,14 +44,12 @@ def walk_full(plan: Plan, ring: Ring, inputs: Sequence[Poly], order: int) -> Pol
 
 def advance(step: Step, ring: Ring, operands: Sequence[Poly], order: int) -> Poly:
     """Return the polynomial a step makes of its operands, to the given order."""
-    points = [p[0] for p in operands]
+    points = [degree_zero(p) for p in operands]
     if isinstance(step, Linear):
         context = step.context(points) if step.context is not None else None
         return [step.value(points, context), *push_all(step, operands, context, order)]
     if isinstance(step, Elementwise):
-        u = operands[0]
-        assert u[0] is not None
-        return compose(ring, step.series(u[0], order), u)
+        return compose(ring, step.series(points[0], order), operands[0])
     if isinstance(step, Multiply):
         return [multiply(ring.multiply, *operands, degree=d) for d in range(order + 1)]
     if isinstance(step, Matmul):

@@ -86,7 +86,7 @@ class Ring:
         return out
 
     def matmul(self, x: Block, a: int, y: Block, b: int, out: Block | None = None) -> Block:
-        """Return out + Σ_{α,β} (x_α @ y_β) t^{α+β}; values are batches of matrices (P, i, k) and (P, k, l)."""
+        """Return out + Σ_{α,β} (x_α @ y_β) t^{α+β} for values (P, i, k) and (P, k, l)."""
         if self.n == 1 or a == 0 or b == 0:
             product = torch.matmul(x, y)
             return product if out is None else out.add_(product)
@@ -121,3 +121,10 @@ class Ring:
             out.view(-1).index_add_(0, table, pairs.reshape(-1))
         else:
             out.index_add_(0, table, pairs.flatten(0, 1))
+
+
+def degree_zero(poly: Poly) -> Tensor:
+    """Return the block of degree 0, which is never missing."""
+    zero = poly[0]
+    assert zero is not None
+    return zero

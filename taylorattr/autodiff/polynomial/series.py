@@ -216,7 +216,7 @@ acosh = integrated(torch.acosh, lambda z: power_of([-t for t in _one_plus_square
 
 
 def softplus(beta: float = 1.0, threshold: float = 20.0) -> SeriesFunction:
-    """log(1 + e^{βu})/β, f_k = s_{k−1}/k with s the series of σ(βu); linear where βu > threshold, as torch has it."""
+    """log(1 + e^{βu})/β: f_k = s_{k−1}/k with s the series of σ(βu); linear where βu > threshold."""
 
     def series(u: Tensor, order: int) -> Series:
         value = torch.nn.functional.softplus(u, beta, threshold)
@@ -310,12 +310,6 @@ def normal_cdf(u: Tensor, order: int) -> Series:
         if order == 0
         else integral_of(value, _gaussian(u, order - 1, 1.0, 1 / math.sqrt(2 * math.pi)))
     )
-
-
-def sinc(u: Tensor, order: int) -> Series:
-    """sin(πu)/(πu) away from 0: product of sin(πu) and 1/(πu)."""
-    numerator = [term * math.pi**k for k, term in enumerate(sin(math.pi * u, order))]
-    return product(numerator, [term * math.pi**k for k, term in enumerate(reciprocal(math.pi * u, order))])
 
 
 def logit(u: Tensor, order: int) -> Series:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from taylorattr.autodiff.polynomial.collapsed import two_sided
 from taylorattr.autodiff.polynomial.layout import index_table
-from taylorattr.autodiff.polynomial.ring import Poly, Ring
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import Plan
 
 
@@ -40,8 +40,7 @@ def walk_tangents(plan: Plan, point: Sequence[Tensor], direction: Sequence[Tenso
         count = len(part[0])
         inputs: list[Poly] = [[x, v] for x, v in zip(point, part, strict=True)]
         sweep = two_sided(plan, Ring(count), inputs, 1, 1, 1, to_inputs=True)
-        output, slope = sweep.output[0], sweep.output[1]
-        assert output is not None
+        output, slope = degree_zero(sweep.output), sweep.output[1]
         first.append(output.new_zeros(count, E, 1) if slope is None else slope)
         for adjoint, v in zip(sweep.adjoints, direction, strict=True):
             if adjoint[1] is not None:

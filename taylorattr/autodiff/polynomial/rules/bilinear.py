@@ -81,9 +81,12 @@ def bmm(b: Builder, x: Any, y: Any) -> Slot:
             lambda blocks, _: torch.matmul(blocks[0], y),
             pull=lambda block, _: [torch.matmul(block, other)],
         )
-    other = x.transpose(1, 2)
+    assert isinstance(x, Tensor)
+    left, flipped = x, x.transpose(1, 2)
     return b.linear(
-        [y], lambda blocks, _: torch.matmul(x, blocks[0]), pull=lambda block, _: [torch.matmul(other, block)]
+        [y],
+        lambda blocks, _: torch.matmul(left, blocks[0]),
+        pull=lambda block, _: [torch.matmul(flipped, block)],
     )
 
 

@@ -11,7 +11,8 @@ from taylorattr.autodiff.polynomial.series import SeriesFunction
 
 ELEMENTWISE: dict[str, SeriesFunction] = {
     "exp": series.exp, "exp2": series.exponential(2.0), "expm1": series.expm1, "special_expm1": series.expm1,
-    "log": series.log, "log1p": series.log1p, "log2": series.log2, "log10": series.log10, "logit": series.logit,
+    "log": series.log, "log1p": series.log1p, "log2": series.log2, "log10": series.log10,
+    "logit": series.logit,
     "sin": series.sin, "cos": series.cos, "tan": series.tan,
     "sinh": series.sinh, "cosh": series.cosh, "tanh": series.tanh,
     "asin": series.asin, "acos": series.acos, "atan": series.atan,
@@ -20,7 +21,7 @@ ELEMENTWISE: dict[str, SeriesFunction] = {
     "sigmoid": series.sigmoid, "special_expit": series.sigmoid, "log_sigmoid": series.log_sigmoid,
     "silu": series.silu, "mish": series.mish,
     "erf": series.erf, "special_erf": series.erf, "erfc": series.erfc, "special_erfc": series.erfc,
-    "special_ndtr": series.normal_cdf, "sinc": series.sinc, "special_sinc": series.sinc,
+    "special_ndtr": series.normal_cdf,
     "deg2rad": lambda u, order: [u * (math.pi / 180), u * 0 + math.pi / 180][: order + 1],
 }  # fmt: skip
 """φ of one argument by ATen name."""

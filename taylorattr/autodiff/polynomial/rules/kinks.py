@@ -42,21 +42,21 @@ KINKS: dict[str, SeriesFunction] = {
     "relu": piecewise(torch.relu, lambda u: u > 0),
     "relu6": piecewise(lambda u: u.clamp(0, 6), lambda u: between(u, 0, 6)),
     "abs": piecewise(torch.abs, torch.sign),
-    "hardsigmoid": piecewise(torch.nn.functional.hardsigmoid, lambda u: between(u, -3, 3) / 6),
+    "hardsigmoid": piecewise(torch.nn.functional.hardsigmoid, lambda u: between(u, -3, 3).to(u.dtype) / 6),
     "hardswish": _hardswish,
     "frac": piecewise(torch.frac, torch.ones_like),
 }
 """φ of one argument by ATen name."""
 
 FROZEN = (
-    "sign", "sgn", "floor", "ceil", "round", "trunc", "round.decimals", "floor_divide", "floor_divide.Scalar",
-    "div.Tensor_mode", "div.Scalar_mode", "heaviside",
-    "eq.Scalar", "eq.Tensor", "ne.Scalar", "ne.Tensor", "lt.Scalar", "lt.Tensor", "le.Scalar", "le.Tensor",
-    "gt.Scalar", "gt.Tensor", "ge.Scalar", "ge.Tensor", "isnan", "isinf", "isfinite", "isneginf", "isposinf", "signbit",
-    "logical_not", "logical_and", "logical_or", "logical_xor", "any", "any.dim", "any.dims", "all", "all.dim",
-    "argmax", "argmin", "argsort", "argsort.stable", "nonzero", "count_nonzero", "isclose", "equal", "bucketize.Tensor",
-    "searchsorted.Tensor", "histc", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones",
-    "new_full", "new_empty", "randn_like", "rand_like", "_assert_tensor_metadata",
+    "sign", "sgn", "floor", "ceil", "round", "trunc", "round.decimals", "floor_divide",
+    "floor_divide.Scalar", "div.Tensor_mode", "div.Scalar_mode", "heaviside", "eq.Scalar", "eq.Tensor",
+    "ne.Scalar", "ne.Tensor", "lt.Scalar", "lt.Tensor", "le.Scalar", "le.Tensor", "gt.Scalar", "gt.Tensor",
+    "ge.Scalar", "ge.Tensor", "isnan", "isinf", "isfinite", "isneginf", "isposinf", "signbit",
+    "logical_not", "logical_and", "logical_or", "logical_xor", "any", "any.dim", "any.dims", "all",
+    "all.dim", "argmax", "argmin", "argsort", "argsort.stable", "nonzero", "count_nonzero", "isclose",
+    "equal", "bucketize.Tensor", "searchsorted.Tensor", "histc", "zeros_like", "ones_like", "full_like",
+    "empty_like", "new_zeros", "new_ones", "new_full", "new_empty",
 )  # fmt: skip
 """Operations whose result has derivative zero wherever it has one."""
 

@@ -11,7 +11,6 @@ from torch._ops import OpOverload
 
 from taylorattr.autodiff.polynomial.builder import Builder, Slot, find_slots, overload, replace_slots, rule
 from taylorattr.autodiff.polynomial.rules.shapes import LEAD, axis, reshaped
-from taylorattr.autodiff.polynomial.steps import filled
 
 
 def scaled(b: Builder, x: Slot, factor: float) -> Slot:
@@ -180,7 +179,10 @@ def written(b: Builder, x: Any, source: Any, index: tuple[Any, ...]) -> Slot:
     def parts(blocks: Sequence[Tensor], constant: bool) -> tuple[Tensor, Tensor]:
         remaining = iter(blocks)
         lead = torch.broadcast_shapes(*(block.shape[:LEAD] for block in blocks))
-        both = [next(remaining) if isinstance(t, Slot) else t if constant else torch.zeros_like(t) for t in (x, source)]
+        both = [
+            next(remaining) if isinstance(t, Slot) else t if constant else torch.zeros_like(t)
+            for t in (x, source)
+        ]
         return both[0].expand(*lead, *x.shape).clone(), both[1].expand(*lead, *source.shape)
 
     def write(blocks: Sequence[Tensor], constant: bool) -> Tensor:
@@ -194,7 +196,9 @@ def written(b: Builder, x: Any, source: Any, index: tuple[Any, ...]) -> Slot:
         grads = (kept, block[index])
         return [grad for t, grad in zip((x, source), grads, strict=True) if isinstance(t, Slot)]
 
-    return b.linear(active, lambda blocks, _: write(blocks, False), value=lambda p, _: write(p, True), pull=pull)
+    return b.linear(
+        active, lambda blocks, _: write(blocks, False), value=lambda p, _: write(p, True), pull=pull
+    )
 
 
 @rule("select_scatter")
@@ -205,7 +209,13 @@ def select_scatter(b: Builder, x: Any, source: Any, dim: int, index: int) -> Slo
 
 @rule("slice_scatter")
 def slice_scatter(
-    b: Builder, x: Any, source: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    b: Builder,
+    x: Any,
+    source: Any,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
 ) -> Slot:
     """x with a range replaced."""
     span = slice(*slice(start, end, step).indices(x.shape[dim]))
@@ -228,6 +238,9 @@ def vmapped(
         kwargs: Its keyword arguments.
         additive: Positions or names of arguments whose constant tensors and numbers are added or
             filled in, hence zero at degrees ≥ 1.
+
+    Returns:
+        The slot of the result.
     """
     slots = list(dict.fromkeys(find_slots((args, kwargs))))
     moving = [slot for slot in slots if not slot.frozen]

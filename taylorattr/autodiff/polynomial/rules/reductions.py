@@ -39,7 +39,7 @@ def _finite_max(point: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
 def softmax(b: Builder, x: Slot, dim: int, *_: Any) -> Slot:
     """e^{x−m}/Σ e^{x−m}."""
     dims = _dims(x, dim)
-    _, exponentials, _ = shifted_exponential(b, x, dims)
+    exponentials = shifted_exponential(b, x, dims)[1]
     total = b("reciprocal", b("sum.dim_IntList", exponentials, dims, True))
     return b("mul.Tensor", exponentials, total)
 
@@ -59,7 +59,7 @@ def safe_softmax(b: Builder, x: Slot, dim: int, dtype: Any = None) -> Slot:
 def log_softmax(b: Builder, x: Slot, dim: int, *_: Any) -> Slot:
     """x − m − log Σ e^{x−m}."""
     dims = _dims(x, dim)
-    centred, exponentials, _ = shifted_exponential(b, x, dims)
+    centred, exponentials = shifted_exponential(b, x, dims)[:2]
     return b("sub.Tensor", centred, b("log", b("sum.dim_IntList", exponentials, dims, True)))
 
 
@@ -67,7 +67,7 @@ def log_softmax(b: Builder, x: Slot, dim: int, *_: Any) -> Slot:
 def logsumexp(b: Builder, x: Slot, dim: Any, keepdim: bool = False) -> Slot:
     """m + log Σ e^{x−m}."""
     dims = _dims(x, dim)
-    _, exponentials, shift = shifted_exponential(b, x, dims)
+    exponentials, shift = shifted_exponential(b, x, dims)[1:]
     out = b("add.Tensor", b("log", b("sum.dim_IntList", exponentials, dims, True)), shift)
     return out if keepdim else b("squeeze.dims", out, dims)
 

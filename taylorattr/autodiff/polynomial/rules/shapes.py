@@ -61,8 +61,9 @@ def _reshape_rule(name: str) -> None:
 
 
 for _name in (
-    "view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "squeeze.dim", "squeeze.dims", "unsqueeze",
-    "flatten.using_ints", "unflatten.int", "view_copy", "squeeze_copy", "squeeze_copy.dim", "unsqueeze_copy",
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "squeeze.dim", "squeeze.dims",
+    "unsqueeze", "flatten.using_ints", "unflatten.int", "view_copy", "squeeze_copy", "squeeze_copy.dim",
+    "unsqueeze_copy",
 ):  # fmt: skip
     _reshape_rule(_name)
 
@@ -187,8 +188,8 @@ def unbind(b: Builder, x: Slot, dim: int = 0) -> tuple[Slot, ...]:
 
 
 @rule(
-    "detach", "alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy", "positive", "detach_copy", "alias_copy",
-    "_conj", "resolve_conj", "resolve_neg",
+    "detach", "alias", "clone", "contiguous", "lift_fresh", "lift_fresh_copy", "positive", "detach_copy",
+    "alias_copy", "_conj", "resolve_conj", "resolve_neg",
 )  # fmt: skip
 def identity(b: Builder, x: Slot, *_: Any, **__: Any) -> Slot:
     """Operations that do nothing to a real value in evaluation mode."""
