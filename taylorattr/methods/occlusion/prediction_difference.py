@@ -1,0 +1,129 @@
+"""Prediction Difference: what the output loses on average when one player is drawn from a reference set."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from taylorattr.autodiff.game import blocks
+from taylorattr.autodiff.masking import CoalitionValues
+from taylorattr.errors import NonFiniteError, OptionError
+from taylorattr.maths.running_mean import RunningMean
+from taylorattr.methods.method import Question, Scores, method
+
+FORMS = ("difference", "log_odds")
+
+NOTE = (
+    "log-odds form: the logit of a mean is not a mean of logits, so these scores are no allocation of the "
+    "effects of f nor of logit f, eq. (26), and the gap compares numbers in different units"
+)
+
+
+@method("prediction_difference", family="occlusion", references=True, integers=True)
+def prediction_difference(question: Question, *, form: str = "difference") -> Scores:
+    """f(x) − the mean of f(x with one player replaced by that of a reference), for each player.
+
+    a_i = f(x) − E_r f(x with i from r) = E_r Σ_{S∋i} J_r(S): Occlusion-1 averaged over baselines, as
+    marginal replacement leaves the other players as they are; docs/theory.md §4, row 8.
+
+    Args:
+        question: What is asked; n·R outputs per example are evaluated.
+        form: ``difference``, or ``log_odds``: logit f(x) − logit E_r f(…) in natural logarithms, for outputs
+            that are probabilities; no allocation of effects, eq. (26).
+
+    Returns:
+        Scores of the players, with the standard errors of drawing the references at random (None for a
+        single reference).
+
+    Raises:
+        OptionError: If ``form`` is unknown, or log-odds are asked of an output outside (0, 1).
+        NonFiniteError: If an output is NaN or infinite.
+
+    Source: Robnik-Šikonja, Kononenko (2008); Zintgraf, Cohen, Adel, Welling (2017).
+    """
+    if form not in FORMS:
+        raise OptionError(f"form={form!r}; expected 'difference' or 'log_odds'")
+    game = question.game
+    count = 0 if question.references is None else len(question.references[0])
+    scores = torch.empty(game.batch, game.n, dtype=torch.float64)
+    errors, base = torch.empty_like(scores), torch.empty(game.batch, dtype=torch.float64)
+    total = game.batch * count * (game.n + 1)
+    with tqdm(total=total, unit="out", disable=not question.show_progress) as bar, torch.no_grad():
+        for example in range(game.batch):
+            losses, mean = _losses(question, example, bar)
+            base[example] = mean
+            scores[example] = torch.from_numpy(losses.mean)
+            errors[example] = torch.from_numpy(losses.error)
+    diagnostics = {"references": count, "form": form, "outputs_per_example": count * (game.n + 1)}
+    if form == "log_odds":
+        scores, errors = _log_odds(game.f_input.double().cpu(), scores, errors)
+        diagnostics["note"] = NOTE
+    return Scores(
+        players=scores,
+        standard_errors=errors if count > 1 else None,
+        f_baseline=base,
+        diagnostics=diagnostics,
+    )
+
+
+def _losses(question: Question, example: int, bar: tqdm) -> tuple[RunningMean, float]:
+    """Return f(x) − f(x with i from r) of each player over the references, and the mean of f(r)."""
+    game = question.game
+    references = question.reference_rows(example)
+    rows = CoalitionValues(game, example, fold=False).rows
+    losses, ends = RunningMean(), RunningMean()
+    for part in blocks(len(references[0]), max(1, rows // (game.n + 1))):
+        table = torch.empty((part.stop - part.start) * (game.n + 1), dtype=torch.float64)
+        for flat in blocks(len(table), rows):
+            place = torch.arange(flat.start, flat.stop, device=game.device)
+            player = place % (game.n + 1)  # number n stands for all of them: f(r)
+            reference = part.start + place // (game.n + 1)
+            values = _replaced(question, references, example, player, reference)
+            table[flat] = values.double().cpu()
+            bar.update(len(values))
+        outputs = table.reshape(-1, game.n + 1).numpy()
+        ends.add(outputs[:, -1])
+        losses.add(float(game.f_input[example]) - outputs[:, :-1])
+    return losses, float(ends.mean)
+
+
+def _replaced(
+    question: Question,
+    references: tuple[Tensor, ...],
+    example: int,
+    player: Tensor,
+    reference: Tensor,
+) -> Tensor:
+    """Return f(x with one player from a reference) for each pair of player and reference."""
+    game = question.game
+    everything = player == game.n
+    points = []
+    for x, rows, owner in zip(game.inputs, references, game.maps, strict=True):
+        ones = (1,) * owner.ndim
+        chosen = (owner == player.reshape(-1, *ones)) | everything.reshape(-1, *ones)
+        points.append(torch.where(chosen, rows[reference], x[example]))
+    examples = torch.full((len(player),), example)
+    values = game.scalar.values(tuple(points), examples)
+    if not bool(torch.isfinite(values).all()):
+        bad = int((~torch.isfinite(values)).nonzero()[0, 0])
+        name = "everything" if bool(everything[bad]) else f"player {game.names[int(player[bad])]!r}"
+        raise NonFiniteError(
+            f"the model's output is {float(values[bad])} for example {example} with {name} taken from "
+            f"reference {int(reference[bad])}; check the model there, or leave that reference out"
+        )
+    return values
+
+
+def _log_odds(f_input: Tensor, scores: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn differences of probabilities into differences of log-odds; errors by the delta method."""
+    replaced = f_input[:, None] - scores
+    inside = (replaced > 0) & (replaced < 1) & ((f_input > 0) & (f_input < 1))[:, None]
+    if not bool(inside.all()):
+        example, player = (~inside).nonzero()[0].tolist()
+        raise OptionError(
+            f"form='log_odds' needs probabilities strictly between 0 and 1; example {example} has f(x) = "
+            f"{float(f_input[example]):.6g} and mean {float(replaced[example, player]):.6g} with one player "
+            "replaced. Analyse the softmax or sigmoid of the output, or use form='difference'"
+        )
+    return torch.logit(f_input)[:, None] - torch.logit(replaced), errors / (replaced * (1 - replaced))
