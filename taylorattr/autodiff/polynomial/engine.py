@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from taylorattr import memory
 from taylorattr.autodiff.polynomial import budget
 from taylorattr.autodiff.polynomial.collapsed import degrees, walk_collapsed
 from taylorattr.autodiff.polynomial.full import walk_full
@@ -108,11 +107,10 @@ def expand_batch(
         ]
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
     plan = lowered(program, [x[:1] for x in bases])
-    limit = memory.available() if memory_limit is None else memory_limit
     itemsize = bases[0].element_size()
     chosen = _choose(engine, order, n, plan)
     needed = _needed(plan, chosen, n, order, itemsize)
-    budget.check(needed, limit, n, order)
+    limit = budget.within(needed, memory_limit, n, order)
     rows = budget.rows_to(n, order if chosen == "full" else degrees(order)[0]) if order else 1
     step = 1 if chosen == "tangents" else budget.examples_at_once(plan, rows, needed, limit, itemsize)
     tables: list[list[Tensor]] = []
@@ -142,7 +140,7 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
     """  # noqa: DOC502 -- raised by what is called
     _check(base, [ray[None] for ray in rays], order, "full")
     plan = lowered(program, base)
-    step = max(1, budget.WIDEST_BLOCK // (budget.widest(plan) * (order + 1) * base[0].element_size()))
+    step = max(1, budget.WIDEST_BLOCK // (plan.widest * (order + 1) * base[0].element_size()))
     points = [x[None, :, None] for x in base]
     pieces = []
     for start in range(0, len(rays[0]), step):
@@ -179,7 +177,7 @@ def _choose(engine: Engine, order: int, n: int, plan: Plan) -> Engine:
     if order == 0:
         return "full"
     if engine == "auto":
-        return "tangents" if order == 2 and n > MANY_PLAYERS and budget.stored(plan) > 2 * n else "collapsed"
+        return "tangents" if order == 2 and n > MANY_PLAYERS and plan.stored > 2 * n else "collapsed"
     return engine
 
 

@@ -30,6 +30,10 @@ ONE_CALL_ELEMENTS = 1 << 17
 """Below this many elements all pairs of a product are formed at once (1 MiB of float64)."""
 
 
+LONG_ROW = 512
+"""From this many entries per coefficient on, rows are written in place instead of gathered."""
+
+
 class Ring:
     """Products of blocks in n variables.
 
@@ -54,7 +58,12 @@ class Ring:
         if len(x) > len(y):
             x, a, y, b = y, b, x, a
         if out is None:
-            out = y.new_zeros((self.width(a + b), *torch.broadcast_shapes(x.shape[1:], y.shape[1:])))
+            shape = (
+                y.shape[1:]
+                if x.shape[1:] == y.shape[1:]
+                else torch.broadcast_shapes(x.shape[1:], y.shape[1:])
+            )
+            out = y.new_zeros((self.width(a + b), *shape))
         table = index_table(self.n, a, b, y.device)
         if len(x) * len(y) * out[0].numel() <= ONE_CALL_ELEMENTS:
             return out.index_add_(0, table.flatten(), (x[:, None] * y).flatten(0, 1))
@@ -79,10 +88,23 @@ class Ring:
         """Return [v^d] from [v^{d−1}] for v of degree 1: coefficients d!/κ!·v^κ."""
         if self.n == 1:
             return v * previous
+        if d == 2 and v[0].numel() >= LONG_ROW:
+            return self._square_of_linear(v)
         first, rest, factor = power_tables(self.n, d, v.device)
         out = previous.index_select(0, rest)
         out *= v.index_select(0, first)
         out *= factor.to(v.dtype).reshape(-1, *[1] * (v.dim() - 1))
+        return out
+
+    def _square_of_linear(self, v: Block) -> Block:
+        """The coefficients with first player i are v_i·(v_i, 2v_{i+1}, …, 2v_n), next to each other."""
+        out = v.new_empty((self.width(2), *v.shape[1:]))
+        doubled, start = 2 * v, 0
+        for i in range(self.n):
+            stop = start + self.n - i
+            torch.mul(doubled[i], v[i:], out=out[start:stop])
+            out[start] *= 0.5
+            start = stop
         return out
 
     def matmul(self, x: Block, a: int, y: Block, b: int, out: Block | None = None) -> Block:

@@ -7,6 +7,7 @@ blocks (C, E, *value); see `ring`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -90,7 +91,7 @@ class Frozen(Step):
     value: Callable[[Sequence[Tensor]], Tensor]
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """A program lowered to primitive steps.
 
@@ -101,7 +102,6 @@ class Plan:
         output: Slot of the result, value shape (1,).
         last_use: For each step, slots not needed afterwards.
         sizes: Number of entries of each slot's value.
-        convolutional: Whether the first step that mixes entries is a convolution.
     """
 
     inputs: tuple[int, ...]
@@ -110,7 +110,34 @@ class Plan:
     output: int
     last_use: list[tuple[int, ...]]
     sizes: dict[int, int]
-    convolutional: bool = False
+
+    @functools.cached_property
+    def live(self) -> int:
+        """Largest number of entries alive at once in a forward walk."""
+        alive = {index: self.sizes[index] for index in self.inputs}
+        most = sum(alive.values())
+        for step, finished in zip(self.steps, self.last_use, strict=True):
+            alive[step.out] = self.sizes[step.out]
+            most = max(most, sum(alive.values()))
+            for index in finished:
+                del alive[index]
+        return most
+
+    @functools.cached_property
+    def stored(self) -> int:
+        """Number of entries of all operands of nonlinear steps."""
+        slots = {i for step in self.steps if not isinstance(step, (Linear, Frozen)) for i in step.inputs}
+        return sum(self.sizes[i] for i in slots)
+
+    @functools.cached_property
+    def widest(self) -> int:
+        """Number of entries of the largest value."""
+        return max((self.sizes[step.out] for step in self.steps), default=1)
+
+    @functools.cached_property
+    def smooth(self) -> int:
+        """Number of entries of all results of elementwise steps."""
+        return sum(self.sizes[step.out] for step in self.steps if isinstance(step, Elementwise))
 
 
 def filled(present: Sequence[Tensor | None], shapes: Sequence[Shape]) -> list[Tensor]:
