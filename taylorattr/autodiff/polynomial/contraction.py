@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.polynomial import local
 from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
 from taylorattr.autodiff.polynomial.words import Term, Word, Words, slope_terms, top_terms
 
@@ -51,6 +52,8 @@ def elementwise(
     widest = max((ring.width(max(sum(right), d - sum(right))) for d, right in terms), default=1)
     flat_u, flat_lam = (_flattened(poly) for poly in (u, adjoint))
     flat_f = [term.flatten(2) for term in series]
+    if forward == 1 and order > 1 and local.add_top(ring, flat_u, flat_f, flat_lam, totals):
+        terms = {}
     examples = max(block.shape[1] for block in (*flat_u, *flat_lam, *flat_f) if block is not None)
     units = flat_f[0].shape[2]
     step = max(64, CHUNK_ELEMENTS // (widest * examples))
