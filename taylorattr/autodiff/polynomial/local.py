@@ -131,7 +131,7 @@ def groups(active: Tensor) -> Iterator[Group]:
 
 
 def _sorted_by_pattern(active: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the distinct columns (n, P), the units sorted by column, and the start and size of each column's run.
+    """Return the distinct columns (n, P), the units sorted by column, and each column's start and count.
 
     Columns are sorted by a random sum of 40-bit numbers, exact in float64; equal sums are checked to be equal
     columns.
