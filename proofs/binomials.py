@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sympy as sp
 
+from proofs.games import alternating
 from proofs.theorem import Number, Step
 
 R, m, j = sp.symbols("R m j", integer=True, positive=True)
@@ -13,14 +14,14 @@ r, k = sp.symbols("r k", integer=True, nonnegative=True)
 p = sp.Symbol("p", positive=True)
 
 
-def alternating_sum() -> Iterator[Step]:
+def alternating_sum(sign: Callable[..., sp.Expr] = alternating) -> Iterator[Step]:
     """Σ_{j=0}^{R} (−1)^j C(R, j) = 0 for R ≥ 1 (T12): its partial sums are (−1)^m C(R−1, m)."""
 
     def partial(m: Number) -> sp.Expr:
-        return (-1) ** m * sp.binomial(R - 1, m)
+        return sign(m, 0) * sp.binomial(R - 1, m)
 
     yield Step("T12, first partial sum", partial(0), sp.binomial(R, 0))
-    yield Step("T12, one more term", partial(m) - partial(m - 1), (-1) ** m * sp.binomial(R, m))
+    yield Step("T12, one more term", partial(m) - partial(m - 1), sign(m, 0) * sp.binomial(R, m))
     yield Step("T12, the whole sum", partial(R), sp.Integer(0))
 
 

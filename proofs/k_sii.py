@@ -1,8 +1,8 @@
 """k-SII (n-Shapley values): the Bernoulli form, and why the values add up.
 
 Statement: the recursion Φ_k(S) = SII(S) for s = k, Φ_k(S) = Φ_{k−1}(S) + B_{k−s} Σ_{R⊆N∖S, |S∪R|=k} SII(S∪R)
-for s < k has the solution Φ_k(S) = Σ_{T⊇S} c(s, t) J(T), c(s, t) = Σ_{r=0}^{min(k,t)−s} C(t−s, r)
-B_r/(t−s−r+1), B_1 = −½. c(s, t) = [s = t] for t ≤ k, and Σ_{1≤|S|≤k} Φ_k(S) = v(N) − v(∅).
+for s < k has the solution Φ_k(S) = Σ_{T⊇S} c(s, t) J(T) with
+c(s, t) = Σ_{r=0}^{min(k,t)−s} C(t−s, r) B_r/(t−s−r+1), B_1 = −½. c(s, t) = [s = t] for t ≤ k, and Σ_{1≤|S|≤k} Φ_k(S) = v(N) − v(∅).
 
 Hypotheses: none on v; 1 ≤ k ≤ n.
 
@@ -34,8 +34,8 @@ def claimed(s: int, t: int, k: int) -> sp.Expr:
 def prove(coefficient: Callable[[int, int, int], sp.Expr] = claimed) -> Iterator[Step]:
     """Two identities for all sizes, the recursion for n ≤ 4, and finite ranges of the coefficients."""
     z, q, r, s, t, u = sp.symbols("z q r s t u", positive=True, integer=True)
-    # Σ_r C(q, r) B_r/(q−r+1) is q! times the coefficient of z^q in (Σ B_r z^r/r!)(Σ z^j/(j+1)!) = 1, hence [q
-    # = 0].
+    # Σ_r C(q, r) B_r/(q−r+1) is q! times the coefficient of z^q in (Σ B_r z^r/r!)(Σ z^j/(j+1)!), which is 1:
+    # c(s, t) = [s = t] for t ≤ k, and, times q+1, Σ_{r<u} C(u, r) B_r = [u = 1].
     yield Step("the two generating functions", z / (sp.exp(z) - 1) * ((sp.exp(z) - 1) / z), sp.Integer(1))
     yield Step(
         "the product's coefficient",
@@ -43,8 +43,7 @@ def prove(coefficient: Callable[[int, int, int], sp.Expr] = claimed) -> Iterator
         sp.binomial(q, r) / (q - r + 1),
     )
     yield Step("the same over q+1", sp.binomial(q, r) / (q - r + 1), sp.binomial(q + 1, r) / (q + 1))
-    # Sum over S: a T of t players has C(t, s) subsets S; with u = s+r, regroup over u and use Σ_{r<u} C(u, r)
-    # B_r = [u = 1].
+    # Sum over S: a T of t players has C(t, s) subsets S. Regroup over u = s+r ≤ k, where r runs from 0 to u−1.
     yield Step(
         "regrouping the sum over S",
         sp.binomial(t, s) * sp.binomial(t - s, u - s) / (t - u + 1),

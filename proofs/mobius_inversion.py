@@ -22,7 +22,7 @@ from proofs.theorem import Step, Theorem
 def prove(sign: Callable[[int, int], sp.Expr] = alternating) -> Iterator[Step]:
     """Count how often v(T) arrives in Σ_{R⊆S} J(R); then write every sum out for n ≤ 4."""
     # v(T) arrives through every R with T ⊆ R ⊆ S, hence through C(|S∖T|, j) of them with |R| = |T| + j.
-    yield from alternating_sum()
+    yield from alternating_sum(sign)
     for n in range(1, 5):
         N = everyone(n)
         v, J = game(n), game(n, "J")

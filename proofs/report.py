@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 from proofs.theorem import Theorem, check
 
-WIDTHS = (26, 50, 44)
+WIDTHS = (26, 46, 38)
 """Columns of name, statement and coverage."""
 
 

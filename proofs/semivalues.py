@@ -1,8 +1,8 @@
 """Semivalues share a coalition's effect by its size alone.
 
-Statement: a_i = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)) = Σ_{S∋i} w_{|S|} J(S) with w_s = Σ_{t=s−1}^{n−1} C(n−s,
-t−s+1) p_t. Shapley, p_t = t!(n−1−t)!/n!: w_s = 1/s. Banzhaf, p_t = 2^{−(n−1)}: w_s = 2^{−(s−1)}. Occlusion-1,
-p_{n−1} = 1: w_s = 1.
+Statement: a_i = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)) = Σ_{S∋i} w_{|S|} J(S) with
+w_s = Σ_{t=s−1}^{n−1} C(n−s, t−s+1) p_t. Shapley, p_t = t!(n−1−t)!/n!: w_s = 1/s. Banzhaf, p_t = 2^{−(n−1)}:
+w_s = 2^{−(s−1)}. Occlusion-1, p_{n−1} = 1 and no other: w_s = 1.
 
 Hypotheses: none on v; p any weights.
 
@@ -27,8 +27,7 @@ def share(s: int, n: int, p: Sequence[sp.Expr]) -> sp.Expr:
 
 def prove(weight: Callable[[int, int, Sequence[sp.Expr]], sp.Expr] = share) -> Iterator[Step]:
     """Counts for symbolic weights, then the three named families for symbolic sizes."""
-    # v(T∪i) − v(T) = Σ_{R⊆T} J(R∪i), and C(n−1−r, t−r) coalitions T ∌ i of size t contain an R of size r =
-    # s−1.
+    # v(T∪i) − v(T) = Σ_{R⊆T} J(R∪i); of the T ∌ i of size t, C(n−1−r, t−r) contain a given R of size r = s−1.
     for n in range(1, 5):
         N, v, p = everyone(n), game(n), sp.symbols(f"p0:{n}")
         J = effects(v)
@@ -42,8 +41,7 @@ def prove(weight: Callable[[int, int, Sequence[sp.Expr]], sp.Expr] = share) -> I
             yield Step(f"n = {n}: a_{i} from values and from effects", defined, stated)
 
     n, s, j, m, r = sp.symbols("n s j m r", integer=True, positive=True)
-    # Shapley, with r = s−1, m = n−s: C(m, j) (r+j)!(m−j)!/n! = m! r!/n! · C(r+j, j), summed by the hockey
-    # stick.
+    # Shapley, r = s−1, m = n−s: C(m, j) (r+j)!(m−j)!/n! = m! r!/n! · C(r+j, j), summed by the hockey stick.
     order = sp.factorial(r + j) * sp.factorial(m - j) / sp.factorial(r + m + 1)
     outside = sp.factorial(m) * sp.factorial(r) / sp.factorial(r + m + 1)
     yield Step("Shapley, one term", sp.binomial(m, j) * order, outside * sp.binomial(r + j, j))

@@ -1,4 +1,4 @@
-"""Unspecified functions: smooth, with derivatives of symbolic order; polynomial, with symbolic coefficients."""
+"""Unspecified functions: smooth, with derivatives of symbolic order; polynomial, coefficients symbolic."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a theorem is, and the one function that accepts or refuses a proof.
 
 A proof is a sequence of steps, each an equation between two sympy expressions that were built in two ways. It
-is accepted if every difference comes out as the literal 0. Numbers are never tried: a step that sympy cannot
+is accepted if every difference comes out as the literal 0. No numbers are put in: a step that sympy cannot
 reduce to 0 is refused like a false one.
 """
 
