@@ -125,7 +125,7 @@ def test_standard_errors_are_calibrated(algorithm):
         squares.append((found.player_scores - exact) ** 2)
         claimed.append(found.standard_errors**2)
     ratio = torch.stack(squares).mean() / torch.stack(claimed).mean()
-    # over 1000 seeds: 1.005 for orders, 0.85 for the kernel (HC3 is conservative by some 2(n−1)/K = 25 %), and
+    # over 1000 seeds: 1.005 for orders, 0.85 for the kernel (HC3 is conservative by some 2(n−1)/K = 25 %);
     # 150 seeds scatter by about 12 %
     assert 0.5 < float(ratio) < 1.5
 
