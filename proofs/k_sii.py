@@ -2,7 +2,8 @@
 
 Statement: the recursion Φ_k(S) = SII(S) for s = k, Φ_k(S) = Φ_{k−1}(S) + B_{k−s} Σ_{R⊆N∖S, |S∪R|=k} SII(S∪R)
 for s < k has the solution Φ_k(S) = Σ_{T⊇S} c(s, t) J(T) with
-c(s, t) = Σ_{r=0}^{min(k,t)−s} C(t−s, r) B_r/(t−s−r+1), B_1 = −½. c(s, t) = [s = t] for t ≤ k, and Σ_{1≤|S|≤k} Φ_k(S) = v(N) − v(∅).
+c(s, t) = Σ_{r=0}^{min(k,t)−s} C(t−s, r) B_r/(t−s−r+1), B_1 = −½. Here
+c(s, t) = [s = t] for t ≤ k, and Σ_{1≤|S|≤k} Φ_k(S) = v(N) − v(∅).
 
 Hypotheses: none on v; 1 ≤ k ≤ n.
 
@@ -43,7 +44,7 @@ def prove(coefficient: Callable[[int, int, int], sp.Expr] = claimed) -> Iterator
         sp.binomial(q, r) / (q - r + 1),
     )
     yield Step("the same over q+1", sp.binomial(q, r) / (q - r + 1), sp.binomial(q + 1, r) / (q + 1))
-    # Sum over S: a T of t players has C(t, s) subsets S. Regroup over u = s+r ≤ k, where r runs from 0 to u−1.
+    # Sum over S: a T of t players has C(t, s) subsets S. Regroup over u = s+r ≤ k, r from 0 to u−1.
     yield Step(
         "regrouping the sum over S",
         sp.binomial(t, s) * sp.binomial(t - s, u - s) / (t - u + 1),

@@ -99,7 +99,7 @@ def test_a_false_claim_is_refused(name, claim):
         check(THEOREMS[name].prove(claim))
     difference = refused.value.difference
     if not difference.has(Smooth, AppliedUndef):
-        # Refused because it is false and not because it was too hard: it does not vanish at one of two points.
+        # Refused because it is false, not because it was too hard: it does not vanish at one of two points.
         symbols = sorted(difference.free_symbols, key=str)
         primes = [sp.prime(i) for i in range(3, 3 + len(symbols))]
         points = [dict(zip(symbols, values, strict=True)) for values in (primes, primes[::-1])]
