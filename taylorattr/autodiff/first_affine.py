@@ -20,8 +20,8 @@ from taylorattr.autodiff.game import Game
 
 _TABLE_BYTES = 16 * 2**20
 _COLUMN_BYTES = 256 * 2**20
-_WITH_BIAS = {F.linear, torch.conv1d, torch.conv2d, torch.conv3d}
-_WITHOUT_BIAS = {torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__}
+WITH_BIAS = {F.linear, torch.conv1d, torch.conv2d, torch.conv3d}
+WITHOUT_BIAS = {torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__}
 _RESHAPES = {
     torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, Tensor.flatten, Tensor.reshape, Tensor.view,
     Tensor.squeeze, Tensor.unsqueeze, Tensor.contiguous, Tensor.to, Tensor.double, Tensor.float,
@@ -79,7 +79,7 @@ class FirstAffine:
         rows = len(examples)
         start = self.game.baselines[0][self.example]
         placeholder = start.expand(rows, *start.shape)
-        with _Answer(placeholder, self.operation, self._pre_activations(bits, masks, rows)):
+        with AnsweredLayer(placeholder, self.operation, self._pre_activations(bits, masks, rows)):
             return self.game.scalar.values((placeholder,), examples)
 
     def _pre_activations(self, bits: Tensor | None, masks: Tensor | None, rows: int) -> Tensor:
@@ -145,7 +145,7 @@ def _subset_sums(start: Tensor, columns: Tensor) -> Tensor:
     return table
 
 
-class _Raw(TorchFunctionMode):
+class InputWatch(TorchFunctionMode):
     """Follows the input through reshapes to the operation that reads it."""
 
     def __init__(self, x: Tensor) -> None:
@@ -178,7 +178,7 @@ class _Raw(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-class _Look(_Raw):
+class _Look(InputWatch):
     """Finds the affine layer and whether anything else reads the input."""
 
     layer: tuple[Any, Tensor, Callable[[Tensor], Tensor]] | None = None
@@ -197,7 +197,7 @@ class _Look(_Raw):
         return result
 
 
-class _Answer(_Raw):
+class AnsweredLayer(InputWatch):
     """Answers the affine layer's call with prepared pre-activations."""
 
     def __init__(self, x: Tensor, operation: Any, answer: Tensor) -> None:
@@ -206,9 +206,11 @@ class _Answer(_Raw):
         self.answers = [answer]
 
     def other(self, result: Any) -> Any:
+        """Refuse: the model takes another path than the prepared one."""
         raise OtherPathError
 
     def read(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], uses: int) -> Any:
+        """Answer the layer's call, once."""
         if func is not self.operation or uses != 1 or not self.answers:
             raise OtherPathError
         return self.answers.pop()  # not kept: its memory is reused by the layers after it
@@ -223,11 +225,11 @@ def _linear_part(
     shape = tuple(args[0].shape[1:])
     rest = list(args[1:])
     named = dict(kwargs)
-    if func in _WITH_BIAS:
+    if func in WITH_BIAS:
         named.pop("bias", None)
         if len(rest) > 1:
             rest[1] = None
-    elif func not in _WITHOUT_BIAS or len(rest) != 1 or rest[0].ndim != 2 or args[0].ndim < 2:
+    elif func not in WITHOUT_BIAS or len(rest) != 1 or rest[0].ndim != 2 or args[0].ndim < 2:
         return None
     if args[0].shape[0] != 1:
         return None

@@ -1,0 +1,58 @@
+"""Quadrature rules on [0, 1] for gradients along a straight path."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from taylorattr.errors import OptionError
+from taylorattr.maths.quadrature import gauss_legendre
+
+PathRule: TypeAlias = Literal["gauss_legendre", "left", "right", "midpoint", "trapezoid"]
+"""How ∫₀¹ h(α) dα is approximated; eq. (19) gives what each makes of every Taylor term."""
+
+PANEL = 64
+"""Beyond this many Gauss nodes [0, 1] is divided into equal panels with a rule each."""
+
+
+def path_rule(name: PathRule, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes α_q and weights ω_q of a rule with ``count`` evaluations; the weights add up to 1.
+
+    Args:
+        name: ``gauss_legendre`` (exact for degree ≤ 2·count − 1 up to 64 nodes, composite beyond), ``left``
+            and ``right`` end points, ``midpoint``s, or ``trapezoid``.
+        count: Number of nodes; at least 2 for ``trapezoid``.
+
+    Returns:
+        Two float64 arrays of shape (count,), nodes increasing.
+
+    Raises:
+        OptionError: If the name is unknown or the count too small.
+    """
+    if name not in get_args(PathRule):
+        raise OptionError(f"rule={name!r}; expected one of {', '.join(get_args(PathRule))}")
+    least = 2 if name == "trapezoid" else 1
+    if not isinstance(count, int) or isinstance(count, bool) or count < least:
+        raise OptionError(f"{count!r} nodes for the rule {name}; expected an integer, at least {least}")
+    if name == "gauss_legendre":
+        return _composite_gauss(count)
+    steps = np.arange(count, dtype=np.float64)
+    even = np.full(count, 1 / count)
+    if name == "left":
+        return steps / count, even
+    if name == "right":
+        return (steps + 1) / count, even
+    if name == "midpoint":
+        return (steps + 0.5) / count, even
+    weights = np.full(count, 1 / (count - 1))
+    weights[[0, -1]] /= 2
+    return steps / (count - 1), weights
+
+
+def _composite_gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
+    panels = -(-count // PANEL)
+    sizes = [count // panels + (p < count % panels) for p in range(panels)]
+    rules = [gauss_legendre(size) for size in sizes]
+    nodes = [(p + alphas) / panels for p, (alphas, _) in enumerate(rules)]
+    return np.concatenate(nodes), np.concatenate([weights / panels for _, weights in rules])

@@ -1,0 +1,262 @@
+"""Integrated Gradients: Δ_i ∫₀¹ ∂_i f(b + αΔ) dα."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.game import Game, blocks
+from taylorattr.autodiff.gradient import Rows
+from taylorattr.autodiff.linear_first import PathGradients
+from taylorattr.autodiff.path_pieces import NotPiecewiseLinearError, breakpoints
+from taylorattr.autodiff.player_sums import sum_over_players
+from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
+from taylorattr.maths.path_rules import PathRule, path_rule
+from taylorattr.memory import available
+from taylorattr.methods.method import Question, Scores, method
+from taylorattr.program.capture import capture
+from taylorattr.program.kinks import kink_nodes
+from taylorattr.program.program import Program
+
+Mode = Literal["auto", "quadrature", "exact"]
+
+LARGEST = 256
+"""Most nodes per example where neither a number nor a tolerance is asked for."""
+
+PIECES = 4096
+"""Most pieces per example of the exact mode, on average, before it gives up."""
+
+EXAMPLES = 16
+"""Examples whose pieces are sought together."""
+
+TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
+"""Completeness error, relative to Σ|scores|, at which the number of nodes stops growing by default."""
+
+EXACT_TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""Completeness error within which the pieces are taken to be all there are."""
+
+SERIOUS = 1e-2
+"""A relative completeness error that is warned of though no tolerance was asked for."""
+
+
+@method("integrated_gradients", family="gradient")
+def integrated_gradients(
+    question: Question,
+    *,
+    n_steps: int | None = None,
+    tol: float | None = None,
+    rule: PathRule = "gauss_legendre",
+    mode: Mode = "auto",
+    linear_first: bool = True,
+    multiply_by: Literal["delta", "none"] = "delta",
+) -> Scores:
+    """Return Δ_i ∫₀¹ ∂_i f(b + αΔ) dα: each term κ_i/|κ| times.
+
+    A quadrature gives each term κ_i Σ_q ω_q α_q^{|κ|−1} times, eq. (19). For networks of affine operations
+    and ReLU-like kinks the exact mode finds every kink on the path and takes one gradient per piece.
+
+    Args:
+        question: What is asked.
+        n_steps: Number of nodes; with ``tol`` the largest. None: doubled until the tolerance is met.
+        tol: Stop as soon as the completeness error |f(x) − f(b) − Σ scores| is below tol·Σ|scores|, example
+            by example; a warning says where it is not reached.
+        rule: ``gauss_legendre``, ``left``, ``right``, ``midpoint`` or ``trapezoid``.
+        mode: ``exact`` asks for the pieces, ``quadrature`` for nodes; ``auto`` takes the pieces where the
+            network allows it and neither ``n_steps``, ``tol`` nor another rule was asked for.
+        linear_first: Whether nodes may run past the first affine layer only (exact, faster).
+        multiply_by: ``delta``, or ``none`` for the averaged gradient itself.
+
+    Returns:
+        Scores of the elements; diagnostics hold the way, nodes and completeness error of each example.
+
+    Raises:
+        OptionError: If an option is out of range, or ``exact`` is asked of a network it does not fit.
+
+    Warns:
+        PrecisionWarning: The completeness error is above the tolerance, or above 1 % where none was asked
+            for.
+
+    Source: eq. (18), (19), (20); Sundararajan et al. (2017), "Axiomatic attribution for deep networks",
+    arXiv 1703.01365. Past kinks every rule converges only like 1/n_steps.
+    """
+    _check(n_steps, tol, rule, mode, multiply_by)
+    game = question.game
+    paths = PathGradients(game, linear_first=linear_first)
+    plain = n_steps is None and tol is None and rule == "gauss_legendre"
+    found, reason = None, ""
+    if mode == "exact" or (mode == "auto" and plain):
+        found, reason = _exact(game, paths)
+        if found is None and mode == "exact":
+            raise OptionError(
+                f"mode='exact' does not fit this model: {reason}. Use mode='quadrature' with tol= "
+                "(kinks converge like 1/n_steps), or shapley and ta.harsanyi, which are exact for every model"
+            )
+    if found is None:
+        found = _quadrature(game, paths, n_steps, tol, rule)
+    _say_error(found, tol)
+    if multiply_by == "none":
+        scores = found.averages
+    else:
+        scores = _times_delta(game, found.averages)
+    return Scores(
+        elements=scores,
+        diagnostics={
+            "mode": found.mode,
+            "rule": rule if found.mode == "quadrature" else "one gradient per piece",
+            "n_steps": found.counts,
+            "completeness_error": found.errors.tolist(),
+            "linear_first": paths.linear_first,
+            "multiply_by": multiply_by,
+        }
+        | ({"last_change": found.changes} if found.changes else {})
+        | ({"not_exact_because": reason} if reason else {}),
+    )
+
+
+@dataclass
+class Averages:
+    """Averaged gradients of all examples.
+
+    Attributes:
+        averages: ∫∇f, tensors (B, …).
+        counts: Gradients per example.
+        errors: |f(x) − f(b) − Σ scores| / Σ|scores| per example.
+        mode: How.
+        changes: Largest change of an example's player scores by its last doubling, over Σ|scores|; None where
+            there was none.
+    """
+
+    averages: Rows
+    counts: list[int]
+    errors: Tensor
+    mode: str
+    changes: list[float | None] | None = None
+
+
+def _check(n_steps: Any, tol: Any, rule: Any, mode: Any, multiply_by: Any) -> None:
+    path_rule(rule, 2 if n_steps is None else n_steps)
+    if tol is not None and not tol > 0:
+        raise OptionError(f"tol={tol!r}; expected a positive number or None")
+    if mode not in ("auto", "quadrature", "exact"):
+        raise OptionError(f"mode={mode!r}; expected 'auto', 'quadrature' or 'exact'")
+    if mode == "exact" and (n_steps is not None or rule != "gauss_legendre"):
+        raise OptionError("mode='exact' takes one gradient per piece; leave n_steps and rule out")
+    if multiply_by not in ("delta", "none"):
+        raise OptionError(f"multiply_by={multiply_by!r}; expected 'delta' or 'none'")
+
+
+def _times_delta(game: Game, averages: Rows) -> Rows:
+    ends = zip(averages, game.inputs, game.baselines, strict=True)
+    return tuple(a * (x - b) for a, x, b in ends)
+
+
+def completeness_error(game: Game, by_player: Tensor) -> Tensor:
+    """Return |f(x) − f(b) − Σ scores| / Σ|scores| per example, float64 on the CPU; 0 where both vanish."""
+    by_player = by_player.cpu().double()
+    gap = (game.f_input.cpu().double() - game.f_baseline.cpu().double() - by_player.sum(1)).abs()
+    return torch.where(gap == 0, gap, gap / by_player.abs().sum(1))
+
+
+def _quadrature(
+    game: Game, paths: PathGradients, n_steps: int | None, tol: float | None, rule: PathRule
+) -> Averages:
+    largest = LARGEST if n_steps is None else n_steps
+    goal = tol
+    if goal is None and n_steps is None:
+        goal = TOLERANCES.get(game.dtype, 1e-2)
+    ladder = [largest] if goal is None else _ladder(largest, 2 if rule == "trapezoid" else 1)
+    averages = tuple(torch.zeros_like(x) for x in game.inputs)
+    counts, errors = [0] * game.batch, torch.zeros(game.batch, dtype=torch.float64)
+    changes: list[float | None] = [None] * game.batch
+    before: Tensor | None = None
+    open_ones = torch.arange(game.batch)
+    for count in ladder:
+        alphas, weights = (torch.from_numpy(a.copy()) for a in path_rule(rule, count))
+        owners = open_ones.repeat(count)  # node by node, examples inside
+        size = len(open_ones)
+        sums = paths.sums(alphas.repeat_interleave(size), weights.repeat_interleave(size), owners)
+        where = open_ones.to(game.device)
+        for average, sum_ in zip(averages, sums, strict=True):
+            average[where] = sum_[where]
+        by_player = sum_over_players(game, _times_delta(game, averages)).cpu().double()
+        errors = completeness_error(game, by_player)
+        if before is not None:
+            moved = (by_player - before).abs().amax(1) / by_player.abs().sum(1).clamp_min(1e-300)
+            for example in open_ones.tolist():
+                changes[example] = float(moved[example])
+        before = by_player
+        for example in open_ones.tolist():
+            counts[example] = count
+        if goal is not None:
+            open_ones = open_ones[errors[open_ones] > goal]
+        if not len(open_ones):
+            break
+    return Averages(averages, counts, errors, "quadrature", changes if len(ladder) > 1 else None)
+
+
+def _ladder(largest: int, least: int) -> list[int]:
+    """Return 4, 8, 16, … up to the largest number of nodes, which ends it."""
+    rungs, count = [], max(4, least)
+    while count < largest:
+        rungs.append(count)
+        count *= 2
+    return [*rungs, largest]
+
+
+def _exact(game: Game, paths: PathGradients) -> tuple[Averages | None, str]:
+    """Return the averages by pieces, or None and why the model does not fit."""
+    try:
+        program = capture(
+            game.scalar.native_function(0),
+            tuple(x.to(game.scalar.native) for x in game.input(0)),
+            module=game.scalar.native_module,
+            second_point=tuple(b.to(game.scalar.native) for b in game.baseline(0)),
+            dtype=game.dtype,
+        )
+        if program.notes:
+            return None, f"it branches on values or freezes a number ({program.notes[0].where})"
+        if not kink_nodes(program):
+            return None, "it has no kinks"
+        alphas, owners = _breakpoints(game, program)
+    except (CaptureError, NotPiecewiseLinearError) as error:
+        return None, str(error)
+    inside = owners[1:] == owners[:-1]
+    lengths = (alphas[1:] - alphas[:-1])[inside]
+    middles = ((alphas[1:] + alphas[:-1]) / 2)[inside]
+    who = owners[1:][inside].cpu()
+    averages = paths.sums(middles, lengths, who)
+    errors = completeness_error(game, sum_over_players(game, _times_delta(game, averages)))
+    if bool((errors > EXACT_TOLERANCES.get(game.dtype, 1e-2)).any()):
+        return None, f"the pieces found miss f(x) − f(b) by {float(errors.max()):.2g} of Σ|scores|"
+    return Averages(averages, torch.bincount(who, minlength=game.batch).tolist(), errors, "exact"), ""
+
+
+def _breakpoints(game: Game, program: Program) -> tuple[Tensor, Tensor]:
+    """Return the breakpoints of all examples, found for a few of them at a time."""
+    widest = max(math.prod(node.shape) for node in program.nodes)
+    affordable = available() // (48 * widest)  # values, their float64 copies and products of neighbours
+    found = []
+    for part in blocks(game.batch, EXAMPLES):
+        limit = min(PIECES * (part.stop - part.start), affordable)
+        starts, ends = (tuple(t[part] for t in side) for side in (game.baselines, game.inputs))
+        alphas, owners = breakpoints(program, starts, ends, limit)
+        found.append((alphas, owners + part.start))
+    return torch.cat([a for a, _ in found]), torch.cat([o for _, o in found])
+
+
+def _say_error(found: Averages, tol: float | None) -> None:
+    limit = SERIOUS if tol is None else tol
+    bad = (found.errors > limit).nonzero().reshape(-1).tolist()
+    if bad:
+        worst = max(bad, key=lambda e: float(found.errors[e]))
+        warn(
+            f"integrated_gradients of {len(bad)} example(s) miss f(x) − f(b): example {worst} by "
+            f"{float(found.errors[worst]):.2g} of Σ|scores| with {found.counts[worst]} nodes (limit "
+            f"{limit:g}). Pass a larger n_steps with tol=, dtype=torch.float64 if rounding is the cause; for "
+            "Linear/ReLU networks mode='exact'",
+            PrecisionWarning,
+        )
