@@ -20,7 +20,11 @@ They lie in the source tree, not in the installed package, so this works in a cl
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to python -m benchmarks")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="rows whose name holds this"
+    )
+    parser.add_argument("--quick", action="store_true", help="leave out the long rows")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table to a file")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,4 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(
             "the benchmarks lie in the source tree; clone the repository and run this command there"
         )
-    return subprocess.call([sys.executable, "-m", "benchmarks", *arguments.arguments], cwd=root)
+    options = [option for name in arguments.only for option in ("--only", name)]
+    options += ["--quick"] if arguments.quick else []
+    options += ["--markdown", str(Path(arguments.markdown).resolve())] if arguments.markdown else []
+    return subprocess.call([sys.executable, "-m", "benchmarks", *options], cwd=root)
