@@ -9,6 +9,7 @@ from torch import Tensor
 from taylorattr.autodiff.polynomial import rules
 from taylorattr.autodiff.polynomial.builder import RULES, lower
 from taylorattr.autodiff.polynomial.steps import Plan
+from taylorattr.errors import DtypeError
 from taylorattr.program.program import Node, Program
 
 __all__ = ["lowered", "rules", "supported"]
@@ -25,8 +26,15 @@ def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
         The plan.
 
     Raises:
+        DtypeError: If the inputs have another dtype than the program.
         MissingRuleError: If an operation has no rule; names operation, module and line.
-    """
+    """  # noqa: DOC502 -- raised by what is called
+    wanted = next((c.dtype for c in program.constants.values() if c.is_floating_point()), inputs[0].dtype)
+    if inputs[0].dtype != wanted:
+        raise DtypeError(
+            f"inputs of {inputs[0].dtype} given to a program of {wanted}; convert the inputs, or promote the "
+            "program to their dtype"
+        )
     made_from = (id(program.nodes), id(program.constants))
     if program.lowered is None or program.lowered[0] != made_from:
         program.lowered = (made_from, lower(program, inputs))

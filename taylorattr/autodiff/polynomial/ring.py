@@ -30,8 +30,8 @@ ONE_CALL_ELEMENTS = 1 << 17
 """Below this many elements all pairs of a product are formed at once (1 MiB of float64)."""
 
 
-LONG_ROW = 512
-"""From this many entries per coefficient on, rows are written in place instead of gathered."""
+LARGE_SQUARE = 1 << 17
+"""From this many products on, the square of a linear form is written row by row instead of gathered."""
 
 
 class Ring:
@@ -88,7 +88,7 @@ class Ring:
         """Return [v^d] from [v^{d−1}] for v of degree 1: coefficients d!/κ!·v^κ."""
         if self.n == 1:
             return v * previous
-        if d == 2 and v[0].numel() >= LONG_ROW:
+        if d == 2 and self.n * v.numel() >= LARGE_SQUARE:
             return self._square_of_linear(v)
         first, rest, factor = power_tables(self.n, d, v.device)
         out = previous.index_select(0, rest)

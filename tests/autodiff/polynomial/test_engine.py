@@ -12,7 +12,7 @@ from torch import nn
 
 from taylorattr.autodiff.polynomial.engine import expand, expand_batch, jets, supported
 from taylorattr.autodiff.polynomial.nested import expand_nested
-from taylorattr.errors import BudgetError, MissingRuleError, OptionError, ShapeError
+from taylorattr.errors import BudgetError, DtypeError, MissingRuleError, OptionError, ShapeError
 from taylorattr.maths import multi_index
 from taylorattr.program.capture import capture
 from tests.strategies import polynomials
@@ -254,6 +254,7 @@ def test_missing_rules_are_named():
         ({"engine": "magic"}, OptionError, "expected one of auto, collapsed"),
         ({"engine": "tangents", "order": 3}, OptionError, "computes order 2"),
         ({"directions": (torch.zeros(4, 3).double(),)}, ShapeError, "do not fit"),
+        ({"base": (torch.zeros(1, 4),)}, DtypeError, "float32 given to a program of torch.float64"),
         ({"directions": ()}, ShapeError, "one of each per input"),
         ({"memory_limit": 10}, BudgetError, r"lower order=, or group variables into fewer players"),
     ],

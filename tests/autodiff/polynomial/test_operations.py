@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from taylorattr.autodiff.polynomial.engine import expand, supported
+from taylorattr.autodiff.polynomial.engine import expand, expand_batch, jets, supported
 from taylorattr.autodiff.polynomial.lowered import lowered
 from taylorattr.autodiff.polynomial.nested import expand_nested
 from taylorattr.autodiff.polynomial.steps import (
@@ -55,6 +55,27 @@ def test_operation_equals_nested_differentiation(name):
     for order in range(ORDER + 1):  # order 1 carries adjoints through every linear step to the input
         assert agree(expand(program, (x,), (directions,), order, engine="collapsed"), expected[: order + 1])
     assert agree(expand(program, (x,), (directions,), 2, engine="tangents"), expected[:3])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_examples_and_rays_are_walked_together(name):
+    """Two examples at once equal each alone; rays through one base equal the diagonals of its table."""
+    x, directions = point()
+    program = capture(lambda x: closing(CASES[name](mixed(x))), (x,))
+    bases = torch.cat([x, x.flip(1) + 0.1])
+    both = torch.stack([directions, 0.5 * directions.flip(0)])
+    for engine in ("collapsed", "full"):
+        together = expand_batch(program, (bases,), (both,), 3, engine=engine)
+        for e in range(2):
+            alone = expand(program, (bases[e : e + 1],), (both[e],), 3, engine=engine)
+            assert agree([block[e] for block in together], alone)
+    rays = torch.stack([directions.sum(0), directions[1]])
+    table = expand(program, (x,), (directions,), 3)
+    diagonal = torch.stack([block.sum() for block in table])
+    single = torch.stack([block[0] for block in expand(program, (x,), (directions[1:2],), 3)])
+    along = jets(program, (x,), (rays,), 3)
+    size = torch.stack([block.abs().sum() for block in table]).clamp_min(1e-4)
+    assert bool(((along - torch.stack([diagonal, single])).abs() <= 1e-11 * size).all())
 
 
 @pytest.mark.parametrize("name", CASES)
