@@ -65,6 +65,22 @@ def test_powers_of_a_linear_form(case):
 
 
 @given(DEGREES)
+def test_large_squares_and_products_are_written_in_pieces(case):
+    n, a, b, seed = case
+    ring = Ring(n)
+    v = integers(seed, n, 2, 3)
+    x, y = integers(seed, ring.width(a), 1, 2, 2, 3), integers(seed + 1, ring.width(b), 1, 2, 3, 2)
+    square, product = ring.next_power(v, 2, v), ring.matmul(x, a, y, b)
+    limits = ring_module.LARGE_SQUARE, ring_module.ONE_CALL_ELEMENTS
+    ring_module.LARGE_SQUARE = ring_module.ONE_CALL_ELEMENTS = 0
+    try:
+        assert (ring.next_power(v, 2, v) == square).all()
+        assert (ring.matmul(x, a, y, b) == product).all()
+    finally:
+        ring_module.LARGE_SQUARE, ring_module.ONE_CALL_ELEMENTS = limits
+
+
+@given(DEGREES)
 def test_matmul_multiplies_matrices_of_polynomials(case):
     n, a, b, seed = case
     ring = Ring(n)
