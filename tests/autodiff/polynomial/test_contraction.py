@@ -16,7 +16,8 @@ from taylorattr.program.capture import capture
 def test_chunks_of_units_change_nothing(order, monkeypatch):
     torch.manual_seed(0)
     model = nn.Sequential(
-        nn.Linear(3, 150), nn.GELU(), nn.Unflatten(1, (15, 10)), nn.Linear(10, 8), nn.Tanh(), nn.Flatten(), nn.Linear(120, 1)
+        nn.Linear(3, 150), nn.GELU(), nn.Unflatten(1, (15, 10)),
+        nn.Linear(10, 8), nn.Tanh(), nn.Flatten(), nn.Linear(120, 1),
     ).double()  # fmt: skip
     x = torch.randn(2, 3, dtype=torch.float64)
     program = capture(lambda x: model(x)[:, 0], (x[:1],), module=model)
