@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +21,12 @@ from taylorattr.autodiff.masking import CoalitionValues
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
 from taylorattr.autodiff.polynomial.nested import derivatives, expand_nested
 from taylorattr.effects.convergence import Kinks
-from taylorattr.errors import CaptureError, FallbackWarning, warn
+from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
 from taylorattr.program.capture import capture
 from taylorattr.program.fused import fused_norms
 from taylorattr.program.kernels import unfused
 from taylorattr.program.kinks import kink_nodes, segment_switches, switches
-from taylorattr.program.program import Node, Program
+from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 
 DIRECTION_BYTES = 64 * 2**20
@@ -46,14 +46,22 @@ class Group:
     Attributes:
         examples: Their numbers.
         program: The program; None if the model could not be captured.
-        missing: Nodes without a Taylor rule.
-        failure: Why there is no program.
+        failure: Why the polynomial walk is not possible (no program, an operation without a rule), else "".
     """
 
     examples: list[int]
     program: Program | None
-    missing: list[Node] = field(default_factory=list)
     failure: str = ""
+
+    @property
+    def walks(self) -> bool:
+        """Whether the polynomial walk is possible."""
+        return not self.failure
+
+    def give_up(self, reason: str) -> None:
+        """Turn to nested derivatives, with a warning that says why."""
+        self.failure = reason
+        warn(f"nested torch.func is used, which is slower, because {reason}", FallbackWarning)
 
 
 class TaylorSeries:
@@ -211,10 +219,13 @@ class TaylorSeries:
     def _expand(self, group: Group, chunk: list[int], order: int, memory_limit: int | None) -> list[Tensor]:
         near = [self.near(e) for e in chunk]
         directions = [self.directions(e) for e in chunk]
-        if group.program is not None and not group.missing:
+        if group.program is not None and group.walks:
             bases = tuple(torch.cat(parts) for parts in zip(*near, strict=True))
             stacked = tuple(torch.stack(parts) for parts in zip(*directions, strict=True))
-            return expand_batch(group.program, bases, stacked, order, memory_limit=memory_limit)[1:]
+            try:
+                return expand_batch(group.program, bases, stacked, order, memory_limit=memory_limit)[1:]
+            except MissingRuleError as error:  # a rule that does not cover this use of its operation
+                group.give_up(str(error))
         tables = [self._nested(group, e, d, order)[1:] for e, d in zip(chunk, directions, strict=True)]
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
 
@@ -239,7 +250,7 @@ class TaylorSeries:
             return derivatives(function, near[0].new_zeros(len(directions[0])), order)
 
     def _jets(self, group: Group, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
-        if group.program is not None and not group.missing:
+        if group.program is not None and group.walks:
             return jets(group.program, self.near(example), rays, order)
         rows = [
             self._nested(group, example, tuple(r[i : i + 1] for r in rays), order)
@@ -258,8 +269,6 @@ class TaylorSeries:
                     shared.examples.append(e)
                     continue
             groups.append(self._capture(e))
-        for group in groups:
-            self._warn_fallback(group)
         return groups
 
     def _capture(self, example: int) -> Group:
@@ -275,8 +284,14 @@ class TaylorSeries:
                 dtype=self.dtype,
             )
         except CaptureError as error:
-            return Group([example], None, failure=str(error))
-        return Group([example], program, missing=supported(program))
+            group = Group([example], None)
+            group.give_up(str(error))
+            return group
+        group = Group([example], program)
+        for node in supported(program)[:1]:
+            place = f"module {node.module or '-'}, {node.where or 'unknown line'}"
+            group.give_up(f"{node.op} has no Taylor rule ({place})")
+        return group
 
     def _agrees(self, program: Program, example: int) -> bool:
         """Whether a program captured for another example gives this one's values at both ends."""
@@ -289,20 +304,6 @@ class TaylorSeries:
             if abs(float(replay(program, point)[0]) - float(value)) > tolerance:
                 return False
         return True
-
-    def _warn_fallback(self, group: Group) -> None:
-        if group.program is None:
-            warn(
-                f"nested torch.func is used, which is slower, because {group.failure}",
-                FallbackWarning,
-            )
-        elif group.missing:
-            node = group.missing[0]
-            warn(
-                f"nested torch.func is used, which is slower, because {node.op} has no Taylor rule "
-                f"(module {node.module or '-'}, {node.where or 'unknown line'})",
-                FallbackWarning,
-            )
 
 
 def _bits(masks: Sequence[int], n: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -161,7 +161,7 @@ def _diagnosed(
     """Probe one example: kinks between the two ends, rays, falling orders."""
     kinks = series.kinks(example)
     group = series.group(example)
-    probed = group.program is not None and not group.missing
+    probed = group.program is not None and group.walks
     masks = convergence.probing_masks(first_order.double().numpy(), seed)
     if not probed:
         masks = masks[:1]
@@ -206,7 +206,7 @@ def _engine(series: TaylorSeries) -> dict[str, Any]:
         if group.program is not None
         for note in group.program.notes
     ]
-    walked = all(group.program is not None and not group.missing for group in series.groups)
+    walked = all(group.program is not None and group.walks for group in series.groups)
     return {"engine": "polynomial walk" if walked else "nested torch.func", "notes": notes}
 
 

@@ -233,6 +233,25 @@ def test_an_operation_without_a_rule_is_named_and_computed_all_the_same():
     assert not bool(found.converged[0])
 
 
+def test_a_use_of_an_operation_that_its_rule_does_not_cover_is_computed_all_the_same():
+    """A grouped convolution whose weights depend on the input."""
+
+    def one(row):
+        kernel, image = row[:4].reshape(2, 1, 1, 2), row[4:].reshape(1, 2, 1, 3)
+        return torch.nn.functional.conv2d(image, kernel, groups=2).sum()
+
+    def model(x):
+        return torch.stack([one(row) for row in x])
+
+    x = torch.arange(1.0, 11.0, dtype=torch.float64)[None] / 10
+    with pytest.warns(FallbackWarning, match="convolution"):
+        found = ta.decompose(model, x, order=2, with_tails=False)
+    k, i = x[0, :4].reshape(2, 2), x[0, 4:].reshape(2, 3)
+    expected = sum(float(k[c] @ i[c, s : s + 2]) for c in (0, 1) for s in (0, 1))
+    assert float(found.values.sum()) == pytest.approx(expected, rel=1e-12)
+    assert (found.order_values(1) == 0).all()
+
+
 def test_input_equal_to_baseline_has_no_effects_and_says_so():
     with pytest.warns(ZeroDifferenceWarning):
         found = ta.decompose(smooth(), torch.ones(1, 4, dtype=torch.float64), 1.0, order=2)
