@@ -15,11 +15,19 @@ from torch import Tensor
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.hessian import curvature_rows, pass_size, player_rows, player_sum
+from taylorattr.autodiff.second_order import gradients, hessian_sum
 from taylorattr.maths.quadrature import gauss_legendre, log_gauss
+from taylorattr.program.program import Program
 
 
 def integrated_hessian(
-    game: Game, example: int, nodes: int, *, memory_limit: int, internal_batch_size: int | None = None
+    game: Game,
+    example: int,
+    nodes: int,
+    *,
+    memory_limit: int,
+    internal_batch_size: int | None = None,
+    program: Program | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return Γ of one example and the integrated gradients its row sums should equal.
 
@@ -32,6 +40,8 @@ def integrated_hessian(
         nodes: q.
         memory_limit: Bytes a pass may take.
         internal_batch_size: Points × directions per pass; None: chosen from memory.
+        program: The captured model (`captured.capture_at`), right from b to x: derivatives by the Taylor
+            walk. None: by double backward passes through the model.
 
     Returns:
         Γ, shape (n, n), eq. (65): Γ_ij = Σ_κ κ_iκ_j/|κ|² I(κ). Integrated gradients, shape (n,), by 2q
@@ -41,8 +51,36 @@ def integrated_hessian(
     networks"; the reduction to one dimension is ours.
     """
     s, weights = _on(game, *log_gauss(nodes))
+    legendre, shares = _on(game, *gauss_legendre(2 * nodes))
+    origin_and_path = torch.cat([legendre.new_zeros(1), legendre])
+    if program is None:
+        matrix, first = _by_backward(game, example, s, weights, memory_limit, internal_batch_size)
+        others = _gradients(_at(game, example, origin_and_path), player_sum(game, example))
+    else:
+        collect = player_sum(game, example)
+        points = _points(game, example, torch.cat([s, origin_and_path]))
+        matrix, first = hessian_sum(
+            program,
+            tuple(p[:nodes] for p in points),
+            weights,
+            game.n,
+            player_rows(game, example),
+            collect,
+            memory_limit=memory_limit,
+            rows=internal_batch_size,
+        )
+        others = gradients(program, tuple(p[nodes:] for p in points), collect)
+    start, along = others[:1], others[1:]
+    matrix.diagonal().add_(start[0] + weights @ ((first - start) / s[:, None]))
+    return matrix, shares @ along
+
+
+def _by_backward(
+    game: Game, example: int, s: Tensor, weights: Tensor, memory_limit: int, internal_batch_size: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return Σ_r w_r H̃(s_r) and g̃(s_r) by double backward passes, shapes (n, n) and (R, n)."""
     chunk, convolves = pass_size(game.scalar, game.input(example), example, memory_limit)
-    per_pass = max(1, (internal_batch_size or chunk) // nodes)
+    per_pass = max(1, (internal_batch_size or chunk) // len(s))
     collect = player_sum(game, example)
     curvature = _at(game, example, s)
     directions = player_rows(game, example)
@@ -53,25 +91,23 @@ def integrated_hessian(
     matrix = torch.empty(game.n, game.n, dtype=game.dtype, device=game.device)
     for part, block in curvature_rows(curvature, weighted, game.n, per_pass, try_forward=convolves):
         matrix[part] = collect(tuple(row.sum(1, keepdim=True) for row in block))[:, 0]
-    start, first = _gradients(game, example, torch.zeros_like(s[:1])), _player_gradients(curvature, collect)
-    matrix.diagonal().add_(start[0] + weights @ ((first - start) / s[:, None]))
-    legendre, shares = _on(game, *gauss_legendre(2 * nodes))
-    return matrix, shares @ _gradients(game, example, legendre)
+    return matrix, _gradients(curvature, collect)
 
 
 def _on(game: Game, *arrays: np.ndarray) -> tuple[Tensor, ...]:
     return tuple(torch.tensor(a, dtype=game.dtype, device=game.device) for a in arrays)
 
 
+def _points(game: Game, example: int, s: Tensor) -> Rows:
+    """Return b + s(x − b) on the players, tensors (R, …)."""
+    return game.points(s[:, None].expand(-1, game.n), example)
+
+
 def _at(game: Game, example: int, s: Tensor) -> Curvature:
-    points = game.points(s[:, None].expand(-1, game.n), example)
-    return Curvature(game.scalar, points, torch.full((len(s),), example, dtype=torch.int64))
+    examples = torch.full((len(s),), example, dtype=torch.int64)
+    return Curvature(game.scalar, _points(game, example, s), examples)
 
 
-def _gradients(game: Game, example: int, s: Tensor) -> Tensor:
-    """Return g̃ at t = s·1, shape (R, n)."""
-    return _player_gradients(_at(game, example, s), player_sum(game, example))
-
-
-def _player_gradients(curvature: Curvature, collect: Callable[[Rows], Tensor]) -> Tensor:
+def _gradients(curvature: Curvature, collect: Callable[[Rows], Tensor]) -> Tensor:
+    """Return g̃ at the points, shape (R, n)."""
     return collect(tuple(g[None] for g in curvature.gradient))[0]

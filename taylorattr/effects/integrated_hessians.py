@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.game import Game, bind
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.autodiff.players import PlayersLike
@@ -18,6 +19,7 @@ from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, warn
 from taylorattr.maths.quadrature import MAX_NODES
 from taylorattr.memory import available
+from taylorattr.program.program import Program
 
 LADDER = (5, 8, 13, 21, 34, 55)
 """Numbers of nodes tried in turn until the sum over all pairs meets f(x) − f(b)."""
@@ -125,7 +127,8 @@ def integrated_hessians(
         memory_limit: Bytes a pass and the result may take; None: half of what the machine has free.
 
     Returns:
-        Γ with its completeness gaps, float64 on the CPU, in units of the model output.
+        Γ with its completeness gaps, float64 on the CPU, in units of the model output. ``diagnostics`` holds
+        for each example the ``engine``: ``taylor walk``, or ``double backward`` and why.
 
     Raises:
         OptionError: If n_nodes or tolerance is out of range.
@@ -162,28 +165,54 @@ def integrated_hessians(
         )
     ladder = LADDER if n_nodes is None else (n_nodes,)
     with torch.inference_mode(False):
-        shares = [_until(game, example, ladder, tolerance, limit) for example in range(game.batch)]
+        programs = _programs(game)
+        shares = [
+            _until(game, example, program if isinstance(program, Program) else None, ladder, tolerance, limit)
+            for example, program in enumerate(programs)
+        ]
+    engines = ["taylor walk" if isinstance(p, Program) else f"double backward: {p}" for p in programs]
     result = IntegratedHessians(
         values=torch.stack([matrix for matrix, _, _ in shares]).double().cpu(),
         integrated_gradients=torch.stack([gradients for _, gradients, _ in shares]).double().cpu(),
         delta=game.delta.double().cpu(),
         names=game.names,
         nodes=tuple(nodes for _, _, nodes in shares),
-        diagnostics=dict(game.diagnostics),
+        diagnostics={**game.diagnostics, "engine": engines},
     )
     _say_gaps(result, tolerance)
     return result
 
 
+def _programs(game: Game) -> list[Program | str]:
+    """Return each example's captured program, shared where it fits, or why it cannot be walked."""
+    found: list[Program | str] = []
+    for example in range(game.batch):
+        ends = game.baseline(example), game.input(example)
+        values = game.f_baseline[example], game.f_input[example]
+        known = {id(p): p for p in found if isinstance(p, Program)}.values()
+        shared = (
+            p
+            for p in known
+            if all(holds_at(p, game.scalar, end, value) for end, value in zip(ends, values, strict=True))
+        )
+        found.append(next(shared, None) or capture_at(game.scalar, ends[0], example, ends[1]))
+    return found
+
+
 def _until(
-    game: Game, example: int, ladder: tuple[int, ...], tolerance: float, limit: int
+    game: Game, example: int, program: Program | None, ladder: tuple[int, ...], tolerance: float, limit: int
 ) -> tuple[Tensor, Tensor, int]:
     """Return Γ, integrated gradients and the number of nodes at which the gaps close, else the last."""
     rungs = iter(ladder)
     while True:
         nodes = next(rungs)
         matrix, gradients = integrated_hessian(
-            game, example, nodes, memory_limit=limit, internal_batch_size=game.internal_batch_size
+            game,
+            example,
+            nodes,
+            memory_limit=limit,
+            internal_batch_size=game.internal_batch_size,
+            program=program,
         )
         size = float(matrix.abs().sum())
         gap = abs(float(game.delta[example] - matrix.sum()))

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 
+from taylorattr.autodiff.captured import capture_at
 from taylorattr.autodiff.game import bind
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from tests.strategies import polynomials
@@ -9,8 +11,13 @@ from tests.strategies import polynomials
 MEMORY = 10**9
 
 
-@given(polynomials(max_variables=3, max_order=4))
-def test_equals_its_allocation_on_polynomials(polynomial):
+def captured(game, walked):
+    return capture_at(game.scalar, game.baseline(0), 0, game.input(0)) if walked else None
+
+
+@pytest.mark.parametrize("walked", [True, False])
+@given(polynomial=polynomials(max_variables=3, max_order=4))
+def test_equals_its_allocation_on_polynomials(walked, polynomial):
     """Γ_ij = Σ_κ κ_iκ_j/|κ|² I(κ), eq. (65): at b = 0, x = 1 the effects are the coefficients."""
     n = len(next(iter(polynomial)))
 
@@ -31,7 +38,10 @@ def test_equals_its_allocation_on_polynomials(polynomial):
             expected += coefficient * np.outer(k, k) / k.sum() ** 2
             gradients += coefficient * k / k.sum()
     game = bind(f, torch.ones(1, n, dtype=torch.float64))
-    matrix, integrated = integrated_hessian(game, 0, 3, memory_limit=MEMORY)  # exact up to degree 5 in s
+    program = captured(game, walked)
+    matrix, integrated = integrated_hessian(
+        game, 0, 3, memory_limit=MEMORY, program=program
+    )  # exact up to degree 5 in s
     size = 1e-12 * (
         1 + sum(map(abs, polynomial.values()))
     )  # rounding, some of it divided by the node nearest 0
@@ -39,17 +49,21 @@ def test_equals_its_allocation_on_polynomials(polynomial):
     assert np.abs(integrated.numpy() - gradients).max() <= size
 
 
-def test_chunks_and_grouped_players():
+@pytest.mark.parametrize("walked", [True, False])
+def test_chunks_and_grouped_players(walked):
     def f(a, b):
         return (a.sum(1) * b.flatten(1).sum(1)).sin()
 
     inputs = (torch.tensor([[0.3, 0.2]]), torch.tensor([[[0.5], [0.1]]]))
     whole = bind(f, inputs)
     grouped = bind(f, inputs, players=[[0, 2], [1, 3]])
-    matrix, gradients = integrated_hessian(whole, 0, 12, memory_limit=MEMORY)
-    rows, _ = integrated_hessian(whole, 0, 12, memory_limit=MEMORY, internal_batch_size=1)
+    program = captured(whole, walked)
+    matrix, gradients = integrated_hessian(whole, 0, 12, memory_limit=MEMORY, program=program)
+    rows, _ = integrated_hessian(whole, 0, 12, memory_limit=MEMORY, internal_batch_size=1, program=program)
     torch.testing.assert_close(rows, matrix, rtol=1e-12, atol=1e-15)
-    together, of_groups = integrated_hessian(grouped, 0, 12, memory_limit=MEMORY)
+    together, of_groups = integrated_hessian(
+        grouped, 0, 12, memory_limit=MEMORY, program=captured(grouped, walked)
+    )
     pool = torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 1]], dtype=torch.float64)
     torch.testing.assert_close(of_groups, pool @ gradients, rtol=1e-12, atol=0)
     # κ_g of a group is the sum of its members' κ, so shares of pairs add up

@@ -48,6 +48,28 @@ def test_batch_equals_loop():
         torch.testing.assert_close(together.values[e], alone.values[0], rtol=1e-11, atol=1e-14)
 
 
+def test_what_cannot_be_captured_is_done_by_double_backward():
+    def without_rule(x):
+        return torch.special.digamma(x.abs() + 3).prod(1)
+
+    def branching(x):  # row by row, as a model on one row at a time might
+        return torch.stack([(row**2).sum() if float(row[0]) > 0.15 else row.prod() for row in x])
+
+    for f, reason in ((without_rule, "digamma"), (branching, "takes another branch")):
+        result = integrated_hessians(f, 1 + X.abs(), 0.1, n_nodes=8)
+        assert all("double backward: " in line and reason in line for line in result.diagnostics["engine"])
+    guarded = integrated_hessians(lambda x: x.prod(1) if not x.isnan().any() else x.sum(1), X, 0.1, n_nodes=8)
+    assert guarded.diagnostics["engine"] == ["taylor walk"] * 2
+    double = net().double()
+    walked = integrated_hessians(double, X, 0.1, n_nodes=8)
+    assert walked.diagnostics["engine"] == ["taylor walk"] * 2
+    opaque = integrated_hessians(
+        lambda x: double(x) + 0 * without_rule(x)[:, None], X, 0.1, n_nodes=8, target=0
+    )
+    torch.testing.assert_close(opaque.values, walked.values, rtol=1e-10, atol=1e-13)
+    torch.testing.assert_close(opaque.integrated_gradients, walked.integrated_gradients, rtol=1e-10, atol=0)
+
+
 def test_kinks_are_said():
     with pytest.warns(PrecisionWarning, match=r"miss f\(x\) − f\(b\).*kinks \(ReLU\).*ta.harsanyi"):
         result = integrated_hessians(net(nn.ReLU), X, 1.0)
