@@ -177,6 +177,9 @@ class Tape(TorchDispatchMode):
         if moves:
             for target in targets:
                 self._save(_storage(target))
+        elif self._keep_values:  # the tensor changes its shape in place; its old value keeps the old one
+            for target in targets:
+                self.tensors[self._number(target)] = target.clone()
         result = func(*args, **kwargs)
         inputs = {
             n: keywords[n] if n in keywords else refs[i]

@@ -67,7 +67,7 @@ def test_nothing_of_the_model_changes(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "in_place_writes", "lstm", "buffers_written", "convolutional_network"]
+    "name", ["mlp", "in_place_writes", "lstm", "gru", "buffers_written", "convolutional_network"]
 )
 def test_kept_values_are_those_of_every_operation(name):
     model, inputs, program = recorded(name, keep_values=True)

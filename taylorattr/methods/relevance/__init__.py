@@ -1,1 +1,10 @@
-"""Methods that hand the output back through the operations of the captured program."""
+"""Relevance methods: rules on the operations of a recorded program, walked backwards."""
+
+from taylorattr.methods.relevance import (
+    deep_taylor,
+    deeplift_rescale,
+    lrp_alpha_beta,
+    lrp_epsilon,
+)
+
+__all__ = ["deep_taylor", "deeplift_rescale", "lrp_alpha_beta", "lrp_epsilon"]

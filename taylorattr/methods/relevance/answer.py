@@ -1,0 +1,171 @@
+"""From a walk to an answer: scores, the balance where it is asked for or needed, what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.game import blocks
+from taylorattr.errors import PrecisionWarning, warn
+from taylorattr.methods.method import Question, Scores
+from taylorattr.methods.relevance.balance import Ledger
+from taylorattr.methods.relevance.merge import merged
+from taylorattr.methods.relevance.propagate import propagate
+from taylorattr.methods.relevance.recording import Recording, record_rows
+from taylorattr.methods.relevance.rule import Matcher, Overrides, Rule, RuleTable
+
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+_LARGE = 100.0
+
+
+def relative_gap(scores: list[Tensor], total: Tensor) -> Tensor:
+    """Return |total − Σ scores| over Σ|scores|, shape (B,); 0 where both are 0."""
+    flat = [s.reshape(len(total), -1).double() for s in scores]
+    zero = torch.zeros_like(total, dtype=torch.float64)
+    size = sum((f.abs().sum(1) for f in flat), zero)
+    gap = (total.double() - sum((f.sum(1) for f in flat), zero)).abs()
+    return torch.where(size == 0, gap, gap / torch.where(size == 0, 1.0, size))
+
+
+def balance_of(recording: Recording, rules: RuleTable, example: int) -> Ledger:
+    """Return the balance of one example's relevance: the walk again, seeded with that example alone."""
+    seed = torch.zeros_like(recording.output)
+    seed[example] = 1.0
+    ledger = Ledger()
+    propagate(recording, rules, seed, ledger=ledger)
+    return ledger
+
+
+def explain(
+    question: Question,
+    table: RuleTable,
+    *,
+    reference: bool,
+    rules: Overrides | None = None,
+    balance: bool = False,
+    merge: bool = False,
+    assign: Callable[[Recording], Sequence[tuple[Matcher, Rule]]] | None = None,
+    walk: Callable[[Recording, RuleTable], list[Tensor]] = propagate,
+) -> Scores:
+    """Record, walk, check, in blocks of examples.
+
+    Args:
+        question: What is asked.
+        table: Rules by kind.
+        reference: Whether the rules compare with a baseline.
+        rules: The user's rules.
+        balance: Whether the balance of every operation is asked for.
+        merge: Whether affine chains are folded first.
+        assign: Rules by position in the network (composites), behind the user's.
+        walk: The walk.
+
+    Returns:
+        Scores of the elements.
+    """
+    game = question.game
+    found: list[list[Tensor]] = []
+    diagnostics: dict[str, Any] = {}
+    for part in blocks(game.batch, question.internal_batch_size or game.batch):
+        recording = record_rows(game, part, reference=reference)
+        if merge:
+            recording = merged(recording)
+        used = table
+        if assign is not None:
+            used = RuleTable(table.by_kind, tuple(assign(recording)), table.method)
+        used = used.with_overrides(rules, recording.program)
+        scores = walk(recording, used)
+        found.append(scores)
+        say = difference_diagnostics if reference else conservation_diagnostics
+        _join(diagnostics, say(recording, used, scores, balance), part.start)
+    if rules:
+        names = (m if isinstance(m, str) else getattr(m, "__name__", "predicate") for m in rules)
+        diagnostics["rules"] = list(names)
+    return Scores(
+        elements=tuple(torch.cat(parts) for parts in zip(*found, strict=True)), diagnostics=diagnostics
+    )
+
+
+def _join(total: dict[str, Any], block: dict[str, Any], start: int) -> None:
+    """Add one block's diagnostics; examples are numbered in the whole batch."""
+    for name, value in block.items():
+        if name == "larger_than_output":
+            value = [start + e for e in value]
+        if isinstance(value, list):
+            total[name] = total.get(name, []) + value
+        elif name == "remainders":
+            total.setdefault(name, {}).update({str(start + int(e)): entry for e, entry in value.items()})
+        else:
+            total.setdefault(name, value)
+
+
+def difference_diagnostics(
+    recording: Recording, rules: RuleTable, scores: list[Tensor], balance: bool
+) -> dict[str, Any]:
+    """Check completeness; where it fails, find the operation by its balance, and warn.
+
+    Args:
+        recording: With a reference.
+        rules: The rules that were used.
+        scores: What each input element got.
+        balance: Whether the balance is asked for.
+
+    Returns:
+        Diagnostics.
+    """
+    found: dict[str, Any] = {}
+    gap = relative_gap(scores, recording.gap)
+    tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
+    worst = int(gap.argmax())
+    if balance:
+        found["balance"] = [
+            [entry.to_dict() for entry in balance_of(recording, rules, e).entries]
+            for e in range(recording.batch)
+        ]
+    if float(gap[worst]) > tolerance:
+        entry = balance_of(recording, rules, worst).worst()
+        found["incomplete"] = entry.to_dict() if entry is not None else {}
+        where = f"{entry.op} (module '{entry.module}', {entry.where})" if entry is not None else "nowhere"
+        warn(
+            f"the scores of example {worst} miss f(x) − f(b) by {float(gap[worst]):.1e} of their size; the "
+            f"largest remainder is at {where}: its rule is not complete, or float32 rounding is the cause "
+            "(pass dtype=torch.float64)",
+            PrecisionWarning,
+        )
+    return found
+
+
+def conservation_diagnostics(
+    recording: Recording, rules: RuleTable, scores: list[Tensor], balance: bool
+) -> dict[str, Any]:
+    """Say where relevance was lost or created; always by name for the example with the largest gap.
+
+    Args:
+        recording: Without a reference.
+        rules: The rules that were used.
+        scores: What each input element got.
+        balance: Whether the balance of every example is asked for.
+
+    Returns:
+        Diagnostics.
+    """
+    found: dict[str, Any] = {}
+    if balance:
+        ledgers = [balance_of(recording, rules, e) for e in range(recording.batch)]
+        found["balance"] = [[entry.to_dict() for entry in ledger.entries] for ledger in ledgers]
+        found["shares"] = [ledger.shares for ledger in ledgers]
+        for example, ledger in enumerate(ledgers):
+            entry = ledger.worst()
+            scale = max([1e-300, *(abs(e.incoming) for e in ledger.entries)])
+            tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
+            if entry is not None and abs(entry.remainder) > tolerance * scale:
+                found.setdefault("remainders", {})[str(example)] = entry.to_dict()
+    size = sum(s.reshape(recording.batch, -1).abs().sum(1) for s in scores)
+    assert isinstance(size, Tensor)
+    output = recording.output.abs()
+    blown = (size > _LARGE * output) & (size > 0)
+    if bool(blown.any()):
+        found["larger_than_output"] = blown.nonzero().reshape(-1).tolist()
+    return found

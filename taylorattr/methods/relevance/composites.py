@@ -1,0 +1,117 @@
+"""Named composites: which LRP rule for which layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from torch import Tensor
+
+from taylorattr.methods.relevance.kinds import kind_of
+from taylorattr.methods.relevance.propagate import site_of
+from taylorattr.methods.relevance.recording import Recording
+from taylorattr.methods.relevance.rule import Matcher, Rule
+from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Box, FixedShares, Gamma
+from taylorattr.methods.relevance.site import Site
+from taylorattr.program.arguments import results
+from taylorattr.registry import Registry
+
+Bounds: TypeAlias = None | float | Tensor
+"""A bound of the first layer's input; None: what the batch shows."""
+
+Assignment: TypeAlias = Callable[[Recording], Sequence[tuple[Matcher, Rule]]]
+"""Recording -> pairs of matcher and rule, first match wins."""
+
+COMPOSITES: Registry[Callable[[Bounds, Bounds], Assignment]] = Registry("composite")
+"""Name -> builder from the bounds of the first layer's input."""
+
+
+def composite_rules(name: str, low: Bounds = None, high: Bounds = None) -> Assignment:
+    """Return the assignment of a named composite.
+
+    Args:
+        name: ``EpsilonPlus``: z⁺ for convolutions, ε for dense layers. ``EpsilonAlpha2Beta1``: α2β1 for
+            convolutions. Both with ``Flat``: flat in the first layers. ``EpsilonGammaBox``: γ = ¼ for
+            convolutions, z^B in the first layers.
+        low: Lower bound of the first layers' input, for the box.
+        high: Upper bound.
+
+    Raises:
+        OptionError: If there is no composite of that name.
+    """
+    return COMPOSITES[name](low, high)
+
+
+def first_layers(recording: Recording) -> set[int]:
+    """Return the results of the weighted sums with no other weighted sum between them and the input."""
+    behind: set[int] = set()
+    found: set[int] = set()
+    for node in recording.program.nodes:
+        site = site_of(recording, node)
+        weighted = kind_of(site) == "weights"
+        seen = any(i in behind for i in (*site.operands, *site.switches))
+        if weighted and not seen:
+            found.update(results(node))
+        if weighted or seen:
+            behind.update(results(node))
+    return found
+
+
+def first_layer(rule: Rule) -> Assignment:
+    """Return the assignment of one rule to the first layers."""
+    return lambda recording: [(_among(first_layers(recording)), rule)]
+
+
+def bounded_first_layer(low: Bounds, high: Bounds) -> Assignment:
+    """Return the assignment of z^B to the first layers; a bound that is None is read off the batch."""
+
+    def assign(recording: Recording) -> Sequence[tuple[Matcher, Rule]]:
+        numbers = first_layers(recording)
+        pairs: list[tuple[Matcher, Rule]] = []
+        for number in sorted(numbers):
+            maker = recording.makers.get(number)
+            if maker is None:
+                continue
+            x = site_of(recording, maker).x[0]
+            lowest = float(x.min()) if low is None else low
+            highest = float(x.max()) if high is None else high
+            pairs.append((_among({number}), Box(lowest, highest)))
+        return pairs
+
+    return assign
+
+
+def _among(numbers: set[int]) -> Callable[[Site], bool]:
+    def matches(site: Site) -> bool:
+        return any(i in numbers for i in site.outs)
+
+    return matches
+
+
+def _convolutions(rule: Rule) -> tuple[Matcher, Rule]:
+    return "convolution", rule
+
+
+def _build(first: str | None, convolution: Rule) -> Callable[[Bounds, Bounds], Assignment]:
+    def build(low: Bounds, high: Bounds) -> Assignment:
+        def assign(recording: Recording) -> Sequence[tuple[Matcher, Rule]]:
+            pairs: list[tuple[Matcher, Rule]] = []
+            if first == "flat":
+                pairs += first_layer(FixedShares("one"))(recording)
+            elif first == "box":
+                pairs += bounded_first_layer(low, high)(recording)
+            return [*pairs, _convolutions(convolution)]
+
+        return assign
+
+    return build
+
+
+for _name, _first, _rule in (
+    ("EpsilonPlus", None, AlphaBeta(1.0, 0.0, "ignore")),
+    ("EpsilonPlusFlat", "flat", AlphaBeta(1.0, 0.0, "ignore")),
+    ("EpsilonAlpha2Beta1", None, AlphaBeta(2.0, 1.0)),
+    ("EpsilonAlpha2Beta1Flat", "flat", AlphaBeta(2.0, 1.0)),
+    ("EpsilonGammaBox", "box", Gamma(0.25)),
+):
+    COMPOSITES.register(_name)(_build(_first, _rule))

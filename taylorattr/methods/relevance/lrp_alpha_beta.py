@@ -1,0 +1,66 @@
+"""LRP-α–β."""
+
+from __future__ import annotations
+
+from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.relevance.answer import explain
+from taylorattr.methods.relevance.lrp import Attention, lrp_rules
+from taylorattr.methods.relevance.rule import Overrides
+from taylorattr.methods.relevance.rules.lrp_units import Constant
+from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias
+
+
+@method("lrp_alpha_beta", family="relevance", zero_baseline=True)
+def lrp_alpha_beta(
+    question: Question,
+    *,
+    alpha: float = 2.0,
+    beta: float | None = None,
+    bias: Bias = "denominator",
+    epsilon: float = 1e-6,
+    constant: Constant = "pass",
+    attention: Attention = "frozen",
+    merge: bool = False,
+    rules: Overrides | None = None,
+    balance: bool = False,
+) -> Scores:
+    """Return α of each relevance to the positive contributions, −β to the negative: eqs. (33)-(36).
+
+    Contributions w·a are split by their own sign, not by that of w. Sums of activations (residual sums,
+    pooling) and BatchNorm use ε: α–β on x + relu(x) would lose all relevance where x < 0.
+
+    Args:
+        question: What is asked.
+        alpha: α ≥ 1.
+        beta: β = α − 1 ≥ 0; None: that.
+        bias: c⁺ and c⁻ stand in the denominators, or are ignored.
+        epsilon: ε of the other sums.
+        constant: What becomes of σ(0) ≠ 0: ``pass`` or ``share``.
+        attention: What softmax patterns get: ``frozen``, ``uniform``, ``tangent``.
+        merge: Whether BatchNorm and chains of dense layers are folded first.
+        rules: Your rules, by operation, module path or predicate.
+        balance: Whether the diagnostics carry the balance of every operation, example by example.
+
+    Returns:
+        Scores of the elements.
+
+    Raises:
+        OptionError: If α − β ≠ 1 or β < 0.
+
+    Source: Bach et al. (2015), eq. 60.
+    """
+    weights = AlphaBeta(alpha, beta, bias)
+    table = lrp_rules(
+        eps=epsilon, weights=weights, constant=constant, attention=attention, method="lrp_alpha_beta"
+    )
+    scores = explain(question, table, reference=False, rules=rules, balance=balance, merge=merge)
+    scores.diagnostics |= {
+        "alpha": weights.alpha,
+        "beta": weights.beta,
+        "bias": bias,
+        "epsilon": epsilon,
+        "constant": constant,
+        "attention": attention,
+        "merged": merge,
+    }
+    return scores

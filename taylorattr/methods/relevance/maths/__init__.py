@@ -1,0 +1,1 @@
+"""Formulas of the relevance rules, free of programs: secants, softmax, maxima, norms, products."""

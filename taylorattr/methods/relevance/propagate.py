@@ -1,0 +1,158 @@
+"""Walk a recorded program backwards with a rule table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from taylorattr.errors import ShapeError
+from taylorattr.methods.relevance import linear_map
+from taylorattr.methods.relevance.balance import Ledger
+from taylorattr.methods.relevance.kinds import kind_of
+from taylorattr.methods.relevance.recording import Recording
+from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule, RuleTable
+from taylorattr.methods.relevance.site import Site, finite_difference
+from taylorattr.program.program import Node
+
+
+def propagate(
+    recording: Recording, rules: RuleTable, seed: Tensor | None = None, *, ledger: Ledger | None = None
+) -> list[Tensor]:
+    """Return the contribution of every input element to Σ seed·(f(x) − f(b)), or to Σ seed·f(x).
+
+    Multipliers are carried from the output to the inputs; values used several times add theirs up. Rules are
+    linear in the multiplier, so any initial relevance is only a seed.
+
+    Args:
+        recording: The program with its values; with a reference for difference rules, without for LRP.
+        rules: The rule of each operation.
+        seed: Multiplier of the output, shape (B,); ones where None.
+        ledger: Receives the balance of every operation.
+
+    Returns:
+        One tensor per input, in its shape: m·(x − b), or m·x without a reference.
+
+    Raises:
+        MissingRuleError: If an operation has no rule; names it, its module and line.
+    """
+    program = recording.program
+    if seed is None:
+        seed = torch.ones_like(recording.output)
+    multipliers: dict[int, Tensor] = {program.output.index: seed.expand_as(recording.output)}
+    relevances: dict[int, Tensor] = {}
+    with torch.no_grad():
+        for node in reversed(program.nodes):
+            site = site_of(recording, node, ledger)
+            ms = [multipliers.pop(i, None) if i is not None else None for i in site.outs]
+            rs = [relevances.pop(i, None) if i is not None else None for i in site.outs]
+            if any(r is not None for r in rs):
+                moved = _pass_on(site, rs)
+                if moved is None:
+                    ms = [_converted(site, m, r, k) for k, (m, r) in enumerate(zip(ms, rs, strict=True))]
+                else:
+                    _add(relevances, moved)
+            if all(m is None for m in ms):
+                continue
+            if ledger is not None:
+                ledger.open(site, ms)
+            rule = rules.find(site)
+            given = rule.pull_all(site, ms)
+            if isinstance(given, Relevance):
+                found = {i: g for i, g in zip(site.operands, given, strict=True) if g is not None}
+                _add(relevances, found)
+                handed = [(i, g, True) for i, g in found.items()]
+            else:
+                pairs = by_value(site, given, rule)
+                _add_all(multipliers, pairs)
+                handed = [(i, g, False) for i, g in pairs]
+            if ledger is not None:
+                ledger.close(site, rule, handed)
+        return [_score(recording, ref.index, multipliers, relevances) for ref in program.inputs]
+
+
+def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> Site:
+    """Return the site of an operation."""
+    return Site(
+        node,
+        recording.values,
+        recording.reference,
+        recording.active,
+        recording.readers,
+        recording.makers,
+        ledger.note if ledger is not None else None,
+    )
+
+
+def by_value(site: Site, given: Pulled, rule: Rule) -> list[tuple[int, Tensor]]:
+    """Return what a rule gave as pairs of value number and multiplier, shapes checked.
+
+    Raises:
+        ShapeError: If a multiplier has not the shape of its operand.
+    """
+    if isinstance(given, dict):
+        pairs = list(given.items())
+    else:
+        if len(given) not in (0, len(site.operands)):
+            raise ShapeError(
+                f"rule {rule.name!r} at {site.place} returned {len(given)} multipliers for "
+                f"{len(site.operands)} operands"
+            )
+        pairs = [(i, g) for i, g in zip(site.operands, given, strict=False) if g is not None]
+    for i, g in pairs:
+        if g.shape != site.values[i].shape:
+            raise ShapeError(
+                f"rule {rule.name!r} at {site.place} returned a multiplier of shape {tuple(g.shape)} for an "
+                f"operand of shape {tuple(site.values[i].shape)}"
+            )
+    return pairs
+
+
+def _add_all(total: dict[int, Tensor], pairs: Sequence[tuple[int, Tensor]]) -> None:
+    for i, g in pairs:
+        total[i] = total[i] + g if i in total else g
+
+
+def _add(total: dict[int, Tensor], given: dict[int, Tensor]) -> None:
+    _add_all(total, list(given.items()))
+
+
+def _pass_on(site: Site, rs: Sequence[Tensor | None]) -> dict[int, Tensor] | None:
+    """Relevances through a rearrangement, or an affine map of one operand element by element."""
+    kind = kind_of(site)
+    if kind == "move":
+        found = linear_map.pull(site, rs)
+        return {i: g for i, g in zip(site.operands, found, strict=True) if g is not None}
+    if kind in ("scale", "sum", "batch_norm") and len(site.operands) == 1 and rs[0] is not None:
+        if site.x[0].shape == site.y.shape:
+            return {site.operands[0]: rs[0]}
+    return None
+
+
+def _converted(site: Site, m: Tensor | None, r: Tensor | None, k: int) -> Tensor | None:
+    """A relevance as a multiplier, where it must pass an operation that mixes values."""
+    if r is None:
+        return m
+    index = site.outs[k]
+    assert index is not None
+    y = site.values[index]
+    as_m = torch.where(y == 0, 0.0, r / torch.where(y == 0, 1.0, y))
+    if site.note is not None:
+        site.note("zero value", r - as_m * y)
+    return as_m if m is None else m + as_m
+
+
+def _score(
+    recording: Recording, index: int, multipliers: dict[int, Tensor], relevances: dict[int, Tensor]
+) -> Tensor:
+    x = recording.values[index] if index in recording.values else None
+    assert x is not None
+    total = torch.zeros_like(x)
+    if index in multipliers:
+        m = multipliers[index]
+        if recording.reference is None:
+            total = m * x
+        else:
+            total = m * finite_difference(x, recording.reference[index])
+    return total + relevances[index] if index in relevances else total

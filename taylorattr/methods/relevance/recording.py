@@ -1,0 +1,189 @@
+"""Record a model at x and at b with every value kept, and check that both ran the same operations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.autodiff.game import Game
+from taylorattr.errors import CaptureError
+from taylorattr.program.arguments import operands, results
+from taylorattr.program.program import Node, Program
+from taylorattr.program.record import record
+
+Scalar = Callable[..., Tensor]
+"""Function of the inputs (R, …) and, by keyword, the examples the rows belong to: (R,)."""
+
+
+@dataclass
+class Recording:
+    """A program with its values at x, and at b.
+
+    Attributes:
+        program: The operations, as recorded at x.
+        values: Every value at x, constants included.
+        reference: Every value at b; None where there is no reference. Leading dimensions of 1 stand for the
+            whole batch.
+        batch: Number of examples.
+    """
+
+    program: Program
+    values: dict[int, Tensor]
+    reference: dict[int, Tensor] | None
+    batch: int
+    active: frozenset[int] = field(init=False)
+    readers: dict[int, list[Node]] = field(init=False)
+    makers: dict[int, Node] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Index which operation makes and which read each value."""
+        self.active = frozenset(self.program.values)
+        self.readers, self.makers = defaultdict(list), {}
+        for node in self.program.nodes:
+            for i in set(operands(node)):
+                self.readers[i].append(node)
+            for i in results(node):
+                self.makers[i] = node
+
+    @property
+    def output(self) -> Tensor:
+        """f(x), shape (B,)."""
+        return self.values[self.program.output.index]
+
+    @property
+    def gap(self) -> Tensor:
+        """f(x) − f(b), shape (B,)."""
+        start = self.reference[self.program.output.index] if self.reference is not None else 0.0
+        return self.output - start
+
+    def against(self, function: Scalar, baselines: tuple[Tensor, ...], module: nn.Module | None) -> Recording:
+        """Return this program with the values at other baselines.
+
+        A baseline of one row is run at batch size 1 where every value then has leading size 1; else it is
+        expanded (attention merges batch and heads).
+
+        Args:
+            function: The recorded function of the inputs.
+            baselines: One tensor (1, …) or (B, …) per input.
+            module: The module whose submodules name the operations.
+
+        Returns:
+            The recording with a reference.
+
+        Raises:
+            CaptureError: If the model runs other operations at b, or froze other numbers.
+        """
+        if all(len(b) == 1 for b in baselines) and self.batch > 1:
+            at_b = record(lambda *xs: function(*xs), baselines, module=module, keep_values=True)
+            if _mismatch(self.program, at_b) is None and self._serves(at_b):
+                return Recording(self.program, self.values, _all_values(at_b), self.batch)
+        expanded = tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines)
+        at_b = record(lambda *xs: function(*xs), expanded, module=module, keep_values=True)
+        problem = _mismatch(self.program, at_b)
+        if problem is not None:
+            raise CaptureError(
+                f"the model takes another branch on the baseline: {problem}. Difference rules compare the "
+                "same operations at both ends; choose a baseline that runs the same branch"
+            )
+        return Recording(self.program, self.values, _all_values(at_b), self.batch)
+
+    def _serves(self, at_b: Program) -> bool:
+        """Whether values at batch size 1 stand for the whole batch, and constants are the same."""
+        for i, value in at_b.values.items():
+            mine = self.values[i]
+            if value.shape == mine.shape:
+                if value.dim() and value.shape[0] == self.batch and self.batch > 1:
+                    return False
+            elif value.dim() != mine.dim() or value.shape[1:] != mine.shape[1:] or value.shape[0] != 1:
+                return False
+        return True
+
+
+def record_at(
+    function: Scalar, inputs: tuple[Tensor, ...], module: nn.Module | None, batch: int | None = None
+) -> Recording:
+    """Record a function of the inputs (B, …) at x, every value kept.
+
+    Args:
+        function: Inputs to (B,).
+        inputs: The point.
+        module: The module whose submodules name the operations.
+        batch: Number of examples; None: the leading size of the first input.
+
+    Returns:
+        The recording, without a reference.
+    """
+    program = record(function, inputs, module=module, keep_values=True)
+    return Recording(program, _all_values(program), None, batch or inputs[0].shape[0])
+
+
+def record_rows(game: Game, part: slice, *, reference: bool) -> Recording:
+    """Record a game's model at some of its examples and, if asked, at their baselines.
+
+    Args:
+        game: The game, in the dtype of the analysis.
+        part: Which examples.
+        reference: Whether to run the baselines too.
+
+    Returns:
+        The recording.
+    """
+    function, module = rows_function(game, part.start), module_of(game)
+    at_x = record_at(function, tuple(x[part] for x in game.inputs), module)
+    if not reference:
+        return at_x
+    return at_x.against(function, shared_rows(game, tuple(b[part] for b in game.baselines)), module)
+
+
+def rows_function(game: Game, start: int = 0) -> Scalar:
+    """Return f of R rows, row r with the target and arguments of example start + r."""
+
+    def function(*xs: Tensor) -> Tensor:
+        return game.scalar.values(xs, torch.arange(start, start + xs[0].shape[0]))
+
+    return function
+
+
+def module_of(game: Game) -> nn.Module | None:
+    """Return the private module whose submodules name the operations, None where there are several."""
+    modules = game.scalar.modules
+    return modules[0] if len(modules) == 1 else None
+
+
+def shared_rows(game: Game, baselines: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return baselines as one row where the examples share it, their target and arguments."""
+    if len(baselines[0]) == 1 or game.scalar.varies:
+        return baselines
+    if all(bool((b == b[:1]).all()) for b in baselines):
+        return tuple(b[:1] for b in baselines)
+    return baselines
+
+
+def _all_values(program: Program) -> dict[int, Tensor]:
+    return {**program.constants, **program.values}
+
+
+def _mismatch(at_x: Program, at_b: Program) -> str | None:
+    """Say where two recordings of one model differ; shapes and sizes may differ in the batch."""
+    if len(at_x.nodes) != len(at_b.nodes):
+        return f"{len(at_x.nodes)} operations at the input, {len(at_b.nodes)} at the baseline"
+    if at_x.output != at_b.output:
+        return "the outputs are different values"
+    frozen = any(note.kind == "scalar" for note in (*at_x.notes, *at_b.notes))
+    for mine, other in zip(at_x.nodes, at_b.nodes, strict=True):
+        if mine.op is not other.op or operands(mine) != operands(other) or mine.out != other.out:
+            return f"{mine.op} at the input is {other.op} at the baseline (module '{mine.module}')"
+        if frozen and (mine.args, mine.kwargs) != (other.args, other.kwargs):
+            return f"{mine.op} was given another number read from a value (module '{mine.module}')"
+    for i, constant in at_x.constants.items():
+        other = at_b.constants[i]
+        same = constant.shape == other.shape and (
+            constant.data_ptr() == other.data_ptr() or torch.equal(constant, other)
+        )
+        if not same and (frozen or constant.shape == other.shape):
+            return f"a constant of shape {tuple(constant.shape)} differs"
+    return None

@@ -1,0 +1,127 @@
+"""Candidates of every maximum operation in one form (…, k), and the way back to the operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.methods.relevance.site import Site, fit
+from taylorattr.program.kink_table import windows
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who competes for each result.
+
+    Attributes:
+        x: Candidates at x, shape (…, k), −∞ for padding; signs exchanged for minima.
+        b: Candidates at b, a leading 1 for the whole batch; None without a reference.
+        site: The operation.
+        places: For pools: flat position of each candidate among the pooled dimensions, shape (P, k), −1 for
+            padding.
+    """
+
+    x: Tensor
+    b: Tensor | None
+    site: Site
+    places: Tensor | None = None
+
+    def widened(self, m: Tensor) -> Tensor:
+        """Return a multiplier of the result as (…, 1), lined up with the candidates."""
+        site = self.site
+        if self.places is not None:
+            return m.reshape(*self.x.shape[:-1], 1)
+        if len(site.operands) > 1:
+            return m.unsqueeze(-1)
+        dims = reduced_dims(site)
+        if dims is None:
+            return m.reshape(*self.x.shape[:-1], 1)
+        if site.named.get("keepdim", False):
+            m = m.movedim(dims, tuple(range(m.dim() - len(dims), m.dim()))).flatten(-len(dims))[..., 0]
+        return m.unsqueeze(-1)
+
+    def back(self, weights: Tensor) -> list[Tensor | None]:
+        """Return what each operand gets from an amount (…, k) per candidate; overlaps add up."""
+        site = self.site
+        if self.places is not None:
+            return [_scatter(weights, self.places, site.x[0])]
+        if len(site.operands) > 1:
+            return [fit(part, x) for part, x in zip(weights.unbind(-1), site.x, strict=True)]
+        x, dims = site.x[0], reduced_dims(site)
+        if dims is None:
+            return [weights.reshape(x.shape)]
+        last = tuple(range(x.dim() - len(dims), x.dim()))
+        return [weights.reshape(x.movedim(dims, last).shape).movedim(last, dims)]
+
+
+def contest(site: Site, *, reference: bool) -> Contest:
+    """Return the contest of max, min, amax, amin, maximum, minimum and the max-pools."""
+    b = site.b if reference else None
+    sign = -1 if site.name in ("min", "amin", "minimum", "fmin") else 1
+    if site.name.endswith("with_indices") or site.name.startswith("adaptive_max_pool"):
+        n = 3 if "3d" in site.name else 2
+        places = pool_places(site, n)
+        return Contest(_picked(site.x[0], places, n), _picked(b[0], places, n) if b else None, site, places)
+    if len(site.operands) > 1:
+        x = torch.stack(torch.broadcast_tensors(*site.x), -1)
+        return Contest(sign * x, sign * torch.stack(torch.broadcast_tensors(*b), -1) if b else None, site)
+    dims = reduced_dims(site)
+    return Contest(sign * _last(site.x[0], dims), sign * _last(b[0], dims) if b else None, site)
+
+
+def reduced_dims(site: Site) -> tuple[int, ...] | None:
+    """Return the dimensions a maximum runs over, None for all of the tensor."""
+    dim = site.named.get("dim")
+    if dim is None or (not isinstance(dim, int) and not dim):
+        return None
+    return (dim,) if isinstance(dim, int) else tuple(dim)
+
+
+def _last(x: Tensor, dims: tuple[int, ...] | None) -> Tensor:
+    if dims is None:
+        return x.reshape(1, -1)
+    return x.movedim(dims, tuple(range(x.dim() - len(dims), x.dim()))).flatten(-len(dims))
+
+
+def pool_places(site: Site, n: int) -> Tensor:
+    """Return the flat position of every candidate of every window, shape (P, k), −1 for padding."""
+    a, x = site.named, site.x[0]
+    sizes, out = x.shape[-n:], site.y.shape[-n:]
+    if site.name.startswith("adaptive"):
+        return _adaptive_places(sizes, out, x.device)
+    grid = torch.arange(sizes.numel(), device=x.device, dtype=torch.float64).reshape(sizes)
+    found: Any = windows(grid[None], out, a["kernel_size"], a["stride"], a["padding"], a["dilation"])
+    found = found.reshape(out.numel(), -1)
+    return torch.where(torch.isinf(found), -1.0, found).long()
+
+
+def _adaptive_places(sizes: torch.Size, out: torch.Size, device: torch.device) -> Tensor:
+    """Window i of an adaptive pool runs from ⌊iN/O⌋ to ⌈(i+1)N/O⌉."""
+    places = torch.zeros(1, 1, dtype=torch.long, device=device)
+    for size, count in zip(sizes, out, strict=True):
+        steps = torch.arange(count, device=device)
+        start, stop = steps * size // count, -(-(steps + 1) * size // count)
+        along = start[:, None] + torch.arange(int((stop - start).max()), device=device)
+        along = torch.where(along < stop[:, None], along, -1)
+        outer, inner = places[:, None, :, None], along[None, :, None, :]
+        joined = torch.where((outer < 0) | (inner < 0), -1, outer * size + inner)
+        places = joined.reshape(len(places) * count, -1)
+    return places
+
+
+def _picked(x: Tensor, places: Tensor, n: int) -> Tensor:
+    flat = x.flatten(-n)
+    found = flat[..., places.clamp(min=0)]
+    return torch.where(places < 0, -torch.inf, found) if bool((places < 0).any()) else found
+
+
+def _scatter(weights: Tensor, places: Tensor, x: Tensor) -> Tensor:
+    """Add the amounts of all windows at their positions."""
+    lead = weights.shape[:-2]
+    total = x.new_zeros(lead.numel(), x.numel() // max(lead.numel(), 1))
+    kept = torch.where(places < 0, 0.0, weights)
+    total.index_add_(1, places.clamp(min=0).reshape(-1), kept.reshape(lead.numel(), -1))
+    return total.reshape(x.shape)

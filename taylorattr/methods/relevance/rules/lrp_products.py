@@ -1,0 +1,43 @@
+"""LRP of gated units and of products over a dimension, by their degree."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from taylorattr.methods.relevance.maths.product_mean import exclusive_products
+from taylorattr.methods.relevance.rule import Pulled, Rule
+from taylorattr.methods.relevance.site import Site
+
+
+class HalfGate(Rule):
+    """GLU, a·σ(g): (R24) half to a, half to σ(g), which (R21) by the secant from 0 hands to g.
+
+    The half of σ(0) = ½ that g cannot take is the named share ``constant``.
+    """
+
+    name = "half"
+    absorbs = "constant"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return both halves' multipliers, joined."""
+        dim = site.named["dim"]
+        a, g = site.x[0].chunk(2, dim)
+        s = g.sigmoid()
+        slope = torch.where(g == 0, 0.25, (s - 0.5) / torch.where(g == 0, 1.0, g))
+        return [torch.cat([m * s / 2, m * a / 2 * slope], dim)]
+
+
+class EulerProd(Rule):
+    """A product of k factors is homogeneous of degree k: m_i = m·Π_{j≠i} x_j / k."""
+
+    name = "homogeneous"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return m times the product of the other factors over k."""
+        x, a = site.x[0], site.named
+        if a.get("dim") is None:
+            return [m * exclusive_products(x.reshape(1, -1)).reshape(x.shape) / x.numel()]
+        dim: int = a["dim"]
+        others: Tensor = exclusive_products(x.movedim(dim, -1)).movedim(-1, dim)
+        return [(m if a["keepdim"] else m.unsqueeze(dim)) * others / x.shape[dim]]

@@ -1,0 +1,246 @@
+"""LRP rules for weighted sums: α–β, z⁺, γ by the sign of each contribution; w², flat, z^B for first layers.
+
+Written with contributions z_ij = a_i w_ij and signed inputs a = a⁺ + a⁻: the positive contributions come
+from w⁺ where a ≥ 0 and from w⁻ where a < 0. The two extra products are made only if some a < 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from taylorattr.errors import OptionError
+from taylorattr.methods.relevance import linear_map
+from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule
+from taylorattr.methods.relevance.site import Site
+
+Bias: TypeAlias = Literal["denominator", "ignore"]
+"""Whether c⁺, c⁻ stand in the denominators (their part is the share ``bias``), eq. (36), or nowhere."""
+
+
+def positive_part(site: Site) -> Tensor:
+    """Return P_j = Σ_i (a_i w_ij)⁺, without bias."""
+    (a,) = site.x
+    total = linear_map.push(site, [a.clamp(min=0)], "positive")
+    if bool((a < 0).any()):
+        total = total + linear_map.push(site, [a.clamp(max=0)], "negative")
+    return total
+
+
+def negative_part(site: Site) -> Tensor:
+    """Return Q_j = Σ_i (a_i w_ij)⁻, without bias."""
+    (a,) = site.x
+    total = linear_map.push(site, [a.clamp(min=0)], "negative")
+    if bool((a < 0).any()):
+        total = total + linear_map.push(site, [a.clamp(max=0)], "positive")
+    return total
+
+
+def by_sign(site: Site, up: Tensor | None, down: Tensor | None) -> Tensor:
+    """Return m_in for a multiplier of the positive and one of the negative contributions.
+
+    m_in = W⁺ᵀup + W⁻ᵀdown where a ≥ 0; the weights change places where a < 0.
+    """
+    (a,) = site.x
+    below = a < 0
+    plain = _transposed(site, up, down)
+    if not bool(below.any()):
+        return plain
+    return torch.where(below, _transposed(site, down, up), plain)
+
+
+def _transposed(site: Site, on_positive: Tensor | None, on_negative: Tensor | None) -> Tensor:
+    total: Tensor | None = None
+    for m, part in ((on_positive, "positive"), (on_negative, "negative")):
+        if m is not None:
+            (given,) = linear_map.pull(site, m, part)  # type: ignore[arg-type]
+            assert given is not None
+            total = given if total is None else total + given
+    assert total is not None
+    return total
+
+
+def quotient(site: Site, relevance: Tensor, divisor: Tensor, share: str) -> Tensor:
+    """Return R/divisor; where the divisor is 0 nobody is there to take R: 0, and R is the named share."""
+    result = relevance / divisor
+    if bool(torch.isfinite(result.sum())):
+        return result
+    empty = divisor == 0
+    if site.note is not None:
+        site.note(share, torch.where(empty, relevance, 0.0))
+    return torch.where(empty, 0.0, result)
+
+
+def bias_of(site: Site) -> Tensor | None:
+    """Return c in a shape that broadcasts against the result, None where there is none."""
+    a: dict[str, Any] = site.named
+    if site.name in ("addmm", "baddbmm", "addmv"):
+        beta = a.get("beta", 1)
+        return a["self"] * beta if beta != 1 else a["self"]
+    bias = a.get("bias")
+    if bias is not None and site.name == "convolution":
+        return bias.reshape([-1] + [1] * (site.y.dim() - 2))
+    return bias
+
+
+def _one_operand(site: Site, rule: Rule) -> None:
+    if len(site.operands) != 1:
+        raise site.refuse(
+            f"{rule.name} shares by the sign of each contribution and takes sums with constant weights and "
+            "one active operand; give this operation Epsilon()"
+        )
+
+
+class AlphaBeta(Rule):
+    """(R23) R_i = (α(z_ij)⁺/P_j − β(z_ij)⁻/Q_j)R_j with α − β = 1, eqs. (33)-(36).
+
+    Contributions are split by the sign of w·a, not of w. An empty group with β ≠ 0 gives relevance to
+    nobody: eq. (34), the named share ``empty group``.
+
+    Attributes:
+        alpha: α ≥ 1.
+        beta: β = α − 1.
+        bias: c⁺ with P and c⁻ with Q in the denominators, or ignored.
+    """
+
+    absorbs = "bias"
+
+    def __init__(self, alpha: float = 2.0, beta: float | None = None, bias: Bias = "denominator") -> None:
+        beta = alpha - 1 if beta is None else beta
+        if not math.isclose(alpha - beta, 1.0, abs_tol=1e-9) or beta < 0:
+            raise OptionError(
+                f"alpha={alpha!r}, beta={beta!r}; expected alpha − beta = 1 and beta ≥ 0 (leave beta out)"
+            )
+        if bias not in ("denominator", "ignore"):
+            raise OptionError(f"bias={bias!r}; expected 'denominator' or 'ignore'")
+        self.alpha, self.beta = alpha, beta
+        self.bias: Bias = bias
+        self.name = f"alpha{alpha:g}beta{beta:g}"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return the multiplier of the input."""
+        _one_operand(site, self)
+        relevance = m * site.y
+        c = bias_of(site) if self.bias == "denominator" else None
+        top = positive_part(site)
+        if c is not None:
+            top = top + c.clamp(min=0)
+        up = quotient(site, relevance if self.alpha == 1 else self.alpha * relevance, top, "empty group")
+        down: Tensor | None = None
+        if self.beta:
+            low = negative_part(site)
+            if c is not None:
+                low = low + c.clamp(max=0)
+            down = quotient(site, -self.beta * relevance, low, "empty group")
+        return [by_sign(site, up, down)]
+
+
+class Gamma(Rule):
+    """LRP-γ: R_i = (z_ij + γ z_ij⁺)/(Σ_i z_ij + γ z_ij⁺)·R_j where z_j ≥ 0, with z_ij⁻ where z_j < 0.
+
+    For a ≥ 0 and active ReLUs it is the published rule with w + γw⁺; the second case is its mirror image, so
+    that the divisor never loses the sign of z_j. The bias counts as a contribution. γ → ∞ gives α1β0,
+    γ = 0 LRP-0.
+
+    Attributes:
+        gamma: γ ≥ 0.
+        eps: ε added to the divisor, away from 0.
+
+    Source: Montavon et al. (2019), "Layer-wise relevance propagation: an overview".
+    """
+
+    absorbs = "bias"
+
+    def __init__(self, gamma: float = 0.25, eps: float = 1e-6) -> None:
+        if not gamma >= 0 or not eps >= 0:
+            raise OptionError(f"gamma={gamma!r}, eps={eps!r}; expected numbers ≥ 0")
+        self.gamma, self.eps = gamma, eps
+        self.name = f"gamma({gamma:g})"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return the multiplier of the input."""
+        _one_operand(site, self)
+        y, c = site.y, bias_of(site)
+        top, low = positive_part(site), negative_part(site)
+        if c is not None:
+            top, low = top + c.clamp(min=0), low + c.clamp(max=0)
+        active = y >= 0
+        divisor = y + self.gamma * torch.where(active, top, low)
+        stable = divisor + self.eps * torch.where(active, 1.0, -1.0)
+        given = quotient(site, m * y, stable, "empty group")
+        if site.note is not None:
+            site.note("epsilon", given * (stable - divisor))
+        (plain,) = linear_map.pull(site, given)
+        assert plain is not None
+        extra = self.gamma * given
+        return [plain + by_sign(site, torch.where(active, extra, 0.0), torch.where(active, 0.0, extra))]
+
+
+class FixedShares(Rule):
+    """First layers: R_i = Σ_j q_ij/(Σ_i q_ij)·R_j with shares that do not depend on a: w², or flat.
+
+    ``square``: q = w², the root along w, eq. (37). ``one``: q = 1, every input of the window alike. Returns
+    relevances, for the input may be 0 where it gets some.
+
+    Attributes:
+        part: ``square`` or ``one``.
+    """
+
+    def __init__(self, part: Literal["square", "one"]) -> None:
+        self.part: Literal["square", "one"] = part
+        self.name = {"square": "w2", "one": "flat"}[part]
+
+    def pull(self, site: Site, m: Tensor) -> Relevance:
+        """Return the relevance of the input."""
+        _one_operand(site, self)
+        ones = torch.ones_like(site.x[0])
+        total = linear_map.push(site, [ones], self.part)
+        given = quotient(site, m * site.y, total, "empty group")
+        return Relevance(linear_map.pull(site, given, self.part))
+
+
+class Box(Rule):
+    """z^B for inputs in a box [l, h]: q_ij = x_i w_ij − l_i w_ij⁺ − h_i w_ij⁻ ≥ 0, eq. (37).
+
+    Attributes:
+        low: l, a number or a tensor that broadcasts against the layer's input.
+        high: h, likewise.
+        eps: ε of the divisor.
+
+    Source: Montavon et al. (2017), "Explaining nonlinear classification decisions with deep Taylor
+    decomposition", arXiv 1512.02479.
+    """
+
+    name = "z_B"
+
+    def __init__(self, low: float | Tensor, high: float | Tensor, eps: float = 0.0) -> None:
+        if bool((torch.as_tensor(low) > torch.as_tensor(high)).any()):
+            raise OptionError(f"low={low!r} exceeds high={high!r}; expected low ≤ high")
+        self.low, self.high, self.eps = low, high, eps
+
+    def pull(self, site: Site, m: Tensor) -> Relevance:
+        """Return the relevance of the input."""
+        _one_operand(site, self)
+        (x,) = site.x
+        low = torch.as_tensor(self.low, dtype=x.dtype, device=x.device).expand_as(x)
+        high = torch.as_tensor(self.high, dtype=x.dtype, device=x.device).expand_as(x)
+        if bool(((x < low) | (x > high)).any()):
+            raise OptionError(
+                f"the first layer's input spans [{float(x.min()):g}, {float(x.max()):g}], outside the box of "
+                "z^B; pass low= and high= that hold it (after any normalisation in front of the layer)"
+            )
+        total = linear_map.push(site, [x])
+        total = total - linear_map.push(site, [low], "positive") - linear_map.push(site, [high], "negative")
+        given = quotient(site, m * site.y, total + self.eps, "empty group")
+        if self.eps and site.note is not None:
+            site.note("epsilon", given * self.eps)
+        parts = [(x, "all", 1.0), (low, "positive", -1.0), (high, "negative", -1.0)]
+        found = torch.zeros_like(x)
+        for value, part, sign in parts:
+            (back,) = linear_map.pull(site, given, part)  # type: ignore[arg-type]
+            assert back is not None
+            found = found + sign * value * back
+        return Relevance([found])

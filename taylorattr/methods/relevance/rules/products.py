@@ -1,0 +1,236 @@
+"""(R3), (R4), (R10): products, matrix products, quotients, gated units, products over a dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from taylorattr.methods.relevance.maths.product_mean import product_weights
+from taylorattr.methods.relevance.maths.secant import smooth
+from taylorattr.methods.relevance.rule import Pulled, Rule
+from taylorattr.methods.relevance.site import Site, fit
+from taylorattr.program.arguments import operands
+
+
+def means(site: Site) -> list[Tensor]:
+    """Return ū = (u + u⁰)/2 of each operand."""
+    return [(x + b) / 2 for x, b in zip(site.x, site.b, strict=True)]
+
+
+class MeanProduct(Rule):
+    """m_a = m·b̄, m_b = m·ā: Δ(ab) = b̄Δa + āΔb, the Shapley value and the path integral of a product."""
+
+    name = "product"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return m·b̄, m·ā."""
+        a, b = means(site)
+        return [fit(m * b, site.x[0]), fit(m * a, site.x[1])]
+
+    def pull_abs(self, site: Site, m: Tensor) -> Pulled:
+        """Return m·|b̄|, m·|ā|."""
+        a, b = means(site)
+        return [fit(m * b.abs(), site.x[0]), fit(m * a.abs(), site.x[1])]
+
+    def push_abs(self, site: Site, parts: Sequence[Tensor]) -> Tensor:
+        """Return |b̄|A_a + |ā|A_b."""
+        a, b = means(site)
+        return b.abs() * parts[0] + a.abs() * parts[1]
+
+
+class MeanMatmul(Rule):
+    """m_A = m·B̄ᵀ, m_B = Āᵀ·m: (R3) summed over the inner index; an added third argument passes on."""
+
+    name = "product"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return m·B̄ᵀ and Āᵀ·m."""
+        return _matmul_pull(site, m, means(site))
+
+    def pull_abs(self, site: Site, m: Tensor) -> Pulled:
+        """Return m·|B̄|ᵀ and |Ā|ᵀ·m."""
+        return _matmul_pull(site, m, [u.abs() for u in means(site)])
+
+    def push_abs(self, site: Site, parts: Sequence[Tensor]) -> Tensor:
+        """Return A_A|B̄| + |Ā|A_B (+ A of the added argument)."""
+        *added, a, b = (u.abs() for u in means(site))
+        scale = site.named.get("alpha", 1)
+        total = (parts[-2] @ b + a @ parts[-1]) * abs(scale)
+        return total + parts[0] * abs(site.named.get("beta", 1)) if added else total
+
+
+def _matmul_pull(site: Site, m: Tensor, factors: Sequence[Tensor]) -> list[Tensor | None]:
+    *added, a, b = factors
+    scale = site.named.get("alpha", 1)
+    weighted = m * scale if scale != 1 else m
+    if a.dim() == 1:  # dot
+        found: list[Tensor | None] = [weighted * b, weighted * a]
+    elif b.dim() == 1:
+        found = [weighted.unsqueeze(-1) * b, a.mT @ weighted]
+    else:
+        found = [weighted @ b.mT, a.mT @ weighted]
+    if added:
+        found.insert(0, fit(m * site.named.get("beta", 1), site.x[0]))
+    return found
+
+
+class MeanQuotient(Rule):
+    """m_a = m·mean(1/b), m_b = −m·ā/(bb⁰): (R3) on a·(1/b), Δ(1/b) = −Δb/(bb⁰).
+
+    The path integral would need ln(b/b⁰), which fails where b changes sign.
+    """
+
+    name = "quotient"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return the multipliers of the active ones of numerator and denominator."""
+        return [fit(m * w, x) for w, x in zip(_quotient_weights(site), site.x, strict=True)]
+
+    def pull_abs(self, site: Site, m: Tensor) -> Pulled:
+        """Return the same with |·|."""
+        return [fit(m * w.abs(), x) for w, x in zip(_quotient_weights(site), site.x, strict=True)]
+
+    def push_abs(self, site: Site, parts: Sequence[Tensor]) -> Tensor:
+        """Return Σ|weight|·A."""
+        total = torch.zeros_like(site.y)
+        for w, a in zip(_quotient_weights(site), parts, strict=True):
+            total = total + w.abs() * a
+        return total
+
+
+def _quotient_weights(site: Site) -> list[Tensor]:
+    if site.named.get("rounding_mode") is not None:
+        raise site.refuse("a rounded quotient is a step function; divide without rounding_mode")
+    b, b0 = site.x[-1], site.b[-1]
+    slope = -1 / (b * b0)
+    if len(site.operands) == 1:
+        top = site.named["self"]
+        return [slope * top]
+    return [(1 / b + 1 / b0) / 2, slope * (site.x[0] + site.b[0]) / 2]
+
+
+class MeanGate(Rule):
+    """GLU, a·σ(g): m_a = m·σ̄, m_g = m·ā·Δσ/Δg, (R3) and (R2)."""
+
+    name = "product"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return both halves' multipliers, joined."""
+        dim = site.named["dim"]
+        (a, g), (a0, g0) = site.x[0].chunk(2, dim), site.b[0].chunk(2, dim)
+        s, s0 = g.sigmoid(), g0.sigmoid()
+        slope = smooth(torch.sigmoid, g0, g, s0, s)
+        return [torch.cat([m * (s + s0) / 2, m * (a + a0) / 2 * slope], dim)]
+
+
+class MeanProd(Rule):
+    """(R10) prod over a dimension: the path integral of a polynomial, exact by Gauss quadrature."""
+
+    name = "path"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return m times the mean of the other factors' product along the path."""
+        x, b = site.x[0], site.b[0]
+        a = site.named
+        if a.get("dim") is None:
+            weights = product_weights(x.reshape(1, -1), b.expand_as(x).reshape(1, -1)).reshape(x.shape)
+            return [m * weights]
+        dim = a["dim"]
+        weights = product_weights(x.movedim(dim, -1), b.movedim(dim, -1)).movedim(-1, dim)
+        return [(m if a["keepdim"] else m.unsqueeze(dim)) * weights]
+
+
+class HalfProduct(Rule):
+    """(R24) LRP: m_a = ½·m·b, m_b = ½·m·a (a product is homogeneous of degree 2); a frozen factor gets 0.
+
+    A factor is frozen where it was made by a normalising operation (softmax, rsqrt, reciprocal) and the
+    other was not: (R26) all relevance of attention goes to the values, of a norm to what it scales.
+    """
+
+    name = "half"
+    absorbs = None
+
+    def __init__(self, frozen: bool = True) -> None:
+        self.frozen = frozen
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return the share of each factor."""
+        share_a, share_b = shares_of_factors(site) if self.frozen else (0.5, 0.5)
+        a, b = site.x
+        found_a = fit(m * b * share_a, a) if share_a else None
+        return [found_a, fit(m * a * share_b, b) if share_b else None]
+
+
+class HalfMatmul(HalfProduct):
+    """(R24) for a matrix product of two activations, (R26) where one is an attention pattern."""
+
+    def __init__(self, frozen: bool = True, eps: float = 0.0) -> None:
+        super().__init__(frozen)
+        self.eps = eps
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return the share of each matrix; the sum over the inner index takes ε."""
+        m = stabilised(site, m, self.eps)
+        share_a, share_b = shares_of_factors(site) if self.frozen else (0.5, 0.5)
+        *added, a, b = _matmul_pull(site, m, site.x)
+        found = [a * share_a if a is not None and share_a else None]
+        found.append(b * share_b if b is not None and share_b else None)
+        return [*added, *found]
+
+
+class FrozenDivisor(Rule):
+    """(R25) LRP of a/b: the divisor is a frozen scale, m_a = m/b; a share for b has no zero reference."""
+
+    name = "frozen divisor"
+
+    def __init__(self) -> None:
+        self.absorbs = "constant"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return m/b for the numerator; a constant numerator's relevance is a named share."""
+        if len(site.operands) == 1:
+            return [None]
+        return [fit(m / site.x[1], site.x[0]), None]
+
+
+def stabilised(site: Site, m: Tensor, eps: float) -> Tensor:
+    """Return f·m with f = |y|/(|y| + ε), and note the share m(1 − f)y that ε takes; f = 1 for ε = 0."""
+    if eps == 0:
+        return m
+    size = site.y.abs()
+    taken = m * size.div_(size + eps)
+    if site.note is not None:
+        site.note("epsilon", (m - taken) * site.y)
+    return taken
+
+
+_FREEZERS = frozenset("_softmax _safe_softmax rsqrt reciprocal".split())
+_THROUGH = frozenset(
+    "view _unsafe_view reshape expand squeeze unsqueeze permute transpose t select slice masked_fill clone "
+    "_to_copy index_select gather unbind split flatten where".split()
+)
+
+
+def is_frozen(site: Site, index: int) -> bool:
+    """Whether a value comes from a normalising operation through rearrangements and constant factors only."""
+    while (node := site.makers.get(index)) is not None:
+        name = str(node.op).split(".")[1]
+        exponent = node.args[1] if name == "pow" else 0
+        if name in _FREEZERS or (isinstance(exponent, (int, float)) and exponent < 0):
+            return True
+        found = [i for i in operands(node) if i in site.active]
+        moved = name in _THROUGH or (name in ("mul", "div") and len(found) == 1)
+        if not moved or not found:
+            return False
+        index = found[-1] if name == "where" else found[0]
+    return False
+
+
+def shares_of_factors(site: Site) -> tuple[float, float]:
+    """Return the shares of the two factors of a product: one half each, or all to the one not frozen."""
+    first, second = (is_frozen(site, i) for i in site.operands[-2:])
+    if first == second:
+        return 0.5, 0.5
+    return (0.0, 1.0) if first else (1.0, 0.0)

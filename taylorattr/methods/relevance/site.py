@@ -1,0 +1,190 @@
+"""One recorded operation with its values at x, and at b where there is a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.errors import MissingRuleError
+from taylorattr.program.arguments import leaves, map_leaves
+from taylorattr.program.kink_table import named
+from taylorattr.program.program import Node, Ref
+
+Values = Mapping[int, Tensor]
+"""Value number -> tensor, constants included."""
+
+
+class Site:
+    """An operation where relevance is handed on.
+
+    Args:
+        node: The operation.
+        values: Every value of the run at x.
+        reference: Every value of the run at b; None for rules against 0.
+        active: Numbers of the values that depend on the inputs.
+        readers: Value number -> operations that read it.
+        makers: Value number -> operation that made it.
+        note: Receives ``(share, amount)`` where relevance is given up on purpose; None when nobody asks.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        values: Values,
+        reference: Values | None,
+        active: frozenset[int],
+        readers: Mapping[int, Sequence[Node]],
+        makers: Mapping[int, Node],
+        note: Callable[[str, Tensor], None] | None = None,
+    ) -> None:
+        self.node = node
+        self.values = values
+        self.reference = reference
+        self.active = active
+        self.readers = readers
+        self.makers = makers
+        self.note = note
+
+    def __repr__(self) -> str:
+        """Name, module and line."""
+        return f"Site({self.place})"
+
+    @property
+    def name(self) -> str:
+        """The operation without namespace and overload, for example ``relu``."""
+        return str(self.node.op).split(".")[1]
+
+    @property
+    def place(self) -> str:
+        """The operation and where it was called."""
+        node = self.node
+        return f"{node.op} (module '{node.module}', {node.where or 'no source line'})"
+
+    @cached_property
+    def operands(self) -> tuple[int, ...]:
+        """Numbers of the floating values that depend on the inputs, in reading order, with repetitions."""
+        return tuple(i for i in self._active_reads if self.values[i].is_floating_point())
+
+    @cached_property
+    def switches(self) -> tuple[int, ...]:
+        """Numbers of the masks and indices among the operands that depend on the inputs."""
+        return tuple(i for i in self._active_reads if not self.values[i].is_floating_point())
+
+    @cached_property
+    def _active_reads(self) -> list[int]:
+        refs = leaves(Ref, (self.node.args, self.node.kwargs))
+        return [ref.index for ref in refs if ref.index in self.active]
+
+    @cached_property
+    def outs(self) -> tuple[int | None, ...]:
+        """Numbers of the results, None for those nobody reads."""
+        out = self.node.out
+        return (out.index,) if isinstance(out, Ref) else tuple(r.index if r else None for r in out)
+
+    @property
+    def x(self) -> list[Tensor]:
+        """The operands at x."""
+        return [self.values[i] for i in self.operands]
+
+    @property
+    def b(self) -> list[Tensor]:
+        """The operands at b; a leading dimension 1 serves the whole batch."""
+        return [self._at_b[i] for i in self.operands]
+
+    @property
+    def y(self) -> Tensor:
+        """The first result at x."""
+        return self.values[self._first_out]
+
+    @property
+    def y0(self) -> Tensor:
+        """The first result at b."""
+        return self._at_b[self._first_out]
+
+    @property
+    def _first_out(self) -> int:
+        return next(i for i in self.outs if i is not None)
+
+    @property
+    def _at_b(self) -> Values:
+        if self.reference is None:
+            raise MissingRuleError(f"the rule at {self.place} asks for a reference; this method has none")
+        return self.reference
+
+    @cached_property
+    def named(self) -> dict[str, Any]:
+        """The arguments by their schema names, at x, defaults filled in."""
+        return named(self.node.op, *self.arguments())
+
+    def is_operand(self, name: str) -> bool:
+        """Whether an argument is a floating value that depends on the inputs."""
+        given = named(self.node.op, self.node.args, self.node.kwargs).get(name)
+        return isinstance(given, Ref) and given.index in self.operands
+
+    def arguments(
+        self, replacing: Sequence[Tensor] | None = None, *, at_b: bool = False
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments with tensors in place of references.
+
+        Args:
+            replacing: Tensors for the operands, in their order; None for the recorded ones.
+            at_b: Whether the recorded ones are those at b.
+
+        Returns:
+            Positional and keyword arguments.
+        """
+        values = self._at_b if at_b else self.values
+        stream = iter(replacing) if replacing is not None else None
+        wanted = set(self.operands)
+
+        def tensor(ref: Ref) -> Tensor:
+            return next(stream) if stream is not None and ref.index in wanted else values[ref.index]
+
+        return map_leaves(Ref, tensor, (self.node.args, self.node.kwargs))
+
+    def call(self, operands: Sequence[Tensor] | None = None) -> Any:
+        """Run the operation at other operands; the first result where there are several.
+
+        Args:
+            operands: Tensors for the operands; None: those at x.
+
+        Returns:
+            The first result.
+        """
+        args, kwargs = self.arguments(operands)
+        result = self.node.op(*args, **kwargs)
+        return result if isinstance(result, Tensor) else result[0]
+
+    def function(self) -> Callable[[Tensor], Tensor]:
+        """Return the operation as a function of its only operand."""
+        return lambda z: self.call([z])
+
+    def refuse(self, why: str) -> MissingRuleError:
+        """Return the error that says why relevance cannot pass here.
+
+        Args:
+            why: The reason, and what to do.
+        """
+        return MissingRuleError(f"no relevance rule at {self.place}: {why}")
+
+
+def fit(m: Tensor, like: Tensor) -> Tensor:
+    """Sum a multiplier over the dimensions along which its operand was broadcast."""
+    return m if m.shape == like.shape else m.sum_to_size(like.shape)
+
+
+def same_at_both_ends(site: Site) -> bool:
+    """Whether the masks and indices that an operation reads agree at x and b."""
+    if site.reference is None:
+        return True
+    return all(bool((site.values[i] == site.reference[i]).all()) for i in site.switches)
+
+
+def finite_difference(x: Tensor, b: Tensor) -> Tensor:
+    """Return x − b, 0 where both are the same infinity."""
+    delta = x - b
+    return torch.where(x == b, 0.0, delta) if bool(torch.isnan(delta.sum())) else delta
