@@ -15,26 +15,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.errors import TaylorAttrError
+from taylorattr.program.affine import is_affine
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import Forward, walk
-
-JOINTLY_AFFINE = {
-    "add", "sub", "rsub", "neg", "view", "_unsafe_view", "reshape", "t", "transpose", "permute", "unsqueeze",
-    "squeeze", "expand", "select", "slice", "cat", "stack", "flatten", "sum", "mean", "clone", "alias",
-    "contiguous", "constant_pad_nd", "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d",
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool3d", "flip", "roll", "repeat",
-    "upsample_nearest2d", "upsample_bilinear2d", "reflection_pad2d", "replication_pad2d", "unbind", "split",
-    "split_with_sizes", "chunk", "narrow", "diagonal", "movedim", "cumsum",
-}  # fmt: skip
-"""Operations affine in all their tensor arguments together."""
-
-PRODUCTS = {
-    "mul": (0, 1), "mm": (0, 1), "bmm": (0, 1), "mv": (0, 1), "dot": (0, 1), "matmul": (0, 1), "div": (0,),
-    "convolution": (0,), "linear": (0,), "addmm": (1, 2), "index": (0,), "index_select": (0,),
-    "gather": (0,),
-}  # fmt: skip
-"""Operations affine in any one of these arguments, the other tensors being constant."""
 
 
 class NotPiecewiseLinearError(TaylorAttrError):
@@ -104,7 +88,8 @@ class _PathAlgebra(Forward):
             if any(True for _ in leaves(Lines, (rest, kwargs))):
                 raise NotPiecewiseLinearError(f"{node.op} with moving parameters")
             return Lines(node.op(self._current(args[0]), *rest, **kwargs), self._version)
-        self._require_affine(node, name, args, kwargs)
+        if not is_affine(Lines, node, args, kwargs):
+            raise NotPiecewiseLinearError(f"{node.op} is not affine")
         active = [self._current(line) for line in leaves(Lines, (args, kwargs))]
 
         def call(*rows: Tensor) -> Any:
@@ -163,17 +148,6 @@ class _PathAlgebra(Forward):
         self.owners = self.owners[left]
         right = torch.where(weight == 0, left, right)
         self._refinements.append(_Refinement(left, right, weight))
-
-    def _require_affine(self, node: Node, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if name in JOINTLY_AFFINE:
-            return
-        moving = [i for i, a in enumerate(args) if any(True for _ in leaves(Lines, a))]
-        if name == "addmm" and moving[:1] == [0]:  # the summand
-            moving = moving[1:]
-        allowed = PRODUCTS.get(name, ())
-        rounded = kwargs.get("rounding_mode") is not None or any(True for _ in leaves(Lines, kwargs))
-        if name not in PRODUCTS or rounded or len(moving) > 1 or not set(moving) <= set(allowed):
-            raise NotPiecewiseLinearError(f"{node.op} is not affine")
 
 
 def _cuts(name: str, args: tuple[Any, ...]) -> tuple[float, ...] | None:

@@ -21,7 +21,7 @@ def sum_over_players(game: Game, elements: tuple[Tensor, ...]) -> Tensor:
     rows = elements[0].shape[0]
     if len(elements) == 1 and elements[0][0].numel() == game.n:
         owner = game.maps[0].reshape(-1)
-        if torch.equal(owner, torch.arange(game.n, device=owner.device)):
+        if bool((owner == torch.arange(game.n, device=owner.device)).all()):
             return elements[0].reshape(rows, -1)
     total = elements[0].new_zeros(rows, game.n + 1)  # the last column: unnamed elements
     for part, owner in zip(elements, game.maps, strict=True):

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.game import Game, bind
+from taylorattr.autodiff.game import Game, bind, blocks
 from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.autodiff.players import PlayersLike
 from taylorattr.errors import NonFiniteError, OptionError, ShapeError, ZeroDifferenceWarning, warn
 from taylorattr.methods.references import reference_tuple, stand_in
@@ -35,6 +36,7 @@ class Question:
         additional_forward_args: As the user gave them.
         references: Reference set, tensors (R, …) in the dtype and on the device of the game, for methods
             that read one; else None. `reference_rows` gives them with the unnamed elements in place.
+        players: As the user gave them; resolved they are the game's.
         seed: Seed of everything drawn at random; use `generator`.
         show_progress: Whether to show a progress bar.
         internal_batch_size: Rows per model call the user asked for; None: chosen from memory.
@@ -45,6 +47,7 @@ class Question:
     target: AnyTarget = None
     additional_forward_args: Any = None
     references: tuple[Tensor, ...] | None = None
+    players: PlayersLike = None
     seed: int = 0
     show_progress: bool = False
     internal_batch_size: int | None = None
@@ -65,6 +68,28 @@ class Question:
         for reference, owner, x in zip(self.references, self.game.maps, self.game.inputs, strict=True):
             rows.append(torch.where(owner >= 0, reference, x[example]))
         return tuple(rows)
+
+    def reference_values(self) -> Tensor:
+        """Return f of every reference, shape (B, R), each example with its own target and arguments."""
+        game = self.game
+        unnamed = any(bool((owner < 0).any()) for owner in game.maps)
+        shared = not unnamed and not game.scalar.varies
+        found = []
+        with torch.no_grad():
+            for example in range(1 if shared else game.batch):
+                rows = self.reference_rows(example)
+                size = game.internal_batch_size or 256
+                found.append(
+                    torch.cat(
+                        [
+                            game.scalar.values(
+                                tuple(r[part] for r in rows), torch.full((part.stop - part.start,), example)
+                            )
+                            for part in blocks(len(rows[0]), size)
+                        ]
+                    )
+                )
+        return torch.stack(found).expand(game.batch, -1)
 
 
 @dataclass
@@ -222,7 +247,7 @@ def attribute(
         game = bind(
             model, inputs, start, players=players, dtype=dtype, integers_allowed=entry.integers, **shared
         )
-        question = Question(game, model, seed=seed, show_progress=show_progress, **shared)
+        question = Question(game, model, players=players, seed=seed, show_progress=show_progress, **shared)
         if entry.references and rows is not None:
             question.references = tuple(
                 r.to(device=game.device, dtype=x.dtype) for r, x in zip(rows, game.inputs, strict=True)
@@ -311,12 +336,7 @@ def player_scores(game: Game, scores: Scores) -> Tensor:
         raise ShapeError("a method gives either players or elements; this one gives both or neither")
     if scores.players is not None:
         return _float64(scores.players)
-    total = torch.zeros(game.batch, game.n, dtype=torch.float64)
-    for part, owner in zip(scores.elements or (), game.maps, strict=True):
-        named = owner.reshape(-1).cpu()
-        keep = named >= 0
-        total.index_add_(1, named[keep], _float64(part).reshape(game.batch, -1)[:, keep])
-    return total
+    return sum_over_players(game, tuple(_float64(part) for part in scores.elements or ()))
 
 
 def element_scores(

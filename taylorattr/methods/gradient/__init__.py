@@ -1,5 +1,11 @@
 """Methods that differentiate the model as a whole."""
 
-from taylorattr.methods.gradient import gradient_x_input, integrated_gradients
+from taylorattr.methods.gradient import (
+    expected_gradients,
+    grad_cam,
+    gradient_x_input,
+    integrated_gradients,
+    smooth_grad,
+)
 
-__all__ = ["gradient_x_input", "integrated_gradients"]
+__all__ = ["expected_gradients", "grad_cam", "gradient_x_input", "integrated_gradients", "smooth_grad"]

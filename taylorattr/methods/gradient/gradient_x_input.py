@@ -6,8 +6,8 @@ from typing import Literal
 
 import torch
 
-from taylorattr.autodiff.game import blocks
-from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
+from taylorattr.autodiff.game import Game, blocks
+from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import Question, Scores, method
 
@@ -31,20 +31,28 @@ def gradient_x_input(question: Question, *, multiply_by: Multiplier = "delta") -
 
     Source: eq. (13); Shrikumar et al. (2016), "Not just a black box", arXiv 1605.01713.
     """
-    if multiply_by not in ("delta", "input", "none"):
-        raise OptionError(f"multiply_by={multiply_by!r}; expected 'delta', 'input' or 'none'")
     game = question.game
+    factors = multipliers(game, multiply_by)
     examples = torch.arange(game.batch)
     found = []
     for part in blocks(game.batch, gradient_rows(game)):
         xs = tuple(x[part] for x in game.inputs)
         found.append(value_and_gradient(game.scalar, xs, examples[part])[1])
     gradients = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
-    ends = zip(gradients, game.inputs, game.baselines, strict=True)
-    if multiply_by == "delta":
-        scores = tuple(g * (x - b) for g, x, b in ends)
-    elif multiply_by == "input":
-        scores = tuple(g * x for g, x, _ in ends)
-    else:
-        scores = gradients
+    scores = tuple(g * m for g, m in zip(gradients, factors, strict=True))
     return Scores(elements=scores, diagnostics={"multiply_by": multiply_by})
+
+
+def multipliers(game: Game, multiply_by: Multiplier) -> Rows:
+    """Return what a gradient is multiplied by, tensors shaped like the inputs.
+
+    Raises:
+        OptionError: If multiply_by is not ``delta``, ``input`` or ``none``.
+    """
+    if multiply_by == "delta":
+        return tuple(x - b for x, b in zip(game.inputs, game.baselines, strict=True))
+    if multiply_by == "input":
+        return game.inputs
+    if multiply_by == "none":
+        return tuple(torch.ones_like(x) for x in game.inputs)
+    raise OptionError(f"multiply_by={multiply_by!r}; expected 'delta', 'input' or 'none'")

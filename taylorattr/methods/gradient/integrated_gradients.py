@@ -86,18 +86,8 @@ def integrated_gradients(
     _check(n_steps, tol, rule, mode, multiply_by)
     game = question.game
     paths = PathGradients(game, linear_first=linear_first)
-    plain = n_steps is None and tol is None and rule == "gauss_legendre"
-    found, reason = None, ""
-    if mode == "exact" or (mode == "auto" and plain):
-        found, reason = _exact(game, paths)
-        if found is None and mode == "exact":
-            raise OptionError(
-                f"mode='exact' does not fit this model: {reason}. Use mode='quadrature' with tol= "
-                "(kinks converge like 1/n_steps), or shapley and ta.harsanyi, which are exact for every model"
-            )
-    if found is None:
-        found = _quadrature(game, paths, n_steps, tol, rule)
-    _say_error(found, tol)
+    found, reason = averaged_gradients(game, paths, n_steps=n_steps, tol=tol, rule=rule, mode=mode)
+    say_error(found, tol)
     if multiply_by == "none":
         scores = found.averages
     else:
@@ -135,6 +125,42 @@ class Averages:
     errors: Tensor
     mode: str
     changes: list[float | None] | None = None
+
+
+def averaged_gradients(
+    game: Game,
+    paths: PathGradients,
+    *,
+    n_steps: int | None,
+    tol: float | None,
+    rule: PathRule = "gauss_legendre",
+    mode: Mode = "auto",
+) -> tuple[Averages, str]:
+    """Return ∫₀¹ ∇f(b + αΔ) dα of every example, and why the exact mode was not used, "" if it was.
+
+    Args:
+        game: The game.
+        paths: Its paths.
+        n_steps: As in `integrated_gradients`.
+        tol: As in `integrated_gradients`.
+        rule: As in `integrated_gradients`.
+        mode: As in `integrated_gradients`.
+
+    Raises:
+        OptionError: If ``exact`` is asked of a network it does not fit.
+    """
+    plain = n_steps is None and tol is None and rule == "gauss_legendre"
+    reason = ""
+    if mode == "exact" or (mode == "auto" and plain):
+        found, reason = _exact(game, paths)
+        if found is not None:
+            return found, ""
+        if mode == "exact":
+            raise OptionError(
+                f"mode='exact' does not fit this model: {reason}. Use mode='quadrature' with tol= "
+                "(kinks converge like 1/n_steps), or shapley and ta.harsanyi, which are exact for every model"
+            )
+    return _quadrature(game, paths, n_steps, tol, rule), reason
 
 
 def _check(n_steps: Any, tol: Any, rule: Any, mode: Any, multiply_by: Any) -> None:
@@ -248,13 +274,14 @@ def _breakpoints(game: Game, program: Program) -> tuple[Tensor, Tensor]:
     return torch.cat([a for a, _ in found]), torch.cat([o for _, o in found])
 
 
-def _say_error(found: Averages, tol: float | None) -> None:
+def say_error(found: Averages, tol: float | None, name: str = "integrated_gradients") -> None:
+    """Warn where the completeness error is above the tolerance, or above 1 % where none was asked for."""
     limit = SERIOUS if tol is None else tol
     bad = (found.errors > limit).nonzero().reshape(-1).tolist()
     if bad:
         worst = max(bad, key=lambda e: float(found.errors[e]))
         warn(
-            f"integrated_gradients of {len(bad)} example(s) miss f(x) − f(b): example {worst} by "
+            f"{name} of {len(bad)} example(s) miss f(x) − f(b): example {worst} by "
             f"{float(found.errors[worst]):.2g} of Σ|scores| with {found.counts[worst]} nodes (limit "
             f"{limit:g}). Pass a larger n_steps with tol=, dtype=torch.float64 if rounding is the cause; for "
             "Linear/ReLU networks mode='exact'",

@@ -1,0 +1,126 @@
+"""Expected Gradients: Integrated Gradients averaged over a reference set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from taylorattr.autodiff.game import Game
+from taylorattr.autodiff.gradient import Rows
+from taylorattr.autodiff.linear_first import PathGradients
+from taylorattr.errors import OptionError
+from taylorattr.methods.gradient.integrated_gradients import Averages, averaged_gradients, say_error
+from taylorattr.methods.gradient.sampling import sample_mean
+from taylorattr.methods.method import Question, Scores, method
+
+
+@method("expected_gradients", family="gradient", references=True)
+def expected_gradients(
+    question: Question,
+    *,
+    mode: Literal["sample", "full"] = "sample",
+    n_samples: int = 200,
+    n_steps: int | None = None,
+    tol: float | None = None,
+) -> Scores:
+    """Return E_b (x_i − b_i) ∫₀¹ ∂_i f(b + α(x − b)) dα: κ_i/|κ| of each term at each reference's own point.
+
+    Args:
+        question: What is asked; its references are the distribution of b, each equally likely.
+        mode: ``sample`` draws a reference and a place α on the path for each sample, as the authors do;
+            ``full`` integrates along the path from every reference.
+        n_samples: Samples of each example (the same draws for all); with ``tol`` the largest number.
+        n_steps: Of the quadrature in mode ``full``, as in ``integrated_gradients``.
+        tol: ``sample``: stop when every standard error is below tol·Σ|scores|. ``full``: completeness error
+            of each reference, as in ``integrated_gradients``.
+
+    Returns:
+        Scores of the elements; f(b) is averaged over all references; standard errors when sampled.
+
+    Raises:
+        OptionError: If an option is out of range.
+
+    Source: eq. (21), (22); Erion et al. (2021), "Improving performance of deep learning models with axiomatic
+    attribution priors and expected gradients", arXiv 1906.10670. The effects belong to each reference: in one
+    fixed frame the shares are others.
+    """
+    if mode not in ("sample", "full"):
+        raise OptionError(f"mode={mode!r}; expected 'sample' or 'full'")
+    if mode == "sample" and n_steps is not None:
+        raise OptionError("n_steps goes with mode='full'; mode='sample' takes n_samples")
+    values = question.reference_values()
+    f_baseline = values.double().mean(1) if values.device.type != "mps" else values.cpu().double().mean(1)
+    said = {"mode": mode, "references": values.shape[1]}
+    if mode == "full":
+        elements, errors = _full(question, values, n_steps, tol)
+        return Scores(
+            elements=elements, f_baseline=f_baseline, diagnostics=said | {"completeness_error": errors}
+        )
+    places = _Places(question, n_samples)
+    found = sample_mean(question, places, n_samples, tol)
+    return Scores(
+        elements=found.elements,
+        f_baseline=f_baseline,
+        standard_errors=found.standard_errors,
+        diagnostics=said | {"n_samples": found.count, "seed": question.seed},
+    )
+
+
+class _Places:
+    """Draws of a reference and a place on the path, the same however they are cut."""
+
+    def __init__(self, question: Question, n_samples: int) -> None:
+        self._question = question
+        generator = question.generator()
+        count = n_samples if isinstance(n_samples, int) and n_samples > 0 else 0
+        rows = len(question.reference_rows(0)[0])
+        self._which = torch.randint(rows, (count,), generator=generator)
+        self._alphas = torch.rand(count, generator=generator, dtype=torch.float64)
+
+    def __call__(self, samples: slice, examples: slice) -> tuple[Rows, Rows]:
+        game = self._question.game
+        points, steps = [], []
+        for slot, x in enumerate(game.inputs):
+            x = x[None, examples]
+            b = _rows(self._question, slot, self._which[samples])[:, None]
+            b = torch.where(game.maps[slot] >= 0, b, x)
+            alpha = self._alphas[samples].to(x).reshape(-1, *([1] * (x.ndim - 1)))
+            points.append(torch.lerp(b, x.expand_as(b), alpha))
+            steps.append(x - b)
+        return tuple(points), tuple(steps)
+
+
+def _rows(question: Question, slot: int, which: torch.Tensor) -> torch.Tensor:
+    references = question.references or question.game.baselines
+    return references[slot][which.to(references[slot].device)]
+
+
+def _full(
+    question: Question, values: torch.Tensor, n_steps: int | None, tol: float | None
+) -> tuple[Rows, list[float]]:
+    """Return the mean of Integrated Gradients over all references, and the largest completeness errors."""
+    game = question.game
+    total = tuple(torch.zeros_like(x) for x in game.inputs)
+    worst: Averages | None = None
+    for row in range(values.shape[1]):
+        here = _from_reference(question, row, values[:, row])
+        found, _ = averaged_gradients(here, PathGradients(here), n_steps=n_steps, tol=tol)
+        for sum_, average, x, b in zip(total, found.averages, here.inputs, here.baselines, strict=True):
+            sum_ += average * (x - b)
+        if worst is None or float(found.errors.max()) > float(worst.errors.max()):
+            worst = found
+    assert worst is not None
+    say_error(worst, tol, "expected_gradients")
+    return tuple(sum_ / values.shape[1] for sum_ in total), worst.errors.tolist()
+
+
+def _from_reference(question: Question, row: int, values: torch.Tensor) -> Game:
+    game = question.game
+    which = torch.tensor([row])
+    baselines = tuple(
+        torch.where(owner >= 0, _rows(question, slot, which).expand_as(x), x)
+        for slot, (x, owner) in enumerate(zip(game.inputs, game.maps, strict=True))
+    )
+    return replace(game, baselines=baselines, f_baseline=values)

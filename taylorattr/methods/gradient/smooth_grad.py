@@ -1,0 +1,136 @@
+"""SmoothGrad×Input: Δ_i E ∂_i f(x + ξ), ξ Gaussian."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.game import Game
+from taylorattr.autodiff.gradient import Rows
+from taylorattr.errors import OptionError
+from taylorattr.methods.gradient.gaussian_moments import smoothed_gradient
+from taylorattr.methods.gradient.gradient_x_input import Multiplier, multipliers
+from taylorattr.methods.gradient.sampling import sample_mean
+from taylorattr.methods.method import Question, Scores, method
+
+
+@method("smooth_grad", family="gradient")
+def smooth_grad(
+    question: Question,
+    *,
+    n_samples: int = 50,
+    stdev: Any = None,
+    noise_level: float = 0.15,
+    mode: Literal["sample", "exact"] = "sample",
+    multiply_by: Multiplier = "delta",
+    tol: float | None = None,
+) -> Scores:
+    """Return Δ_i E ∂_i f(x + ξ), ξ_j ~ N(0, σ_j²) independent.
+
+    ``exact`` takes the expectation of a polynomial model term by term from its Taylor coefficients at x, the
+    coefficient form of eq. (16): it needs no division by Δ_j and so also stands where Δ_j = 0, eq. (17).
+
+    Args:
+        question: What is asked.
+        n_samples: Noisy copies of each example (the same noise for all); with ``tol`` the largest number.
+        stdev: σ: a number, a tensor that broadcasts to one example, or a tuple of these per input. None:
+            noise_level·(largest − smallest element) of each example and input.
+        noise_level: See ``stdev``.
+        mode: ``sample``, or ``exact`` for polynomial models.
+        multiply_by: ``delta`` (Δ), ``input`` (x) or ``none``.
+        tol: Stop when every standard error is below tol·Σ|scores|.
+
+    Returns:
+        Scores of the elements, with standard errors when sampled.
+
+    Raises:
+        OptionError: If an option is out of range, or the model is no polynomial and ``exact`` was asked for.
+
+    Source: eq. (14)-(17); Smilkov et al. (2017), "SmoothGrad: removing noise by adding noise", arXiv
+    1706.03825.
+    Players of several elements: the noise is independent for each element.
+    """
+    if mode not in ("sample", "exact"):
+        raise OptionError(f"mode={mode!r}; expected 'sample' or 'exact'")
+    game = question.game
+    sigmas = _sigmas(game, stdev, noise_level)
+    factors = multipliers(game, multiply_by)
+    said = {"mode": mode, "multiply_by": multiply_by, "largest_stdev": max(float(s.max()) for s in sigmas)}
+    if mode == "exact":
+        gradients, degree = smoothed_gradient(game, sigmas)
+        scores = tuple(g * m for g, m in zip(gradients, factors, strict=True))
+        return Scores(elements=scores, diagnostics=said | {"degree": degree})
+    noise = _Noise(question, n_samples)
+
+    def draw(samples: slice, examples: slice) -> tuple[Rows, Rows]:
+        at = tuple(
+            x[None, examples] + s[None, examples] * z[:, None]
+            for x, s, z in zip(game.inputs, sigmas, noise(samples), strict=True)
+        )
+        return at, tuple(m[None, examples] for m in factors)
+
+    found = sample_mean(question, draw, n_samples, tol)
+    return Scores(
+        elements=found.elements,
+        standard_errors=found.standard_errors,
+        diagnostics=said | {"n_samples": found.count, "seed": question.seed},
+    )
+
+
+class _Noise:
+    """Standard normal numbers of one example's shape, one set per sample, the same however they are cut."""
+
+    def __init__(self, question: Question, n_samples: int) -> None:
+        self._game = question.game
+        self._seeds: list[int] = []
+        if isinstance(n_samples, int) and n_samples > 0:
+            self._seeds = torch.randint(2**62, (n_samples,), generator=question.generator()).tolist()
+
+    def __call__(self, samples: slice) -> Rows:
+        rows = [self._one(seed) for seed in self._seeds[samples]]
+        return tuple(torch.stack(parts) for parts in zip(*rows, strict=True))
+
+    def _one(self, seed: int) -> Rows:
+        generator = torch.Generator().manual_seed(seed)
+        return tuple(
+            torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
+            for x in self._game.inputs
+        )
+
+
+def _sigmas(game: Game, stdev: Any, noise_level: float) -> Rows:
+    """Return σ of every element, shaped like the inputs; 0 for elements of no player."""
+    if not isinstance(noise_level, numbers.Real) or not float(noise_level) >= 0:
+        raise OptionError(f"noise_level={noise_level!r}; expected a number ≥ 0")
+    parts = stdev if isinstance(stdev, tuple) else (stdev,) * len(game.inputs)
+    if len(parts) != len(game.inputs):
+        raise OptionError(
+            f"{len(parts)} standard deviations for {len(game.inputs)} inputs; expected one for each"
+        )
+    found = []
+    for part, x, owner in zip(parts, game.inputs, game.maps, strict=True):
+        sigma = _relative(x, float(noise_level)) if part is None else _given(part, x)
+        found.append(torch.where(owner >= 0, sigma, torch.zeros_like(sigma)))
+    return tuple(found)
+
+
+def _relative(x: Tensor, noise_level: float) -> Tensor:
+    flat = x.reshape(len(x), -1)
+    spread = flat.amax(1) - flat.amin(1)
+    return (noise_level * spread).reshape(-1, *([1] * (x.ndim - 1))).expand(x.shape)
+
+
+def _given(stdev: Any, x: Tensor) -> Tensor:
+    try:
+        sigma = torch.as_tensor(stdev, dtype=x.dtype, device=x.device).expand(x.shape)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise OptionError(
+            f"stdev={stdev!r} does not broadcast to one example {tuple(x.shape[1:])}; pass a number or such "
+            "a tensor"
+        ) from error
+    if not bool((sigma >= 0).all()) or not bool(torch.isfinite(sigma).all()):
+        raise OptionError("stdev holds a negative number, NaN or infinity; a standard deviation is ≥ 0")
+    return sigma
