@@ -19,8 +19,9 @@ from taylorattr.aliases import Frame
 from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.masking import CoalitionValues
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
-from taylorattr.autodiff.polynomial.nested import derivatives, expand_nested
+from taylorattr.autodiff.polynomial.nested import derivatives
 from taylorattr.effects.convergence import Kinks
+from taylorattr.effects.nested_check import differentiated, require_true_gradient
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
 from taylorattr.program.capture import capture
 from taylorattr.program.fused import fused_norms
@@ -230,24 +231,29 @@ class TaylorSeries:
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
 
     def _nested(self, group: Group, example: int, directions: tuple[Tensor, ...], order: int) -> list[Tensor]:
-        near = self.near(example)
-        if group.program is not None:
-            return expand_nested(group.program, near, directions, order)
-        rows = torch.tensor([example])
+        near, rows = self.near(example), torch.tensor([example])
+        program, model = group.program, self.game.scalar
 
         def function(t: Tensor) -> Tensor:
             point = tuple(b + torch.tensordot(t, d, 1)[None] for b, d in zip(near, directions, strict=True))
-            return self.game.scalar.values(point, rows)[0]
+            return (model.values(point, rows) if program is None else replay(program, point))[0]
 
+        start = near[0].new_zeros(len(directions[0]))
         with unfused():
-            norms = fused_norms(lambda *xs: self.game.scalar.values(xs, rows), near) if order >= 3 else []
-            if norms:
+            norms = fused_norms(lambda *xs: model.values(xs, rows), near) if program is None else []
+            if norms and order >= 3:
                 raise CaptureError(
                     f"derivatives of order {order} through {norms[0]} are wrong in torch, and the model "
                     f"could not be captured to take it apart ({group.failure}); lower order= to 2, or use "
                     "ta.harsanyi"
                 )
-            return derivatives(function, near[0].new_zeros(len(directions[0])), order)
+            require_true_gradient(function, start, self._coarsest())
+            return differentiated(lambda t: derivatives(function, t, order), start)
+
+    def _coarsest(self) -> float:
+        """Return the rounding of the lowest dtype the model computes in."""
+        lowest = self.game.diagnostics.get("lowest_dtype", str(self.game.dtype)).removeprefix("torch.")
+        return max(torch.finfo(dtype).eps for dtype in (getattr(torch, lowest), self.game.dtype, self.dtype))
 
     def _jets(self, group: Group, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
         if group.program is not None and group.walks:

@@ -1,0 +1,63 @@
+"""Nested derivatives are compared with the values of the function before they are believed."""
+
+import math
+
+import pytest
+import torch
+
+import taylorattr as ta
+from taylorattr.effects.nested_check import require_true_gradient
+from taylorattr.errors import CaptureError
+
+X = torch.tensor([[1.3, -2.2, 0.7]], dtype=torch.float64)
+B = torch.tensor([[-0.9, 1.1, -0.4]], dtype=torch.float64)
+EPS = torch.finfo(torch.float64).eps
+
+
+def with_item(z):
+    return z.sum(1) + torch.tensor([math.tanh(float(row.sum())) for row in z], dtype=z.dtype)
+
+
+def with_numpy(z):
+    return torch.from_numpy(z.detach().numpy() ** 2).sum(1)
+
+
+def without_derivative(z):
+    return torch.special.bessel_j0(z).sum(1)
+
+
+def without_second_derivative(z):
+    return torch.cdist(z[:, None], torch.ones(1, 1, 3, dtype=z.dtype))[:, 0, 0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("model", [with_item, with_numpy, without_derivative, without_second_derivative])
+def test_derivatives_that_would_be_wrong_are_refused(model):
+    with pytest.raises(CaptureError, match="harsanyi"):
+        ta.decompose(model, X, B, order=2)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: t.sin().sum(),
+        lambda t: t.relu().sum(),  # a kink at the expansion point
+        lambda t: t.sum() * 0.0 + 3.0,
+        lambda t: (1e8 + t).sum(),  # a difference of large numbers is mostly rounding
+        lambda t: 1e-9 * t.exp().sum(),
+    ],
+)
+def test_true_gradients_pass(function):
+    require_true_gradient(function, torch.zeros(3, dtype=torch.float64), EPS)
+
+
+def test_a_detached_factor_is_seen():
+    with pytest.raises(CaptureError, match="escapes differentiation"):
+        require_true_gradient(lambda t: (t * t.detach()).sum(), torch.zeros(3, dtype=torch.float64), EPS)
+
+
+def test_rounding_of_a_coarse_dtype_is_no_reason_to_refuse():
+    def coarse(t):
+        return t.to(torch.float16).double().sin().sum()
+
+    require_true_gradient(coarse, torch.ones(3, dtype=torch.float64), torch.finfo(torch.float16).eps)
