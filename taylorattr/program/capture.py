@@ -27,9 +27,10 @@ def capture(
     """Record a function, check the recording at two points, and promote it.
 
     Normalisation layers are decomposed into elementary operations, because torch's fused ones have
-    wrong derivatives from order 3. Where the function branches on values or reads scalars and the
-    recording fails at the second point, points nearer the first decide, to one rounding: a recording that
-    holds there holds around the captured point, and its notes say so.
+    wrong derivatives from order 3. Where the function branches on values or reads scalars, a displaced
+    point is checked too (the two ends may agree by symmetry), and where the recording fails at a point,
+    points nearer the first decide, to one rounding: a recording that holds there holds around the captured
+    point, and its notes say so.
 
     Args:
         function: ``function(*inputs)`` -> shape (1,), in the model's own dtype.
@@ -48,12 +49,16 @@ def capture(
     """
     program = record(function, inputs, module=module)
     second = second_point if second_point is not None else displaced(inputs)
-    points = [inputs, second]
-    if program.notes and not agrees(program, function, second, module=module):
-        near = [_between(inputs, second, share) for share in _SHRINK]
+    ends = [second, displaced(inputs)] if program.notes else [second]
+
+    def nearer(end: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        if not program.notes or agrees(program, function, end, module=module):
+            return end
+        near = [_between(inputs, end, share) for share in _SHRINK]
         close = (p for p in near if agrees(program, function, p, module=module, roundings=1))
-        points = [inputs, next(close, second)]
-    verify(program, function, points, module=module)
+        return next(close, end)
+
+    verify(program, function, [inputs, *map(nearer, ends)], module=module)
     return decompose_norms(program if dtype is None else promote(program, dtype))
 
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -117,3 +119,12 @@ def test_transformers_built_from_a_config(name):
         expected = double(inputs_embeds=x.double(), attention_mask=mask).last_hidden_state[:, 0, 0]
         tolerance = 1e-5 if name == "llama" else 1e-12  # Llama casts to float32 in its norms and positions
         torch.testing.assert_close(value, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_a_scalar_that_two_symmetric_points_hide_is_seen():
+    def even(x):
+        return x.sum(1) * math.cos(float(x.sum()))
+
+    point = (torch.tensor([[1.0, 2.0]]),)
+    with pytest.raises(CaptureError, match="escaped"):
+        capture(even, point, second_point=(-point[0],))
