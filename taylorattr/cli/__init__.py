@@ -7,10 +7,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from taylorattr.cli import bench, decompose, demo, prove
+from taylorattr.cli import attribute, bench, decompose, demo, prove
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
 
-COMMANDS = {"demo": demo, "decompose": decompose, "bench": bench, "prove": prove}
+COMMANDS = {"demo": demo, "decompose": decompose, "attribute": attribute, "bench": bench, "prove": prove}
 
 DESCRIPTION = """\
 Take a network's prediction apart: f(x) − f(baseline) as a sum of first-order effects, high-order

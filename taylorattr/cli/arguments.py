@@ -31,10 +31,11 @@ class Question:
     baselines: Any
     players: Players | None
     keywords: dict[str, Any]
+    data: data_files.Data
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add model, data, target, baseline, players and the settings of the run."""
+def add(parser: argparse.ArgumentParser, *, frame: bool = True) -> None:
+    """Add model, data, target, baseline, players and the settings of the run; with the choice of a frame."""
     what = parser.add_argument_group("what is analysed")
     what.add_argument(
         "--model",
@@ -72,9 +73,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--names", metavar="FILE", help="names of the players: a JSON list or one name a line")
     run = parser.add_argument_group("how")
-    run.add_argument(
-        "--frame", default="baseline", choices=["baseline", "input"], help="where the effects are expanded"
-    )
+    if frame:
+        run.add_argument(
+            "--frame",
+            default="baseline",
+            choices=["baseline", "input"],
+            help="where the effects are expanded",
+        )
     run.add_argument(
         "--dtype", default="float64", choices=sorted(DTYPES), help="precision (default: float64)"
     )
@@ -117,11 +122,9 @@ def question(arguments: argparse.Namespace) -> Question:
         inputs=_single(inputs),
         baselines=baseline,
         players=players(arguments.players, chosen, names),
-        keywords={
-            "target": target(arguments.target),
-            "frame": arguments.frame,
-            "dtype": DTYPES[arguments.dtype],
-        },
+        keywords={"target": target(arguments.target), "dtype": DTYPES[arguments.dtype]}
+        | ({"frame": arguments.frame} if hasattr(arguments, "frame") else {}),
+        data=table,
     )
 
 

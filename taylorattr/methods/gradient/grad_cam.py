@@ -52,11 +52,11 @@ def grad_cam(
     if upsample not in ("linear", "nearest", None):
         raise OptionError(f"upsample={upsample!r}; expected 'linear', 'nearest' or None")
     game = question.game
+    path, module = _layer(question, layer)
     if question.players is not None:
         raise OptionError("grad_cam's players are the positions of the layer; leave players out")
     if any(bool((b != 0).any()) for b in game.baselines):
         raise OptionError("grad_cam's baseline is feature maps of 0, not an input; leave baselines out")
-    path, module = _layer(question, layer)
     maps, gradients = [], []
     for part in blocks(game.batch, gradient_rows(game)):
         a, g = _activation_and_gradient(question, path, module, part)

@@ -1,0 +1,128 @@
+"""``taylorattr attribute`` as a user runs it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import taylorattr as ta
+from taylorattr.cli import main
+from taylorattr.cli.attribute import option
+
+MODEL = """
+import torch
+from torch import nn
+
+
+def make():
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10)
+    )
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator) * 0.2)
+    return model.eval()
+
+
+def table(x):
+    return x[:, 0] * x[:, 1] + x[:, 2] ** 2
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    (tmp_path / "nets_to_attribute.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def on_table(place, *arguments):
+    np.savetxt(place / "t.csv", [[1, 2, 3], [0.5, -1, 2]], delimiter=",", header="a,b,c", comments="")
+    return main(
+        ["attribute", *arguments, "--model", "nets_to_attribute:table", "--data", "t.csv", "--rows", "0:2"]
+    )
+
+
+def test_it_prints_what_the_library_gives(place, capsys):
+    assert on_table(place, "integrated_gradients", "--set", "n_steps=2", "--json") == 0
+    shown = ta.Attribution.from_dict(json.loads(capsys.readouterr().out))
+    x = torch.tensor([[1, 2, 3], [0.5, -1, 2]]).double()
+    direct = ta.attribute("integrated_gradients", lambda z: z[:, 0] * z[:, 1] + z[:, 2] ** 2, x, n_steps=2)
+    assert shown.names == ("a", "b", "c")
+    torch.testing.assert_close(shown.player_scores, direct.player_scores)
+    assert on_table(place, "gradient_x_input", "--top", "1") == 0
+    text = capsys.readouterr().out
+    assert (
+        "Attribution by gradient_x_input: 3 players" in text and "c  +18" in text and "\n    b " not in text
+    )
+
+
+def test_it_saves(place, capsys):
+    assert on_table(place, "smooth_grad", "--set", "n_samples=4", "--seed", "5", "--out", "scores.npz") == 0
+    saved = ta.Result.load(place / "scores.npz")
+    assert saved.method == "smooth_grad" and saved.diagnostics["seed"] == 5
+    assert " ± " in capsys.readouterr().out
+
+
+def test_reference_sets_come_from_rows_or_files(place, capsys):
+    assert on_table(place, "expected_gradients", "--set", "mode=full", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["fields"]["diagnostics"]["dict"]["references"] == 2
+    np.save(place / "r.npy", np.zeros((5, 3), dtype=np.float32))
+    assert on_table(place, "expected_gradients", "--references", "r.npy", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["fields"]["diagnostics"]["dict"]["references"] == 5
+    assert on_table(place, "integrated_gradients", "--references", "0:1", "--json") == 0
+    averaged = ta.Attribution.from_dict(json.loads(capsys.readouterr().out))
+    assert not averaged.player_scores[0].any()  # the first row explained against itself
+
+
+@pytest.mark.parametrize(
+    "method", ["gradient_x_input", "integrated_gradients", "smooth_grad", "expected_gradients", "grad_cam"]
+)
+def test_gradient_methods_run_on_digits(place, capsys, method):
+    pytest.importorskip("sklearn")
+    status = main(
+        [
+            "attribute",
+            method,
+            "--model",
+            "nets_to_attribute:make",
+            "--data",
+            "sklearn:digits",
+            "--target",
+            "3",
+        ]
+    )
+    assert status == 0, capsys.readouterr().err
+    assert f"Attribution by {method}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("integrated_gradient",), "did you mean 'integrated_gradients'"),
+        (("smooth_grad", "--set", "sigma=1"), "its options: n_samples=50"),
+        (("smooth_grad", "--set", "sigma"), "n_steps=64"),
+        (("gradient_x_input", "--out", "x.txt"), "saved as .json or .npz"),
+        (("grad_cam",), "no convolution"),
+        (("integrated_gradients", "--baseline", "mean", "--references", "0:2"), "both given"),
+        (("expected_gradients", "--baseline", "mean", "--references", "0:2"), "not both"),
+    ],
+)
+def test_a_wrong_call_says_in_one_line_how_to_mend_it(place, capsys, arguments, message):
+    assert on_table(place, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_option_values_are_literals_or_words():
+    read = [
+        option(s)
+        for s in ("n_steps=64", "rule=left", "relu=False", "tol=1e-3", "layer=features.2", "a=[1, 2]")
+    ]
+    assert read == [
+        ("n_steps", 64), ("rule", "left"), ("relu", False), ("tol", 1e-3),
+        ("layer", "features.2"), ("a", [1, 2]),
+    ]  # fmt: skip
