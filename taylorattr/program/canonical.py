@@ -72,8 +72,9 @@ def canonical(
     """Return the operation a program keeps in place of a recorded, out-of-place one.
 
     Fills become ``full`` (they depend on shapes only), ``copy`` becomes its source, broadcast or cast, batch
-    normalisation with batch statistics forgets the running statistics it would update, a factory's dtype is
-    written down (its default belongs to the process), and the open end of a slice is the dimension's size.
+    normalisation with batch statistics forgets the running statistics it would update, one number put where
+    a mask is true is ``where``, a factory's dtype is written down (its default belongs to the process), and
+    the open end of a slice is the dimension's size.
 
     Args:
         op: The recorded overload.
@@ -111,6 +112,8 @@ def canonical(
             (*args[:end], size if args[end] is None else min(args[end], size), *args[end + 1 :]),
             kwargs,
         )
+    if op is aten.index_put.default and _fills_a_mask(args, kwargs, tensors):
+        return aten.where.self, (args[1][0], args[2], args[0]), {}
     if op is aten.native_batch_norm.default and args[5]:
         return op, (*args[:3], None, None, *args[5:]), kwargs
     if _is_factory(op) and isinstance(result, Tensor):
@@ -120,6 +123,14 @@ def canonical(
 
 def _expanded(source: Ref, result: Tensor) -> tuple[OpOverload, tuple[Any, ...], dict[str, Any]]:
     return aten.expand.default, (source, list(result.shape)), {}
+
+
+def _fills_a_mask(args: tuple[Any, ...], kwargs: dict[str, Any], tensors: Sequence[Tensor]) -> bool:
+    """``x[mask] = number``, the mask of x's shape."""
+    if len(args) != 3 or kwargs.get("accumulate") or len(args[1]) != 1 or not isinstance(args[1][0], Ref):
+        return False
+    x, mask, value = (tensors[ref.index] for ref in (args[0], args[1][0], args[2]))
+    return mask.dtype == torch.bool and mask.shape == x.shape and value.numel() == 1 and value.ndim <= x.ndim
 
 
 def _is_factory(op: OpOverload) -> bool:

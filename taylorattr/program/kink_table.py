@@ -38,8 +38,16 @@ def named(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> Argume
     return given | kwargs
 
 
+NONE = Levels(torch.zeros(0))
+"""State of an operation that has no kinks as it is used."""
+
+
 def _cuts(*positions: float) -> Reader:
-    return lambda a, y: _sides([a["self"] - p for p in positions])
+    def read(a: Arguments, y: Any) -> State:
+        # complex magnitudes are smooth away from 0
+        return NONE if a["self"].is_complex() else _sides([a["self"] - p for p in positions])
+
+    return read
 
 
 def _sides(distances: Sequence[Tensor]) -> Thresholds:
@@ -121,12 +129,66 @@ def _spread(value: Sequence[int] | int, n: int) -> list[int]:
     return listed * n if len(listed) == 1 else listed
 
 
-def _norm(a: Arguments, y: Any) -> State:
-    """The 1-norm has the kinks of abs, the ∞-norm is a contest; others are smooth away from 0."""
-    if abs(a["ord"]) == torch.inf:
-        return _extreme(1 if a["ord"] > 0 else -1)(a | {"self": a["self"].abs()}, y)
-    return _sides([a["self"]]) if a["ord"] == 1 else Levels(torch.zeros(0))
+def _both_ends(a: Arguments, y: Any) -> State:
+    """aminmax: one contest for the largest, one for the smallest."""
+    dims = [a["dim"]] if a["dim"] is not None else []
+    x = a["self"].movedim(a["dim"], -1) if dims else a["self"].reshape(1, -1)
+    return Contest.of(torch.stack([x, -x]))
 
+
+def _norm(order: str) -> Reader:
+    """The 1-norm has the kinks of abs, the ∞-norm is a contest; others are smooth away from 0."""
+
+    def read(a: Arguments, y: Any) -> State:
+        p = 2 if a[order] is None else a[order]
+        if abs(p) == torch.inf:
+            return _extreme(1 if p > 0 else -1)(a | {"self": a["self"].abs()}, y)
+        if p == 0:
+            return Levels(a["self"] != 0)
+        return _sides([a["self"]]) if p == 1 and not a["self"].is_complex() else NONE
+
+    return read
+
+
+def _distance(a: Arguments, y: Any) -> State:
+    """cdist: a norm of the difference of every pair."""
+    return _norm("p")(a | {"self": a["x1"][..., :, None, :] - a["x2"][..., None, :, :], "dim": -1}, y)
+
+
+def _loss(width: str) -> Reader:
+    """Quadratic near 0 and linear outside."""
+
+    def read(a: Arguments, y: Any) -> State:
+        difference = a["self"] - a["target"]
+        return _sides([difference - a[width], difference + a[width]] if a[width] else [difference])
+
+    return read
+
+
+def _cast(a: Arguments, y: Any) -> State:
+    return Levels(y) if a["self"].is_floating_point() else NONE
+
+
+def is_smooth(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an operation of the table has no kinks as it is used.
+
+    Casts to floats, plain division, and norms that are smooth away from 0.
+    """
+    a = named(op, args, kwargs)
+    if op is aten._to_copy.default:
+        return a["dtype"] is None or a["dtype"].is_floating_point or a["dtype"].is_complex
+    if op in (aten.div.Tensor_mode, aten.div.Scalar_mode):
+        return a["rounding_mode"] is None
+    return op in _NORMS and (a[_NORMS[op]] is None or a[_NORMS[op]] not in (0, 1, torch.inf, -torch.inf))
+
+
+_NORMS = {
+    aten.linalg_vector_norm.default: "ord",
+    aten.norm.ScalarOpt_dim: "p",
+    aten.norm.Scalar: "p",
+    aten._cdist_forward.default: "p",
+}
+"""Name of the order."""
 
 READERS: dict[OpOverload, Reader] = {
     # cut at fixed positions
@@ -146,6 +208,11 @@ READERS: dict[OpOverload, Reader] = {
     aten.hardshrink.default: lambda a, y: _sides([a["self"] - a["lambd"], a["self"] + a["lambd"]]),
     aten.softshrink.default: lambda a, y: _sides([a["self"] - a["lambd"], a["self"] + a["lambd"]]),
     aten.heaviside.default: lambda a, y: _sides([a["self"]]),
+    aten.signbit.default: _cuts(0.0),
+    aten.copysign.Scalar: _cuts(0.0),
+    aten.copysign.Tensor: lambda a, y: _sides([a["self"], a["other"]]),
+    aten.smooth_l1_loss.default: _loss("beta"),
+    aten.huber_loss.default: _loss("delta"),
     **dict.fromkeys(
         [aten.clamp.default, aten.clamp.Tensor, aten.clamp_min.default, aten.clamp_min.Tensor]
         + [aten.clamp_max.default, aten.clamp_max.Tensor],
@@ -155,7 +222,8 @@ READERS: dict[OpOverload, Reader] = {
         [op for packet in (aten.gt, aten.ge, aten.lt, aten.le) for op in (packet.Tensor, packet.Scalar)],
         _comparison,
     ),
-    aten.linalg_vector_norm.default: _norm,
+    **{op: _norm(order) for op, order in _NORMS.items()},
+    aten._cdist_forward.default: _distance,
     # contests
     aten.maximum.default: _larger,
     aten.fmax.default: _larger,
@@ -163,6 +231,7 @@ READERS: dict[OpOverload, Reader] = {
     aten.fmin.default: _smaller,
     **dict.fromkeys([aten.amax.default, aten.max.default, aten.max.dim], _extreme(1)),
     **dict.fromkeys([aten.amin.default, aten.min.default, aten.min.dim], _extreme(-1)),
+    aten.aminmax.default: _both_ends,
     aten.max_pool2d_with_indices.default: _max_pool(2),
     aten.max_pool3d_with_indices.default: _max_pool(3),
     # discrete results
@@ -170,17 +239,27 @@ READERS: dict[OpOverload, Reader] = {
         [aten.round.default, aten.round.decimals, aten.floor.default, aten.ceil.default, aten.trunc.default]
         + [aten.floor_divide.default, aten.floor_divide.Scalar, aten.argmax.default, aten.argmin.default]
         + [aten.argsort.default, aten.argsort.stable, aten.bucketize.Tensor, aten.searchsorted.Tensor]
-        + [aten.eq.Scalar, aten.eq.Tensor, aten.ne.Scalar, aten.ne.Tensor],
+        + [aten.eq.Scalar, aten.eq.Tensor, aten.ne.Scalar, aten.ne.Tensor]
+        + [aten.div.Tensor_mode, aten.div.Scalar_mode],
         lambda a, y: Levels(y),
     ),
+    aten._to_copy.default: _cast,
+    aten.frac.default: lambda a, y: Levels((a["self"] - y).round()),
+    aten.nan_to_num.default: lambda a, y: Levels(torch.isfinite(a["self"])),
+    **dict.fromkeys(
+        [aten.count_nonzero.default, aten.count_nonzero.dim_IntList], lambda a, y: Levels(a["self"] != 0)
+    ),
+    **dict.fromkeys([aten.median.default, aten.nanmedian.default], lambda a, y: Levels(a["self"] == y)),
     **dict.fromkeys(
         [aten.sort.default, aten.sort.stable, aten.topk.default, aten.kthvalue.default, aten.median.dim]
+        + [aten.nanmedian.dim]
         + [aten.mode.default, aten.cummax.default, aten.cummin.default, aten.adaptive_max_pool2d.default]
         + [aten.adaptive_max_pool3d.default],
         lambda a, y: Levels(y[1]),
     ),
     **dict.fromkeys(
-        [aten.remainder.Tensor, aten.remainder.Scalar, aten.fmod.Tensor, aten.fmod.Scalar],
+        [aten.remainder.Tensor, aten.remainder.Scalar, aten.fmod.Tensor, aten.fmod.Scalar]
+        + [aten.remainder.Scalar_Tensor],
         lambda a, y: Levels(((a["self"] - y) / a["other"]).round()),
     ),
 }

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import CaptureError, ShapeError
 from .arguments import leaves
 from .gates import Contest, State, Thresholds
-from .kink_table import READERS, named
+from .kink_table import READERS, is_smooth, named
 from .program import Node, Program, Ref
 from .walk import Forward, walk
 
@@ -74,8 +74,8 @@ def kink_nodes(program: Program) -> list[Node]:
     """Operations of a program with kinks (jumps of the value or of a derivative).
 
     ReLU and its relatives (the ELU family too: its second derivative jumps at 0), abs, clamp,
-    comparisons, maxima, max-pooling, rounding, sorting; ``where`` and ``masked_fill`` only if their
-    mask comes from no comparison.
+    comparisons, maxima, max-pooling, rounding, casts to integers, sorting; ``where`` and ``masked_fill``
+    only if their mask comes from no comparison.
 
     Args:
         program: A captured program.
@@ -166,7 +166,8 @@ def _kinks(program: Program) -> list[int]:
     return [
         i
         for i, node in enumerate(program.nodes)
-        if node.op in READERS or (node.op in _MASKED and not compared(node.args[_MASKED[node.op]]))
+        if (node.op in READERS and not is_smooth(node.op, node.args, node.kwargs))
+        or (node.op in _MASKED and not compared(node.args[_MASKED[node.op]]))
     ]
 
 

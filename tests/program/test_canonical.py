@@ -109,3 +109,23 @@ def test_writes_to_lists_of_tensors():
         return y.sum(1)
 
     assert names(forward, X) == ["mul.Tensor", "_foreach_mul.Scalar", "sum.dim_IntList"]
+
+
+def test_a_number_put_where_a_mask_is_true_is_where():
+    def masked(x):
+        x = x.clone()
+        x[x < 0] = 0.5
+        return x.sum(1)
+
+    assert names(masked, X) == ["lt.Scalar", "where.self", "sum.dim_IntList"]
+    program = record(masked, (X,))
+    assert torch.equal(replay(program, (-X,)), masked(-X))
+
+
+def test_values_put_where_a_mask_is_true_stay_as_they_are():
+    def masked(x):
+        x = x.clone()
+        x[torch.tensor([[True, False, True]])] = torch.tensor([4.0, 5.0])
+        return x.sum(1)
+
+    assert "index_put.default" in names(masked, X)

@@ -16,6 +16,12 @@ def count(function, base=BASE, point=POINT):
     return switches(record(function, (base,)), (base,), (point,))
 
 
+def below_zero_to(x, number):
+    x = x.clone()
+    x[x < 0] = number
+    return x
+
+
 # function -> gates that differ between BASE and POINT, gates of the program
 CASES = {
     "relu": (lambda x: F.relu(x).sum(1), 2, 4),
@@ -52,6 +58,26 @@ CASES = {
     "masked_fill": (lambda x: x.masked_fill(x < 0, 0.5).sum(1), 2, 4),
     "comparison as a factor": (lambda x: (x * (x > 0)).sum(1), 2, 4),
     "fixed mask": (lambda x: torch.where(torch.tensor([True, False, True, True]), x, x**2).sum(1), 0, 0),
+    "mask assignment": (lambda x: below_zero_to(x, 0.5).sum(1), 2, 4),
+    "signbit": (lambda x: (x * x.signbit()).sum(1), 2, 4),
+    "copysign": (lambda x: torch.copysign(torch.full_like(x, 2.0), x).sum(1), 2, 8),
+    "frac": (lambda x: (x * 1.5).frac().sum(1), 3, 4),
+    "division with a remainder": (lambda x: torch.div(x, 2, rounding_mode="floor").sum(1), 3, 4),
+    "division": (lambda x: torch.div(x, 2, rounding_mode=None).sum(1), 0, 0),
+    "cast to integers": (lambda x: (x * 1.5).to(torch.int64).to(x.dtype).sum(1), 3, 4),
+    "cast to floats": (lambda x: x.half().to(x.dtype).sum(1), 0, 0),
+    "remainder of a number": (lambda x: (1 % (x + 5)).sum(1), 0, 4),
+    "nan_to_num": (lambda x: x.log().nan_to_num().sum(1), 2, 4),
+    "count_nonzero": (lambda x: x.sum(1) + x.relu().count_nonzero(1), 4, 8),
+    "aminmax": (lambda x: x[:, ::3].aminmax(dim=1).max + x.aminmax().min, 2, 4),
+    "median": (lambda x: x[:, [0, 2, 3]].median(1).values, 1, 1),
+    "nanmedian": (lambda x: x[:, [0, 2, 3]].nanmedian(1).values, 1, 1),
+    "smooth l1": (lambda x: F.smooth_l1_loss(x * 1.2, x * 0, reduction="none").sum(1), 2, 8),
+    "huber": (lambda x: F.huber_loss(x, x * 0, reduction="none", delta=2.5).sum(1), 0, 8),
+    "1-distance": (lambda x: F.pairwise_distance(x, torch.zeros(1, 4), p=1), 2, 4),
+    "1-distances": (lambda x: torch.cdist(x, torch.tensor([[0.0, -1.5, 3.5, 0.0]]), p=1)[0], 4, 4),
+    "2-distances": (lambda x: torch.cdist(x, torch.zeros(1, 4))[0], 0, 0),
+    "complex magnitude": (lambda x: torch.complex(x, x * 2).abs().sum(1), 0, 0),
     "round": (lambda x: (x * 1.5).round().sum(1), 4, 4),
     "floor": (lambda x: (x / 2).floor().sum(1), 3, 4),
     "sort": (lambda x: (x.sort(1).values * torch.arange(4)).sum(1), 2, 4),
@@ -210,3 +236,16 @@ def test_kink_nodes_of_a_network():
 
 def test_every_reader_belongs_to_an_operation_that_is_out_of_place():
     assert not [op for op in READERS if op._schema.is_mutable]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.norm(dim=1),
+        lambda x: F.cosine_similarity(x, x.sin()),
+        lambda x: torch.cdist(x, x.sin())[0],
+        lambda x: x.half().float().sum(1),
+    ],
+)
+def test_norms_and_casts_of_smooth_networks_are_no_kinks(function):
+    assert not kink_nodes(record(function, (BASE,)))
