@@ -78,7 +78,13 @@ class Players:
     def elements(cls, x: Tensors, names: Sequence[str] | None = None) -> Players:
         """Return one player per element of x (B, …) or of a tuple of such tensors."""
         shapes = example_shapes(x)
-        return cls(((i,) for i in range(_total(shapes))), element_names(shapes) if names is None else names)
+        groups = tuple((i,) for i in range(_total(shapes)))
+        if names is not None or not groups:
+            return cls(groups, names)
+        players = object.__new__(cls)  # nothing to check, and an image has 150,000 elements
+        for field, value in (("groups", groups), ("names", tuple(element_names(shapes))), ("rest", None)):
+            object.__setattr__(players, field, value)
+        return players
 
     @classmethod
     def grid(cls, x: Tensor, shape: tuple[int, int], names: Sequence[str] | None = None) -> Players:

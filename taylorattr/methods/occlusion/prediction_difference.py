@@ -47,15 +47,15 @@ def prediction_difference(question: Question, *, form: str = "difference") -> Sc
     game = question.game
     count = 0 if question.references is None else len(question.references[0])
     scores = torch.empty(game.batch, game.n, dtype=torch.float64)
-    errors, base = torch.empty_like(scores), torch.empty(game.batch, dtype=torch.float64)
-    total = game.batch * count * (game.n + 1)
+    errors = torch.empty_like(scores)
+    base = question.reference_values().double().cpu().mean(1)
+    total = game.batch * count * game.n
     with tqdm(total=total, unit="out", disable=not question.show_progress) as bar, torch.no_grad():
         for example in range(game.batch):
-            losses, mean = _losses(question, example, bar)
-            base[example] = mean
+            losses = _losses(question, example, bar)
             scores[example] = torch.from_numpy(losses.mean)
             errors[example] = torch.from_numpy(losses.error)
-    diagnostics = {"references": count, "form": form, "outputs_per_example": count * (game.n + 1)}
+    diagnostics = {"references": count, "form": form, "outputs_per_example": count * game.n}
     if form == "log_odds":
         scores, errors = _log_odds(game.f_input.double().cpu(), scores, errors)
         diagnostics["note"] = NOTE
@@ -67,25 +67,22 @@ def prediction_difference(question: Question, *, form: str = "difference") -> Sc
     )
 
 
-def _losses(question: Question, example: int, bar: tqdm) -> tuple[RunningMean, float]:
-    """Return f(x) − f(x with i from r) of each player over the references, and the mean of f(r)."""
+def _losses(question: Question, example: int, bar: tqdm) -> RunningMean:
+    """Return f(x) − f(x with i from r) of each player over the references."""
     game = question.game
     references = question.reference_rows(example)
     rows = CoalitionValues(game, example, fold=False).rows
-    losses, ends = RunningMean(), RunningMean()
-    for part in blocks(len(references[0]), max(1, rows // (game.n + 1))):
-        table = torch.empty((part.stop - part.start) * (game.n + 1), dtype=torch.float64)
+    losses = RunningMean()
+    for part in blocks(len(references[0]), max(1, rows // game.n)):
+        table = torch.empty((part.stop - part.start) * game.n, dtype=torch.float64)
         for flat in blocks(len(table), rows):
             place = torch.arange(flat.start, flat.stop, device=game.device)
-            player = place % (game.n + 1)  # number n stands for all of them: f(r)
-            reference = part.start + place // (game.n + 1)
+            player, reference = place % game.n, part.start + place // game.n
             values = _replaced(question, references, example, player, reference)
             table[flat] = values.double().cpu()
             bar.update(len(values))
-        outputs = table.reshape(-1, game.n + 1).numpy()
-        ends.add(outputs[:, -1])
-        losses.add(float(game.f_input[example]) - outputs[:, :-1])
-    return losses, float(ends.mean)
+        losses.add(float(game.f_input[example]) - table.reshape(-1, game.n).numpy())
+    return losses
 
 
 def _replaced(
@@ -97,20 +94,18 @@ def _replaced(
 ) -> Tensor:
     """Return f(x with one player from a reference) for each pair of player and reference."""
     game = question.game
-    everything = player == game.n
     points = []
     for x, rows, owner in zip(game.inputs, references, game.maps, strict=True):
-        ones = (1,) * owner.ndim
-        chosen = (owner == player.reshape(-1, *ones)) | everything.reshape(-1, *ones)
+        chosen = owner == player.reshape(-1, *(1,) * owner.ndim)
         points.append(torch.where(chosen, rows[reference], x[example]))
     examples = torch.full((len(player),), example)
     values = game.scalar.values(tuple(points), examples)
     if not bool(torch.isfinite(values).all()):
         bad = int((~torch.isfinite(values)).nonzero()[0, 0])
-        name = "everything" if bool(everything[bad]) else f"player {game.names[int(player[bad])]!r}"
         raise NonFiniteError(
-            f"the model's output is {float(values[bad])} for example {example} with {name} taken from "
-            f"reference {int(reference[bad])}; check the model there, or leave that reference out"
+            f"the model's output is {float(values[bad])} for example {example} with player "
+            f"{game.names[int(player[bad])]!r} taken from reference {int(reference[bad])}; check the model "
+            "there, or leave that reference out"
         )
     return values
 

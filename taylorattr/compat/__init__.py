@@ -1,0 +1,1 @@
+"""Adapters to other libraries, imported one by one; none of them needs the other library to be installed."""

@@ -1,0 +1,112 @@
+"""What captum's attribution classes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr import attribution
+from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
+from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.methods.method import attribute
+
+
+class Attribution:
+    """Base of the classes that attribute a model's output.
+
+    Args:
+        forward_func: Module or callable; never changed.
+    """
+
+    def __init__(self, forward_func: Callable[..., Any]) -> None:
+        self.forward_func = forward_func
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Return the class name in words."""
+        return "".join(c if c.islower() or i == 0 else f" {c}" for i, c in enumerate(cls.__name__))
+
+    def has_convergence_delta(self) -> bool:
+        """Return whether ``attribute`` takes ``return_convergence_delta``."""
+        return False
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Whether scores are in units of the output, not of a derivative."""
+        return False
+
+    def compute_convergence_delta(
+        self,
+        attributions: Tensors,
+        start_point: Baselines,
+        end_point: Tensors,
+        target: AnyTarget = None,
+        additional_forward_args: Any = None,
+    ) -> Tensor:
+        """Return Σ attributions − (f(end_point) − f(start_point)) of each example, shape (B,).
+
+        Args:
+            attributions: Scores shaped like the inputs.
+            start_point: Baselines.
+            end_point: Inputs.
+            target: Which output was attributed.
+            additional_forward_args: What the model takes after the inputs.
+        """
+        end = input_tuple(end_point)
+        start = baseline_tuple(start_point, end)
+        values = [self._outputs(point, target, additional_forward_args) for point in (end, start)]
+        scores = input_tuple(attributions)
+        total = torch.stack([s.detach().reshape(len(s), -1).double().sum(1).cpu() for s in scores]).sum(0)
+        return (total - (values[0] - values[1])).to(scores[0].device, scores[0].dtype)
+
+    def _outputs(self, points: tuple[Tensor, ...], target: AnyTarget, extra: Any) -> Tensor:
+        """Return f of each row, float64 on the CPU."""
+        scalar = ScalarModel(
+            self.forward_func,
+            points,
+            target=target,
+            additional_forward_args=extra,
+            dtype=None,
+            integers_allowed=True,
+        )
+        rows = tuple(p.detach().to(scalar.device) for p in points)
+        with torch.no_grad():
+            return scalar.values(rows, torch.arange(len(rows[0]))).double().cpu()
+
+    def _attribute(
+        self, method: str, inputs: Tensors, baselines: Any, **options: Any
+    ) -> attribution.Attribution:
+        """Run one of this package's methods; a feature's score is repeated over its elements."""
+        return attribute(method, self.forward_func, inputs, baselines, per_element=False, **options)
+
+
+class WithDelta(Attribution):
+    """An attribution method whose scores add up to f(x) − f(b)."""
+
+    def has_convergence_delta(self) -> bool:
+        """Return True."""
+        return True
+
+    @staticmethod
+    def _with_delta(found: attribution.Attribution, wanted: bool) -> Any:
+        scores = found.scores
+        if not wanted or scores is None:
+            return scores
+        first = scores[0] if isinstance(scores, tuple) else scores
+        return scores, (-found.gap).to(first.device, first.dtype)
+
+
+def current_seed() -> int:
+    """Return the seed the user gave torch's global generator, which is not moved."""
+    return torch.initial_seed() % 2**63
+
+
+def zero_for_none(inputs: Tensors, baselines: Any) -> Any:
+    """Return the baselines with captum's meaning of None: 0, also for integer inputs."""
+    if baselines is None:
+        return tuple(0 for _ in inputs) if isinstance(inputs, tuple) else 0
+    return baselines

@@ -1,0 +1,200 @@
+"""captum's gradient methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Baselines, Target, Tensors
+from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed
+from taylorattr.compat.captum.random_points import chosen_rows, noisy
+from taylorattr.errors import OptionError
+
+RULES = {
+    "gausslegendre": "gauss_legendre",
+    "riemann_left": "left",
+    "riemann_right": "right",
+    "riemann_middle": "midpoint",
+    "riemann_trapezoid": "trapezoid",
+}
+"""captum's names of quadrature rules -> ours."""
+
+
+class IntegratedGradients(WithDelta):
+    """``integrated_gradients`` with captum's signature.
+
+    Args:
+        forward_func: Module or callable.
+        multiply_by_inputs: False gives the averaged gradient without the factor Δ.
+    """
+
+    def __init__(self, forward_func: Callable[..., Tensor], multiply_by_inputs: bool = True) -> None:
+        super().__init__(forward_func)
+        self._multiply_by_inputs = multiply_by_inputs
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Whether scores carry the factor Δ."""
+        return self._multiply_by_inputs
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        n_steps: int = 50,
+        method: str = "gausslegendre",
+        internal_batch_size: int | None = None,
+        return_convergence_delta: bool = False,
+    ) -> Any:
+        """Return scores shaped like the inputs; with the delta, shape (B,), where asked for.
+
+        Raises:
+            OptionError: If ``method`` is not one of captum's rules.
+        """
+        if method not in RULES:
+            raise OptionError(f"method={method!r}; expected one of {', '.join(RULES)}")
+        found = self._attribute(
+            "integrated_gradients",
+            inputs,
+            baselines,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            internal_batch_size=internal_batch_size,
+            n_steps=n_steps,
+            rule=RULES[method],
+            multiply_by="delta" if self._multiply_by_inputs else "none",
+        )
+        return self._with_delta(found, return_convergence_delta)
+
+
+class InputXGradient(Attribution):
+    """``gradient_x_input`` with the factor x and captum's signature."""
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Always."""
+        return True
+
+    def attribute(self, inputs: Tensors, target: Target = None, additional_forward_args: Any = None) -> Any:
+        """Return x ∘ ∇f(x), shaped like the inputs."""
+        found = self._attribute(
+            "gradient_x_input",
+            inputs,
+            None,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            multiply_by="input",
+        )
+        return found.scores
+
+
+class Saliency(Attribution):
+    """The gradient, or its size, with captum's signature."""
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        target: Target = None,
+        abs: bool = True,  # noqa: A002
+        additional_forward_args: Any = None,
+    ) -> Any:
+        """Return |∇f(x)|, or ∇f(x) with ``abs=False``, shaped like the inputs."""
+        found = self._attribute(
+            "gradient_x_input",
+            inputs,
+            None,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            multiply_by="none",
+        ).scores
+        if not abs or found is None:
+            return found
+        return tuple(part.abs() for part in found) if isinstance(found, tuple) else found.abs()
+
+
+class GradientShap(WithDelta):
+    """Gradients at random points between noisy inputs and random references, with captum's signature.
+
+    The estimator of ``expected_gradients`` with draws of its own for each example, and noise on the inputs.
+
+    Args:
+        forward_func: Module or callable.
+        multiply_by_inputs: False leaves out the factor x − b.
+    """
+
+    def __init__(self, forward_func: Callable[..., Tensor], multiply_by_inputs: bool = True) -> None:
+        super().__init__(forward_func)
+        self._multiply_by_inputs = multiply_by_inputs
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Whether scores carry the factor x − b."""
+        return self._multiply_by_inputs
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Tensors | Callable[..., Tensors],
+        n_samples: int = 5,
+        stdevs: float | tuple[float, ...] = 0.0,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        return_convergence_delta: bool = False,
+    ) -> Any:
+        """Return scores shaped like the inputs; with one delta per example and sample where asked for.
+
+        Raises:
+            OptionError: If ``n_samples`` is below 1.
+        """
+        if n_samples < 1:
+            raise OptionError(f"n_samples={n_samples}; expected at least 1")
+        x = input_tuple(inputs)
+        references = input_tuple(_called(baselines, inputs))
+        generator = torch.Generator().manual_seed(current_seed())
+        totals = [torch.zeros_like(part) for part in x]
+        deltas = []
+        for _ in range(n_samples):
+            ends = noisy(x, stdevs, generator)
+            starts = chosen_rows(references, len(x[0]), generator)
+            alpha = torch.rand(len(x[0]), generator=generator, dtype=torch.float64)
+            points = tuple(
+                torch.lerp(b, e, alpha.to(e).reshape(-1, *(1,) * (e.ndim - 1)))
+                for e, b in zip(ends, starts, strict=True)
+            )
+            gradients = self._attribute(
+                "gradient_x_input",
+                points,
+                None,
+                target=target,
+                additional_forward_args=additional_forward_args,
+                multiply_by="none",
+            ).scores
+            steps = tuple(e - b for e, b in zip(ends, starts, strict=True))
+            scores = tuple(
+                g * s if self._multiply_by_inputs else g for g, s in zip(gradients or (), steps, strict=True)
+            )
+            for total, score in zip(totals, scores, strict=True):
+                total += score / n_samples
+            if return_convergence_delta:
+                full = tuple(g * s for g, s in zip(gradients or (), steps, strict=True))
+                deltas.append(
+                    self.compute_convergence_delta(full, starts, ends, target, additional_forward_args)
+                )
+        found = tuple(totals) if isinstance(inputs, tuple) else totals[0]
+        return (found, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else found
+
+
+def _called(baselines: Any, inputs: Tensors) -> Any:
+    """Return the references a callable gives, with or without the inputs as arguments."""
+    if not callable(baselines) or isinstance(baselines, Tensor):
+        return baselines
+    try:
+        return baselines(*inputs) if isinstance(inputs, tuple) else baselines(inputs)
+    except TypeError:
+        return baselines()

@@ -1,0 +1,255 @@
+"""captum's perturbation methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Baselines, Target, Tensors
+from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.compat.captum.base import Attribution, current_seed, zero_for_none
+from taylorattr.errors import OptionError, ShapeError
+
+
+class _Perturbation(Attribution):
+    """What the perturbation methods share: features, and model calls of a given number of rows."""
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Always: scores are differences of outputs."""
+        return True
+
+    def _perturb(
+        self,
+        method: str,
+        inputs: Tensors,
+        baselines: Baselines,
+        feature_mask: Any,
+        perturbations_per_eval: int,
+        **options: Any,
+    ) -> Any:
+        if not isinstance(perturbations_per_eval, int) or perturbations_per_eval < 1:
+            raise OptionError(
+                f"perturbations_per_eval={perturbations_per_eval!r}; expected a positive integer"
+            )
+        rows = None  # captum's default of 1 says nothing about memory: choose
+        if perturbations_per_eval > 1:
+            rows = perturbations_per_eval * len(input_tuple(inputs)[0])
+        return self._attribute(
+            method,
+            inputs,
+            zero_for_none(inputs, baselines),
+            players=_players(inputs, feature_mask),
+            internal_batch_size=rows,
+            **options,
+        )
+
+
+class FeatureAblation(_Perturbation):
+    """``occlusion_1`` with captum's signature; features are the numbers in ``feature_mask``."""
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        feature_mask: Tensors | None = None,
+        perturbations_per_eval: int = 1,
+        show_progress: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Return f(x) − f(x with a feature at its baseline), repeated over the feature's elements.
+
+        Raises:
+            OptionError: If an option is unknown or out of range.
+            ShapeError: If the mask does not fit the inputs.
+        """
+        if kwargs:
+            raise OptionError(f"FeatureAblation.attribute has no option {next(iter(kwargs))!r}")
+        return self._perturb(
+            "occlusion_1",
+            inputs,
+            baselines,
+            feature_mask,
+            perturbations_per_eval,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            show_progress=show_progress,
+        ).scores
+
+
+class Occlusion(_Perturbation):
+    """``occlusion_patch`` with captum's signature: windows have all dimensions, the default stride is 1."""
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        sliding_window_shapes: tuple[int, ...] | tuple[tuple[int, ...], ...],
+        strides: None | int | tuple[int, ...] | tuple[int | tuple[int, ...], ...] = None,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        perturbations_per_eval: int = 1,
+        show_progress: bool = False,
+    ) -> Any:
+        """Return f(x) − f(x with a window at the baseline), averaged over the windows that hold an element.
+
+        Raises:
+            OptionError: If a window or stride does not fit the inputs.
+        """
+        shapes = [tuple(part.shape[1:]) for part in input_tuple(inputs)]
+        single = not isinstance(inputs, tuple) or (
+            len(shapes) == 1 and not isinstance(sliding_window_shapes[0], tuple)
+        )
+        window = (sliding_window_shapes,) if single else sliding_window_shapes
+        steps: Any = (
+            (strides,) if single else strides if isinstance(strides, tuple) else (strides,) * len(shapes)
+        )
+        if len(window) != len(shapes) or len(steps) != len(shapes):
+            raise OptionError(
+                f"{len(window)} windows and {len(steps)} strides for {len(shapes)} inputs; expected one each"
+            )
+        each = [
+            (1 if step is None else step,) * len(shape) if not isinstance(step, tuple) else step
+            for step, shape in zip(steps, shapes, strict=True)
+        ]
+        return self._perturb(
+            "occlusion_patch",
+            inputs,
+            baselines,
+            None,
+            perturbations_per_eval,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            show_progress=show_progress,
+            window=tuple(window),
+            stride=tuple(each),
+        ).scores
+
+
+class ShapleyValueSampling(_Perturbation):
+    """``shapley`` by sampled orders, with captum's signature; orders come with their reverses."""
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        feature_mask: Tensors | None = None,
+        n_samples: int = 25,
+        perturbations_per_eval: int = 1,
+        show_progress: bool = False,
+    ) -> Any:
+        """Return the estimated Shapley values, repeated over each feature's elements."""
+        return self._perturb(
+            "shapley",
+            inputs,
+            baselines,
+            feature_mask,
+            perturbations_per_eval,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            show_progress=show_progress,
+            algorithm="permutation",
+            samples=n_samples,
+            seed=current_seed(),
+        ).scores
+
+
+class ShapleyValues(_Perturbation):
+    """``shapley``, exact from all coalitions (2ⁿ outputs, not n! orders), with captum's signature."""
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        feature_mask: Tensors | None = None,
+        perturbations_per_eval: int = 1,
+        show_progress: bool = False,
+    ) -> Any:
+        """Return the Shapley values, repeated over each feature's elements."""
+        return self._perturb(
+            "shapley",
+            inputs,
+            baselines,
+            feature_mask,
+            perturbations_per_eval,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            show_progress=show_progress,
+            algorithm="exact",
+        ).scores
+
+
+class KernelShap(_Perturbation):
+    """``shapley`` by weighted least squares on sampled coalitions, with captum's signature.
+
+    ``n_samples`` counts model outputs; at least two per feature are drawn, as fewer determine nothing.
+    """
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """As in captum: never."""
+        return False
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        feature_mask: Tensors | None = None,
+        n_samples: int = 25,
+        perturbations_per_eval: int = 1,
+        return_input_shape: bool = True,
+        show_progress: bool = False,
+    ) -> Any:
+        """Return the estimated Shapley values: repeated over each feature's elements, or shape (B, n)."""
+        found = self._perturb(
+            "shapley",
+            inputs,
+            baselines,
+            feature_mask,
+            perturbations_per_eval,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            show_progress=show_progress,
+            algorithm="kernel",
+            samples=n_samples,
+            seed=current_seed(),
+        )
+        if return_input_shape:
+            return found.scores
+        first = found.scores[0] if isinstance(found.scores, tuple) else found.scores
+        return found.player_scores.to(first.device, first.dtype)
+
+
+def _players(inputs: Tensors, feature_mask: Any) -> Any:
+    """Return the masks spread over one example's shape each, None where there is none.
+
+    Raises:
+        ShapeError: If a mask does not broadcast to one example.
+    """
+    if feature_mask is None:
+        return None
+    parts = input_tuple(inputs)
+    masks = feature_mask if isinstance(feature_mask, tuple) else (feature_mask,)
+    if len(masks) != len(parts):
+        raise ShapeError(f"{len(masks)} feature masks for {len(parts)} input tensors; expected one for each")
+    spread: list[Tensor] = []
+    for mask, part in zip(masks, parts, strict=True):
+        try:
+            spread.append(torch.broadcast_to(mask, (1, *part.shape[1:]))[0])
+        except RuntimeError as error:
+            raise ShapeError(
+                f"a feature mask of shape {tuple(mask.shape)} does not fit inputs {tuple(part.shape)}; "
+                "expected one that broadcasts to one example and is shared by all (examples with masks of "
+                "their own go one by one)"
+            ) from error
+    return tuple(spread)
