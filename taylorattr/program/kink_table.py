@@ -172,7 +172,13 @@ def _cast(a: Arguments, y: Any) -> State:
 def is_smooth(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     """Whether an operation of the table has no kinks as it is used.
 
-    Casts to floats, plain division, and norms that are smooth away from 0.
+    Args:
+        op: An operation of :data:`READERS`.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+
+    Returns:
+        True for casts to floats, plain division, and norms that are smooth away from 0.
     """
     a = named(op, args, kwargs)
     if op is aten._to_copy.default:
