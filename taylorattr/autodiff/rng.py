@@ -15,15 +15,18 @@ _LOCK = threading.RLock()  # two guarded models at once would restore each other
 
 
 @contextmanager
-def preserved_rng() -> Generator[None, None, None]:
+def preserved_rng() -> Generator[dict[str, Any], None, None]:
     """Run a block and put the global generators of torch, numpy and Python back, whatever happens in it.
 
     CUDA generators are looked at only when CUDA has been initialised.
+
+    Yields:
+        The states the block began with, as `rng_state` gives them.
     """
     with _LOCK:
         before = rng_state()
         try:
-            yield
+            yield before
         finally:
             if not _equal(before, rng_state()):
                 _restore(before)

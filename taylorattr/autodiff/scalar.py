@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +15,7 @@ from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.autodiff.fixed_batch import fixed_batch_size, in_fixed_batches
 from taylorattr.autodiff.model_copy import ModelCopy, copy_model, own_modules
 from taylorattr.autodiff.observe import observe
-from taylorattr.autodiff.rng import draws_random_numbers, preserved_rng, rng_state
+from taylorattr.autodiff.rng import draws_random_numbers, preserved_rng
 from taylorattr.autodiff.target import TargetSelector, tensor_output
 from taylorattr.errors import (
     DtypeError,
@@ -73,8 +74,7 @@ class ScalarModel:
         self.selector = TargetSelector(target, self.batch)
         self._user_model = model
         modules = own_modules(model)
-        _require_finite_parameters(modules)
-        parameters = [p for module in modules for p in (*module.parameters(), *module.buffers())]
+        parameters = _finite_parameters(modules)
         model_device = next((p.device for p in parameters), rows[0].device)
         self.native = _native_dtype(parameters, rows)
         extra = additional_forward_args
@@ -111,6 +111,23 @@ class ScalarModel:
         """Return `values`; a model that draws random numbers moves the user's generators."""
         output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
         return self.selector.select(output, examples).to(self.dtype)
+
+    def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
+        """Return the same model evaluated in another dtype, tried on the first rows of inputs (B, …).
+
+        Nothing is said about it: None where it does not run so.
+        """
+        twin = copy.copy(self)
+        twin.dtype, twin.diagnostics, twin._native_copy = dtype, {}, None
+        try:
+            copied = twin._copy(dtype, self.device)
+            result, _ = twin._promoted(copied, inputs, dtype)
+        except Exception:  # a model may refuse another precision in any way it likes
+            return None
+        if result is None:
+            return None
+        twin._use(copied)
+        return twin
 
     @property
     def varies(self) -> bool:
@@ -162,6 +179,8 @@ class ScalarModel:
 
     def _use(self, copied: ModelCopy) -> None:
         self.function, self.modules = copied.function, copied.modules
+        if not copied.converted:  # a copy in the model's own dtypes is the same thing
+            self._native_copy = copied
 
     def _try(self, rows: tuple[Tensor, ...], integers_allowed: bool) -> ModelCopy:
         """Return the copy to use, having run it on a few rows; sets dtype, extra."""
@@ -218,8 +237,7 @@ class ScalarModel:
         examples = torch.arange(min(self.batch, _TRIAL_ROWS))
         self.extra = _prepared(self._extra, dtype, self.device)
         xs = tuple(_cast(x[: len(examples)], dtype, self.device).clone() for x in rows)
-        with torch.no_grad(), preserved_rng():
-            before = rng_state()
+        with torch.no_grad(), preserved_rng() as before:
             seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
             self._draws = draws_random_numbers(before)
         output = seen.result
@@ -256,17 +274,22 @@ def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, 
     )
 
 
-def _require_finite_parameters(modules: list[nn.Module]) -> None:
+def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
+    """Return all parameters and buffers, having looked for NaN and infinity."""
+    found: list[Tensor] = []
     for module in modules:
         for name, parameter in module.named_parameters():
+            found.append(parameter)
             if not _finite(parameter):
                 raise NonFiniteError(
                     f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
                     f"{parameter.numel()} entries); check how the model was trained or loaded"
                 )
         for name, buffer in module.named_buffers():  # infinities are common there: attention masks
+            found.append(buffer)
             if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
                 raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
+    return found
 
 
 def _eps(dtype: torch.dtype) -> float:

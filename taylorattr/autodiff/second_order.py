@@ -179,7 +179,7 @@ class _Walk:
         inputs: list[Poly] = [[p, d] for p, d in zip(points, given, strict=True)]
         sweep = two_sided(self.plan, Ring(count), inputs, 1, 1, 1, to_inputs=True)
         products = self.collect(_adjoints(sweep.adjoints, 1, points, count))
-        matrix[players] += torch.tensordot(weights, products, dims=([0], [1]))
+        matrix[players] += torch.matmul(weights, products)
         slope = sweep.output[1]
         if slope is None:
             return weights.new_zeros(len(weights), count)

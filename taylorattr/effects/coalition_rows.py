@@ -44,6 +44,13 @@ class CoalitionRows:
             masks = torch.from_numpy(self._masks[start:stop])
         return (1 << self.n) - 1 - masks if self.frame == "input" else masks
 
+    def at(self, columns: list[int]) -> Tensor:
+        """Return the coalitions of some columns; see :meth:`block`."""
+        if self._rows:
+            return torch.cat([self._table(column, column + 1) for column in columns])
+        masks = torch.tensor(columns) if self._masks is None else torch.from_numpy(self._masks[columns])
+        return (1 << self.n) - 1 - masks if self.frame == "input" else masks
+
     def _table(self, start: int, stop: int) -> Tensor:
         present = np.zeros((stop - start, self.n), dtype=bool)
         first = 0

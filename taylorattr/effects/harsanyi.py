@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +30,9 @@ from taylorattr.maths.subsets import count_up_to, popcounts
 
 MAX_EVALUATIONS = 1 << 23
 """Model outputs computed without being asked twice: 2^20 coalitions of 8 examples."""
+
+WORTH_FOLDING = 512
+"""Coalitions from which folding the players into the first layer repays its preparation."""
 
 CALLS_PER_BLOCK = 16
 """Model calls between two looks at the clock of the checkpoint."""
@@ -113,7 +115,7 @@ def harsanyi(
     rows = CoalitionRows(game.n, held, frame)
     memory.keep_freed_blocks()
     table = torch.empty(game.batch, rows.columns, dtype=game.dtype)
-    partner = _partner(model, inputs, target, additional_forward_args, game.dtype)
+    partner = game.scalar.in_precision(rounding.PARTNER[game.dtype], game.inputs)
     counts = {"evaluated": 0, "resumed": 0}
     store = _store(checkpoint, game, rows)
     etas = []
@@ -140,7 +142,7 @@ def _fill(
     bar: tqdm[Any],
 ) -> None:
     """Write the outputs that are not known yet into one example's row of the table."""
-    evaluate = CoalitionValues(game, example)
+    evaluate = CoalitionValues(game, example, fold=rows.columns >= WORTH_FOLDING)
     for start, stop in gaps(known, CALLS_PER_BLOCK * evaluate.rows):
         values = evaluate(rows.block(start, stop), bar.update).cpu()
         table[example, start:stop] = values
@@ -207,7 +209,7 @@ def _output_error(
 ) -> float:
     """Evaluate a sample again, in small batches without folded players and in the partner precision."""
     sample = rounding.sample(rows.columns)
-    masks = torch.cat([rows.block(position, position + 1) for position in sample])
+    masks = rows.at(sample)
     t = coalition_bits(masks, game.n).to(device=game.device, dtype=game.dtype)
     points = game.points(t, example)
     again, other = [], []
@@ -223,27 +225,6 @@ def _output_error(
     return rounding.output_error(
         values[sample], torch.cat(again).cpu(), torch.cat(other) if other else None, getattr(torch, lowest)
     )
-
-
-def _partner(
-    model: Callable[..., Any], inputs: Tensors, target: AnyTarget, extra: Any, dtype: torch.dtype
-) -> ScalarModel | None:
-    """Return the model in the precision its rounding is measured against, None where it does not run."""
-    wanted = rounding.PARTNER[dtype]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the game has said what there is to say about this model
-        try:
-            scalar = ScalarModel(
-                model,
-                inputs,
-                target=target,
-                additional_forward_args=extra,
-                dtype=wanted,
-                integers_allowed=True,
-            )
-        except Exception:  # a model may refuse another precision in any way it likes
-            return None
-    return scalar if scalar.dtype == wanted else None
 
 
 def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None) -> None:

@@ -25,6 +25,39 @@ def untouched(module: nn.Module | None) -> Generator[None, None, None]:
     Yields:
         Nothing.
     """
+    with kept_randomness(), kept_state(module):
+        yield
+
+
+@contextmanager
+def kept_randomness() -> Generator[None, None, None]:
+    """Restore every random state on leaving.
+
+    Yields:
+        Nothing.
+    """
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(cpu)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextmanager
+def kept_state(module: nn.Module | None) -> Generator[None, None, None]:
+    """Restore a module's attributes and buffers on leaving; see `untouched`.
+
+    Args:
+        module: The module that runs, or None.
+
+    Yields:
+        Nothing.
+    """
     parts = (
         [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
         if module is not None
@@ -34,14 +67,9 @@ def untouched(module: nn.Module | None) -> Generator[None, None, None]:
     buffers: list[tuple[Tensor, Tensor]] = []
     if module is not None:
         buffers = [(b, b.detach().clone()) for b in module.buffers()]
-    python, numpy = random.getstate(), np.random.get_state()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
-        with torch.random.fork_rng(devices=devices):
-            yield
+        yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
         for part, names, parameters, tensors in attributes:
             for name in [n for n in vars(part) if n not in names]:
                 del vars(part)[name]

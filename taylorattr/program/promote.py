@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CaptureError
-from .arguments import map_leaves, results
+from .arguments import leaves, map_leaves, results
 from .program import Node, Program, Ref
 from .walk import Forward, walk
 
@@ -43,7 +43,11 @@ def promote(program: Program, dtype: torch.dtype) -> Program:
             )
     constants = {i: _cast(tensor, dtype) for i, tensor in program.constants.items()}
     sources = {i: _cast(tensor, dtype) for i, tensor in program.sources.items()}
-    constants |= _evaluate(_converted(program.prelude, dtype), constants | sources, constants.keys())
+    prelude = _converted(program.prelude, dtype)
+    before = [*program.prelude, *program.constants.values(), *program.sources.values()]
+    after = [*prelude, *constants.values(), *sources.values()]
+    if any(new is not old for new, old in zip(after, before, strict=True)):
+        constants |= _evaluate(prelude, constants | sources, constants.keys())
     return Program(
         inputs=program.inputs,
         constants=constants,
@@ -98,5 +102,7 @@ def _converted(nodes: Sequence[Node], dtype: torch.dtype) -> list[Node]:
             args=map_leaves(torch.dtype, convert, node.args),
             kwargs=map_leaves(torch.dtype, convert, node.kwargs),
         )
+        if any(convert(old) != old for old in leaves(torch.dtype, (node.args, node.kwargs)))
+        else node
         for node in nodes
     ]

@@ -33,13 +33,14 @@ def prune(
         tensors: Value number -> tensor, in the dtype of the recording.
         random: Value number -> note, for values that random operations made.
         notes: Branches and scalar reads.
-        keep_values: Whether the program carries the recorded values.
+        keep_values: Whether the program carries the recorded values, those nobody reads (the winners of a
+            pool) included.
 
     Returns:
         The program, its values numbered inputs first.
     """
     nodes, output = _bypass_identities(nodes, output)
-    nodes = _live(nodes, {output})
+    nodes = _live(nodes, {output}, whole=keep_values)
     active = set(inputs)
     body: list[Node] = []
     prelude: list[Node] = []
@@ -97,26 +98,28 @@ def _bypass_identities(nodes: Sequence[Node], output: int) -> tuple[list[Node], 
         return Ref(stands_for.get(ref.index, ref.index))
 
     for node in nodes:
-        args, kwargs = map_leaves(Ref, resolve, (node.args, node.kwargs))
         if node.op in IDENTITIES and isinstance(node.out, Ref):
-            stands_for[node.out.index] = args[0].index
-        else:
+            stands_for[node.out.index] = resolve(node.args[0]).index
+        elif any(i in stands_for for i in operands(node)):
+            args, kwargs = map_leaves(Ref, resolve, (node.args, node.kwargs))
             kept.append(replace(node, args=args, kwargs=kwargs))
+        else:
+            kept.append(node)
     return kept, stands_for.get(output, output)
 
 
-def _live(nodes: Sequence[Node], wanted: set[int]) -> list[Node]:
-    """Operations that lead to the wanted values; results nobody reads become None."""
+def _live(nodes: Sequence[Node], wanted: set[int], *, whole: bool = False) -> list[Node]:
+    """Operations that lead to the wanted values; results nobody reads become None, unless kept whole."""
     wanted = set(wanted)
     backwards: list[Node] = []
     for node in reversed(nodes):
         if wanted.isdisjoint(results(node)):
             continue
         wanted.update(operands(node))
-        out = node.out
-        if not isinstance(out, Ref):
-            out = tuple(ref if ref is not None and ref.index in wanted else None for ref in out)
-        backwards.append(replace(node, out=out))
+        if not isinstance(node.out, Ref):
+            out = tuple(ref if ref is not None and ref.index in wanted else None for ref in node.out)
+            node = replace(node, out=out)
+        backwards.append(node)
     return backwards[::-1]
 
 

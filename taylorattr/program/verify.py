@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CaptureError
-from .isolate import untouched
+from .isolate import kept_randomness, kept_state
 from .kernels import unfused
 from .program import Program
 from .walk import replay
@@ -95,14 +95,13 @@ def differences(
         One triple per point; the difference is inf where shapes differ or one side is not finite.
     """
     pairs = []
-    for seed, point in enumerate(points):
-        with unfused(), torch.no_grad():
-            with untouched(module):
-                _seed(2 * seed + 1)
+    with unfused(), torch.no_grad(), kept_randomness():
+        for seed, point in enumerate(points):
+            _seed(2 * seed + 1)
+            with kept_state(module):
                 expected = function(*(x.detach().clone() for x in point))
-            with untouched(None):
-                _seed(2 * seed + 2)
-                pairs.append((expected, replay(program, tuple(x.detach() for x in point))))
+            _seed(2 * seed + 2)
+            pairs.append((expected, replay(program, tuple(x.detach() for x in point))))
     scale = max((_largest(expected) for expected, _ in pairs), default=0.0)
     return [
         (

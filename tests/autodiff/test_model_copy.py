@@ -139,3 +139,43 @@ def test_mode_is_seen_and_changed_only_in_the_copy():
 def test_a_module_never_run_is_refused():
     with pytest.raises(ShapeError, match=r"'weight' has no shape yet.*run the model once"):
         copy_model(nn.LazyLinear(1))
+
+
+class Shared(nn.Module):
+    """One layer under two names, in a dict, with a hook, a tied parameter and a plain tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = self.b = nn.Linear(2, 2)
+        self.parts = nn.ModuleDict({"c": nn.Sequential(nn.Linear(2, 2), nn.Tanh())})
+        self.parts["c"][0].weight = self.a.weight
+        self.table, self.options = [torch.ones(2)], {"scale": 2.0, "seen": {1, 2}}
+        self.calls = 0
+        self.a.register_forward_hook(self.count)
+
+    def count(self, module, args, output):
+        self.calls += 1
+
+    def forward(self, x):
+        return self.parts["c"](self.b(self.a(x))) * self.options["scale"] + self.table[0]
+
+
+def test_sharing_inside_a_module_survives_and_nothing_is_shared_with_the_user():
+    model = Shared().eval()
+    (module,) = copy_model(model).modules
+    assert module.a is module.b and module.parts["c"][0].weight is module.a.weight
+    assert module.options == model.options and module.options is not model.options
+    assert module.options["seen"] is not model.options["seen"]
+    x = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(module(x), model(x))
+    assert (module.calls, model.calls) == (2, 2)  # the copy's hook counts on the copy
+    theirs = {t.data_ptr() for t in (*model.parameters(), *model.table)}
+    assert theirs.isdisjoint(t.data_ptr() for t in (*module.parameters(), *module.table))
+
+
+def test_whether_anything_was_converted_is_said():
+    model = nn.Linear(2, 1).double()
+    assert not copy_model(model).converted and not copy_model(model, dtype=torch.float64).converted
+    assert copy_model(model, dtype=torch.float32).converted
+    table = torch.ones(2)
+    assert copy_model(lambda x: x * table, dtype=torch.float64).converted

@@ -198,3 +198,24 @@ def test_two_threads_share_a_model():
     for thread in threads:
         thread.join()
     assert all(torch.equal(r, expected.expand(5, 3)) for r in results)
+
+
+def test_one_copy_serves_where_the_analysis_has_the_models_dtype():
+    same = ScalarModel(mlp().double(), points(2, 4).double(), target=0)
+    same.native_function(0)
+    assert same.native_module is same.modules[0]
+    promoted = ScalarModel(mlp(), points(2, 4), target=0)
+    assert promoted.native_module is not promoted.modules[0]
+
+
+def test_the_same_model_in_another_precision():
+    x = points(2, 4).double()
+    scalar = ScalarModel(mlp().double(), x, target=1)
+    twin = scalar.in_precision(torch.float32, (x,))
+    examples = torch.arange(2)
+    values = twin.values((x.float(),), examples)
+    assert values.dtype == torch.float32 and scalar.dtype == torch.float64
+    exact = scalar.values((x,), examples)
+    assert 0 < (values - exact).abs().max() < 1e-5  # float32 rounding of a small network
+    only_double = ScalarModel(lambda z: z @ torch.ones(4).double(), x)
+    assert only_double.in_precision(torch.float32, (x,)) is None

@@ -17,3 +17,5 @@ def test_blocks_of_any_cut_are_the_coalitions_of_the_table(n, max_order, frame):
     blocks = [rows.block(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
     found = coalition_bits(torch.cat(blocks), n)
     assert [set(row.nonzero().reshape(-1).tolist()) for row in found] == expected
+    some = [0, rows.columns - 1, rows.columns // 2]
+    assert torch.equal(coalition_bits(rows.at(some), n), found[some])
