@@ -10,11 +10,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
-def unfused() -> Generator[None, None, None]:
+def unfused(recurrent: bool = True) -> Generator[None, None, None]:
     """Attention as matrix products and softmax, no oneDNN or cuDNN recurrent cells, no fused encoder layers.
 
     The switches are restored on leaving, also after an exception. They belong to the process: other
     threads run unfused kernels (the same numbers up to rounding, more slowly) while the context is open.
+
+    Args:
+        recurrent: Whether recurrent layers may run, so that oneDNN and cuDNN must be off altogether: their
+            convolutions, which are the fast ones, too.
 
     Yields:
         Nothing.
@@ -22,8 +26,9 @@ def unfused() -> Generator[None, None, None]:
     fastpath, onednn_on, cudnn_on = mha.get_fastpath_enabled(), mkldnn.enabled, cudnn.enabled
     try:
         mha.set_fastpath_enabled(False)
-        mkldnn.enabled = False
-        cudnn.enabled = False
+        if recurrent:
+            mkldnn.enabled = False
+            cudnn.enabled = False
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:

@@ -116,7 +116,7 @@ def _live(nodes: Sequence[Node], wanted: set[int], *, whole: bool = False) -> li
         if wanted.isdisjoint(results(node)):
             continue
         wanted.update(operands(node))
-        if not isinstance(node.out, Ref):
+        if not isinstance(node.out, Ref) and not whole:
             out = tuple(ref if ref is not None and ref.index in wanted else None for ref in node.out)
             node = replace(node, out=out)
         backwards.append(node)

@@ -44,11 +44,12 @@ def record(
             module and line.
     """
     refusals: list[Exception] = []
+    recurrent = not keep_values or _may_be_recurrent(module)
     for functional in (True, False):
         tape = Tape(path := ModulePath(), keep_values)
         copies = tuple(x.detach().clone() for x in inputs)
         try:
-            with unfused(), untouched(module), path.following(module):
+            with unfused(recurrent), untouched(module), path.following(module):
                 tape.run(function, copies, functional)
             break
         except Exception as error:  # whatever a user's forward may raise under a foreign mode
@@ -66,6 +67,11 @@ def record(
         tape.notes,
         keep_values,
     )
+
+
+def _may_be_recurrent(module: nn.Module | None) -> bool:
+    """Whether layers that oneDNN or cuDNN would fuse may run; recordings with values are not replayed."""
+    return module is None or any(isinstance(part, nn.RNNBase) for part in module.modules())
 
 
 def _refusal(refusals: Sequence[Exception]) -> str:

@@ -261,6 +261,12 @@ def _view_pull(site: Site, m: Tensor, part: Weights) -> Slots:
     return [m.reshape(site.x[0].shape)]
 
 
+def _view_push(site: Site, parts: Sequence[Tensor], part: Weights) -> Tensor:
+    return parts[0].reshape(site.y.shape)
+
+
+_VIEWS = ("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "flatten")
+
 _MATRICES = {
     "mm": (None, "self", "mat2"),
     "bmm": (None, "self", "mat2"),
@@ -279,7 +285,7 @@ _PULLS: dict[str, Callable[[Site, Tensor, Weights], Slots]] = {
     **{name: _matrix_pull(*names) for name, names in _MATRICES.items()},
     **dict.fromkeys(("mul", "div"), _scale_pull),
     **dict.fromkeys(("add", "sub", "rsub", "neg"), _sum_pull),
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "flatten"), _view_pull),
+    **dict.fromkeys(_VIEWS, _view_pull),
 }
 
 _PUSHES: dict[str, Callable[[Site, Sequence[Tensor], Weights], Tensor]] = {
@@ -290,4 +296,5 @@ _PUSHES: dict[str, Callable[[Site, Sequence[Tensor], Weights], Tensor]] = {
     **{name: _matrix_push(*names) for name, names in _MATRICES.items()},
     **dict.fromkeys(("mul", "div"), _scale_push),
     **dict.fromkeys(("add", "sub", "rsub", "neg"), _sum_push),
+    **dict.fromkeys(_VIEWS, _view_push),
 }

@@ -196,11 +196,10 @@ class FrozenDivisor(Rule):
 
 
 def stabilised(site: Site, m: Tensor, eps: float) -> Tensor:
-    """Return f·m with f = |y|/(|y| + ε), and note the share m(1 − f)y that ε takes; f = 1 for ε = 0."""
+    """Return f·m with f = |y|/(|y| + ε) = 1 − ε/(|y| + ε), and note the share m(1 − f)y that ε takes."""
     if eps == 0:
         return m
-    size = site.y.abs()
-    taken = m * size.div_(size + eps)
+    taken = torch.addcdiv(m, m, site.y.abs().add_(eps), value=-eps)
     if site.note is not None:
         site.note("epsilon", (m - taken) * site.y)
     return taken

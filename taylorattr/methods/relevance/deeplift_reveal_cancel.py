@@ -1,0 +1,63 @@
+"""DeepLIFT with the RevealCancel rule, on operations."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.relevance.answer import explain
+from taylorattr.methods.relevance.difference import difference_rules
+from taylorattr.methods.relevance.parts import Bookkeeping, PartsWalk
+from taylorattr.methods.relevance.recording import Recording
+from taylorattr.methods.relevance.rule import Overrides, RuleTable
+from taylorattr.methods.relevance.rules.maxima import MaxRule
+
+
+@method("deeplift_reveal_cancel", family="relevance")
+def deeplift_reveal_cancel(
+    question: Question,
+    *,
+    bookkeeping: Bookkeeping = "parts",
+    max_rule: MaxRule = "shapley",
+    merge: bool = False,
+    rules: Overrides | None = None,
+    balance: bool = False,
+) -> Scores:
+    """Return the effects of the positive and negative parts of each unit's input, eqs. (41)-(42).
+
+    Each part's effect on a unit is averaged over both orders of adding the parts, so that cancelling
+    contributions show. The default bookkeeping is ``parts``.
+
+    Args:
+        question: What is asked.
+        bookkeeping: ``parts``: every unit keeps its own Δ⁺ and Δ⁻, recombined by the signs of the weights;
+            ``variables``: every value is one variable, grouped by the sign of w·Δ. Equal with one hidden
+            layer.
+        max_rule: How a maximum is shared; ``shapley`` agrees with maxima written with ReLUs.
+        merge: Whether BatchNorm and chains of dense layers are folded first: two linear maps in a row are
+            otherwise combined path by path, |W₂||W₁|.
+        rules: Your rules, by operation, module path or predicate. An operation whose rule has no `pull_abs`
+            counts as one variable.
+        balance: Whether the diagnostics carry the balance of every operation under the ordinary walk.
+
+    Returns:
+        Scores of the elements.
+
+    Raises:
+        OptionError: If a bookkeeping or max_rule is unknown.
+
+    Source: Shrikumar et al. (2017), arXiv 1704.02685, §3.5.
+    """
+
+    def walk(recording: Recording, used: RuleTable) -> list[Tensor]:
+        return PartsWalk(recording, used, bookkeeping).run()
+
+    table = difference_rules(max_rule, "deeplift_reveal_cancel")
+    scores = explain(question, table, reference=True, rules=rules, balance=balance, merge=merge, walk=walk)
+    scores.diagnostics |= {
+        "bookkeeping": bookkeeping,
+        "max_rule": max_rule,
+        "merged": merge,
+        "outside_domain": "plain secant",
+    }
+    return scores
