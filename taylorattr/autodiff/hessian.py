@@ -11,15 +11,17 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.game import Game, bind, bind_point, blocks
 from taylorattr.autodiff.observe import observe
 from taylorattr.autodiff.players import PlayersLike
 from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.autodiff.second_order import hessian_sum
 from taylorattr.errors import BudgetError, KinkWarning, OptionError, warn
 from taylorattr.memory import available
-from taylorattr.program.capture import capture
 from taylorattr.program.kinks import kink_nodes
+from taylorattr.program.program import Program
 
 _CHUNKS = (32, 256)
 _CACHE_BYTES = 16 * 2**20
@@ -51,7 +53,8 @@ def hessian(
         players: Integer mask(s), index lists or `Players`; None: elements, in units of x.
         additional_forward_args: What the model takes after the inputs.
         dtype: Dtype of the analysis; None keeps the model's own.
-        internal_batch_size: Rows of the Hessian per pass; None: 32 to 256, fewer where memory is short.
+        internal_batch_size: Rows of the Hessian per pass; None: all of up to 256 variables, else 32 to 256,
+            fewer where memory is short.
         memory_limit: Bytes a pass may take; None: half of what the machine has free.
 
     Returns:
@@ -65,8 +68,9 @@ def hessian(
     Warns:
         KinkWarning: The Hessian is zero because the model is piecewise linear.
 
-    Further errors are those of `bind`. Reverse over reverse; where the model has
-    convolutions, forward over reverse if it is faster on one chunk. Attention works on CPU.
+    Further errors are those of `bind`. By the Taylor walk on the captured model (`second_order`), in which
+    ``detach`` and custom backward passes count as the operations they are; where the model cannot be captured
+    or an operation has no rule, by double backward passes. Attention works on CPU.
     """
     if internal_batch_size is not None and internal_batch_size < 1:
         raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
@@ -97,17 +101,45 @@ def hessian(
         _require_memory(scalar.batch, n, scalar.dtype, limit)
         jobs = [(game.input(e), player_rows(game, e), player_sum(game, e)) for e in range(scalar.batch)]
     result = torch.empty(scalar.batch, n, n, dtype=scalar.dtype, device=scalar.device)
+    one = result.new_ones(1)
+    program: Program | str = ""
     with torch.inference_mode(False):
         for example, (point, directions, collect) in enumerate(jobs):
-            rows = torch.tensor([example])
-            chunk, convolves = pass_size(scalar, point, example, limit)
-            curvature = Curvature(scalar, point, rows)
-            for part, block in curvature_rows(
-                curvature, directions, n, internal_batch_size or chunk, try_forward=convolves
-            ):
-                result[example, part] = collect(block)[:, 0]
-            _say_if_kinked(scalar, point, example, result[example], curvature)
+            program = _program(program, scalar, point, example)
+            if isinstance(program, Program):
+                _, slopes = hessian_sum(
+                    program,
+                    point,
+                    one,
+                    n,
+                    directions,
+                    collect,
+                    memory_limit=limit,
+                    rows=internal_batch_size,
+                    out=result[example],
+                )
+                flat = not bool(slopes.any())
+            else:
+                chunk, convolves = pass_size(scalar, point, example, limit)
+                curvature = Curvature(scalar, point, torch.tensor([example]))
+                for part, block in curvature_rows(
+                    curvature, directions, n, internal_batch_size or chunk, try_forward=convolves
+                ):
+                    result[example, part] = collect(block)[:, 0]
+                flat = not any(bool(g.any()) for g in curvature.gradient)
+            if not flat:
+                _say_if_kinked(program, example, result[example])
     return result
+
+
+def _program(known: Program | str, scalar: ScalarModel, point: Rows, example: int) -> Program | str:
+    """Return a program right around a point: the known one where it fits, else the model captured there."""
+    if isinstance(known, Program):
+        with torch.no_grad():
+            value = scalar.values(point, torch.tensor([example]))[0]
+        if holds_at(known, scalar, point, value):
+            return known
+    return capture_at(scalar, point, example)
 
 
 Directions = Callable[[slice], Rows]
@@ -221,13 +253,9 @@ def _require_memory(batch: int, n: int, dtype: torch.dtype, limit: int) -> None:
         )
 
 
-def _say_if_kinked(
-    scalar: ScalarModel, point: Rows, example: int, matrix: Tensor, curvature: Curvature
-) -> None:
-    if bool(matrix[0].any()) or bool(matrix.any()) or not any(bool(g.any()) for g in curvature.gradient):
+def _say_if_kinked(program: Program | str, example: int, matrix: Tensor) -> None:
+    if not isinstance(program, Program) or bool(matrix[0].any()) or bool(matrix.any()):
         return
-    native = tuple(p.to(scalar.native) for p in point)
-    program = capture(scalar.native_function(example), native, module=scalar.native_module)
     kinks = kink_nodes(program)
     if kinks:
         warn(

@@ -71,6 +71,7 @@ def hessian_sum(
     *,
     memory_limit: int,
     rows: int | None = None,
+    out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return Σ_r w_r ∇²f̃ along n directions, and ∇f̃ at every point.
 
@@ -83,10 +84,12 @@ def hessian_sum(
         collect: Multiplies with all directions.
         memory_limit: Bytes the walk may take.
         rows: Points × directions at a time where they are walked in chunks; None: chosen.
+        out: Where to write the matrix, (n, n); None: a new tensor.
 
     Returns:
         Shapes (n, n) and (R, n).
     """
+    out = weights.new_empty(n, n) if out is None else out
     plan = lowered(program, tuple(p[:1] for p in points))
     split = _affine_start(plan, int(NARROW * n))
     if split is None:
@@ -98,7 +101,8 @@ def hessian_sum(
             return collect(tuple(block[:, :, 0] for block in blocks))
 
         spots = [p[None, :, None] for p in points]
-        return _Walk(plan, spots, weights, n, lifted, products).run(memory_limit, rows)
+        slopes = _Walk(plan, spots, weights, n, lifted, products).run(out.zero_(), memory_limit, rows)
+        return out, slopes
     rest, z, jacobian = _behind(plan, split, points, collect)
     m = len(jacobian)
 
@@ -110,8 +114,9 @@ def hessian_sum(
     def flat(blocks: Rows) -> Tensor:
         return blocks[0].reshape(*blocks[0].shape[:2], m)
 
-    inner, slopes = _Walk(rest, [z], weights, m, units, flat).run(memory_limit, rows)
-    return jacobian.T @ (inner @ jacobian), slopes @ jacobian
+    inner = weights.new_zeros(m, m)
+    slopes = _Walk(rest, [z], weights, m, units, flat).run(inner, memory_limit, rows)
+    return torch.mm(jacobian.T, inner @ jacobian, out=out), slopes @ jacobian
 
 
 @dataclass
@@ -125,12 +130,12 @@ class _Walk:
     directions: Directions
     collect: Collect
 
-    def run(self, limit: int, rows: int | None) -> tuple[Tensor, Tensor]:
+    def run(self, matrix: Tensor, limit: int, rows: int | None) -> Tensor:
+        """Add the weighted Hessians to the matrix; return the gradients."""
         itemsize = self.points[0].element_size()
         one = budget.collapsed_bytes(self.plan, self.n, 2, itemsize)
         dense = self.n <= MANY_PLAYERS or self.plan.stored <= 2 * self.n
         R = len(self.weights)
-        matrix = self.weights.new_zeros(self.n, self.n)
         slopes = self.weights.new_zeros(R, self.n)
         if dense and rows is None and one <= limit:
             step = budget.examples_at_once(self.plan, budget.rows_to(self.n, 1), one, limit, itemsize)
@@ -138,7 +143,7 @@ class _Walk:
             for start in range(0, R, step):
                 part = slice(start, start + step)
                 slopes[part] = self._collapsed(part, block, matrix)
-            return matrix, slopes
+            return slopes
         rows = rows or self._rows(limit, itemsize)
         step = max(1, min(R, rows // FEWEST_PER_POINT))
         chunk = max(1, rows // step)
@@ -147,7 +152,7 @@ class _Walk:
             for first in range(0, self.n, chunk):
                 players = slice(first, min(first + chunk, self.n))
                 slopes[part, players] = self._tangents(part, players, matrix)
-        return matrix, slopes
+        return slopes
 
     def _rows(self, limit: int, itemsize: int) -> int:
         cached = min(max(WIDEST_BLOCK // (itemsize * self.plan.widest), ROWS[0]), ROWS[1])

@@ -90,6 +90,44 @@ def test_patches_of_an_image():
     assert hessian(cnn(), x, target=0, players=Players.grid(x, (2, 3))).shape == (1, 6, 6)
 
 
+def test_operations_without_a_rule_are_differentiated_twice():
+    x = 1 + points(1, 3).double().abs()
+    trigamma = torch.special.polygamma(1, x[0])
+
+    def f(z):
+        return torch.special.digamma(z).prod(1)
+
+    digamma = torch.special.digamma(x[0])
+    product = digamma.prod()
+    expected = product * torch.outer(trigamma / digamma, trigamma / digamma)
+    expected.diagonal().copy_(product / digamma * torch.special.polygamma(2, x[0]))
+    torch.testing.assert_close(hessian(f, x)[0], expected, rtol=1e-11, atol=0)  # quotients of rounded values
+
+
+def test_detach_does_not_hide_what_the_function_does():
+    x = points(1, 3).double()
+    hidden = hessian(lambda z: (z * z.detach() * z).sum(1), x)
+    torch.testing.assert_close(hidden[0], torch.diag(6 * x[0]), rtol=1e-13, atol=1e-14)
+
+
+def test_examples_share_a_program_unless_they_take_other_branches(monkeypatch):
+    captured = []
+    original = hessian_module.capture_at
+    monkeypatch.setattr(
+        hessian_module, "capture_at", lambda *args: captured.append(args[2]) or original(*args)
+    )
+    hessian(mlp(), points(3, 4), target=0)
+    assert captured == [0]
+
+    def branching(x):
+        return torch.stack([(row**2).sum() if float(row[0].detach()) > 0 else (row**3).sum() for row in x])
+
+    x = torch.tensor([[1.0, 2.0], [-1.0, 2.0]]).double()
+    result = hessian(branching, x)
+    expected = torch.stack([2 * torch.eye(2).double(), torch.diag(6 * x[1])])
+    torch.testing.assert_close(result, expected, rtol=1e-13, atol=0)
+
+
 def test_group_norm_is_right():
     """Torch's batched double backward of GroupNorm is silently wrong; the answer must not be."""
     torch.manual_seed(0)
