@@ -1,6 +1,7 @@
 """Other libraries: used where they are installed, left out of the table where they are not.
 
-shapiq and shap come with the test extra; for path_explain ``pip install --no-deps path-explain`` is enough.
+captum, shapiq and shap come with the test extra; ``pip install --no-deps path-explain`` is enough for
+path_explain.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import importlib.metadata
 import importlib.util
 from types import ModuleType
 
-LIBRARIES = {"shapiq": "shapiq", "shap": "shap", "path_explain": "path-explain"}
+LIBRARIES = {"shapiq": "shapiq", "shap": "shap", "captum": "captum", "path_explain": "path-explain"}
 
 
 def load(name: str) -> ModuleType | None:

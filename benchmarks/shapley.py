@@ -61,8 +61,7 @@ def contest(n: int) -> Contest:
     network, x = networks.mlp((n, 256, 256)), networks.seeded(1, n)
 
     def ours() -> np.ndarray:
-        effects = ta.harsanyi(network, x).index("SV", order=1)
-        return effects.values[0].numpy()[-n:]
+        return ta.attribute("shapley", network, x, algorithm="exact").player_scores[0].numpy()
 
     theirs = {"shap": shap_values(network, x), "shapiq": shapiq_values(network, x)}
     return Contest(

@@ -13,6 +13,8 @@ from taylorattr.compat.captum.gradient import (
     IntegratedGradients,
     Saliency,
 )
+from taylorattr.compat.captum.layer import LayerGradCam
+from taylorattr.compat.captum.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule, GammaRule, IdentityRule
 from taylorattr.compat.captum.noise_tunnel import NoiseTunnel
 from taylorattr.compat.captum.perturbation import (
     FeatureAblation,
@@ -21,14 +23,23 @@ from taylorattr.compat.captum.perturbation import (
     ShapleyValues,
     ShapleyValueSampling,
 )
+from taylorattr.compat.captum.relevance import LRP, DeepLift, DeepLiftShap
 
 __all__ = [
+    "LRP",
+    "Alpha1_Beta0_Rule",
     "Attribution",
+    "DeepLift",
+    "DeepLiftShap",
+    "EpsilonRule",
     "FeatureAblation",
+    "GammaRule",
     "GradientShap",
+    "IdentityRule",
     "InputXGradient",
     "IntegratedGradients",
     "KernelShap",
+    "LayerGradCam",
     "NoiseTunnel",
     "Occlusion",
     "Saliency",

@@ -11,7 +11,7 @@ from torch import Tensor
 from taylorattr.aliases import Baselines, Target, Tensors
 from taylorattr.autodiff.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed
-from taylorattr.compat.captum.random_points import chosen_rows, noisy
+from taylorattr.compat.captum.random_points import called_baselines, chosen_rows, noisy
 from taylorattr.errors import OptionError
 
 RULES = {
@@ -155,7 +155,7 @@ class GradientShap(WithDelta):
         if n_samples < 1:
             raise OptionError(f"n_samples={n_samples}; expected at least 1")
         x = input_tuple(inputs)
-        references = input_tuple(_called(baselines, inputs))
+        references = input_tuple(called_baselines(baselines, inputs))
         generator = torch.Generator().manual_seed(current_seed())
         totals = [torch.zeros_like(part) for part in x]
         deltas = []
@@ -188,13 +188,3 @@ class GradientShap(WithDelta):
                 )
         found = tuple(totals) if isinstance(inputs, tuple) else totals[0]
         return (found, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else found
-
-
-def _called(baselines: Any, inputs: Tensors) -> Any:
-    """Return the references a callable gives, with or without the inputs as arguments."""
-    if not callable(baselines) or isinstance(baselines, Tensor):
-        return baselines
-    try:
-        return baselines(*inputs) if isinstance(inputs, tuple) else baselines(inputs)
-    except TypeError:
-        return baselines()

@@ -1,12 +1,15 @@
-"""Noise on inputs and random choice of references, from a generator of one's own."""
+"""Noise on inputs, and references: given by a function, chosen at random from a generator of one's own."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from taylorattr.aliases import Tensors
 from taylorattr.errors import ShapeError
 
 
@@ -41,3 +44,12 @@ def chosen_rows(references: tuple[Tensor, ...], rows: int, generator: torch.Gene
     """Return `rows` references drawn with replacement, the same row of every tensor."""
     which = torch.randint(len(references[0]), (rows,), generator=generator)
     return tuple(part.detach()[which.to(part.device)] for part in references)
+
+
+def called_baselines(baselines: Any, inputs: Tensors) -> Any:
+    """Return the references a function gives, called with the inputs if it has parameters."""
+    if not callable(baselines) or isinstance(baselines, Tensor):
+        return baselines
+    if not inspect.signature(baselines).parameters:
+        return baselines()
+    return baselines(*inputs) if isinstance(inputs, tuple) else baselines(inputs)

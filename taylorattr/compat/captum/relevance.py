@@ -1,0 +1,195 @@
+"""captum's relevance methods: rules act on operations, so functional calls and reused modules work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.aliases import Baselines, Target, Tensors
+from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
+from taylorattr.compat.captum.base import WithDelta
+from taylorattr.compat.captum.lrp_rules import layer_rules
+from taylorattr.compat.captum.random_points import called_baselines
+from taylorattr.errors import OptionError
+
+Custom = Callable[..., tuple[Tensor, ...]]
+
+
+class DeepLift(WithDelta):
+    """``deeplift_rescale`` with captum's signature.
+
+    Args:
+        model: The model.
+        multiply_by_inputs: False gives the multipliers, which needs Δ ≠ 0 everywhere.
+        eps: Accepted and not needed: where Δz = 0 the derivative is taken, eq. (40).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        multiply_by_inputs: bool = True,
+        eps: float = 1e-10,  # noqa: ARG002
+    ) -> None:
+        super().__init__(model)
+        self.model = model
+        self._multiply_by_inputs = multiply_by_inputs
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Whether scores carry the factor Δ."""
+        return self._multiply_by_inputs
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        baselines: Baselines = None,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        return_convergence_delta: bool = False,
+        custom_attribution_func: Custom | None = None,
+    ) -> Any:
+        """Return scores shaped like the inputs; with the delta, shape (B,), where asked for.
+
+        Raises:
+            OptionError: If multipliers are asked for where input and baseline have equal elements.
+        """
+        scores, delta = self._rescale(
+            inputs, baselines, target, additional_forward_args, custom_attribution_func
+        )
+        found = scores if isinstance(inputs, tuple) else scores[0]
+        return (found, delta) if return_convergence_delta else found
+
+    def _rescale(
+        self, inputs: Tensors, baselines: Any, target: Target, extra: Any, custom: Custom | None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        found = self._attribute(
+            "deeplift_rescale", inputs, baselines, target=target, additional_forward_args=extra
+        )
+        scores, delta = self._with_delta(found, True)
+        scores = scores if isinstance(scores, tuple) else (scores,)
+        if self._multiply_by_inputs and custom is None:
+            return scores, delta
+        x = input_tuple(inputs)
+        b = baseline_tuple(baselines, x)
+        multipliers = tuple(_quotient(s, e - a) for s, e, a in zip(scores, x, b, strict=True))
+        return (multipliers if custom is None else custom(multipliers, x, b)), delta
+
+
+class DeepLiftShap(DeepLift):
+    """``deeplift_rescale`` averaged over a set of baselines, with captum's signature.
+
+    Components are linear maps and activations, as in captum: eq. (43). For whole neurons as components
+    use ``ta.attribute("deep_shap", …)``.
+
+    Args:
+        model: The model.
+        multiply_by_inputs: False gives averaged multipliers, which needs Δ ≠ 0 everywhere.
+    """
+
+    def __init__(self, model: nn.Module, multiply_by_inputs: bool = True) -> None:
+        super().__init__(model, multiply_by_inputs)
+
+    def attribute(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        inputs: Tensors,
+        baselines: Tensors | Callable[..., Tensors],
+        target: Target = None,
+        additional_forward_args: Any = None,
+        return_convergence_delta: bool = False,
+        custom_attribution_func: Custom | None = None,
+    ) -> Any:
+        """Return scores shaped like the inputs; with deltas of each example and baseline where asked for.
+
+        Args:
+            inputs: Tensors (B, …).
+            baselines: Tensors (R, …), or a function that gives them, with the inputs or without.
+            target: Which output.
+            additional_forward_args: What the model takes after the inputs.
+            return_convergence_delta: Whether to return the deltas, shape (B·R,), baselines fastest.
+            custom_attribution_func: (multipliers, inputs, baselines) -> scores.
+
+        Returns:
+            The scores, or scores and deltas.
+        """
+        references = input_tuple(called_baselines(baselines, inputs))
+        totals: list[Tensor] = []
+        deltas = []
+        for row in range(len(references[0])):
+            start: Any = tuple(part[row : row + 1] for part in references)
+            start = start if isinstance(inputs, tuple) else start[0]
+            scores, delta = self._rescale(
+                inputs, start, target, additional_forward_args, custom_attribution_func
+            )
+            deltas.append(delta)
+            parts = [score / len(references[0]) for score in scores]
+            totals = parts if not totals else [t + p for t, p in zip(totals, parts, strict=True)]
+        found = tuple(totals) if isinstance(inputs, tuple) else totals[0]
+        return (found, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else found
+
+
+class LRP(WithDelta):
+    """``lrp_epsilon`` with captum's signature and the rules set on layers as ``layer.rule``.
+
+    Args:
+        model: The model; its layers' ``rule`` attributes are read when attributing.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        self.model = model
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Always."""
+        return True
+
+    def attribute(
+        self,
+        inputs: Tensors,
+        target: Target = None,
+        additional_forward_args: Any = None,
+        return_convergence_delta: bool = False,
+        verbose: bool = False,  # noqa: ARG002
+    ) -> Any:
+        """Return relevances shaped like the inputs; with f(x) − Σ relevances, shape (B,), where asked for.
+
+        Layers without a rule take ε = 1e-9. Every operation has its rule, so no model is refused for a
+        functional call or a layer used twice.
+
+        Raises:
+            OptionError: If a layer's rule is of no known type.
+        """
+        found = self._attribute(
+            "lrp_epsilon",
+            inputs,
+            None,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            epsilon=1e-9,
+            rules=layer_rules(self.model),
+        )
+        scores = found.scores
+        if not return_convergence_delta or scores is None:
+            return scores
+        first = scores[0] if isinstance(scores, tuple) else scores
+        return scores, found.conservation.to(first.device, first.dtype)
+
+    def compute_convergence_delta(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, attributions: Tensors, output: Tensor
+    ) -> Tensor:
+        """Return output − Σ attributions of each example, shape (B,): for LRP captum's sign is this one."""
+        sums = [part.reshape(len(part), -1).sum(1) for part in input_tuple(attributions)]
+        return output.flatten() - torch.stack(sums).sum(0)
+
+
+def _quotient(scores: Tensor, delta: Tensor) -> Tensor:
+    equal = int((delta == 0).sum())
+    if equal:
+        raise OptionError(
+            f"{equal} elements are equal in input and baseline, where a score of 0 says nothing about the "
+            "multiplier; choose another baseline, or leave multiply_by_inputs and custom_attribution_func out"
+        )
+    return scores / delta.to(scores)
