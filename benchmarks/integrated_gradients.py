@@ -1,0 +1,117 @@
+"""Integrated Gradients with 64 nodes and by pieces, against the bare forwards and backwards and captum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+import taylorattr as ta
+from benchmarks import networks, peers
+from benchmarks.contest import AtMostFloor, Case, Computation, Contest, DifferenceAtMost, FasterThanPeer
+from benchmarks.nested import forwards_and_backwards
+from taylorattr import toys
+
+NODES = 64
+
+STEPS = 1024
+"""Nodes of the peer on a network with kinks, where every rule converges like 1/nodes."""
+
+ROWS = 1024
+"""Rows per model call of the floor and of the tuned peer: the fastest of 256, 512, 1024 and 2048 here."""
+
+
+def ours(network: nn.Module, x: torch.Tensor, **options: Any) -> Computation:
+    """Return our scores."""
+    return lambda: ta.attribute("integrated_gradients", network, x, **options).scores
+
+
+def captum(network: nn.Module, x: torch.Tensor, nodes: int) -> dict[str, Computation]:
+    """Return captum's scores by nodes in chunks, nothing where captum is absent."""
+    library = peers.load("captum.attr")
+    if library is None:
+        return {}
+    method = library.IntegratedGradients(network)
+    return {"captum": lambda: method.attribute(x, n_steps=nodes, internal_batch_size=ROWS)}
+
+
+def difference(results: Mapping[str, Any]) -> float | None:
+    """Compare with captum, relative to the largest score; it holds its nodes in float32."""
+    if "captum" not in results:
+        return None
+    theirs = results["captum"]
+    return float((results["ours"] - theirs).abs().max() / theirs.abs().max())
+
+
+def smooth(build: Callable[[], nn.Module], batch: int, *shape: int) -> Contest:
+    """Return the contest for a network with 64 nodes, float32."""
+    network, x = build().float(), networks.seeded(batch, *shape).float()
+    return Contest(
+        ours=ours(network, x, n_steps=NODES),
+        floor=forwards_and_backwards(network, NODES * batch, x[:1], chunk=ROWS),
+        peers=captum(network, x, NODES),
+        difference=difference,
+    )
+
+
+def kinked() -> Contest:
+    """Return the contest for a ReLU network by pieces; the difference is our completeness error."""
+    network = networks.Squeezed(toys.mlp((16, 256, 256, 1), "relu", dtype=torch.float64))
+    x = networks.seeded(64, 16)
+    delta = (network(x) - network(torch.zeros_like(x))).detach()
+
+    def incomplete(results: Mapping[str, Any]) -> float:
+        scores = results["ours"]
+        return float(((scores.sum(1) - delta).abs() / scores.abs().sum(1)).max())
+
+    return Contest(
+        ours=ours(network.eval(), x, mode="exact"),
+        floor=None,
+        peers={f"{name} {STEPS} steps": run for name, run in captum(network, x, STEPS).items()},
+        difference=incomplete,
+    )
+
+
+FLOOR = f"forwards and backwards of {NODES} nodes"
+
+CASES = (
+    Case(
+        "Integrated Gradients, MLP 16 inputs, batch 8",
+        partial(smooth, partial(networks.mlp, (16, 256, 256)), 8, 16),
+        (),
+        quick=True,
+        floor=FLOOR,
+    ),
+    Case(
+        "Integrated Gradients, MLP 16 inputs, batch 256",
+        partial(smooth, partial(networks.mlp, (16, 256, 256)), 256, 16),
+        (AtMostFloor(1.4),),
+        floor=FLOOR,
+    ),
+    Case(
+        "Integrated Gradients, MLP 784 inputs, batch 256",
+        partial(smooth, partial(networks.mlp, (784, 256, 256)), 256, 784),
+        (AtMostFloor(0.5),),
+        floor=FLOOR,
+    ),
+    Case(
+        "Integrated Gradients, CNN 28×28, batch 8",
+        partial(smooth, networks.cnn, 8, 1, 28, 28),
+        (FasterThanPeer(1, "captum"),),
+        floor=FLOOR,
+    ),
+    Case(
+        "Integrated Gradients, residual network 64 inputs, batch 64",
+        partial(smooth, partial(networks.residual, 64), 64, 64),
+        (FasterThanPeer(1, "captum"),),
+        floor=FLOOR,
+    ),
+    Case(
+        "Integrated Gradients of a ReLU network, by pieces",
+        kinked,
+        (FasterThanPeer(1, f"captum {STEPS} steps"), DifferenceAtMost(1e-12)),
+    ),
+)
