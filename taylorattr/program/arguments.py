@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from .program import Node, Ref
@@ -49,9 +49,25 @@ def leaves(kind: type[T], arguments: Any) -> Iterator[T]:
 
 def operands(node: Node) -> list[int]:
     """Numbers of the values a node reads, in order, repeated as often as it reads them."""
-    return [ref.index for ref in leaves(Ref, (node.args, node.kwargs))]
+    found: list[int] = []
+    _collect(node.args, found)
+    if node.kwargs:
+        _collect(node.kwargs.values(), found)
+    return found
+
+
+def _collect(items: Iterable[Any], found: list[int]) -> None:
+    for item in items:
+        if isinstance(item, Ref):
+            found.append(item.index)
+        elif isinstance(item, (list, tuple)):
+            _collect(item, found)
+        elif isinstance(item, dict):
+            _collect(item.values(), found)
 
 
 def results(node: Node) -> list[int]:
     """Numbers of the values a node produces and somebody reads."""
-    return [ref.index for ref in leaves(Ref, node.out)]
+    if isinstance(node.out, Ref):
+        return [node.out.index]
+    return [ref.index for ref in node.out if ref is not None]

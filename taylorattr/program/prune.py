@@ -128,11 +128,15 @@ def _renumber(nodes: Sequence[Node], number: dict[int, int]) -> list[Node]:
         return Ref(number[ref.index])
 
     return [
-        replace(
-            node,
-            args=map_leaves(Ref, renamed, node.args),
-            kwargs=map_leaves(Ref, renamed, node.kwargs),
-            out=map_leaves(Ref, renamed, node.out),
+        Node(
+            node.op,
+            map_leaves(Ref, renamed, node.args),
+            map_leaves(Ref, renamed, node.kwargs),
+            map_leaves(Ref, renamed, node.out),
+            node.module,
+            node.where,
+            node.last_use,
+            node.shape,
         )
         for node in nodes
     ]
