@@ -14,51 +14,20 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from taylorattr.atomic import replacing
+from taylorattr.effects.fingerprint import DIGEST_BYTES
 from taylorattr.errors import CheckpointError
 
 FORMAT = "taylorattr-checkpoint"
 VERSION = 1
 MANIFEST = "manifest.json"
 BLOCK = re.compile(r"(\d+)-(\d+)-(\d+)\.block")
-DIGEST_BYTES = 32
-
-
-def fingerprint(*parts: Any) -> str:
-    """Return a digest of tensors, numbers, strings and containers of these, to the last bit.
-
-    Other objects count by their type and, where they have one, their qualified name.
-    """
-    state = hashlib.blake2b(digest_size=DIGEST_BYTES)
-
-    def add(value: Any) -> None:
-        if isinstance(value, Tensor):
-            array = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-            state.update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
-            state.update(array.data)
-        elif isinstance(value, dict):
-            state.update(f"dict {len(value)};".encode())
-            for key in value:
-                add(str(key))
-                add(value[key])
-        elif isinstance(value, (tuple, list)):
-            state.update(f"sequence {len(value)};".encode())
-            for item in value:
-                add(item)
-        elif value is None or isinstance(value, (bool, int, float, str)):
-            state.update(f"{type(value).__name__} {value!r};".encode())
-        else:
-            name = getattr(value, "__qualname__", type(value).__qualname__)
-            state.update(f"object {type(value).__module__} {name};".encode())
-
-    add(parts)
-    return state.hexdigest()
 
 
 class Checkpoint:
@@ -66,9 +35,9 @@ class Checkpoint:
 
     Args:
         path: The folder; made if it does not exist.
-        identity: Digest of everything the outputs depend on, see :func:`fingerprint`.
+        identity: Digest of everything the outputs depend on (:mod:`taylorattr.effects.fingerprint`).
         probes: Outputs at known points, shape (P,); compared to a tolerance, because they tell apart
-            computations that differ only in code.
+            computations that differ in what no digest reaches.
         columns: Number of coalitions per example.
         examples: Number of examples.
         interval: Seconds after which evaluated outputs are written.

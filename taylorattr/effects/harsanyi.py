@@ -20,9 +20,10 @@ from taylorattr.autodiff.masking import CoalitionValues, coalition_bits
 from taylorattr.autodiff.players import PlayersLike
 from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.effects import rounding
-from taylorattr.effects.checkpoint import Checkpoint, fingerprint
+from taylorattr.effects.checkpoint import Checkpoint
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.coalition_table import check_frame
+from taylorattr.effects.fingerprint import fingerprint
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
@@ -258,8 +259,8 @@ def _store(path: str | os.PathLike[str] | None, game: Game, rows: CoalitionRows)
         return None
     scalar = game.scalar
     identity = fingerprint(
-        [[dict(m.named_parameters()), dict(m.named_buffers()), type(m)] for m in scalar.modules],
-        getattr(scalar.function, "__code__", None) and scalar.function.__code__.co_code.hex(),
+        scalar.modules,
+        scalar.function,
         scalar.selector.target,
         list(scalar.extra),
         list(game.inputs),
