@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,6 +157,8 @@ def symbolic_effects(
     n = len(symbols)
     if n == 0:
         raise OptionError("symbols is empty; name the variables of the expression")
+    if len(set(symbols)) < n:
+        raise OptionError(f"symbols={symbols} names a variable twice; each symbol is one player")
     if 1 << n > MAX_COALITIONS:
         raise BudgetError(f"{n} symbols have 2**{n} coalitions; symbolic effects stop at {MAX_COALITIONS}")
     if order is not None and order < 1:
@@ -176,7 +179,7 @@ def symbolic_effects(
     effects = truncated_mobius_(values, n, n)
     harsanyi = {c: sign * sympy.simplify(effects[i]) for i, c in enumerate(coalitions) if c}
 
-    scale = [sympy.Dummy(f"t{i}") for i in range(n)]
+    scale = [sympy.Dummy(f"t{i}", real=True) for i in range(n)]
     along = expression.subs(
         {s: p + t * d for s, p, t, d in zip(symbols, start, scale, steps, strict=True)}, simultaneous=True
     )
@@ -242,6 +245,9 @@ def _coefficients(along: Any, scale: list[Any], order: int, sign: int) -> dict[M
 
     derivatives: dict[MultiIndex, Any] = {(0,) * len(scale): along}
     at_start = dict.fromkeys(scale, 0)
+    kinks = [str(part) for part, edge in _edges(along) if edge.subs(at_start, simultaneous=True) == 0]
+    if kinks:
+        raise NonFiniteError(f"{kinks[0]} has a kink or a jump where the series starts; move that point")
     terms: dict[MultiIndex, Any] = {}
     for row in enumerate_up_to(len(scale), order):
         kappa = tuple(int(k) for k in row)
@@ -249,9 +255,33 @@ def _coefficients(along: Any, scale: list[Any], order: int, sign: int) -> dict[M
         below = tuple(k - (j == i) for j, k in enumerate(kappa))
         derivatives[kappa] = sympy.diff(derivatives[below], scale[i])
         value = derivatives[kappa].subs(at_start, simultaneous=True)
-        if value.is_finite is False or value.has(*_undefined()):
-            raise NonFiniteError(f"∂^{kappa} of the expression is {value} where the series starts")
+        if value.is_finite is False or value.has(*_undefined()) or not value.is_number or _open(value):
+            raise NonFiniteError(
+                f"∂^{kappa} of the expression is {value} where the series starts, not a finite number"
+            )
         value = sign * sympy.simplify(value) / math.prod(math.factorial(k) for k in kappa)
         if value != 0:
             terms[kappa] = value
     return terms
+
+
+def _edges(expression: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the parts of an expression with kinks or jumps, and for each what vanishes there."""
+    import sympy  # as above
+
+    for part in expression.atoms(sympy.Abs, sympy.sign, sympy.Heaviside):
+        yield part, part.args[0]
+    for part in expression.atoms(sympy.Max, sympy.Min):
+        for i, j in itertools.combinations(part.args, 2):
+            yield part, sympy.Piecewise((i - j, sympy.Eq(part, i)), (1, True))
+    for part in expression.atoms(sympy.floor, sympy.ceiling):
+        yield part, sympy.sin(sympy.pi * part.args[0])
+    for part in expression.atoms(sympy.Rel):
+        yield part, part.lhs - part.rhs
+
+
+def _open(value: Any) -> bool:
+    """Whether something was left unevaluated, or is no function's value."""
+    import sympy  # as above
+
+    return value.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta)

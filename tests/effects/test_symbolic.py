@@ -141,3 +141,33 @@ def test_repr_lists_exact_numbers():
 def test_what_is_wrong_is_said(error, message, call):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "kinked", ["Abs(a)", "Max(a, c)", "floor(a)", "Heaviside(a)", "Piecewise((a, a > 0), (2 * a, True))"]
+)
+def test_no_series_starts_on_a_kink(kinked):
+    a, c = sympy.symbols("a c")
+    expression = sympy.sympify(kinked, {"a": a, "c": c}) + a * c
+    assert symbolic_effects(expression, (a, c), (1, 2)).harsanyi  # coalition effects need no series
+    with pytest.raises(NonFiniteError, match="kink"):
+        symbolic_effects(expression, (a, c), (1, 2), order=2)
+
+
+def test_kinks_away_from_the_start_are_no_reason_to_refuse():
+    a, c = sympy.symbols("a c")
+    effects = symbolic_effects(sympy.Abs(a + 1) * c + sympy.Max(a, c + 3), (a, c), (1, 2), order=2)
+    assert effects.terms == {(0, 1): 4, (1, 1): 2}
+    assert symbolic_effects(a * sympy.sign(a), (a,), (1,), (-1,), order=2).terms == {(1,): -2}
+
+
+def test_a_derivative_sympy_does_not_know_is_refused():
+    a = sympy.Symbol("a")
+    with pytest.raises(NonFiniteError, match="not a finite number"):
+        symbolic_effects(sympy.zeta(a + 2), (a,), (1,), order=1)
+
+
+def test_a_symbol_named_twice_is_refused():
+    a = sympy.Symbol("a")
+    with pytest.raises(OptionError, match="twice"):
+        symbolic_effects(a, (a, a), (1, 2))
