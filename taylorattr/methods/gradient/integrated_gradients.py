@@ -12,8 +12,10 @@ from torch import Tensor
 from taylorattr.autodiff.game import Game, blocks
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.linear_first import PathGradients
+from taylorattr.autodiff.observe import observe
 from taylorattr.autodiff.path_pieces import NotPiecewiseLinearError, breakpoints
 from taylorattr.autodiff.player_sums import sum_over_players
+from taylorattr.autodiff.rng import preserved_rng
 from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.path_rules import PathRule, path_rule
 from taylorattr.memory import available
@@ -38,6 +40,13 @@ TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
 
 EXACT_TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Completeness error within which the pieces are taken to be all there are."""
+
+CURVED = {
+    "gelu", "tanh", "sigmoid", "softmax", "log_softmax", "silu", "softplus", "elu", "selu", "celu", "mish",
+    "exp", "sin", "cos", "hardswish", "layer_norm", "group_norm", "rms_norm", "scaled_dot_product_attention",
+    "max_pool1d", "max_pool2d", "max_pool3d", "lstm", "gru",
+}  # fmt: skip
+"""torch functions that need no capture to know that the exact mode does not fit."""
 
 SERIOUS = 1e-2
 """A relative completeness error that is warned of though no tolerance was asked for."""
@@ -150,8 +159,8 @@ def averaged_gradients(
         OptionError: If ``exact`` is asked of a network it does not fit.
     """
     plain = n_steps is None and tol is None and rule == "gauss_legendre"
-    reason = ""
-    if mode == "exact" or (mode == "auto" and plain):
+    reason = _curved(game) if mode == "auto" and plain else ""
+    if mode == "exact" or (mode == "auto" and plain and not reason):
         found, reason = _exact(game, paths)
         if found is not None:
             return found, ""
@@ -231,6 +240,14 @@ def _ladder(largest: int, least: int) -> list[int]:
         rungs.append(count)
         count *= 2
     return [*rungs, largest]
+
+
+def _curved(game: Game) -> str:
+    """Return what in the model is known not to be piecewise linear, "" if nothing is: saves a capture."""
+    with torch.no_grad(), preserved_rng():
+        seen = observe(lambda: game.scalar.values(game.input(0), torch.tensor([0])))
+    names = sorted(CURVED & seen.operations)
+    return f"{names[0]} is not affine between kinks" if names else ""
 
 
 def _exact(game: Game, paths: PathGradients) -> tuple[Averages | None, str]:

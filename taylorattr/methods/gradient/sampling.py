@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from taylorattr.autodiff.game import blocks
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
@@ -63,6 +64,7 @@ def sample_mean(question: Question, draw: Draw, n_samples: int, tol: float | Non
     first = torch.zeros(game.batch, game.n, dtype=torch.float64)
     second = torch.zeros_like(first)
     errors, worst, done = second, float("inf"), 0
+    bar = tqdm(total=n_samples * game.batch, unit="sample", disable=not question.show_progress)
     for stage in _stages(n_samples, tol):
         for examples in blocks(game.batch, rows):
             count = examples.stop - examples.start
@@ -75,12 +77,14 @@ def sample_mean(question: Question, draw: Draw, n_samples: int, tol: float | Non
                 by_player = sum_over_players(game, flat).cpu().double().unflatten(0, (-1, count))
                 first[examples] += by_player.sum(0)
                 second[examples] += by_player.square().sum(0)
+                bar.update(len(by_player) * count)
         done = stage.stop
         mean = first / done
         errors = ((second / done - mean.square()).clamp_min(0) / (done - 1)).sqrt()
         worst = float(_relative(errors, mean).max())
         if tol is not None and worst <= tol:
             break
+    bar.close()
     if tol is not None and worst > tol:
         warn(
             f"after {done} samples the largest standard error is {worst:.2g} of Σ|scores|, above "

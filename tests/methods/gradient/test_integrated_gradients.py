@@ -190,6 +190,17 @@ def test_a_model_that_reads_its_input_twice_is_not_folded():
     assert float(result.relative_gap.max()) < 1e-13  # quadratic: exact with two nodes
 
 
+def test_why_the_exact_mode_was_not_taken_is_said():
+    smooth, pooled = toys.mlp((4, 8, 1), "gelu", dtype=torch.float64), seeded(Pooled())
+    result = ta.attribute("integrated_gradients", smooth, points(1, 4), target=0)
+    assert result.diagnostics["mode"] == "quadrature"
+    assert result.diagnostics["not_exact_because"].startswith("gelu")
+    result = ta.attribute("integrated_gradients", pooled, points(1, 1, 7, 7), target=0, dtype=torch.float64)
+    assert result.diagnostics["not_exact_because"].startswith("max_pool2d")
+    cubed = ta.attribute("integrated_gradients", lambda x: (x**3).sum(1), points(1, 4))
+    assert cubed.diagnostics["not_exact_because"] and float(cubed.gap.abs()) < 1e-13
+
+
 def test_rows_per_call_change_nothing():
     model, x = toys.mlp((6, 16, 1), "gelu", dtype=torch.float64), points(5, 6)
     whole = ta.attribute("integrated_gradients", model, x, target=0, n_steps=9)
