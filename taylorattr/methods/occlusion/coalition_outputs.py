@@ -40,8 +40,9 @@ class CoalitionOutputs:
     def __init__(self, question: Question, *, fold: bool = False, total: int | None = None) -> None:
         self.game, self._fold = question.game, fold
         memory.keep_freed_blocks()
-        self._evaluators: dict[int, CoalitionValues] = {}
-        self.rows = CoalitionValues(self.game, 0, fold=False).rows
+        plain = CoalitionValues(self.game, 0, fold=False)
+        self.rows = plain.rows
+        self._evaluators: dict[int, CoalitionValues] = {} if fold else {0: plain}
         self._bar = tqdm(total=total, unit="out", disable=not question.show_progress)
 
     def __enter__(self) -> Self:

@@ -127,7 +127,7 @@ Estimate = tuple[np.ndarray, np.ndarray, dict[str, Any]]
 def _by_orders(question: Question, samples: int | None, tol: float | None) -> Estimate:
     """Average marginal contributions over pairs of orders, a block of pairs at a time."""
     game = question.game
-    n, generator = game.n, np.random.default_rng(question.seed)
+    n, generator = game.n, np.random.default_rng(question.seed % 2**63)
     pairs = _pairs(samples, DEFAULT_ORDERS, tol)
     empty, full = _ends(question)
     mean = RunningMean()
@@ -152,7 +152,7 @@ def _chain(ranks: np.ndarray) -> Callable[[int, int], Tensor]:
 def _by_kernel(question: Question, samples: int | None, tol: float | None) -> Estimate:
     """Fit sampled coalitions and their complements, doubling their number until the tolerance is met."""
     game = question.game
-    n, generator = game.n, np.random.default_rng(question.seed)
+    n, generator = game.n, np.random.default_rng(question.seed % 2**63)
     if n > KERNEL_PLAYERS:
         raise BudgetError(
             f"algorithm='kernel' solves a system of {n} equations (limit {KERNEL_PLAYERS}); use "
