@@ -20,7 +20,7 @@ from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.maths.reveal_cancel import PartSlopes, part_slopes
 from taylorattr.methods.relevance.propagate import by_value, site_of
 from taylorattr.methods.relevance.recording import Recording
-from taylorattr.methods.relevance.rule import Relevance, Rule, RuleTable
+from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule, RuleTable
 from taylorattr.methods.relevance.rules.units import Secant
 from taylorattr.methods.relevance.site import Site, finite_difference
 
@@ -146,7 +146,7 @@ class PartsWalk:
                     _add(halves, site, self._pull_abs(site, rule, d), rule)
         return [self._score(ref.index, sums, halves) for ref in program.inputs]
 
-    def _pull_abs(self, site: Site, rule: Rule, d: Sequence[Tensor | None]):  # noqa: ANN202
+    def _pull_abs(self, site: Site, rule: Rule, d: Sequence[Tensor | None]) -> Pulled:
         if sum(m is not None for m in d) > 1 or d[0] is None:
             return linear_map.pull(site, d)
         given = rule.pull_abs(site, d[0])
@@ -186,7 +186,7 @@ def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return a if b is None else b if a is None else a + b
 
 
-def _add(total: dict[int, Tensor], site: Site, given, rule: Rule) -> None:  # noqa: ANN001
+def _add(total: dict[int, Tensor], site: Site, given: Pulled | Relevance, rule: Rule) -> None:
     if isinstance(given, Relevance):
         raise site.refuse(f"rule {rule.name!r} gives relevances; RevealCancel carries multipliers")
     for i, g in by_value(site, given, rule):
