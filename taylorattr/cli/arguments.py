@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.fixed_batch import fixed_batch_size, in_fixed_batches
 from taylorattr.autodiff.players import Players
 from taylorattr.cli import data as data_files
 from taylorattr.cli import model as model_files
@@ -102,6 +103,7 @@ def question(arguments: argparse.Namespace) -> Question:
     Raises:
         OptionError: If an argument cannot be read or does not fit the data.
     """
+    require_folder("--out", arguments.out)
     device = _device(arguments.device)
     table = data_files.load(arguments.data, arguments.drop)
     if arguments.standardize:
@@ -117,6 +119,7 @@ def question(arguments: argparse.Namespace) -> Question:
     model = model_files.load(arguments.model, arguments.weights)
     if isinstance(model, torch.nn.Module):
         model = model.to(device)
+    _require_fit(model, inputs, f"--model {arguments.model} does not run on a row of {arguments.data}")
     return Question(
         model=model,
         inputs=_single(inputs),
@@ -126,6 +129,38 @@ def question(arguments: argparse.Namespace) -> Question:
         | ({"frame": arguments.frame} if hasattr(arguments, "frame") else {}),
         data=table,
     )
+
+
+def require_folder(option: str, path: str | None) -> None:
+    """Refuse a file in a folder that does not exist, before anything is computed for it.
+
+    Raises:
+        OptionError: If there is no such folder.
+    """
+    if path and not Path(path).parent.is_dir():
+        raise OptionError(f"{option} {path}: there is no folder {Path(path).parent}; make it first")
+
+
+def _require_fit(model: Any, inputs: tuple[Tensor, ...], what: str) -> None:
+    """Run the model on the first row in its own dtype; say in one line why it does not run.
+
+    Raises:
+        OptionError: If it raises anything.
+    """
+    fixed = fixed_batch_size(model) if isinstance(model, torch.nn.Module) else None
+    function = model if fixed is None else in_fixed_batches(model, fixed)
+    own = model.parameters() if isinstance(model, torch.nn.Module) else ()
+    dtype = next((p.dtype for p in own if p.is_floating_point()), None)
+    row = [x[:1].to(dtype) if dtype and x.is_floating_point() else x[:1].clone() for x in inputs]
+    try:
+        with torch.no_grad():
+            function(*row)
+    except Exception as error:  # a model may refuse its input in any way it likes
+        shapes = " and ".join(f"{tuple(x.shape)} of {x.dtype}" for x in row)
+        raise OptionError(
+            f"{what}, {shapes}: {type(error).__name__}: {error}. The arrays of --data are the model's "
+            "inputs; a label column is left out with --drop"
+        ) from error
 
 
 def target(spec: str | None) -> None | int | tuple[int, ...]:

@@ -132,7 +132,7 @@ def names(path: str) -> tuple[str, ...]:
         FormatError: If there is no such file or it holds no list of names.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"--names {path}: cannot be read as UTF-8 text ({error})") from error
     if path.endswith(".json"):
@@ -180,7 +180,7 @@ def _npz(path: Path) -> Data:
 
 def _csv(path: Path, drop: list[str]) -> Data:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
     except UnicodeDecodeError as error:
         raise FormatError(f"--data {path}: not UTF-8 text ({error})") from error

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
         raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
+    shared.require_folder("--plot", arguments.plot)
     asked = shared.question(arguments)
     with shared.threads(arguments.num_threads):
         effects = compute(arguments, asked)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from taylorattr.errors import FormatError, MissingExtraError, OptionError
 
 
 def load(spec: str, weights: str | None = None) -> nn.Module | Callable[..., Any]:
-    """Return the model; modules come in eval mode.
+    """Return the model; modules come in eval mode, exported programs as they are.
 
     ``package.module:name`` may name a module, a function of the inputs whose first parameter has no default,
     or a factory (a class or function that can be called without arguments). The current directory is
@@ -51,11 +51,16 @@ def _from_name(spec: str) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise OptionError(f"--model {spec}: {error}") from error
+    except Exception as error:  # whatever the user's module raises while it is imported
+        raise OptionError(f"--model {spec}: importing it raised {type(error).__name__}: {error}") from error
     if isinstance(found, nn.Module):
         return found
     if not callable(found):
         raise OptionError(f"--model {spec}: expected a model or a factory, got {type(found).__name__}")
-    made = found() if _callable_without_arguments(found) else found
+    try:
+        made = found() if _callable_without_arguments(found) else found
+    except Exception as error:  # whatever the user's factory raises
+        raise OptionError(f"--model {spec}: the factory raised {type(error).__name__}: {error}") from error
     if not callable(made):
         raise OptionError(f"--model {spec}: the factory returned {type(made).__name__}, expected a model")
     return made
@@ -93,50 +98,6 @@ def _load_weights(model: nn.Module, path: str) -> None:
         raise FormatError(f"--weights {path} does not fit the model: {error}") from error
 
 
-class FixedBatch(nn.Module):
-    """Run an exported program whose batch size is fixed in batches of that size, the last one padded.
-
-    Args:
-        program: The module of the exported program.
-        size: Its batch size.
-    """
-
-    def __init__(self, program: nn.Module, size: int) -> None:
-        super().__init__()
-        self.program = program
-        self.size = size
-
-    def train(self, mode: bool = True) -> FixedBatch:
-        """Do nothing: an exported program has no modes."""
-        return self
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Return the program's output for any number of rows."""
-        rows = inputs[0].shape[0]
-        outputs = []
-        for start in range(0, rows, self.size):
-            block = tuple(x[start : start + self.size] for x in inputs)
-            here = block[0].shape[0]
-            if here < self.size:
-                block = tuple(torch.cat([x, x[-1:].expand(self.size - here, *x.shape[1:])]) for x in block)
-            outputs.append(self.program(*block)[:here])
-        return torch.cat(outputs)
-
-
-class _Modeless(nn.Module):
-    """An exported program of any batch size, with a ``train`` that does nothing."""
-
-    def __init__(self, program: nn.Module) -> None:
-        super().__init__()
-        self.program = program
-
-    def train(self, mode: bool = True) -> _Modeless:
-        return self
-
-    def forward(self, *inputs: Tensor) -> Any:
-        return self.program(*inputs)
-
-
 def _exported(path: str) -> nn.Module:
     if not Path(path).is_file():
         raise FormatError(f"--model {path}: there is no such file")
@@ -144,14 +105,4 @@ def _exported(path: str) -> nn.Module:
         program = torch.export.load(path)
     except Exception as error:  # torch.export raises many kinds on a foreign or damaged file
         raise FormatError(f"--model {path}: not a torch.export program ({error})") from error
-    sizes = [
-        node.meta["val"].shape[0]
-        for node in program.graph.nodes
-        if node.op == "placeholder"
-        and node.name in program.graph_signature.user_inputs
-        and isinstance(node.meta.get("val"), Tensor)
-        and node.meta["val"].dim()
-    ]
-    module = program.module()
-    fixed = [size for size in sizes if isinstance(size, int)]
-    return FixedBatch(module, fixed[0]) if fixed else _Modeless(module)
+    return program.module()

@@ -133,3 +133,11 @@ def test_names(tmp_path):
     assert data.names(str(tmp_path / "n.json")) == ("α", "b c")
     with pytest.raises(FormatError, match="expected a JSON list of strings"):
         data.names(str(tmp_path / "bad.json"))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_cell(tmp_path):
+    path = tmp_path / "marked.csv"
+    path.write_bytes(b"\xef\xbb\xbf1,2\r\n3,4\r\n")
+    assert data.load(str(path)).tensors[0].tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    path.write_bytes(b"\xef\xbb\xbfa,b\r\n3,4\r\n")
+    assert data.load(str(path)).names == ("a", "b")

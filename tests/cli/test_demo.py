@@ -115,6 +115,9 @@ def test_decompose_of_an_own_model(own, capsys):
         (["--rows", "9"], "selects none of the 2 rows"),
         (["--device", "warp"], "--device warp"),
         (["--num-threads", "0"], "expected at least 1"),
+        (["--data", "sklearn:iris"], "does not run on a row of sklearn:iris, (1, 4)"),
+        (["--out", "absent/e.json"], "there is no folder absent"),
+        (["--plot", "absent/e.png"], "there is no folder absent"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(own, capsys, change, message):
