@@ -9,8 +9,8 @@ import pytest
 
 import taylorattr as ta
 
-FUNCTIONS = ("decompose", "harsanyi", "hvp", "hessian", "integrated_hessians", "symbolic_effects")
-CLASSES = ("Players", "TaylorEffects", "HarsanyiEffects")
+FUNCTIONS = ("attribute", "decompose", "harsanyi", "hvp", "hessian", "integrated_hessians", "symbolic_effects")
+CLASSES = ("Players", "Attribution", "TaylorEffects", "HarsanyiEffects")
 
 
 def test_all_lists_what_the_package_offers():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -12,109 +12,17 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.game import Game, bind, blocks
+from taylorattr.autodiff.game import Game, bind
 from taylorattr.autodiff.inputs import input_tuple
-from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.autodiff.players import PlayersLike
-from taylorattr.errors import NonFiniteError, OptionError, ShapeError, ZeroDifferenceWarning, warn
+from taylorattr.errors import NonFiniteError, OptionError, ZeroDifferenceWarning, warn
+from taylorattr.methods.question import Question
 from taylorattr.methods.references import reference_tuple, stand_in
+from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
 from taylorattr.registry import Registry
 
 Family: TypeAlias = Literal["gradient", "occlusion", "relevance"]
 """How a method looks at the model: by its derivatives, by replacing inputs, by its operations."""
-
-
-@dataclass
-class Question:
-    """What a method is asked.
-
-    Attributes:
-        game: Model, inputs, baselines, players, bound and checked. For methods with a reference set its
-            baselines are only a stand-in (the mean reference); `references` holds the set.
-        model: The user's model, for looking up layers by identity; never run, never changed.
-        target: As the user gave it.
-        additional_forward_args: As the user gave them.
-        references: Reference set, tensors (R, …) in the dtype and on the device of the game, for methods
-            that read one; else None. `reference_rows` gives them with the unnamed elements in place.
-        players: As the user gave them; resolved they are the game's.
-        seed: Seed of everything drawn at random; use `generator`.
-        show_progress: Whether to show a progress bar.
-        internal_batch_size: Rows per model call the user asked for; None: chosen from memory.
-    """
-
-    game: Game
-    model: Callable[..., Any]
-    target: AnyTarget = None
-    additional_forward_args: Any = None
-    references: tuple[Tensor, ...] | None = None
-    players: PlayersLike = None
-    seed: int = 0
-    show_progress: bool = False
-    internal_batch_size: int | None = None
-
-    def generator(self) -> torch.Generator:
-        """Return a CPU generator of this question's seed; the global one is never touched."""
-        return torch.Generator().manual_seed(self.seed)
-
-    def reference_rows(self, example: int) -> tuple[Tensor, ...]:
-        """Return the references for one example, tensors (R, …); unnamed elements as in its input.
-
-        Raises:
-            OptionError: If the method was not registered with ``references=True``.
-        """
-        if self.references is None:
-            raise OptionError("this method has no reference set; register it with references=True")
-        rows = []
-        for reference, owner, x in zip(self.references, self.game.maps, self.game.inputs, strict=True):
-            rows.append(torch.where(owner >= 0, reference, x[example]))
-        return tuple(rows)
-
-    def reference_values(self) -> Tensor:
-        """Return f of every reference, shape (B, R), each example with its own target and arguments."""
-        game = self.game
-        unnamed = any(bool((owner < 0).any()) for owner in game.maps)
-        shared = not unnamed and not game.scalar.varies
-        found = []
-        with torch.no_grad():
-            for example in range(1 if shared else game.batch):
-                rows = self.reference_rows(example)
-                size = game.internal_batch_size or 256
-                found.append(
-                    torch.cat(
-                        [
-                            game.scalar.values(
-                                tuple(r[part] for r in rows), torch.full((part.stop - part.start,), example)
-                            )
-                            for part in blocks(len(rows[0]), size)
-                        ]
-                    )
-                )
-        return torch.stack(found).expand(game.batch, -1)
-
-
-@dataclass
-class Scores:
-    """What a method answers; exactly one of `players` and `elements` is given.
-
-    Attributes:
-        players: Shape (B, n).
-        elements: Tensors shaped like the inputs (B, …); summed over each player.
-        f_baseline: f(b), shape (B,), where it is not the game's: the mean over references, f at A = 0.
-        standard_errors: Of the players' scores, shape (B, n), where samples were drawn.
-        names: Names of the players, where they are not the game's.
-        map: What `Attribution.scores` shows instead of the players' scores (Grad-CAM).
-        frame: Where it is not the method's.
-        diagnostics: What a reader must know; JSON-able.
-    """
-
-    players: Tensor | None = None
-    elements: tuple[Tensor, ...] | None = None
-    f_baseline: Tensor | None = None
-    standard_errors: Tensor | None = None
-    names: tuple[str, ...] | None = None
-    map: Tensors | None = None
-    frame: Frame | None = None
-    diagnostics: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -295,14 +203,14 @@ def _result(
     by_player = _mean([player_scores(q.game, s) for q, s in answers])
     names = scores.names or game.names
     starts = [q.game.f_baseline if s.f_baseline is None else s.f_baseline for q, s in answers]
-    f_baseline = _mean([_float64(start) for start in starts])
+    f_baseline = _mean([float64(start) for start in starts])
     errors = [s.standard_errors for _, s in answers if s.standard_errors is not None]
-    spread = _mean([_float64(e) ** 2 for e in errors]).div(len(errors)).sqrt() if errors else None
+    spread = _mean([float64(e) ** 2 for e in errors]).div(len(errors)).sqrt() if errors else None
     diagnostics = dict(game.diagnostics) | scores.diagnostics
     if len(answers) > 1:
         diagnostics["averaged_over_references"] = len(answers)
         diagnostics["each_reference"] = [s.diagnostics for _, s in answers]
-    f_input = _float64(game.f_input)
+    f_input = float64(game.f_input)
     _require_finite_scores(by_player, names, entry)
     _say_no_dependence(game, by_player, f_input, f_baseline, diagnostics)
     if scores.map is not None:
@@ -326,53 +234,8 @@ def _result(
     )
 
 
-def player_scores(game: Game, scores: Scores) -> Tensor:
-    """Return what each player is given, shape (B, n), float64 on the CPU.
-
-    Raises:
-        ShapeError: If not exactly one of players and elements is given.
-    """
-    if (scores.players is None) == (scores.elements is None):
-        raise ShapeError("a method gives either players or elements; this one gives both or neither")
-    if scores.players is not None:
-        return _float64(scores.players)
-    return sum_over_players(game, tuple(_float64(part) for part in scores.elements or ()))
-
-
-def element_scores(
-    game: Game, by_player: Tensor, scores: Sequence[Scores], per_element: bool
-) -> tuple[Tensor, ...]:
-    """Return the players' scores in the structure of the inputs.
-
-    Args:
-        game: The game.
-        by_player: Shape (B, n).
-        scores: The method's answers; elements that are players of their own are passed on untouched.
-        per_element: Whether to divide a player's score among its elements; else it is repeated.
-
-    Returns:
-        Tensors shaped like the inputs, in the dtype of the analysis and on its device.
-    """
-    single = all(len(group) == 1 for group in game.players.groups)
-    own = single and sum(owner.numel() for owner in game.maps) == game.n
-    if own and len(scores) == 1 and scores[0].elements is not None:
-        return scores[0].elements
-    sizes = torch.tensor([len(group) for group in game.players.groups], dtype=torch.float64)
-    shares = by_player / sizes if per_element else by_player
-    padded = torch.cat([shares, shares.new_zeros(game.batch, 1)], dim=1)  # −1 reads the last column: 0
-    floating = game.dtype if game.dtype.is_floating_point else torch.float64
-    return tuple(
-        padded[:, owner.reshape(-1).cpu()].reshape(game.batch, *owner.shape).to(game.device, floating)
-        for owner in game.maps
-    )
-
-
 def _mean(parts: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(parts)).mean(0) if len(parts) > 1 else parts[0]
-
-
-def _float64(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu().double()
 
 
 def _require_finite_scores(scores: Tensor, names: tuple[str, ...], entry: AttributionMethod) -> None:
