@@ -9,7 +9,9 @@ import pytest
 
 import taylorattr as ta
 
-FUNCTIONS = ("attribute", "decompose", "harsanyi", "hvp", "hessian", "integrated_hessians", "symbolic_effects")
+FUNCTIONS = (
+    "attribute", "decompose", "harsanyi", "hvp", "hessian", "integrated_hessians", "symbolic_effects",
+)  # fmt: skip
 CLASSES = ("Players", "Attribution", "TaylorEffects", "HarsanyiEffects")
 
 
