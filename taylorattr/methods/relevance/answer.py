@@ -10,6 +10,7 @@ from torch import Tensor
 
 from taylorattr.autodiff.game import blocks
 from taylorattr.errors import PrecisionWarning, warn
+from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Question, Scores
 from taylorattr.methods.relevance.balance import Ledger
 from taylorattr.methods.relevance.merge import merged
@@ -66,6 +67,7 @@ def explain(
         Scores of the elements.
     """
     game = question.game
+    keep_freed_blocks()
     found: list[list[Tensor]] = []
     diagnostics: dict[str, Any] = {}
     for part in blocks(game.batch, question.internal_batch_size or game.batch):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from taylorattr.autodiff.game import blocks
 from taylorattr.errors import OptionError
+from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Question, Scores, method
 from taylorattr.methods.relevance.answer import relative_gap
 from taylorattr.methods.relevance.difference import difference_rules
@@ -54,6 +55,7 @@ def deep_shap(
     if not isinstance(orders, int) or orders < 2:
         raise OptionError(f"orders={orders!r}; expected an integer ≥ 2")
     game = question.game
+    keep_freed_blocks()
     table = difference_rules(max_rule, "deep_shap")
     neuron = NeuronShapley(orders // 2, question.generator())
     if components == "neuron":

@@ -39,6 +39,7 @@ class PartsWalk:
         spreads: A of each value.
         slopes: Of each unit, by its result.
         plain: Operations whose |M| is unknown: their result counts as one variable.
+        sites: Of each operation, by its position: what a rule worked out forwards serves backwards.
     """
 
     recording: Recording
@@ -47,6 +48,7 @@ class PartsWalk:
     spreads: dict[int, Tensor] = field(default_factory=dict)
     slopes: dict[int, PartSlopes] = field(default_factory=dict)
     plain: dict[int, Rule] = field(default_factory=dict)
+    sites: dict[int, Site] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the bookkeeping.
@@ -77,8 +79,8 @@ class PartsWalk:
     def _forward(self) -> None:
         for ref in self.recording.program.inputs:
             self.spreads[ref.index] = self._delta(ref.index).abs()
-        for node in self.recording.program.nodes:
-            site = site_of(self.recording, node)
+        for k, node in enumerate(self.recording.program.nodes):
+            site = self.sites[k] = site_of(self.recording, node)
             live = [i for i in site.outs if i is not None and self.recording.values[i].is_floating_point()]
             if not live:
                 continue
@@ -124,8 +126,8 @@ class PartsWalk:
         seed = torch.ones_like(recording.output) if seed is None else seed
         sums: dict[int, Tensor] = {program.output.index: seed}
         halves: dict[int, Tensor] = {}
-        for node in reversed(program.nodes):
-            site = site_of(recording, node)
+        for k in reversed(range(len(program.nodes))):
+            site = self.sites.pop(k)
             s = [sums.pop(i, None) if i is not None else None for i in site.outs]
             d = [halves.pop(i, None) if i is not None else None for i in site.outs]
             if all(m is None for m in (*s, *d)):

@@ -48,6 +48,7 @@ class Site:
         self.readers = readers
         self.makers = makers
         self.note = note
+        self.memo: dict[str, Any] = {}  # what a rule worked out for this operation and may need again
 
     def __repr__(self) -> str:
         """Name, module and line."""

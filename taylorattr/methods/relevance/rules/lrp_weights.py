@@ -22,21 +22,28 @@ Bias: TypeAlias = Literal["denominator", "ignore"]
 
 
 def positive_part(site: Site) -> Tensor:
-    """Return P_j = Σ_i (a_i w_ij)⁺, without bias."""
-    (a,) = site.x
-    total = linear_map.push(site, [a.clamp(min=0)], "positive")
-    if bool((a < 0).any()):
-        total = total + linear_map.push(site, [a.clamp(max=0)], "negative")
-    return total
+    """Return P_j = Σ_i (a_i w_ij)⁺, without bias; a tensor of its own."""
+    return _part(site, "positive", "negative")
 
 
 def negative_part(site: Site) -> Tensor:
-    """Return Q_j = Σ_i (a_i w_ij)⁻, without bias."""
+    """Return Q_j = Σ_i (a_i w_ij)⁻, without bias; a tensor of its own."""
+    return _part(site, "negative", "positive")
+
+
+def _part(site: Site, above: linear_map.Part, below: linear_map.Part) -> Tensor:
     (a,) = site.x
-    total = linear_map.push(site, [a.clamp(min=0)], "negative")
-    if bool((a < 0).any()):
-        total = total + linear_map.push(site, [a.clamp(max=0)], "positive")
-    return total
+    if not _signed(site):
+        return linear_map.push(site, [a], above)
+    total = linear_map.push(site, [a.clamp(min=0)], above)
+    return total.add_(linear_map.push(site, [a.clamp(max=0)], below))
+
+
+def _signed(site: Site) -> bool:
+    """Whether some input is negative; asked up to four times, read once."""
+    if "signed" not in site.memo:
+        site.memo["signed"] = bool(site.x[0].amin() < 0)
+    return site.memo["signed"]
 
 
 def by_sign(site: Site, up: Tensor | None, down: Tensor | None) -> Tensor:
@@ -44,19 +51,19 @@ def by_sign(site: Site, up: Tensor | None, down: Tensor | None) -> Tensor:
 
     m_in = W⁺ᵀup + W⁻ᵀdown where a ≥ 0; the weights change places where a < 0.
     """
-    (a,) = site.x
-    below = a < 0
     plain = _transposed(site, up, down)
-    if not bool(below.any()):
+    if not _signed(site):
         return plain
-    return torch.where(below, _transposed(site, down, up), plain)
+    return torch.where(site.x[0] < 0, _transposed(site, down, up), plain)
 
 
 def _transposed(site: Site, on_positive: Tensor | None, on_negative: Tensor | None) -> Tensor:
     total: Tensor | None = None
-    for m, part in ((on_positive, "positive"), (on_negative, "negative")):
+    parts: tuple[tuple[Tensor | None, linear_map.Part], ...]
+    parts = (on_positive, "positive"), (on_negative, "negative")
+    for m, part in parts:
         if m is not None:
-            (given,) = linear_map.pull(site, m, part)  # type: ignore[arg-type]
+            (given,) = linear_map.pull(site, m, part)
             assert given is not None
             total = given if total is None else total + given
     assert total is not None
@@ -127,13 +134,13 @@ class AlphaBeta(Rule):
         c = bias_of(site) if self.bias == "denominator" else None
         top = positive_part(site)
         if c is not None:
-            top = top + c.clamp(min=0)
+            top.add_(c.clamp(min=0))
         up = quotient(site, relevance if self.alpha == 1 else self.alpha * relevance, top, "empty group")
         down: Tensor | None = None
         if self.beta:
             low = negative_part(site)
             if c is not None:
-                low = low + c.clamp(max=0)
+                low.add_(c.clamp(max=0))
             down = quotient(site, -self.beta * relevance, low, "empty group")
         return [by_sign(site, up, down)]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from taylorattr.errors import OptionError
 from taylorattr.methods.relevance.maths import max_weights
 from taylorattr.methods.relevance.rule import Pulled, Rule
-from taylorattr.methods.relevance.rules.contests import contest
+from taylorattr.methods.relevance.rules.contests import Contest, contest
 from taylorattr.methods.relevance.site import Site
 
 aten = torch.ops.aten
@@ -40,9 +40,15 @@ class MaxSecant(Rule):
         """Return the weights times m, per operand."""
         if self.form == "winners" and site.name == "max_pool2d_with_indices":
             return [_pool_winners(site, m)]
-        race = contest(site, reference=True)
-        assert race.b is not None
-        return race.back(_WEIGHTS[self.form](race.x, race.b) * race.widened(m))
+        race, weights = self._weights(site)
+        return race.back(weights * race.widened(m))
+
+    def _weights(self, site: Site) -> tuple[Contest, Tensor]:
+        if self.name not in site.memo:
+            race = contest(site, reference=True)
+            assert race.b is not None
+            site.memo[self.name] = race, _WEIGHTS[self.form](race.x, race.b)
+        return site.memo[self.name]
 
     def pull_abs(self, site: Site, m: Tensor) -> Pulled:
         """Return the same: no weight is negative."""
@@ -50,11 +56,8 @@ class MaxSecant(Rule):
 
     def push_abs(self, site: Site, parts: Sequence[Tensor]) -> Tensor:
         """Return the weighted sum of each window."""
-        race = contest(site, reference=True)
-        assert race.b is not None
-        amounts = _amounts(site, parts)
-        total = (_WEIGHTS[self.form](race.x, race.b) * amounts).sum(-1)
-        return _as_result(site, total)
+        _, weights = self._weights(site)
+        return (weights * _amounts(site, parts)).sum(-1).reshape(site.y.shape)
 
 
 def _amounts(site: Site, parts: Sequence[Tensor]) -> Tensor:
@@ -70,10 +73,6 @@ def _amounts(site: Site, parts: Sequence[Tensor]) -> Tensor:
     race = contest(swapped, reference=False)
     sign = -1 if site.name in ("min", "amin", "minimum", "fmin") else 1
     return torch.where(torch.isinf(race.x), 0.0, sign * race.x)
-
-
-def _as_result(site: Site, total: Tensor) -> Tensor:
-    return total.reshape(site.y.shape)
 
 
 def _pool_winners(site: Site, m: Tensor) -> Tensor:

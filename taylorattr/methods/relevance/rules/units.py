@@ -154,6 +154,8 @@ class Secant(Rule):
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return m·Δy/Δz."""
         (z,), (z0,) = site.x, site.b
+        if site.name == "relu" and z.shape == m.shape:
+            return [_through_relu(m, z0, z, site.y0, site.y)]
         return [fit(m * self.slope(site, z0, z, site.y0, site.y), z)]
 
     def slope(self, site: Site, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
@@ -169,6 +171,15 @@ class Secant(Rule):
     def pull_abs(self, site: Site, m: Tensor) -> Pulled:
         """Return |Δy/Δz|·m."""
         return [m * self.slope(site, site.b[0], site.x[0], site.y0, site.y).abs()]
+
+
+def _through_relu(m: Tensor, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
+    """m·Δrelu/Δz in as few passes as there are."""
+    d = z1 - z0
+    q = (y1 - y0).mul_(m).div_(d)
+    if not torch.isnan(q.sum()):
+        return q
+    return torch.where(d == 0, m * (z1 > 0), q)
 
 
 def _fast_relu(z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
