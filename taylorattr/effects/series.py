@@ -21,7 +21,7 @@ from taylorattr.autodiff.masking import CoalitionValues
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
 from taylorattr.autodiff.polynomial.nested import derivatives
 from taylorattr.effects.convergence import Kinks
-from taylorattr.effects.nested_check import differentiated, require_true_gradient
+from taylorattr.effects.nested_check import differentiated, require_true_derivatives
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
 from taylorattr.program.capture import capture
 from taylorattr.program.fused import fused_norms
@@ -247,7 +247,7 @@ class TaylorSeries:
                     f"could not be captured to take it apart ({group.failure}); lower order= to 2, or use "
                     "ta.harsanyi"
                 )
-            require_true_gradient(function, start, self._coarsest())
+            require_true_derivatives(function, start, order, self._coarsest())
             return differentiated(lambda t: derivatives(function, t, order), start)
 
     def _coarsest(self) -> float:

@@ -27,9 +27,6 @@ from taylorattr.memory import available
 TAIL_PLAYERS = 10
 """Up to this many players the exact effects (2^n forwards) are computed beside the series by default."""
 
-NESTED_RAY_ORDER = 4
-"""Where only nested derivatives exist, rays are probed to this order, which is too low for a radius."""
-
 
 def decompose(
     model: Any,
@@ -162,14 +159,11 @@ def _diagnosed(
     kinks = series.kinks(example)
     group = series.group(example)
     probed = group.program is not None and group.walks
-    masks = convergence.probing_masks(first_order.double().numpy(), seed)
-    if not probed:
-        masks = masks[:1]
-    jets = series.jets(example, masks, convergence.ORDER if probed else max(order, NESTED_RAY_ORDER))
     found: dict[str, Any] = {"kinks": None if kinks is None else asdict(kinks)}
-    if not probed:
-        found["reason"] = convergence.unprobed(kinks is not None)
-        return found | {"converged": False, "rays": []}
+    if group.program is None or group.missing:
+        return found | {"converged": False, "rays": [], "reason": convergence.unprobed(kinks is not None)}
+    masks = convergence.probing_masks(first_order.double().numpy(), seed)
+    jets = series.jets(example, masks, convergence.ORDER)
     ends = series.end_values(example, masks)
     rays = [convergence.judge(*ray, series.dtype) for ray in zip(masks, jets, ends, strict=True)]
     reason = convergence.reason(rays, sizes.tolist(), kinks, series.game.names)
