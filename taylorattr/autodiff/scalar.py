@@ -194,10 +194,21 @@ class ScalarModel:
                 "statistics). Call model.eval() before to silence this",
                 TrainingModeWarning,
             )
-        result, reason = self._promoted(copied, rows, wanted)
-        if result is None:
-            copied = self._copy(None, device)
-            result = self._trial(copied, rows, self.native)
+        try:
+            result, reason = self._promoted(copied, rows, wanted)
+            if result is None:
+                copied = self._copy(None, device)
+                result = self._trial(copied, rows, self.native)
+        except TaylorAttrError:
+            raise
+        except Exception as error:  # whatever a user's forward may raise
+            shapes = ", ".join(f"{tuple(x.shape)} {x.dtype}".replace("torch.", "") for x in rows)
+            error.add_note(
+                f"The model was called with inputs of shape {shapes}; check that model(inputs) runs, with "
+                "additional_forward_args where it takes more"
+            )
+            raise
+        if reason:
             self.dtype = self.native
             self.diagnostics["promoted"] = False
             warn(

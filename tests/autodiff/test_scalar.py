@@ -172,8 +172,9 @@ def test_the_users_own_error_is_raised_as_it_is():
     def broken(x):
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(ZeroDivisionError, match="mine") as raised:
         ScalarModel(broken, X)
+    assert f"called with inputs of shape {tuple(X.shape)} float32" in raised.value.__notes__[0]
 
 
 def test_a_bad_target_is_reported_once_without_falling_back():

@@ -128,6 +128,15 @@ def test_a_wrong_call_is_one_line_and_status_2(own, capsys, change, message):
     assert "\n" not in error
 
 
+def test_a_model_that_fails_on_the_data_is_one_line_and_status_2(own, capsys):
+    np.save(own / "wide.npy", np.zeros((1, 5)))
+    assert main(["decompose", "--model", "own_net:make", "--data", "wide.npy", "--target", "1"]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "mat1 and mat2" in error
+    assert "called with inputs of shape (1, 5)" in error
+    assert "\n" not in error
+
+
 def test_players_from_a_json_file_of_columns(tmp_path, own, capsys):
     (tmp_path / "t.csv").write_text("a,b,c\n0.1,0.2,-0.3\n")
     (tmp_path / "p.json").write_text(json.dumps({"front": ["a", 1], "back": ["c"]}))
