@@ -158,9 +158,8 @@ def _diagnosed(
     """Probe one example: kinks between the two ends, rays, falling orders."""
     kinks = series.kinks(example)
     group = series.group(example)
-    probed = group.program is not None and group.walks
     found: dict[str, Any] = {"kinks": None if kinks is None else asdict(kinks)}
-    if group.program is None or group.missing:
+    if group.program is None or not group.walks:
         return found | {"converged": False, "rays": [], "reason": convergence.unprobed(kinks is not None)}
     masks = convergence.probing_masks(first_order.double().numpy(), seed)
     jets = series.jets(example, masks, convergence.ORDER)
