@@ -25,7 +25,7 @@ def shapiq_moebius(network: torch.nn.Module, x: torch.Tensor) -> Computation | N
 
     def game(coalitions: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return network(torch.from_numpy(np.asarray(coalitions, dtype=np.float64)) * x).numpy()
+            return network(torch.from_numpy(np.asarray(coalitions)).to(x.dtype) * x).numpy()
 
     return lambda: shapiq.ExactComputer(game, n_players=n)("Moebius", order=n)
 
@@ -41,12 +41,12 @@ def difference(results: Mapping[str, Any]) -> float | None:
     return relative(table[masks[masks > 0]], listed[masks > 0])
 
 
-def contest(n: int, with_shapiq: bool) -> Contest:
+def contest(n: int, with_shapiq: bool, dtype: torch.dtype = torch.float64) -> Contest:
     """Return the contest for an n-256-256-1 GELU network, every input a player."""
-    network, x = networks.mlp((n, 256, 256)), networks.seeded(1, n)
+    network, x = networks.mlp((n, 256, 256)).to(dtype), networks.seeded(1, n).to(dtype)
     theirs = shapiq_moebius(network, x) if with_shapiq else None
     return Contest(
-        ours=lambda: ta.harsanyi(network, x),
+        ours=lambda: ta.harsanyi(network, x, dtype=dtype),
         floor=forwards(network, 2**n, x),
         peers={"shapiq": theirs} if theirs is not None else {},
         difference=difference,
@@ -61,6 +61,12 @@ CASES = (
     Case(
         "all effects, n=16",
         partial(contest, 16, True),
+        (AtMostFloor(1.15), FasterThanPeer(100, "shapiq")),
+        floor=FLOOR,
+    ),
+    Case(
+        "all effects, n=16, float32",
+        partial(contest, 16, True, torch.float32),
         (AtMostFloor(1.15), FasterThanPeer(100, "shapiq")),
         floor=FLOOR,
     ),

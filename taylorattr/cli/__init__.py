@@ -57,13 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (TaylorAttrError, OSError) as error:
             print(f"taylorattr: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
-        except Exception as error:
-            notes = getattr(error, "__notes__", [])
-            if not notes:  # not raised by a user's model: a fault of ours, shown whole
-                raise
-            said = " ".join([f"{type(error).__name__}: {error}.", *notes])
-            print(f"taylorattr: {' '.join(said.split())}", file=sys.stderr)
-            return 2
         except KeyboardInterrupt:
             print("taylorattr: interrupted", file=sys.stderr)
             return 130

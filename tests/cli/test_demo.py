@@ -133,7 +133,7 @@ def test_a_model_that_fails_on_the_data_is_one_line_and_status_2(own, capsys):
     assert main(["decompose", "--model", "own_net:make", "--data", "wide.npy", "--target", "1"]) == 2
     error = capsys.readouterr().err.strip()
     assert "mat1 and mat2" in error
-    assert "called with inputs of shape (1, 5)" in error
+    assert "(1, 5)" in error
     assert "\n" not in error
 
 
