@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import TaylorAttrError
-from .arguments import leaves
-from .program import Node, Program
-from .walk import walk
+from taylorattr.errors import TaylorAttrError
+from taylorattr.program.arguments import leaves
+from taylorattr.program.program import Node, Program
+from taylorattr.program.walk import walk
 
 JOINTLY_AFFINE = {
     "add", "sub", "rsub", "neg", "view", "_unsafe_view", "reshape", "t", "transpose", "permute", "unsqueeze",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from .program import Node, Ref
+from taylorattr.program.program import Node, Ref
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from .program import Ref
+from taylorattr.program.program import Ref
 
 aten = torch.ops.aten
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .norms import decompose_norms
-from .program import Program
-from .promote import promote
-from .record import record
-from .verify import agrees, verify
+from taylorattr.program.norms import decompose_norms
+from taylorattr.program.program import Program
+from taylorattr.program.promote import promote
+from taylorattr.program.record import record
+from taylorattr.program.verify import agrees, verify
 
 _SHRINK = (0.25, 0.0625, 0.015625)
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._ops import OpOverload
 
-from .gates import Contest, Levels, State, Thresholds
+from taylorattr.program.gates import Contest, Levels, State, Thresholds
 
 aten = torch.ops.aten
 

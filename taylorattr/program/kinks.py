@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CaptureError, ShapeError
-from .arguments import leaves
-from .gates import Contest, State, Thresholds
-from .kink_table import READERS, is_smooth, named
-from .program import Node, Program, Ref
-from .walk import Forward, walk
+from taylorattr.errors import CaptureError, ShapeError
+from taylorattr.program.arguments import leaves
+from taylorattr.program.gates import Contest, State, Thresholds
+from taylorattr.program.kink_table import READERS, is_smooth, named
+from taylorattr.program.program import Node, Program, Ref
+from taylorattr.program.walk import Forward, walk
 
 aten = torch.ops.aten
 

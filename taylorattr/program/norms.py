@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from ..errors import CaptureError
-from .arguments import leaves
-from .program import Node, Program, Ref
-from .prune import with_last_uses
+from taylorattr.errors import CaptureError
+from taylorattr.program.arguments import leaves
+from taylorattr.program.program import Node, Program, Ref
+from taylorattr.program.prune import with_last_uses
 
 aten = torch.ops.aten
 

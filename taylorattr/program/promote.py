@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CaptureError
-from .arguments import leaves, map_leaves, results
-from .program import Node, Program, Ref
-from .walk import Forward, walk
+from taylorattr.errors import CaptureError
+from taylorattr.program.arguments import leaves, map_leaves, results
+from taylorattr.program.program import Node, Program, Ref
+from taylorattr.program.walk import Forward, walk
 
 aten = torch.ops.aten
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from .arguments import map_leaves, operands, results
-from .canonical import IDENTITIES
-from .program import Node, Note, Program, Ref
+from taylorattr.program.arguments import map_leaves, operands, results
+from taylorattr.program.canonical import IDENTITIES
+from taylorattr.program.program import Node, Note, Program, Ref
 
 
 def prune(

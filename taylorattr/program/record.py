@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import CaptureError
-from .isolate import untouched
-from .kernels import unfused
-from .location import ModulePath
-from .program import Program
-from .prune import prune
-from .tape import Tape
+from taylorattr.errors import CaptureError
+from taylorattr.program.isolate import untouched
+from taylorattr.program.kernels import unfused
+from taylorattr.program.location import ModulePath
+from taylorattr.program.program import Program
+from taylorattr.program.prune import prune
+from taylorattr.program.tape import Tape
 
 
 def record(

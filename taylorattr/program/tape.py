@@ -13,12 +13,12 @@ from torch.func import functionalize
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..errors import CaptureError
-from .arguments import leaves, map_leaves
-from .canonical import canonical, out_of_place
-from .location import ModulePath, source_line
-from .memory import overlap, written_places
-from .program import Node, Note, Ref
+from taylorattr.errors import CaptureError
+from taylorattr.program.arguments import leaves, map_leaves
+from taylorattr.program.canonical import canonical, out_of_place
+from taylorattr.program.location import ModulePath, source_line
+from taylorattr.program.memory import overlap, written_places
+from taylorattr.program.program import Node, Note, Ref
 
 aten = torch.ops.aten
 

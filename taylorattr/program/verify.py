@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import CaptureError
-from .isolate import kept_randomness, kept_state
-from .kernels import unfused
-from .program import Program
-from .walk import replay
+from taylorattr.errors import CaptureError
+from taylorattr.program.isolate import kept_randomness, kept_state
+from taylorattr.program.kernels import unfused
+from taylorattr.program.program import Program
+from taylorattr.program.walk import replay
 
 ROUNDINGS = 64
 _DRAWS = 8

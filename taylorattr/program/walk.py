@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import ShapeError
-from .arguments import leaves, map_leaves
-from .program import Node, Program, Ref
+from taylorattr.errors import ShapeError
+from taylorattr.program.arguments import leaves, map_leaves
+from taylorattr.program.program import Node, Program, Ref
 
 aten = torch.ops.aten
 
