@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame
+from taylorattr.autodiff.captured import AGREEMENT
 from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.masking import CoalitionValues
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
@@ -35,9 +36,6 @@ DIRECTION_BYTES = 64 * 2**20
 
 RAY_BYTES = 16 * 2**20
 """Rays are walked in chunks whose directions fit this."""
-
-AGREEMENT = {torch.float64: 1e-9, torch.float32: 1e-4}
-"""Largest relative difference between a program and the model at an example's two ends."""
 
 
 @dataclass
@@ -267,14 +265,11 @@ class TaylorSeries:
     def _captured(self) -> list[Group]:
         groups: list[Group] = []
         for e in range(self.game.batch):
-            if not self.game.scalar.varies:
-                shared = next(
-                    (g for g in groups if g.program is not None and self._agrees(g.program, e)), None
-                )
-                if shared is not None:
-                    shared.examples.append(e)
-                    continue
-            groups.append(self._capture(e))
+            shared = next((g for g in groups if self._serves(g, e)), None)
+            if shared is None:
+                groups.append(self._capture(e))
+            else:
+                shared.examples.append(e)
         return groups
 
     def _capture(self, example: int) -> Group:
@@ -298,6 +293,13 @@ class TaylorSeries:
             place = f"module {node.module or '-'}, {node.where or 'unknown line'}"
             group.give_up(f"{node.op} has no Taylor rule ({place})")
         return group
+
+    def _serves(self, group: Group, example: int) -> bool:
+        """Whether the program captured for another example is right for this one, branches excluded."""
+        program = group.program
+        if program is None or program.notes or self.game.scalar.varies:
+            return False
+        return self._agrees(program, example)
 
     def _agrees(self, program: Program, example: int) -> bool:
         """Whether a program captured for another example gives this one's values at both ends."""
