@@ -221,6 +221,17 @@ def test_a_value_read_into_python_is_not_trusted():
     assert "branches on values" in found.reasons[0]
 
 
+def test_a_branch_of_another_example_is_not_shared():
+    """The second example takes the other branch, whose values at both ends are those of the first one's branch."""
+
+    def model(x):
+        return torch.stack([r[0] + r[1] * (1 - r[1]) if r[0] > 5 else r[0] for r in x])
+
+    x = torch.tensor([[1.0, 1.0], [11.0, 1.0]])
+    found = ta.decompose(model, x, torch.tensor([[0.0, 0.0], [10.0, 0.0]]), order=2, diagnose=False)
+    assert found.values.tolist() == [[1.0, 0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0, -1.0]]
+
+
 def test_an_operation_without_a_rule_is_named_and_computed_all_the_same():
     def model(x):
         return torch.lgamma(x.sum(1) + 2.0)
