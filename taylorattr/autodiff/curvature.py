@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow
+from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import FallbackWarning, warn
+from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, TaylorAttrError, warn
+from taylorattr.program.arguments import leaves
 from taylorattr.program.capture import capture
-from taylorattr.program.program import Program
-from taylorattr.program.walk import replay
+from taylorattr.program.program import Node, Program
+from taylorattr.program.walk import Forward, replay, walk
 
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
@@ -27,9 +31,9 @@ class Curvature:
     """H(x_r) for R points, row by row; ∇f(x_r) with it.
 
     What torch returns is not taken on trust. Batched double backward passes are compared with a single one on
-    a random combination of their directions (torch's are wrong for GroupNorm), and where a custom backward
-    could hide a dependence, H v is compared with a difference of gradients. What fails is done by
-    differentiating the model's captured program, whose normalisation layers are elementary operations.
+    a random combination of their directions (torch's are wrong for GroupNorm); gradients and H v with
+    differences of values and gradients (`derivative_check`). What fails is done by differentiating the
+    model's captured program, whose normalisation layers are elementary operations, and compared again.
 
     Args:
         scalar: The model.
@@ -40,6 +44,10 @@ class Curvature:
         gradient: ∇f of each row, tensors (R, …).
         fallback: Why the model's program is differentiated instead of the model, "" if it is not.
         forward_fails: Whether `forward` was tried in vain.
+
+    Raises:
+        MissingRuleError: If an operation has no derivative; names it.
+        CaptureError: If the model cannot be captured, or its program's derivatives do not follow its values.
     """
 
     def __init__(self, scalar: ScalarModel, points: Rows, examples: Tensor) -> None:
@@ -50,14 +58,17 @@ class Curvature:
         self._checked: set[str] = set()
         self._one_by_one = False
         self._scalar, self._examples = scalar, examples
-        graph, reason = None, "its output carries no gradient: numpy, item, detach or no_grad inside"
+        self._rounding = _rounding(scalar)
+        graph, reason = self._points, ""
         try:
-            graph = self._differentiate(self._points)
-            if graph is not None and not self._sees_everything(graph):
-                graph, reason = None, "a custom backward pass or detach hides a dependence"
+            _, graph = self._differentiate(self._points)
+            if not self._follows():
+                reason = (
+                    "its derivatives do not follow its values: detach, no_grad, numpy or a custom backward"
+                )
         except RuntimeError as error:
             reason = _unless_memory(error)
-        self._graph = self._replayed(reason) if graph is None else graph
+        self._graph = self._replayed(reason) if reason else graph
         self.gradient = tuple(g.detach() for g in self._graph)
 
     def reverse(self, vectors: Rows) -> Rows:
@@ -70,7 +81,7 @@ class Curvature:
             Tensors (C, R, …).
 
         Raises:
-            RuntimeError: If an operation of the captured program has no second derivative either.
+            CaptureError: If an operation of the captured program has no second derivative either.
         """
         try:
             result = self._reverse(vectors)
@@ -80,7 +91,10 @@ class Curvature:
         except RuntimeError as error:
             reason = _unless_memory(error)
             if self.fallback:
-                raise
+                raise CaptureError(
+                    f"an operation of the captured program has no second derivative: {_line(reason)}. Write it "
+                    "in elementary operations, or use ta.harsanyi, which needs forwards only"
+                ) from error
         if self.fallback:
             self._one_by_one = True
         else:
@@ -112,12 +126,23 @@ class Curvature:
     def _total(self, *xs: Tensor) -> Tensor:
         return self._values(xs).sum()
 
-    def _differentiate(self, points: Rows) -> Rows | None:
+    def _differentiate(self, points: Rows) -> tuple[Tensor, Rows]:
+        """Return f and ∇f with its graph; zero where torch sees no dependence."""
         with torch.enable_grad(), _second_order_kernels():
-            total = self._values(points).sum()
-            if not total.requires_grad:
-                return None
-            return torch.autograd.grad(total, points, create_graph=True, materialize_grads=True)
+            values = self._values(points)
+            if not values.requires_grad:
+                return values, tuple(torch.zeros_like(p, requires_grad=False) for p in points)
+            gradient = torch.autograd.grad(values.sum(), points, create_graph=True, materialize_grads=True)
+            return values.detach(), gradient
+
+    def _follows(self) -> bool:
+        def derive(points: Rows, vector: Rows) -> Derivatives:
+            fresh = tuple(p.detach().requires_grad_() for p in points)
+            values, graph = self._differentiate(fresh)
+            product = self._backward(graph, vector, batched=False, points=fresh)
+            return Derivatives(values, tuple(g.detach() for g in graph), product)
+
+        return derivatives_follow(derive, tuple(p.detach() for p in self._points), self._rounding)
 
     def _reverse(self, vectors: Rows) -> Rows:
         if len(vectors[0]) == 1 or self._one_by_one:
@@ -128,7 +153,7 @@ class Curvature:
     def _single(self, vector: Rows) -> Rows:
         return self._backward(self._graph, vector, batched=False)
 
-    def _backward(self, graph: Rows, vectors: Rows, *, batched: bool) -> Rows:
+    def _backward(self, graph: Rows, vectors: Rows, *, batched: bool, points: Rows | None = None) -> Rows:
         pairs = [(g, v) for g, v in zip(graph, vectors, strict=True) if g.requires_grad]
         if not pairs:  # a linear model
             return tuple(torch.zeros_like(v) for v in vectors)
@@ -136,7 +161,7 @@ class Curvature:
         with _second_order_kernels():
             return torch.autograd.grad(
                 outputs,
-                self._points,
+                self._points if points is None else points,
                 grad_outputs=directions,
                 is_grads_batched=batched,
                 retain_graph=True,
@@ -158,47 +183,27 @@ class Curvature:
         longest = max(float(v.abs().max()) for v in vectors if v.numel())
         return error <= 100 * eps**0.5 * size + 1e4 * eps * longest
 
-    def _sees_everything(self, graph: Rows) -> bool:
-        """Compare H v with a central difference of gradients, where the graph alone cannot be trusted."""
-        suspicious = not all(g.requires_grad for g in graph) or _has_custom_backward(graph)
-        if not suspicious or self._scalar.dtype != torch.float64:
-            return True
-        step = 1e-5 * max(1.0, *(float(p.detach().abs().max()) for p in self._points if p.numel()))
-        vector = tuple(_signs(p.numel(), p).reshape(p.shape) for p in self._points)
-        ends = []
-        for sign in (step, -step):
-            moved = tuple(
-                (p.detach() + sign * v).requires_grad_() for p, v in zip(self._points, vector, strict=True)
-            )
-            end = self._differentiate(moved)
-            if end is None:
-                return False
-            ends.append(end)
-        differences = [(a - b).detach() / (2 * step) for a, b in zip(*ends, strict=True)]
-        rows = self._backward(graph, vector, batched=False)
-        size = max(
-            float(torch.maximum(d.abs(), r.abs()).max()) for d, r in zip(differences, rows, strict=True)
-        )
-        scale = max(float(g.detach().abs().max()) for g in graph)  # rounding of a gradient, over the step
-        error = max(float((d - r).abs().max()) for d, r in zip(differences, rows, strict=True))
-        return error <= 1e-3 * size + 1e-9 * scale / step
-
     def _replayed(self, reason: str) -> Rows:
         """Differentiate the captured programs, one per row, from here on; return their gradient."""
-        self.fallback = reason.splitlines()[0][:200] if reason else "unknown"
+        self.fallback = _line(reason)
+        programs = [self._program(row, example) for row, example in enumerate(self._examples.tolist())]
+        self._values = lambda xs: torch.cat(
+            [replay(program, [x[r : r + 1] for x in xs]) for r, program in enumerate(programs)]
+        )
+        try:
+            _, graph = self._differentiate(self._points)
+            follows = self._follows()
+        except RuntimeError as error:
+            graph, follows = self._points, False
+            reason = _unless_memory(error)
+        if not follows:
+            raise _without_derivative(programs[0], self._points, _line(reason))
         warn(
             f"second derivatives of the model fail ({self.fallback}); its captured program is differentiated "
             "instead, which is slower",
             FallbackWarning,
         )
-        programs = [self._program(row, example) for row, example in enumerate(self._examples.tolist())]
-        self._values = lambda xs: torch.cat(
-            [replay(program, [x[r : r + 1] for x in xs]) for r, program in enumerate(programs)]
-        )
-        graph = self._differentiate(self._points)
-        return (
-            tuple(torch.zeros_like(p, requires_grad=False) for p in self._points) if graph is None else graph
-        )
+        return graph
 
     def _program(self, row: int, example: int) -> Program:
         scalar = self._scalar
@@ -214,25 +219,56 @@ def _signs(count: int, like: Tensor) -> Tensor:
     return (2 * bits - 1).to(like)
 
 
-def _has_custom_backward(graph: Rows) -> bool:
-    """Return whether a user's autograd.Function takes part in a gradient."""
-    waiting, seen = [g.grad_fn for g in graph if g.grad_fn is not None], set()
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, torch.autograd.function.BackwardCFunction):
-            return True
-        waiting += [following for following, _ in node.next_functions if following is not None]
-    return False
+class _Blind(Forward):
+    """Plain tensors; the operations through which torch sees no dependence are written down."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the operation and look at what it gives."""
+        result = super().apply(node, args, kwargs)
+        floats = [t for t in leaves(Tensor, result) if t.is_floating_point()]
+        follows = any(t.requires_grad for t in leaves(Tensor, (args, kwargs)))
+        if follows and floats and not any(t.requires_grad for t in floats):
+            self.nodes.append(node)
+        return result
+
+
+def _without_derivative(program: Program, points: Rows, reason: str) -> TaylorAttrError:
+    """Return the error that names the operation whose derivative is missing."""
+    blind = _Blind()
+    with torch.enable_grad():
+        walk(program, [p[:1].detach().requires_grad_() for p in points], blind)
+    remedy = "Write it in elementary operations, or use ta.harsanyi, which needs forwards only"
+    if blind.nodes:
+        node = blind.nodes[0]
+        return MissingRuleError(
+            f"{node.op} has no derivative in torch and no Taylor rule (module {node.module or '-'}, "
+            f"{node.where or '?'}). {remedy}"
+        )
+    unknown = ", ".join(sorted({str(node.op) for node in supported(program)})) or "none"
+    return CaptureError(
+        f"derivatives of the captured program fail or do not follow the model's values ({reason}); operations "
+        f"without a Taylor rule: {unknown}. {remedy}"
+    )
+
+
+def _rounding(scalar: ScalarModel) -> float:
+    """Return eps of the coarsest dtype the model computes in."""
+    lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
+    return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)
+
+
+def _line(reason: str) -> str:
+    return reason.splitlines()[0][:200] if reason else "unknown"
 
 
 def _unless_memory(error: RuntimeError) -> str:
     """Return the message; being out of memory is no missing derivative and is raised again."""
     if isinstance(error, torch.OutOfMemoryError):
         raise error
-    return str(error)
+    return str(error) or type(error).__name__
 
 
 @contextmanager

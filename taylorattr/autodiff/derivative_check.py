@@ -1,0 +1,97 @@
+"""Do a model's first and second derivatives follow its values? Asked before they are believed.
+
+Differentiation sees no value that passes ``detach``, ``no_grad``, ``numpy`` or ``item``, no operation without a
+derivative, and believes a custom backward pass that is not the operation's derivative. What comes back looks
+like any other number, often zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Rows = tuple[Tensor, ...]
+"""One tensor (R, …) per input tensor."""
+
+
+class Derivatives(NamedTuple):
+    """f (R,), ∇f and ∇²f v (tensors (R, …)) of R points."""
+
+    values: Tensor
+    gradient: Rows
+    product: Rows
+
+
+PLACES = ((1e-3, 1.0), (2e-3, 1 / 16), (0.0, 1 / 4))
+"""Distance from the point, in units of its entries, and step, in units of ∛eps. A kink or a branch can spoil one
+place; a hidden dependence shows in all."""
+
+RELATIVE = 1e-3
+"""Difference allowed, relative to the larger of the two."""
+
+
+@torch.no_grad()
+def derivatives_follow(derive: Callable[[Rows, Rows], Derivatives], points: Rows, eps: float) -> bool:
+    """Compare ∇f·v with a central difference of values and ∇²f v with one of gradients, for a random v.
+
+    Args:
+        derive: (points, v) -> derivatives, row by row.
+        points: Tensors (R, …).
+        eps: Rounding of the coarsest dtype the function computes in.
+
+    Returns:
+        Whether every row agrees at one of `PLACES`, beyond truncation and rounding.
+    """
+    generator = torch.Generator().manual_seed(0)
+    scales = tuple(_scale(p) for p in points)
+    agreed = torch.zeros(len(points[0]), dtype=torch.bool, device=points[0].device)
+    for distance, share in PLACES:
+        step = share * eps ** (1 / 3)
+        offset, signs = ([_random(p, generator) for p in points] for _ in range(2))
+        v = tuple(s * (2 * (r > 0.5).to(s) - 1) for s, r in zip(scales, signs, strict=True))
+        start = tuple(p + distance * s * r for p, s, r in zip(points, scales, offset, strict=True))
+        here = derive(start, v)
+        ahead, behind = (
+            derive(tuple(p + sign * step * w for p, w in zip(start, v, strict=True)), v) for sign in (1, -1)
+        )
+        relative = max(RELATIVE, 1e3 * step**2)
+        rounding = 1e4 * eps / step
+        ends = (
+            (ahead.values - behind.values)[:, None] / (2 * step),
+            torch.stack([ahead.values, behind.values]),
+        )
+        first = _close(_flat(here.gradient, v).sum(1, keepdim=True), ends[0], relative, rounding * ends[1].T)
+        forward, backward = _flat(ahead.gradient, v), _flat(behind.gradient, v)
+        sizes = torch.cat([forward, backward], 1)
+        second = _close(_flat(here.product, v), (forward - backward) / (2 * step), relative, rounding * sizes)
+        agreed |= first & second
+        if bool(agreed.all()):
+            return True
+    return False
+
+
+def _scale(point: Tensor) -> Tensor:
+    """Return the size of each entry, at least a thousandth of the row's largest; 1 in rows of zeros."""
+    sizes = point.abs().reshape(len(point), -1)
+    largest = sizes.amax(1, keepdim=True) if sizes.shape[1] else sizes.new_ones(len(point), 1)
+    floor = torch.where(largest > 0, 1e-3 * largest, torch.ones_like(largest))
+    return torch.maximum(sizes, floor).reshape(point.shape)
+
+
+def _random(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.rand(like.shape, generator=generator, dtype=torch.float64).to(like)
+
+
+def _flat(rows: Rows, v: Rows) -> Tensor:
+    """Return v ⊙ rows, all inputs side by side, (R, n)."""
+    return torch.cat([(r * w).reshape(len(r), -1) for r, w in zip(rows, v, strict=True)], 1)
+
+
+def _close(found: Tensor, slope: Tensor, relative: float, rounding: Tensor) -> Tensor:
+    """Return which rows agree, (R,); NaN and infinity are told elsewhere and hide nothing."""
+    sizes = torch.cat([found, slope], 1).nan_to_num(0, 0, 0).abs().amax(1, keepdim=True)
+    allowed = relative * sizes + rounding.nan_to_num(0, 0, 0).abs().amax(1, keepdim=True)
+    return (((found - slope).abs() <= allowed) | ~torch.isfinite(found)).all(1)
