@@ -130,10 +130,7 @@ def _one(baseline: Any, x: Tensor, name: str) -> Tensor:
                 hint = "; add the batch dimension: baseline.unsqueeze(0)"
             elif baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:]:
                 hint = "; to average over a reference set, pass it as references="
-            raise ShapeError(
-                f"{name} has shape {tuple(baseline.shape)}; expected {(1, *x.shape[1:])} or "
-                f"{tuple(x.shape)}{hint}"
-            )
+            raise ShapeError(f"{name} has shape {tuple(baseline.shape)}; expected {_shapes(x)}{hint}")
         if integral and (baseline.is_floating_point() or baseline.is_complex()):
             raise DtypeError(f"{name} is {baseline.dtype} for inputs of {x.dtype}; {_explicit(x)}")
         if baseline.is_complex():
@@ -146,12 +143,18 @@ def _one(baseline: Any, x: Tensor, name: str) -> Tensor:
     if not isinstance(baseline, numbers.Real):
         raise ShapeError(
             f"{name} is a {type(baseline).__name__}; expected None, a number, a tensor "
-            f"{(1, *x.shape[1:])} or {tuple(x.shape)}, or a tuple with one of these per input tensor"
+            f"{_shapes(x)}, or a tuple with one of these per input tensor"
         )
     if integral and not isinstance(baseline, numbers.Integral):
         raise DtypeError(f"{name} is {baseline!r} for inputs of {x.dtype}; {_explicit(x)}")
     value: float = int(float(baseline)) if integral else float(baseline)
     return torch.full((1,) * x.ndim, value, dtype=x.dtype, device=x.device).expand(x.shape)
+
+
+def _shapes(x: Tensor) -> str:
+    """Return the shapes a tensor that goes with x may have, in words."""
+    one = (1, *x.shape[1:])
+    return f"{one}" if len(x) == 1 else f"{one} or {tuple(x.shape)}"
 
 
 def _explicit(x: Tensor) -> str:

@@ -78,3 +78,11 @@ def test_integer_baselines_keep_the_inputs_dtype():
 def test_errors_say_what_and_where(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(1, r"expected \(1, 4\)$"), (2, r"expected \(1, 4\) or \(2, 4\)$")]
+)
+def test_the_expected_shape_is_said_once(rows, expected):
+    with pytest.raises(ShapeError, match=expected):
+        baseline_tuple(torch.zeros(1, 3), (torch.ones(rows, 4),))
