@@ -19,7 +19,7 @@ from torch._ops import OpOverload
 from taylorattr.autodiff.polynomial.ring import Block
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Plan, Step
-from taylorattr.errors import MissingRuleError
+from taylorattr.errors import MissingRuleError, TaylorAttrError
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import walk
 
@@ -122,9 +122,28 @@ class Builder:
         return function(self, *args, **kwargs)
 
     def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Lower one operation of a program (the algebra of `taylorattr.program.walk.walk`)."""
+        """Lower one operation of a program (the algebra of `taylorattr.program.walk.walk`).
+
+        Args:
+            node: The operation.
+            args: Its positional arguments, active tensors as slots.
+            kwargs: Its keyword arguments, likewise.
+
+        Returns:
+            The slot of the result, or a tuple of slots.
+
+        Raises:
+            TaylorAttrError: A :class:`MissingRuleError` if there is no rule, or torch refuses what it does.
+            OutOfMemoryError: As torch raises it.
+        """
         self.node = node
-        return self(node.op, *args, **kwargs)
+        try:
+            return self(node.op, *args, **kwargs)
+        except (TaylorAttrError, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise self.refuse(first) from error
 
     def label(self) -> str:
         """Return "operation in module at line" of the node being lowered."""

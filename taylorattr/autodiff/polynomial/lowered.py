@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial import rules
-from taylorattr.autodiff.polynomial.builder import RULES, lower
+from taylorattr.autodiff.polynomial.builder import RULES, describe, lower
+from taylorattr.autodiff.polynomial.selection import value_dependent
 from taylorattr.autodiff.polynomial.steps import Plan
-from taylorattr.errors import DtypeError
+from taylorattr.errors import DtypeError, MissingRuleError
 from taylorattr.program.program import Node, Program
 
 __all__ = ["lowered", "rules", "supported"]
@@ -37,10 +38,19 @@ def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
         )
     made_from = (id(program.nodes), id(program.constants))
     if program.lowered is None or program.lowered[0] != made_from:
+        for node in value_dependent(program):
+            raise MissingRuleError(
+                f"no Taylor rule for {describe(node)}: how many entries it selects depends on the inputs; "
+                "use engine='nested' (slow), or select with torch.where"
+            )
         program.lowered = (made_from, lower(program, inputs))
     return program.lowered[1]
 
 
 def supported(program: Program) -> list[Node]:
-    """Return the operations without a Taylor rule, in order; empty where the engine covers the program."""
-    return [node for node in program.nodes if node.op not in RULES]
+    """Return the operations that cannot be walked, in order; empty where the engine covers the program.
+
+    They are those without a Taylor rule and those that select a number of entries that depends on values.
+    """
+    selections = {id(node) for node in value_dependent(program)}
+    return [node for node in program.nodes if node.op not in RULES or id(node) in selections]
