@@ -222,7 +222,7 @@ def test_a_value_read_into_python_is_not_trusted():
 
 
 def test_a_branch_of_another_example_is_not_shared():
-    """The second example takes the other branch, whose values at both ends are those of the first one's branch."""
+    """The second example takes the other branch, which has the same values at both ends."""
 
     def model(x):
         return torch.stack([r[0] + r[1] * (1 - r[1]) if r[0] > 5 else r[0] for r in x])

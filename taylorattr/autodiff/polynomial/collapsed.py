@@ -29,7 +29,7 @@ from torch import Tensor
 from taylorattr.autodiff.polynomial.compose import compose
 from taylorattr.autodiff.polynomial.contraction import bilinear, elementwise, product_adjoint, reduced
 from taylorattr.autodiff.polynomial.full import advance, push_all
-from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, units
 from taylorattr.autodiff.polynomial.steps import (
     Elementwise,
     Frozen,
@@ -80,7 +80,7 @@ def walk_collapsed(
     if p == 0:
         for gradient, v in zip(sweep.adjoints, direction, strict=True):
             if gradient[0] is not None:
-                ring.contract(v.flatten(2), 1, gradient[0].flatten(2), 0, sweep.totals[1])
+                ring.contract(units(v), 1, units(gradient[0]), 0, sweep.totals[1])
     return [*sweep.output, *(sweep.totals[d].unsqueeze(-1) for d in range(p + 1, order + 1))]
 
 

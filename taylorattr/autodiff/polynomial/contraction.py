@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial import local
-from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
+from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring, units
 from taylorattr.autodiff.polynomial.words import Term, Word, Words, slope_terms, top_terms
 
 CHUNK_ELEMENTS = 1 << 17
@@ -51,16 +51,16 @@ def elementwise(
     terms = top_terms(order, forward, len(adjoint) - 1)
     widest = max((ring.width(max(sum(right), d - sum(right))) for d, right in terms), default=1)
     flat_u, flat_lam = (_flattened(poly) for poly in (u, adjoint))
-    flat_f = [term.flatten(2) for term in series]
+    flat_f = [units(term) for term in series]
     if forward == 1 and order > 1 and local.add_top(ring, flat_u, flat_f, flat_lam, totals):
         terms = {}
     examples = max(block.shape[1] for block in (*flat_u, *flat_lam, *flat_f) if block is not None)
-    units = flat_f[0].shape[2]
+    count = flat_f[0].shape[2]
     step = max(64, CHUNK_ELEMENTS // (widest * examples))
     pieces: list[Poly] = []
-    for start in range(0, units, step):
+    for start in range(0, count, step):
         v, lam = (_window(poly, start, step) for poly in (flat_u, flat_lam))
-        f = [term[:, :, start : start + step] for term in flat_f] if units > step else flat_f
+        f = [term[:, :, start : start + step] for term in flat_f] if count > step else flat_f
         words = Words(ring, v)
         _add_top(ring, words, lam, f, totals, terms)
         if pull:
@@ -73,7 +73,7 @@ def elementwise(
 
 def _flattened(poly: Poly) -> Poly:
     """Return blocks (C, E, units)."""
-    return [None if block is None else block.flatten(2) for block in poly]
+    return [None if block is None else units(block) for block in poly]
 
 
 def _window(poly: Poly, start: int, size: int) -> Poly:
@@ -86,7 +86,8 @@ def _joined(parts: list[Tensor | None], shape: Sequence[int]) -> Tensor | None:
     blocks = [part for part in parts if part is not None]
     if not blocks:
         return None
-    return (blocks[0] if len(blocks) == 1 else torch.cat(blocks, 2)).unflatten(2, tuple(shape))
+    whole = blocks[0] if len(blocks) == 1 else torch.cat(blocks, 2)
+    return whole.reshape(*whole.shape[:2], *shape)
 
 
 def _add_top(
@@ -187,7 +188,7 @@ def bilinear(
                     with_x = pair_left(block, j, y_small, smaller, with_x)
             for met, other in ((with_y, y_large), (with_x, x_large)):
                 if met is not None and other is not None:
-                    ring.contract(other.flatten(2), larger, met.flatten(2), d - larger, totals[d])
+                    ring.contract(units(other), larger, units(met), d - larger, totals[d])
 
 
 def product_adjoint(pair: Pairing, adjoint: Poly, other: Poly) -> Poly:

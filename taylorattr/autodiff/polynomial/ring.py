@@ -30,6 +30,12 @@ ONE_CALL_ELEMENTS = 1 << 17
 """Below this many elements all pairs of a product are formed at once (1 MiB of float64)."""
 
 
+def units(block: Block) -> Block:
+    """Return a block (C, E, …) as (C, E, units); a value without dimensions has one unit."""
+    return block.flatten(2) if block.ndim > 2 else block.unsqueeze(-1)
+
+
+
 LARGE_SQUARE = 1 << 17
 """From this many products on, the square of a linear form is written row by row instead of gathered."""
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from taylorattr.autodiff.polynomial.collapsed import two_sided
 from taylorattr.autodiff.polynomial.layout import index_table
-from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, units
 from taylorattr.autodiff.polynomial.steps import Plan
 
 
@@ -44,7 +44,7 @@ def walk_tangents(plan: Plan, point: Sequence[Tensor], direction: Sequence[Tenso
         first.append(output.new_zeros(count, E, 1) if slope is None else slope)
         for adjoint, v in zip(sweep.adjoints, direction, strict=True):
             if adjoint[1] is not None:
-                left, right = adjoint[1].flatten(2).transpose(0, 1), v.flatten(2).permute(1, 2, 0)
+                left, right = units(adjoint[1]).transpose(0, 1), units(v).permute(1, 2, 0)
                 hessian[start : start + count] += torch.matmul(left, right).permute(1, 2, 0)
     rows, columns = torch.triu_indices(n, n, device=hessian.device)
     second = hessian[rows, columns]
