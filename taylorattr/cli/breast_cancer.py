@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -77,6 +78,16 @@ def study(seed: int = 0) -> Study:
         measurements=_measurements(features),
         accuracy=float(right.float().mean()),
     )
+
+
+@cache
+def network() -> nn.Module:
+    """Return the network alone, trained once per process: a factory for ``--model``.
+
+    ``taylorattr attribute shapley --model taylorattr.cli.breast_cancer:network --data sklearn:breast_cancer
+    --standardize`` explains it.
+    """
+    return study().network
 
 
 def _trained(cases: Tensor, malignant: Tensor, generator: torch.Generator) -> nn.Module:

@@ -93,7 +93,7 @@ def explain(
 def _join(total: dict[str, Any], block: dict[str, Any], start: int) -> None:
     """Add one block's diagnostics; examples are numbered in the whole batch."""
     for name, value in block.items():
-        if name == "larger_than_output":
+        if name in ("larger_than_output", "nothing_shared"):
             value = [start + e for e in value]
         if isinstance(value, list):
             total[name] = total.get(name, []) + value
@@ -170,4 +170,7 @@ def conservation_diagnostics(
     blown = (size > _LARGE * output) & (size > 0)
     if bool(blown.any()):
         found["larger_than_output"] = blown.nonzero().reshape(-1).tolist()
+    lost = (size == 0) & (output > 0)  # the balance says which operation gave it up
+    if bool(lost.any()):
+        found["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
     return found
