@@ -35,7 +35,6 @@ def units(block: Block) -> Block:
     return block.flatten(2) if block.ndim > 2 else block.unsqueeze(-1)
 
 
-
 LARGE_SQUARE = 1 << 17
 """From this many products on, the square of a linear form is written row by row instead of gathered."""
 

@@ -1,5 +1,7 @@
 """Values without dimensions: a program may take its inputs apart into numbers."""
 
+import functools
+
 import pytest
 import sympy
 import torch
@@ -17,14 +19,21 @@ CASES = {
 }
 
 
+AT = torch.tensor([[0.25, -0.5, 0.75]], dtype=torch.float64)
+STEP = torch.tensor([0.5, 0.25, -0.5], dtype=torch.float64)
+
+
+@functools.cache
+def exact(case):
+    return symbolic_effects(CASES[case][1], (A, B, C), (AT[0] + STEP).tolist(), AT[0].tolist(), order=3)
+
+
 @pytest.mark.parametrize("engine", ["auto", "collapsed", "full"])
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_coefficients_equal_sympy(case, order, engine):
-    function, expr = CASES[case]
-    at, step = torch.tensor([[0.25, -0.5, 0.75]], dtype=torch.float64), torch.tensor([0.5, 0.25, -0.5]).double()
-    program = capture(lambda x: torch.stack([function(*row) for row in x]), (at,))
-    found = expand(program, (at,), (torch.diag(step),), order, engine=engine)
-    exact = symbolic_effects(expr, (A, B, C), (at[0] + step).tolist(), at[0].tolist(), order=order)
-    expected = exact.to_taylor_effects(order).values[0]
+    function, _ = CASES[case]
+    program = capture(lambda x: torch.stack([function(*row) for row in x]), (AT,))
+    found = expand(program, (AT,), (torch.diag(STEP),), order, engine=engine)
+    expected = exact(case).to_taylor_effects(order).values[0]
     assert torch.allclose(torch.cat(found[1:]), expected, rtol=1e-12, atol=1e-14)
