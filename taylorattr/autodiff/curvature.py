@@ -92,8 +92,8 @@ class Curvature:
             reason = _unless_memory(error)
             if self.fallback:
                 raise CaptureError(
-                    f"an operation of the captured program has no second derivative: {_line(reason)}. Write it "
-                    "in elementary operations, or use ta.harsanyi, which needs forwards only"
+                    f"an operation of the captured program has no second derivative: {_line(reason)}. Write "
+                    "it in elementary operations, or use ta.harsanyi, which needs forwards only"
                 ) from error
         if self.fallback:
             self._one_by_one = True
@@ -249,8 +249,8 @@ def _without_derivative(program: Program, points: Rows, reason: str) -> TaylorAt
         )
     unknown = ", ".join(sorted({str(node.op) for node in supported(program)})) or "none"
     return CaptureError(
-        f"derivatives of the captured program fail or do not follow the model's values ({reason}); operations "
-        f"without a Taylor rule: {unknown}. {remedy}"
+        f"derivatives of the captured program fail or do not follow the model's values ({reason}); "
+        f"operations without a Taylor rule: {unknown}. {remedy}"
     )
 
 

@@ -1,8 +1,8 @@
 """Do a model's first and second derivatives follow its values? Asked before they are believed.
 
-Differentiation sees no value that passes ``detach``, ``no_grad``, ``numpy`` or ``item``, no operation without a
-derivative, and believes a custom backward pass that is not the operation's derivative. What comes back looks
-like any other number, often zero.
+Differentiation sees no value that passes ``detach``, ``no_grad``, ``numpy`` or ``item``, no operation without
+a derivative, and believes a custom backward pass that is not the operation's derivative. What comes back
+looks like any other number, often zero.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Derivatives(NamedTuple):
 
 
 PLACES = ((1e-3, 1.0), (2e-3, 1 / 16), (0.0, 1 / 4))
-"""Distance from the point, in units of its entries, and step, in units of ∛eps. A kink or a branch can spoil one
-place; a hidden dependence shows in all."""
+"""Distance from the point, in units of its entries, and step, in units of ∛eps. A kink or a branch can spoil
+one place; a hidden dependence shows in all."""
 
 RELATIVE = 1e-3
 """Difference allowed, relative to the larger of the two."""

@@ -18,9 +18,9 @@ from taylorattr.autodiff.observe import observe
 from taylorattr.autodiff.players import PlayersLike
 from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.autodiff.second_order import hessian_sum
-from taylorattr.errors import BudgetError, KinkWarning, OptionError, warn
+from taylorattr.autodiff.unseen import say_kinks, say_singular
+from taylorattr.errors import BudgetError, OptionError
 from taylorattr.memory import available
-from taylorattr.program.kinks import kink_nodes
 from taylorattr.program.program import Program
 
 _CHUNKS = (32, 256)
@@ -66,7 +66,8 @@ def hessian(
         OptionError: If baselines are given without players, or internal_batch_size is below 1.
 
     Warns:
-        KinkWarning: The Hessian is zero because the model is piecewise linear.
+        KinkWarning: The model has kinks, at which second derivatives see nothing.
+        PrecisionWarning: The Hessian is not finite; names the operation that is singular at the input.
 
     Further errors are those of `bind`. By the Taylor walk on the captured model (`second_order`), in which
     ``detach`` and custom backward passes count as the operations they are; where the model cannot be captured
@@ -103,11 +104,13 @@ def hessian(
     result = torch.empty(scalar.batch, n, n, dtype=scalar.dtype, device=scalar.device)
     one = result.new_ones(1)
     program: Program | str = ""
+    programs = []
     with torch.inference_mode(False):
         for example, (point, directions, collect) in enumerate(jobs):
             program = _program(program, scalar, point, example)
+            programs.append(program)
             if isinstance(program, Program):
-                _, slopes = hessian_sum(
+                hessian_sum(
                     program,
                     point,
                     one,
@@ -118,7 +121,6 @@ def hessian(
                     rows=internal_batch_size,
                     out=result[example],
                 )
-                flat = not bool(slopes.any())
             else:
                 chunk, convolves = pass_size(scalar, point, example, limit)
                 curvature = Curvature(scalar, point, torch.tensor([example]))
@@ -126,9 +128,9 @@ def hessian(
                     curvature, directions, n, internal_batch_size or chunk, try_forward=convolves
                 ):
                     result[example, part] = collect(block)[:, 0]
-                flat = not any(bool(g.any()) for g in curvature.gradient)
-            if not flat:
-                _say_if_kinked(program, example, result[example])
+        at = [point for point, _, _ in jobs]
+        say_kinks("Hessians", programs, scalar, at, result)
+        say_singular("the Hessian", programs, at, result)
     return result
 
 
@@ -250,17 +252,4 @@ def _require_memory(batch: int, n: int, dtype: torch.dtype, limit: int) -> None:
             f"{batch} Hessian{'s' if batch > 1 else ''} of {n} variables need {needed / 2**30:.1f} GiB "
             f"(limit {limit / 2**30:.1f} GiB); group elements with players=…, pass fewer examples, or use "
             "ta.hvp"
-        )
-
-
-def _say_if_kinked(program: Program | str, example: int, matrix: Tensor) -> None:
-    if not isinstance(program, Program) or bool(matrix[0].any()) or bool(matrix.any()):
-        return
-    kinks = kink_nodes(program)
-    if kinks:
-        warn(
-            f"the Hessian of example {example} is zero: the model is piecewise linear there ({len(kinks)} "
-            "operations with kinks, such as ReLU), and second derivatives miss what happens at the kinks; "
-            "ta.harsanyi gives its exact interactions",
-            KinkWarning,
         )

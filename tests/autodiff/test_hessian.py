@@ -9,7 +9,7 @@ from taylorattr.autodiff.curvature import Curvature
 from taylorattr.autodiff.game import bind_point
 from taylorattr.autodiff.hessian import curvature_rows, hessian
 from taylorattr.autodiff.players import Players
-from taylorattr.errors import BudgetError, FallbackWarning, KinkWarning, OptionError
+from taylorattr.errors import BudgetError, FallbackWarning, KinkWarning, OptionError, PrecisionWarning
 
 from .networks import cnn, mlp, points
 from .test_hvp import Attention, quadratic
@@ -146,11 +146,31 @@ def test_group_norm_is_right():
 def test_piecewise_linear_models_are_said():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)).eval()
-    with pytest.warns(KinkWarning, match=r"piecewise linear there \(1 operations with kinks.*ta.harsanyi"):
+    with pytest.warns(KinkWarning, match=r"1 operations with kinks.*relu.*are zero: .*ta.harsanyi"):
         assert not hessian(net, points(1, 3)).any()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not hessian(nn.Linear(3, 1).eval(), points(1, 3)).any()
+
+
+def test_kinks_are_said_where_the_hessian_is_not_zero():
+    with pytest.warns(KinkWarning, match=r"Hessians miss what happens at them; ta.harsanyi"):
+        assert hessian(lambda z: (z.relu() ** 2).sum(1), points(1, 3)).any()
+
+
+def test_singular_points_are_said():
+    x = points(2, 3).double()
+    with pytest.warns(
+        PrecisionWarning, match=r"Hessian of example 0 .* 9 of 9 entries.*index \[0, 0\].*norm"
+    ):
+        assert hessian(lambda z: (z - x[:1]).norm(dim=1), x)[1].isfinite().all()
+    x[1, 2] = 0
+    with pytest.warns(
+        PrecisionWarning, match=r"of example 1 .*aten.sqrt.*test_hessian.*no finite derivatives"
+    ):
+        hessian(lambda z: z.abs().add(0).sqrt().sum(1), x)
+    with pytest.warns(PrecisionWarning, match="no finite second derivative there"):  # not captured
+        hessian(lambda z: z.sqrt().sum(1) + torch.special.digamma(1 + z**2).sum(1), x.abs())
 
 
 def test_budget_and_options():
