@@ -8,7 +8,7 @@ from torch import Tensor
 from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.autodiff.polynomial.lowered import lowered
 from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import CaptureError, MissingRuleError
+from taylorattr.errors import MissingRuleError
 from taylorattr.program.capture import capture
 from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
@@ -38,6 +38,9 @@ def capture_at(
 
     Returns:
         The program, or why there is none that can be walked.
+
+    Raises:
+        OutOfMemoryError: As torch raises it.
     """
     native = tuple(p.to(scalar.native) for p in point)
     other = None if second_point is None else tuple(p.to(scalar.native) for p in second_point)
@@ -54,7 +57,9 @@ def capture_at(
             node = missing[0]
             return f"{node.op} has no Taylor rule (module {node.module or '-'}, {node.where or '?'})"
         lowered(program, point)
-    except (CaptureError, MissingRuleError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, MissingRuleError) as error:  # also the model's own, where it runs in one dtype only
         return str(error)
     if (
         program.notes

@@ -19,7 +19,7 @@ from taylorattr.autodiff.polynomial.collapsed import two_sided, walk_collapsed
 from taylorattr.autodiff.polynomial.engine import MANY_PLAYERS
 from taylorattr.autodiff.polynomial.layout import index_table
 from taylorattr.autodiff.polynomial.lowered import lowered
-from taylorattr.autodiff.polynomial.ring import Poly, Ring
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import Linear, Plan, pull_by_autograd
 from taylorattr.program.program import Program
 
@@ -58,6 +58,26 @@ def gradients(program: Program, points: Rows, collect: Collect) -> Tensor:
     sweep = two_sided(plan, Ring(1), [[p[None, :, None]] for p in points], 0, 0, 1, to_inputs=True)
     inputs = [p[None, :, None] for p in points]
     return collect(tuple(a[:, :, 0] for a in _adjoints(sweep.adjoints, 0, inputs, 1)))[0]
+
+
+@torch.no_grad()
+def hessian_vectors(program: Program, points: Rows, vectors: Rows) -> tuple[Tensor, Rows]:
+    """Return f and ∇²f v at R points, each along its own direction: one tangent forward, one adjoint back.
+
+    Args:
+        program: From `captured.capture_at`.
+        points: Tensors (R, …).
+        vectors: Tensors (R, …).
+
+    Returns:
+        Shape (R,), and tensors (R, …).
+    """
+    plan = lowered(program, tuple(p[:1] for p in points))
+    inputs: list[Poly] = [[p[None, :, None], v[None, :, None]] for p, v in zip(points, vectors, strict=True)]
+    sweep = two_sided(plan, Ring(1), inputs, 1, 1, 1, to_inputs=True)
+    products = _adjoints(sweep.adjoints, 1, [poly[0] for poly in inputs], 1)
+    values = degree_zero(sweep.output)[0].reshape(-1)
+    return values.expand(len(points[0])), tuple(block[0, :, 0] for block in products)
 
 
 @torch.no_grad()

@@ -1,11 +1,25 @@
+import sys
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
+from taylorattr.autodiff.hessian import hessian
 from taylorattr.autodiff.hvp import hvp
-from taylorattr.errors import DtypeError, FallbackWarning, NonFiniteError, OptionError, ShapeError
+from taylorattr.errors import (
+    DtypeError,
+    FallbackWarning,
+    KinkWarning,
+    NonFiniteError,
+    OptionError,
+    PrecisionWarning,
+    ShapeError,
+)
 
 from .networks import cnn, mlp, points
+
+hvp_module = sys.modules[hvp.__module__]
 
 
 def quadratic(n):
@@ -114,12 +128,93 @@ def detached(x):
         return (x**3).sum(1)
 
 
-@pytest.mark.parametrize("model", [lambda x: Escapes.apply(x).sum(1), detached])
-def test_the_program_is_differentiated_where_the_model_cannot_be(model):
+class Untrue(torch.autograd.Function):
+    """sin x whose backward pass is that of x."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 0 + gradient
+
+
+def untrue(x):
+    return Untrue.apply(x).sum(1)
+
+
+def no_rule(x):
+    return torch.special.digamma(3 + x**2).sum(1)
+
+
+@pytest.mark.parametrize("also", [None, no_rule])
+@pytest.mark.parametrize(
+    ("model", "second"),
+    [
+        (lambda x: Escapes.apply(x).sum(1), lambda x: 6 * x),
+        (detached, lambda x: 6 * x),
+        (untrue, lambda x: -x.sin()),
+    ],
+)
+def test_the_operations_are_differentiated_where_the_model_is_not(model, second, also):
+    """By the walk, or where an operation has no rule by backward passes through the program."""
+    x, v = points(2, 3).double(), points(2, 3, seed=2).double()
+    if also is None:
+        ours, expected = hvp(model, x, v), second(x) * v
+    else:
+        expected = second(x) * v + hvp(also, x, v)
+        with pytest.warns(FallbackWarning, match="second derivatives of the model fail"):
+            ours = hvp(lambda z: model(z) + also(z), x, v)
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-14)  # rounding of a few operations
+
+
+@pytest.mark.parametrize("model", [untrue, no_rule, detached, lambda x: x.prod(1).sin()])
+def test_is_the_hessian_times_the_vector(model):
+    x, v = points(2, 3).double(), points(2, 3, seed=2).double()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)
+        expected = torch.einsum("eij,ej->ei", hessian(model, x), v)
+        torch.testing.assert_close(hvp(model, x, v), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_program_serves_the_examples_it_is_right_for(monkeypatch):
+    captured = []
+    original = hvp_module.capture_at
+    monkeypatch.setattr(hvp_module, "capture_at", lambda *args: captured.append(args[2]) or original(*args))
+    x = points(6, 4)
+    for size in (None, 1, 4):
+        hvp(mlp(), x, x, target=[0, 1, 2, 0, 1, 2], internal_batch_size=size)
+    assert captured == [0, 1, 2] * 3
+    captured.clear()
+
+    def branching(z):
+        return torch.stack([(row**2).sum() if float(row[0].detach()) > 0 else (row**3).sum() for row in z])
+
+    x = torch.tensor([[1.0, 2.0], [-1.0, 2.0], [3.0, 1.0]]).double()
+    expected = torch.stack([2 * x[0], 6 * x[1] ** 2, 2 * x[2]])
+    torch.testing.assert_close(hvp(branching, x, x), expected, rtol=1e-13, atol=0)
+
+    assert captured == [0, 1, 2]
+    scales = torch.tensor([1.0, 2.0, 3.0]).double()
+    result = hvp(lambda z, c: c * (z**2).sum(1), x, x, additional_forward_args=scales)
+    torch.testing.assert_close(result, 2 * scales[:, None] * x, rtol=1e-13, atol=0)
+
+
+def test_kinks_and_singular_points_are_said():
     x = points(2, 3).double()
-    with pytest.warns(FallbackWarning, match="second derivatives of the model fail"):
-        ours = hvp(model, x, torch.ones(1, 3))
-    torch.testing.assert_close(ours, 6 * x, rtol=1e-13, atol=0)  # (x³)″
+    with pytest.warns(KinkWarning, match=r"1 operations with kinks.*relu.*products miss.*ta.harsanyi"):
+        assert hvp(lambda z: (z.relu() ** 2).sum(1), x, x).any()
+    with pytest.warns(KinkWarning, match="are zero"):
+        assert not hvp(lambda z: z.relu().sum(1), x, x).any()
+    with pytest.warns(KinkWarning, match="relu"):  # cannot be walked
+        hvp(lambda z: no_rule(z.relu()), x, x)
+    with pytest.warns(
+        PrecisionWarning, match=r"of example 1 .* 3 of 3 entries.*vector_norm.*no finite deriv"
+    ):
+        assert hvp(lambda z: (z - x[1]).norm(dim=1), x, x)[0].isfinite().all()
+    with pytest.warns(PrecisionWarning, match="aten.sqrt"):
+        assert not hvp(lambda z: z.sqrt().sum(1), 0 * x, x).isfinite().any()
 
 
 def test_linear_models_have_none():
