@@ -16,6 +16,7 @@ from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.hessian import curvature_rows, pass_size, player_rows, player_sum
 from taylorattr.autodiff.second_order import gradients, hessian_sum
+from taylorattr.autodiff.unseen import say_not_finite
 from taylorattr.maths.quadrature import gauss_legendre, log_gauss
 from taylorattr.program.program import Program
 
@@ -47,6 +48,9 @@ def integrated_hessian(
         Γ, shape (n, n), eq. (65): Γ_ij = Σ_κ κ_iκ_j/|κ|² I(κ). Integrated gradients, shape (n,), by 2q
         Gauss-Legendre nodes.
 
+    Warns:
+        PrecisionWarning: They are not finite; names the operation that is singular at a node or the baseline.
+
     Source: Janizek, Sturmfels & Lee (2021), "Explaining explanations: axiomatic feature interactions for deep
     networks"; the reduction to one dimension is ours.
     """
@@ -72,7 +76,16 @@ def integrated_hessian(
         others = gradients(program, tuple(p[nodes:] for p in points), collect)
     start, along = others[:1], others[1:]
     matrix.diagonal().add_(start[0] + weights @ ((first - start) / s[:, None]))
-    return matrix, shares @ along
+    integrated = shares @ along
+    if not bool(torch.isfinite(matrix).all() and torch.isfinite(integrated).all()):
+        begins = "at the baseline" if not bool(torch.isfinite(start).all()) else "on the way to the input"
+        spots = _points(game, example, torch.cat([origin_and_path[:1], s, legendre]))
+        say_not_finite(
+            f"integrated Hessians of example {example} hold NaN or infinity, which begins {begins}",
+            program,
+            [tuple(p[r : r + 1] for p in spots) for r in range(len(spots[0]))],
+        )
+    return matrix, integrated
 
 
 def _by_backward(

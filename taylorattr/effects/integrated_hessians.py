@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import torch
@@ -137,8 +138,8 @@ def integrated_hessians(
     Further errors are those of `bind`.
 
     Warns:
-        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they never close: Hessians do
-            not see kinks.
+        PrecisionWarning: A derivative on the way is not finite; names the operation. Or the gaps exceed the
+            tolerance. With kinks (ReLU) they never close: Hessians do not see kinks.
 
     Source: eq. (65); Janizek, Sturmfels & Lee (2021).
     """
@@ -217,7 +218,8 @@ def _until(
         size = float(matrix.abs().sum())
         gap = abs(float(game.delta[example] - matrix.sum()))
         row_gap = float((gradients - matrix.sum(1)).abs().max())
-        if max(gap, row_gap) <= tolerance * size or nodes == ladder[-1]:
+        closed = max(gap, row_gap) <= tolerance * size
+        if closed or not isfinite(size) or nodes == ladder[-1]:
             return matrix, gradients, nodes
 
 

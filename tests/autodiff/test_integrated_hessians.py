@@ -6,6 +6,8 @@ from hypothesis import given
 from taylorattr.autodiff.captured import capture_at
 from taylorattr.autodiff.game import bind
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
+from taylorattr.errors import PrecisionWarning
+from taylorattr.maths.quadrature import log_gauss
 from tests.strategies import polynomials
 
 MEMORY = 10**9
@@ -68,3 +70,19 @@ def test_chunks_and_grouped_players(walked):
     torch.testing.assert_close(of_groups, pool @ gradients, rtol=1e-12, atol=0)
     # κ_g of a group is the sum of its members' κ, so shares of pairs add up
     torch.testing.assert_close(together, pool @ matrix @ pool.T, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("walked", [True, False])
+def test_singular_points_are_said(walked):
+    game = bind(lambda z: z.sqrt().sum(1), torch.ones(1, 2, dtype=torch.float64))
+    cause = r"aten.sqrt.*test_integrated_hessians" if walked else "no finite second derivative"
+    with pytest.warns(PrecisionWarning, match=f"example 0 .*begins at the baseline: .*{cause}"):
+        matrix, _ = integrated_hessian(game, 0, 5, memory_limit=MEMORY, program=captured(game, walked))
+    assert not matrix.isfinite().all()
+
+
+def test_singular_points_on_the_way_are_said():
+    node = float(log_gauss(3)[0][1])
+    game = bind(lambda z: (z - node).abs().add(0).sqrt().sum(1), torch.ones(1, 2).double())
+    with pytest.warns(PrecisionWarning, match="begins on the way to the input: .*sqrt"):
+        integrated_hessian(game, 0, 3, memory_limit=MEMORY, program=captured(game, True))

@@ -111,3 +111,11 @@ def test_options_out_of_range(options, error, message):
 def test_parts_must_fit():
     with pytest.raises(ShapeError, match=r"expected \(B, n, n\)"):
         IntegratedHessians(torch.zeros(1, 2, 2), torch.zeros(1, 3), torch.zeros(1), ("a", "b"), (5,))
+
+
+def test_singular_baselines_are_said_once():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = integrated_hessians(lambda z: z.sqrt().sum(1), torch.ones(1, 2).double())
+    assert ["at the baseline: aten.sqrt" in str(w.message) for w in said] == [True]
+    assert result.nodes == (5,) and not result.values.isfinite().all()  # more nodes cure no singular end
