@@ -219,7 +219,7 @@ class Builder:
         self.steps.append(Frozen(**self._common(inputs, out), value=value))
         return out
 
-    def frozen_op(self, op: OpOverload, args: Any, kwargs: Any) -> Any:
+    def frozen_op(self, op: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Apply any operation to degree 0, example by example."""
         inputs = list(dict.fromkeys(find_slots((args, kwargs))))
 

@@ -173,6 +173,15 @@ PRODUCTS: dict[str, Case] = {
     "prod": lambda x: x.prod(1) + x.view(1, 2, 3).prod(2).sum(),
     "prod_zero": lambda x: (x - x.detach() * torch.tensor([1.0, 0, 0, 1.0, 0, 0], dtype=x.dtype)).prod(1),
     "cumprod": lambda x: x.cumprod(1),
+    "xlogy": lambda x: torch.xlogy(x, x.flip(1)) + torch.xlogy(x, 0.3) + torch.xlogy(2.0, x),
+    "xlogy_zero": lambda x: (
+        torch.xlogy(MASK.to(x.dtype), x - 0.1 * x[0, 1].detach() * ~MASK) + torch.xlogy(x, B6**2)
+    ),
+    "xlog1py": lambda x: torch.special.xlog1py(x, x.flip(1)) + torch.special.xlog1py(B6, x),
+    "atan2": lambda x: torch.atan2(x - 0.7, x.flip(1) - 0.9) + torch.atan2(B6, x[0]) + torch.atan2(-x, B6),
+    "hypot": lambda x: torch.hypot(x, x.flip(1)) + torch.hypot(x, B6),
+    "cross": lambda x: torch.linalg.cross(x[:, :3], x[:, 3:]) + torch.linalg.cross(x.view(2, 3), x[:, :3]),
+    "cross_constant": lambda x: torch.cross(x.view(3, 2), B6.to(x).view(3, 2), dim=0),
     "conv_active": lambda x: F.conv2d(x.view(1, 1, 2, 3), x[:, :4].view(1, 1, 2, 2), padding=1),
 }
 COMPOSITE: dict[str, Case] = {
@@ -223,6 +232,19 @@ KINKS: dict[str, Case] = {
     "threshold": lambda x: F.threshold(x, 0.6, 0.1),
     "softshrink": lambda x: F.softshrink(x, 0.6),
     "hardshrink": lambda x: F.hardshrink(x, 0.6),
+    "band": lambda x: torch.where((x > 0.4) & (x < 1), x * x, x),
+    "band_complement": lambda x: torch.where(~((x > 0.4) ^ (x > 1)) | (x < 0.3), x * x, x),
+    "logical": lambda x: torch.where(torch.logical_and(x > 0.4, torch.logical_not(x > 1)), x * x, x),
+    "isclose": lambda x: torch.where(torch.isclose(x, x.flip(1), rtol=0.5), x * x, x),
+    "remainder": lambda x: torch.remainder(3 * x, -0.7) + x % x.flip(1) + 1.7 % x + B6 % x + x % B6,
+    "fmod": lambda x: torch.fmod(3 * x - 2, 0.7) + torch.fmod(x, 0.4 * x[0, :1]) + torch.fmod(x, B6),
+    "aminmax": lambda x: x.aminmax()[0] + x.view(1, 2, 3).aminmax(dim=2)[1],
+    "median": lambda x: x.median() + x.view(2, 3).median(1)[0] * x.view(2, 3).median(0, True)[0].nanmedian(),
+    "kthvalue_mode": lambda x: x.kthvalue(2, 1)[0] + x.view(2, 3).kthvalue(2, 0, True)[0] * x.mode(1)[0],
+    "cummax_cummin": lambda x: x.cummax(1)[0] * R6 + x.view(2, 3).cummin(0)[0].sum(),
+    "smooth_l1": lambda x: F.smooth_l1_loss(x, x.flip(1), reduction="none", beta=0.4),
+    "smooth_l1_sharp": lambda x: F.smooth_l1_loss(x, B6[None], beta=0.0)[None],
+    "huber": lambda x: F.huber_loss(3 * x, x.flip(1), delta=0.8)[None],
     "l1_norm": lambda x: (x - 0.7).norm(p=1, dim=1) + (x - 0.7).norm(p=float("inf"), dim=1),
 }
 CASES: dict[str, Case] = SMOOTH | LINEAR | PRODUCTS | COMPOSITE | KINKS
@@ -232,11 +254,22 @@ REFERENCES: dict[str, Case] = {
     "celu": lambda x: torch.where(x > 0.7, x - 0.7, 1.3 * torch.expm1((x - 0.7) / 1.3)),
     "hardsigmoid": lambda x: ((8 * x - 5) / 6 + 0.5).clamp(0, 1),
     "glu": lambda x: x[:, :3] * torch.sigmoid(x[:, 3:]),
+    "remainder": lambda x: (
+        _modulo(3 * x, torch.tensor(-0.7, dtype=x.dtype))
+        + _modulo(x, x.flip(1))
+        + _modulo(torch.tensor(1.7, dtype=x.dtype), x)
+        + _modulo(B6, x)
+        + _modulo(x, B6)
+    ),
 }
 """The same functions in words that nested torch.func differentiates correctly."""
 
 _W63, _TRIPLE = _w(6, 3), _w(2, 3, 3)
 _REPEATED, _COLUMN, _ONE = _w(1, 1, 2).expand(2, 1, 2), _w(2, 3, 1), _w(2, 1, 1)
+
+
+def _modulo(x: Tensor, y: Tensor) -> Tensor:
+    return x - torch.floor(x.detach() / y.detach()) * y
 
 
 def _in_place(x: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from taylorattr.autodiff.polynomial.rules import (
     kinks,
     linear,
     norms,
+    pairs,
+    ranks,
     reductions,
     shapes,
 )
@@ -18,6 +20,8 @@ __all__ = [
     "kinks",
     "linear",
     "norms",
+    "pairs",
+    "ranks",
     "reductions",
     "shapes",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from taylorattr.autodiff.polynomial.builder import Builder, Slot, rule
+from taylorattr.autodiff.polynomial.series import Series, SeriesFunction
 
 
 def _dims(x: Slot, dim: Any) -> list[int]:
@@ -172,6 +173,32 @@ def _reduced(b: Builder, losses: Slot, reduction: int) -> Slot:
 def mse_loss(b: Builder, x: Any, y: Any, reduction: int = 1) -> Slot:
     """(x − y)²."""
     return _reduced(b, b("square", b("sub.Tensor", x, y)), reduction)
+
+
+def _quadratic_within(width: float) -> SeriesFunction:
+    """d²/(2·width) for |d| < width, |d| − width/2 beyond."""
+
+    def series(d: torch.Tensor, order: int) -> Series:
+        inside, near = d.abs() < width, d.clamp(-width, width)
+        value = torch.where(inside, d * d / (2 * width), d.abs() - width / 2)
+        return [value, near / width, inside.to(d.dtype) / (2 * width)][: order + 1]
+
+    return series
+
+
+@rule("smooth_l1_loss")
+def smooth_l1_loss(b: Builder, x: Any, y: Any, reduction: int = 1, beta: float = 1.0) -> Slot:
+    """(x − y)²/(2β) within β, |x − y| − β/2 beyond."""
+    difference = b("sub.Tensor", x, y)
+    losses = b.elementwise(_quadratic_within(beta), difference) if beta else b("abs", difference)
+    return _reduced(b, losses, reduction)
+
+
+@rule("huber_loss")
+def huber_loss(b: Builder, x: Any, y: Any, reduction: int = 1, delta: float = 1.0) -> Slot:
+    """(x − y)²/2 within δ, δ(|x − y| − δ/2) beyond."""
+    losses = b.elementwise(_quadratic_within(delta), b("sub.Tensor", x, y))
+    return _reduced(b, b("mul.Scalar", losses, delta), reduction)
 
 
 @rule("nll_loss_forward")
