@@ -36,6 +36,12 @@ SLACK = 100.0
 NOISE = 1e6
 """A remainder below this many units of rounding of the largest coefficient is rounding."""
 
+EXACT = 1e3
+"""Partial sums nearer to the value at the ray's end than this many units of rounding have reached it."""
+
+REACHED = 4
+"""So many partial sums in a row must have reached the end before what follows is taken for rounding."""
+
 
 @dataclass(frozen=True)
 class Kinks:
@@ -61,9 +67,10 @@ class Ray:
 
     Attributes:
         players: T.
-        radius: Estimated radius of convergence in s; inf for a polynomial.
+        radius: Estimated radius of convergence in s; inf for a polynomial and for a series that ended in
+            rounding.
         remainder: Value at the ray's end minus the partial sum at order L, relative to the largest
-            coefficient.
+            coefficient (with the constant one for a series that ended in rounding).
         passed: Whether the series can be trusted along this ray.
     """
 
@@ -115,11 +122,38 @@ def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -
     remainder = float(end - coefficients.sum())
     if scale == 0.0:
         return Ray(to_coalition(mask), rho, 0.0, True)
+    if ended(coefficients, end, dtype):
+        return Ray(to_coalition(mask), np.inf, remainder / max(scale, abs(coefficients[0])), True)
     allowed = NOISE * torch.finfo(dtype).eps * max(scale, abs(coefficients[0]))
     if MARGIN < rho < np.inf:
         tail = float(np.abs(coefficients[-3:]).max()) / (rho - 1.0)
         allowed += SLACK * tail
     return Ray(to_coalition(mask), rho, remainder / scale, bool(rho > MARGIN and abs(remainder) <= allowed))
+
+
+def ended(coefficients: np.ndarray, end: float, dtype: torch.dtype) -> bool:
+    """Return whether a series has reached its value, so that its remaining coefficients are rounding.
+
+    Where terms cancel (Σ softmax = 1, log Σ e^z of one z) the coefficients of the whole vanish while those of
+    the parts do not: their rounding remains, and grows by the order as fast as the parts do. Such a tail has
+    no radius to tell. It shows in the partial sums S_m = c_0 + … + c_m: four in a row, from S_1 on, are the
+    value at the end to rounding, and no later one leaves it by more than half of the digits.
+
+    A singular part weaker than rounding looks the same: no value of the function tells it from nothing.
+
+    Args:
+        coefficients: c_0 … c_L, shape (L+1,), finite.
+        end: Value at s = 1.
+        dtype: Dtype the coefficients were computed in.
+    """
+    eps = torch.finfo(dtype).eps
+    errors = np.abs(np.cumsum(coefficients)[1:] - end)
+    scale = max(abs(float(coefficients[0])), abs(end))
+    reached = errors <= EXACT * eps * scale
+    for k in range(len(errors) - REACHED + 1):
+        if reached[k : k + REACHED].all():
+            return bool(errors[k:].max() <= np.sqrt(eps) * scale)
+    return False
 
 
 def falling(order_sizes: Sequence[float]) -> bool:

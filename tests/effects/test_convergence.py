@@ -1,10 +1,14 @@
 """When a series is trusted, ray by ray."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
+import taylorattr as ta
 from taylorattr.effects.convergence import Kinks, falling, judge, probing_masks, reason
+from taylorattr.errors import DivergenceWarning, ZeroDifferenceWarning
 
 NONE = Kinks(path=0, per_player=[0, 0], at_expansion=0, escapes=False)
 
@@ -38,6 +42,56 @@ def test_a_polynomial_must_give_the_value_to_rounding():
 def test_a_constant_ray_passes_and_nan_does_not():
     assert judge(1, np.array([5.0] + [0.0] * 14), 5.0, torch.float64).passed
     assert not judge(1, np.full(15, np.nan), 1.0, torch.float64).passed
+
+
+def cancelled(growth, order=14, seed=0):
+    """c_0 + 2.1 s, and behind it rounding that grows by the factor of the parts that cancelled."""
+    noise = (
+        np.random.default_rng(seed).standard_normal(order + 1) * 2.0**-53 * growth ** np.arange(order + 1.0)
+    )
+    noise[:2] = 1.0, 2.1
+    return noise
+
+
+@pytest.mark.parametrize("growth", [0.5, 1.5, 2.0])
+def test_rounding_that_grows_behind_a_cancellation_is_no_singularity(growth):
+    ray = judge(0b11, cancelled(growth), 3.1, torch.float64)
+    assert ray.passed
+    assert ray.radius == np.inf
+    assert abs(ray.remainder) < 1e-9
+
+
+@pytest.mark.parametrize("strength", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_a_weak_pole_before_the_end_is_caught_behind_a_strong_linear_part(strength):
+    """1 + 2.1 s + strength/(1 + 4 s²): the even coefficients grow by 4."""
+    powers = np.arange(15)
+    pole = np.where(powers % 2 == 0, strength * (-4.0) ** (powers // 2), 0.0)
+    coefficients = pole + np.array([1.0, 2.1] + [0.0] * 13)
+    assert not judge(0b11, coefficients, 3.1 + strength / 5, torch.float64).passed
+
+
+def test_rounding_that_swallowed_half_of_the_digits_is_not_passed():
+    assert not judge(0b11, cancelled(6.0), 3.1, torch.float64).passed
+
+
+def test_a_sum_that_only_passes_by_the_value_does_not_count_as_having_reached_it():
+    """S_1 … S_3 are the value, the fourth is not."""
+    coefficients = np.array([1.0, 2.1, 0.0, 0.0, 1e-6] + [(-2.0) ** m * 1e-6 for m in range(10)])
+    assert not judge(0b11, coefficients, 3.1, torch.float64).passed
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda z: z[:, :1].logsumexp(1), lambda z: z.softmax(1).sum(1) + z[:, 0], lambda z: z.softmax(1).sum(1)],
+)
+@pytest.mark.parametrize("size", [1.0, 3.0])
+def test_functions_that_are_linear_up_to_cancellation_are_said_to_converge(function, size):
+    x = size * torch.tensor([[0.7, -1.3, 0.4, 1.1]], dtype=torch.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZeroDifferenceWarning)
+        warnings.simplefilter("error", DivergenceWarning)
+        found = ta.decompose(function, x, order=3, with_tails=False)
+    assert bool(found.converged[0])
 
 
 @pytest.mark.parametrize(
