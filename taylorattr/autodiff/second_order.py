@@ -75,7 +75,7 @@ def hessian_vectors(program: Program, points: Rows, vectors: Rows) -> tuple[Tens
     plan = lowered(program, tuple(p[:1] for p in points))
     inputs: list[Poly] = [[p[None, :, None], v[None, :, None]] for p, v in zip(points, vectors, strict=True)]
     sweep = two_sided(plan, Ring(1), inputs, 1, 1, 1, to_inputs=True)
-    products = _adjoints(sweep.adjoints, 1, [poly[0] for poly in inputs], 1)
+    products = _adjoints(sweep.adjoints, 1, [degree_zero(poly) for poly in inputs], 1)
     values = degree_zero(sweep.output)[0].reshape(-1)
     return values.expand(len(points[0])), tuple(block[0, :, 0] for block in products)
 
