@@ -86,6 +86,76 @@ def cnn(channels: tuple[int, int] = (8, 16), max_pool: bool = True, seed: int = 
     return finished(network)
 
 
+class Flattened(nn.Module):
+    """Feature maps, flattened by a call, and a head; every other operation is a module, as hooks need it."""
+
+    def __init__(self, features: nn.Module, head: nn.Module) -> None:
+        """Take the two parts."""
+        super().__init__()
+        self.features, self.head = features, head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (R, outputs) from (R, C, H, W)."""
+        return self.head(self.features(x).flatten(1))
+
+
+def vgg(channels: Sequence[int] = (32, 64, 128, 128), seed: int = 0) -> nn.Module:
+    """Return pairs of convolutions with ReLU and a max-pool behind each pair, on 3×64×64 images.
+
+    He's initialisation keeps the size of the signal from layer to layer, as training does; with torch's own
+    the output hardly depends on the input, and what is measured is rounding.
+    """
+    torch.manual_seed(seed)
+    layers: list[nn.Module] = []
+    for before, after in pairwise((3, *channels)):
+        for inner in (before, after):
+            layers += [nn.Conv2d(inner, after, 3, padding=1), nn.ReLU()]
+        layers.append(nn.MaxPool2d(2))
+    head = nn.Sequential(nn.Linear(channels[-1] * 16, 256), nn.ReLU(), nn.Linear(256, 1))
+    network = Squeezed(Flattened(nn.Sequential(*layers), head))
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+    return finished(network)
+
+
+class ConvolutionalBlock(nn.Module):
+    """relu(BN(conv(relu(BN(conv(h))))) + h), h through a 1×1 convolution where the shape changes."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        """Make the two convolutions and the shortcut."""
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        projection = nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+        self.shortcut = nn.Identity() if before == after and stride == 1 else nn.Sequential(*projection)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return the block's output, the sides divided by the stride."""
+        return torch.relu(self.body(h) + self.shortcut(h))
+
+
+def resnet(seed: int = 0) -> nn.Module:
+    """Return the layers of ResNet-18 on 3×224×224 images, for one output."""
+    torch.manual_seed(seed)
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    ]
+    for before, after in pairwise((64, 64, 128, 256, 512)):
+        layers += [ConvolutionalBlock(before, after, 1 if before == after else 2)]
+        layers += [ConvolutionalBlock(after, after, 1)]
+    features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))
+    return finished(Squeezed(Flattened(features, nn.Linear(512, 1))))
+
+
 class Normalised(nn.Module):
     """Layer normalisation: fused, or with mean, square and root written out.
 
