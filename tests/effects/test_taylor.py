@@ -263,6 +263,19 @@ def test_a_use_of_an_operation_that_its_rule_does_not_cover_is_computed_all_the_
     assert (found.order_values(1) == 0).all()
 
 
+def test_shapes_that_depend_on_values_are_computed_example_by_example():
+    def model(z):
+        z = z.clone()
+        z[z < 0] *= 0.1
+        return (z**2).sum(1)
+
+    x = torch.tensor([[0.5, -1.0], [-0.5, 2.0]], dtype=torch.float64)
+    b = torch.tensor([[1.0, -2.0], [-1.0, 1.0]], dtype=torch.float64)
+    with pytest.warns(FallbackWarning, match="cannot be walked"):
+        found = ta.decompose(model, x, b, order=2, diagnose=False, with_tails=False)
+    assert torch.allclose(found.remainder, torch.zeros(2, dtype=torch.float64), atol=1e-12)
+
+
 def test_input_equal_to_baseline_has_no_effects_and_says_so():
     with pytest.warns(ZeroDifferenceWarning):
         found = ta.decompose(smooth(), torch.ones(1, 4, dtype=torch.float64), 1.0, order=2)
