@@ -11,6 +11,7 @@ def clone(tmp_path, monkeypatch):
     """A tree whose proofs print their arguments and exit with the status that the first name says."""
     (tmp_path / "taylorattr").mkdir()
     (tmp_path / "proofs").mkdir()
+    (tmp_path / "proofs" / "__init__.py").touch()  # a regular package, found before an installed clone
     monkeypatch.setattr(taylorattr, "__file__", str(tmp_path / "taylorattr" / "__init__.py"))
     return tmp_path
 
