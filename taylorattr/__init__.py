@@ -5,6 +5,11 @@ independent effects of one player, and interaction effects between several (arXi
 computes them for real networks.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from taylorattr import errors
 
 # Attribute: fifteen methods under one call, one result
@@ -28,10 +33,32 @@ from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
 from taylorattr.methods import METHODS, attribute
 
+# Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
+if TYPE_CHECKING:
+    from taylorattr.allocation import RULES, AllocationRule, allocate
+
 __version__ = "0.1.0"
+
+_LATER = {
+    "RULES": "taylorattr.allocation",
+    "AllocationRule": "taylorattr.allocation",
+    "allocate": "taylorattr.allocation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name whose module needs sympy when it is first asked for."""
+    if name in _LATER:
+        value = getattr(importlib.import_module(_LATER[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "METHODS",
+    "RULES",
+    "AllocationRule",
     "Attribution",
     "Effect",
     "HarsanyiEffects",
@@ -41,6 +68,7 @@ __all__ = [
     "Result",
     "SymbolicEffects",
     "TaylorEffects",
+    "allocate",
     "attribute",
     "decompose",
     "degree_by_support",

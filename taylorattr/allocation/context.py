@@ -1,0 +1,100 @@
+"""What a ratio reads besides κ: which quantities, in which shape, and what is said when one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from taylorattr.errors import OptionError, ShapeError
+
+Context: TypeAlias = Mapping[str, Any]
+"""Name of a quantity -> its value, or its values for every example (one dimension more)."""
+
+REQUIRED: Any = object()
+"""Default of a quantity that has none."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A quantity that a rule reads.
+
+    Attributes:
+        meaning: What it is, with its unit.
+        axes: Its dimensions by letter: ``("n",)`` is one value per player, ``()`` a number.
+        default: Value where the context has none; REQUIRED: it must be given.
+    """
+
+    meaning: str
+    axes: tuple[str, ...] = ("n",)
+    default: Any = REQUIRED
+
+
+def plain(value: Any) -> np.ndarray:
+    """Return a quantity as an array; exact numbers stay what they are."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().double().numpy()
+    return np.asarray(value)
+
+
+def resolve(
+    rule: str, needs: Mapping[str, Need], context: Context | None, n: int, example: int | None = None
+) -> dict[str, np.ndarray]:
+    """Return every quantity a rule reads, checked.
+
+    Args:
+        rule: Name of the rule, for messages.
+        needs: What it reads.
+        context: What is given.
+        n: Number of players.
+        example: Which example, for quantities given for every example; None: there is only one.
+
+    Returns:
+        Name -> array with the dimensions the rule asks for.
+
+    Raises:
+        OptionError: A quantity is missing, or one is given that the rule does not read.
+        ShapeError: A quantity has another shape.
+    """
+    given = dict(context or {})
+    unknown = [name for name in given if name not in needs]
+    if unknown:
+        raise OptionError(
+            f"{rule} does not read {unknown[0]!r}; its context: {', '.join(needs) or 'nothing'}"
+        )
+    return {name: _value(rule, name, need, given, n, example) for name, need in needs.items()}
+
+
+def _value(
+    rule: str, name: str, need: Need, given: dict[str, Any], n: int, example: int | None
+) -> np.ndarray:
+    if given.get(name) is None:
+        if need.default is REQUIRED:
+            shape = f"shape ({', '.join(need.axes)}{',' if len(need.axes) == 1 else ''})"
+            what = shape if need.axes else "a number"
+            raise OptionError(
+                f"{rule} depends on {name!r}, and the context has none: {need.meaning}; "
+                f"pass context={{{name!r}: …}}, {what}"
+            )
+        return plain(need.default)
+    array = plain(given[name])
+    if array.ndim == len(need.axes) + 1 and example is not None:
+        if len(array) == 1:
+            array = array[0]
+        elif example < len(array):
+            array = array[example]
+        else:
+            raise ShapeError(f"context {name!r} has {len(array)} examples; example {example} is asked for")
+    expected = tuple(n if axis == "n" else axis for axis in need.axes)
+    wrong = array.ndim != len(expected) or any(
+        isinstance(e, int) and size != e for e, size in zip(expected, array.shape, strict=False)
+    )
+    if wrong:
+        raise ShapeError(
+            f"{rule}: context {name!r} has shape {array.shape}; expected "
+            f"({', '.join(str(e) for e in expected)}) for {n} players: {need.meaning}"
+        )
+    return array

@@ -1,0 +1,204 @@
+"""AllocationRule: a method as ratios w_i(κ) over effects; and the registry of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from taylorattr.aliases import Frame
+from taylorattr.allocation import symbols
+from taylorattr.allocation.context import Context, Need, resolve
+from taylorattr.allocation.interpret import Interpreter
+from taylorattr.allocation.printing import latex, text
+from taylorattr.allocation.symbols import Expr
+from taylorattr.errors import OptionError, ShapeError
+from taylorattr.registry import Registry
+
+Kind: TypeAlias = Literal["U", "S", "X", "G", "R", "none"]
+"""Universal in κ; support-level; context-dependent; sign-pattern; realised only; not an allocation. §3."""
+
+Granularity: TypeAlias = Literal["term", "support"]
+"""Whether the ratio tells terms κ of one support apart."""
+
+Scope: TypeAlias = Literal["players", "unit", "cells"]
+"""What κ counts: players of the model, inputs of one unit, cells of feature maps."""
+
+FRAMES: Mapping[str, tuple[Frame, ...]] = {
+    "baseline": ("baseline",),
+    "input": ("input",),
+    "both": ("baseline", "input"),
+}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where a ratio reproduces its method exactly.
+
+    Attributes:
+        words: The condition, for a reader.
+        series: Whether the Taylor series has to converge at x.
+        excludes: Context (resolved, one example) -> why it lies outside, or None.
+    """
+
+    words: str
+    series: bool = False
+    excludes: Callable[[Mapping[str, np.ndarray]], str | None] = field(default=lambda context: None)
+
+
+@dataclass(frozen=True)
+class AllocationRule:
+    """An attribution as a weighted sum of effects, a_i = Σ_κ w_i(κ) I(κ), eq. (10).
+
+    Attributes:
+        name: Name in `RULES`; ``method`` or ``method/variant``.
+        symbolic: w_i(κ), a sympy expression in the letters of :mod:`taylorattr.allocation.symbols`.
+        kind: What the ratio depends on.
+        frame: Where the effects are expanded: ``baseline``, ``input`` or ``both`` (self-dual, eq. 9).
+        granularity: ``term`` or ``support``; support-level rules are exact for every model.
+        domain: When it is exact.
+        source: Equation of docs/theory.md, and paper.
+        proof: Name of the theorem in proofs/ that shows it; empty for a user's rule.
+        where: Abbreviations in `symbolic`, in reading order.
+        needs: Quantities it reads besides κ.
+        scope: What κ counts.
+        constant: Share of the constant term I(0) that goes to i, where the method hands it out; else None.
+        receivers: Receiver symbols -> player numbers for n players; default one receiver per player.
+        names: Names of the receivers from those of the players; default the players'.
+        per_reference: Whether the attribution is the mean over a reference set, each effect in the frame of
+            its own reference.
+        depth: What becomes of the ratio in a network of many layers; empty where κ counts players.
+        extra: Whether it lies outside the fifteen.
+    """
+
+    name: str
+    symbolic: Expr
+    kind: Kind
+    frame: Literal["baseline", "input", "both"]
+    granularity: Granularity
+    domain: Domain
+    source: str
+    proof: str
+    where: Mapping[Expr, Expr] = field(default_factory=dict)
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    scope: Scope = "players"
+    constant: Expr | None = None
+    receivers: Callable[[int], Mapping[Expr, np.ndarray]] | None = None
+    names: Callable[[Sequence[str], Context], Sequence[str]] | None = None
+    per_reference: bool = False
+    depth: str = ""
+    extra: bool = False
+
+    def ratio(self, kappa: Sequence[int], context: Context | None = None) -> np.ndarray:
+        """Return w(κ) exactly: one ``Fraction`` per receiver, shape (R,).
+
+        Args:
+            kappa: Exponents, one per player.
+            context: What the rule reads besides κ; floats are taken as the binary fractions they are.
+
+        Raises:
+            OptionError: A quantity is missing from the context, or κ is no multi-index.
+            ShapeError: A quantity has the wrong shape.
+        """
+        return self._evaluate(self.symbolic, np.asarray([list(kappa)]), context, None, exact=True)[0]
+
+    def ratios(
+        self, kappas: np.ndarray, context: Context | None = None, *, example: int | None = None
+    ) -> np.ndarray:
+        """Return w(κ) for a table of multi-indices, shape (M, R), float64.
+
+        Args:
+            kappas: Exponents, shape (M, n).
+            context: What the rule reads besides κ.
+            example: Which example, for quantities given for every example.
+
+        Raises:
+            OptionError: A quantity is missing from the context, or a row is no multi-index.
+            ShapeError: A quantity has the wrong shape.
+        """
+        return self._evaluate(self.symbolic, np.asarray(kappas), context, example, exact=False)
+
+    def constant_shares(
+        self, n: int, context: Context | None = None, example: int | None = None
+    ) -> np.ndarray:
+        """Return the share of I(0) per receiver, shape (R,), float64; zeros where it is not handed out."""
+        rows = np.zeros((1, n), dtype=int)
+        if self.constant is None:
+            return np.zeros(self._receivers(n)[symbols.i].shape)
+        return self._evaluate(self.constant, rows, context, example, exact=False)[0]
+
+    def receiver_names(self, players: Sequence[str], context: Context | None = None) -> tuple[str, ...]:
+        """Return who receives, by name."""
+        return tuple(players if self.names is None else self.names(players, context or {}))
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Frames in which the ratio holds."""
+        return FRAMES[self.frame]
+
+    @property
+    def method(self) -> str:
+        """Name without the variant."""
+        return self.name.partition("/")[0]
+
+    @property
+    def variant(self) -> str:
+        """Part of the name after the method; empty for the method's first row."""
+        return self.name.partition("/")[2]
+
+    @property
+    def formula(self) -> str:
+        """The ratio with its abbreviations on one line, as text."""
+        return text(self.symbolic, self.where)
+
+    @property
+    def latex(self) -> str:
+        """The ratio with its abbreviations in LaTeX."""
+        return latex(self.symbolic, self.where)
+
+    def __repr__(self) -> str:
+        """Show the formula and where it holds."""
+        return (
+            f"AllocationRule {self.name}: wᵢ(κ) = {self.formula}\n"
+            f"  kind {self.kind}, frame {self.frame}, {self.granularity} level; exact for {self.domain.words}"
+            f"\n  {self.source}"
+        )
+
+    def _receivers(self, n: int) -> Mapping[Expr, np.ndarray]:
+        return {symbols.i: np.arange(n)} if self.receivers is None else self.receivers(n)
+
+    def _evaluate(
+        self, what: Expr, kappas: np.ndarray, context: Context | None, example: int | None, exact: bool
+    ) -> np.ndarray:
+        if kappas.ndim != 2 or kappas.dtype.kind not in "iu":
+            raise ShapeError(
+                f"multi-indices have shape {kappas.shape} and dtype {kappas.dtype}; expected whole numbers, "
+                "one row per term and one column per player"
+            )
+        if kappas.size and kappas.min() < 0:
+            raise OptionError("a multi-index has no negative entries")
+        n = kappas.shape[1]
+        values = resolve(self.name, self.needs, context, n, example)
+        definitions = {**symbols.STANDARD, **self.where}
+        return Interpreter(kappas, values, definitions, self._receivers(n), exact)(what)
+
+
+class Rules(Registry[AllocationRule]):
+    """Registry of rules that knows the fifteen from the rest."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__("allocation rule")
+
+    def add(self, rule: AllocationRule, *, replace: bool = False) -> AllocationRule:
+        """File a rule under its name and return it."""
+        return self.register(rule.name, replace=replace)(rule)
+
+    def of_method(self, method: str) -> Iterator[AllocationRule]:
+        """Iterate over a method's rows: its first, then its variants."""
+        return (rule for rule in self.values() if rule.method == method)
+
+
+RULES = Rules()
