@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from taylorattr.autodiff.model_copy import own_modules
 from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, ShapeError
 
 Layer = str | nn.Module
 """Dotted path inside the model, or the module itself."""
@@ -87,6 +88,83 @@ def replaced_output(module: nn.Module, replace: Callable[[Any], Tensor]) -> Gene
         yield calls
     finally:
         handle.remove()
+
+
+@contextmanager
+def replaced_input(module: nn.Module, replace: Callable[[Any], Tensor]) -> Generator[list[int]]:
+    """Give each call of a module of the copy ``replace(input)`` in place of its first argument.
+
+    The hook is taken off again whatever happens inside.
+
+    Yields:
+        A list that grows by one entry with each call.
+    """
+    calls: list[int] = []
+
+    def hook(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        calls.append(1)
+        return (replace(given[0] if given else None), *given[1:])
+
+    handle = module.register_forward_pre_hook(hook)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def activation_and_gradient(
+    scalar: ScalarModel,
+    path: str,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    examples: Tensor,
+    *,
+    of_input: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return a layer's activation A and ∂f/∂A at each row.
+
+    Args:
+        scalar: The model; `module` is a part of its copy.
+        path: The layer's name, for messages.
+        module: The layer.
+        inputs: Tensors (R, …).
+        examples: Shape (R,), int64: whose target and extra arguments each row uses.
+        of_input: Whether A is what the layer reads (its first argument) instead of what it gives.
+
+    Returns:
+        A and ∂f/∂A, shaped alike, leading size R, detached; the gradient is 0 where f does not depend on A.
+
+    Raises:
+        OptionError: If A is no tensor, or the layer does not run exactly once.
+        ShapeError: If A has not one row per example.
+    """
+    found: list[Tensor] = []
+    verb = "reads" if of_input else "gives"
+
+    def keep(activation: Any) -> Tensor:
+        if not isinstance(activation, Tensor):
+            raise OptionError(
+                f"layer {path!r} {verb} a {type(activation).__name__}; expected one tensor: choose a layer "
+                "inside it, or the one before or after"
+            )
+        found.append(activation.detach().clone().requires_grad_())
+        return found[-1].clone()  # an in-place activation may follow
+
+    replaced = replaced_input if of_input else replaced_output
+    with torch.enable_grad(), replaced(module, keep) as calls:
+        values = scalar.values(inputs, examples)
+    if len(calls) != 1:
+        raise OptionError(
+            f"layer {path!r} runs {len(calls)} times in one forward pass; expected one that runs once"
+        )
+    if len(found[0]) != len(examples):
+        raise ShapeError(
+            f"layer {path!r} {verb} {len(found[0])} rows for {len(examples)} examples; expected one each"
+        )
+    if not values.requires_grad:
+        return found[0].detach(), torch.zeros_like(found[0])
+    (gradient,) = torch.autograd.grad(values.sum(), found[0], materialize_grads=True)
+    return found[0].detach(), gradient
 
 
 def _named(own: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:

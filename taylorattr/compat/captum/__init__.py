@@ -13,7 +13,8 @@ from taylorattr.compat.captum.gradient import (
     IntegratedGradients,
     Saliency,
 )
-from taylorattr.compat.captum.layer import LayerGradCam
+from taylorattr.compat.captum.guided import Deconvolution, GuidedBackprop, GuidedGradCam
+from taylorattr.compat.captum.layer import LayerAttribution, LayerGradCam
 from taylorattr.compat.captum.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule, GammaRule, IdentityRule
 from taylorattr.compat.captum.noise_tunnel import NoiseTunnel
 from taylorattr.compat.captum.perturbation import (
@@ -29,16 +30,20 @@ __all__ = [
     "LRP",
     "Alpha1_Beta0_Rule",
     "Attribution",
+    "Deconvolution",
     "DeepLift",
     "DeepLiftShap",
     "EpsilonRule",
     "FeatureAblation",
     "GammaRule",
     "GradientShap",
+    "GuidedBackprop",
+    "GuidedGradCam",
     "IdentityRule",
     "InputXGradient",
     "IntegratedGradients",
     "KernelShap",
+    "LayerAttribution",
     "LayerGradCam",
     "NoiseTunnel",
     "Occlusion",

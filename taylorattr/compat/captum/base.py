@@ -10,6 +10,8 @@ from torch import Tensor
 
 from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.game import bind_point
+from taylorattr.autodiff.gradient import value_and_gradient
 from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
 from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.methods.method import attribute
@@ -38,6 +40,16 @@ class Attribution:
     def multiplies_by_inputs(self) -> bool:
         """Whether scores are in units of the output, not of a derivative."""
         return False
+
+    def attribute_future(self, *_: Any, **__: Any) -> Any:
+        """Refuse: answers come at once, there is no asynchronous form.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            f"attribute_future is not implemented for {type(self).__name__}; call attribute"
+        )
 
     def compute_convergence_delta(
         self,
@@ -77,6 +89,17 @@ class Attribution:
         with torch.no_grad():
             return scalar.values(rows, torch.arange(len(rows[0]))).double().cpu()
 
+    def _point(
+        self, inputs: Tensors, target: AnyTarget, extra: Any
+    ) -> tuple[ScalarModel, tuple[Tensor, ...]]:
+        """Return the model as f and the inputs, checked; no baseline is evaluated."""
+        return bind_point(self.forward_func, inputs, target=target, additional_forward_args=extra, dtype=None)
+
+    def _gradient(self, inputs: Tensors, target: AnyTarget, extra: Any) -> tuple[Tensor, ...]:
+        """Return ∇f at the inputs, one tensor for each."""
+        scalar, x = self._point(inputs, target, extra)
+        return value_and_gradient(scalar, x, torch.arange(len(x[0])))[1]
+
     def _attribute(
         self, method: str, inputs: Tensors, baselines: Any, **options: Any
     ) -> attribution.Attribution:
@@ -110,3 +133,8 @@ def zero_for_none(inputs: Tensors, baselines: Any) -> Any:
     if baselines is None:
         return tuple(0 for _ in inputs) if isinstance(inputs, tuple) else 0
     return baselines
+
+
+def like_inputs(parts: tuple[Tensor, ...], inputs: Tensors) -> Any:
+    """Return one tensor where one was given, else the tuple."""
+    return parts if isinstance(inputs, tuple) else parts[0]

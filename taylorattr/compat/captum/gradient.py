@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Baselines, Target, Tensors
+from taylorattr.autodiff.gradient import value_and_gradient
 from taylorattr.autodiff.inputs import input_tuple
-from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed
+from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed, like_inputs
 from taylorattr.compat.captum.random_points import called_baselines, chosen_rows, noisy
 from taylorattr.errors import OptionError
 
@@ -83,15 +84,9 @@ class InputXGradient(Attribution):
 
     def attribute(self, inputs: Tensors, target: Target = None, additional_forward_args: Any = None) -> Any:
         """Return x ∘ ∇f(x), shaped like the inputs."""
-        found = self._attribute(
-            "gradient_x_input",
-            inputs,
-            None,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            multiply_by="input",
-        )
-        return found.scores
+        gradients = self._gradient(inputs, target, additional_forward_args)
+        products = tuple(x.detach().to(g) * g for x, g in zip(input_tuple(inputs), gradients, strict=True))
+        return like_inputs(products, inputs)
 
 
 class Saliency(Attribution):
@@ -105,17 +100,8 @@ class Saliency(Attribution):
         additional_forward_args: Any = None,
     ) -> Any:
         """Return |∇f(x)|, or ∇f(x) with ``abs=False``, shaped like the inputs."""
-        found = self._attribute(
-            "gradient_x_input",
-            inputs,
-            None,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            multiply_by="none",
-        ).scores
-        if not abs or found is None:
-            return found
-        return tuple(part.abs() for part in found) if isinstance(found, tuple) else found.abs()
+        gradients = self._gradient(inputs, target, additional_forward_args)
+        return like_inputs(tuple(g.abs() for g in gradients) if abs else gradients, inputs)
 
 
 class GradientShap(WithDelta):
@@ -157,6 +143,8 @@ class GradientShap(WithDelta):
         x = input_tuple(inputs)
         references = input_tuple(called_baselines(baselines, inputs))
         generator = torch.Generator().manual_seed(current_seed())
+        scalar, _ = self._point(inputs, target, additional_forward_args)
+        examples = torch.arange(len(x[0]))
         totals = [torch.zeros_like(part) for part in x]
         deltas = []
         for _ in range(n_samples):
@@ -167,24 +155,14 @@ class GradientShap(WithDelta):
                 torch.lerp(b, e, alpha.to(e).reshape(-1, *(1,) * (e.ndim - 1)))
                 for e, b in zip(ends, starts, strict=True)
             )
-            gradients = self._attribute(
-                "gradient_x_input",
-                points,
-                None,
-                target=target,
-                additional_forward_args=additional_forward_args,
-                multiply_by="none",
-            ).scores
-            steps = tuple(e - b for e, b in zip(ends, starts, strict=True))
-            scores = tuple(
-                g * s if self._multiply_by_inputs else g for g, s in zip(gradients or (), steps, strict=True)
-            )
+            gradients = value_and_gradient(scalar, tuple(p.to(scalar.device) for p in points), examples)[1]
+            full = tuple(g * (e - b).to(g) for g, e, b in zip(gradients, ends, starts, strict=True))
+            scores = full if self._multiply_by_inputs else gradients
             for total, score in zip(totals, scores, strict=True):
-                total += score / n_samples
+                total += score.to(total) / n_samples
             if return_convergence_delta:
-                full = tuple(g * s for g, s in zip(gradients or (), steps, strict=True))
                 deltas.append(
                     self.compute_convergence_delta(full, starts, ends, target, additional_forward_args)
                 )
-        found = tuple(totals) if isinstance(inputs, tuple) else totals[0]
+        found = like_inputs(tuple(totals), inputs)
         return (found, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else found

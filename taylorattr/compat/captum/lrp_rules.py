@@ -6,13 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from taylorattr.errors import OptionError
-from taylorattr.methods.relevance.kinds import kind_of
-from taylorattr.methods.relevance.rule import Rule
+from taylorattr.methods.relevance.kinds import Kind, kind_of
+from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule
 from taylorattr.methods.relevance.rules.lrp_linear import Epsilon
-from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Gamma
+from taylorattr.methods.relevance.rules.lrp_weights import (
+    AlphaBeta,
+    bias_of,
+    by_sign,
+    negative_part,
+    positive_part,
+    quotient,
+)
 from taylorattr.methods.relevance.site import Site
 
 
@@ -25,7 +33,7 @@ class EpsilonRule:
 
 @dataclass(frozen=True)
 class GammaRule:
-    """Positive contributions weighted by 1 + γ."""
+    """Positive contributions weighted by 1 + γ; the bias is not, or is left out."""
 
     gamma: float = 0.25
     set_bias_to_zero: bool = False
@@ -33,18 +41,18 @@ class GammaRule:
 
 @dataclass(frozen=True)
 class Alpha1_Beta0_Rule:  # noqa: N801
-    """Positive contributions only; contributions are split by the sign of w·a, not of w."""
+    """Positive contributions only, split by the sign of w·a; of the bias the positive part, or nothing."""
 
     set_bias_to_zero: bool = False
 
 
 @dataclass(frozen=True)
 class IdentityRule:
-    """Relevance passes unchanged, which is what activations do without a rule."""
+    """Relevance passes unchanged, entry by entry; activations do so without a rule."""
 
 
 def layer_rules(model: nn.Module) -> dict[Callable[[Site], bool], Rule]:
-    """Return the rules a user has set on layers, each for the layer's weighted sum; captum's objects too.
+    """Return the rules a user has set on layers, each for the layer's sum; captum's own objects too.
 
     Args:
         model: The user's model, which is only read.
@@ -58,26 +66,75 @@ def layer_rules(model: nn.Module) -> dict[Callable[[Site], bool], Rule]:
     found: dict[Callable[[Site], bool], Rule] = {}
     for path, module in model.named_modules():
         given = getattr(module, "rule", None)
-        if given is None or type(given).__name__ == "IdentityRule":
-            continue
-        found[_weights_of(path)] = _translated(given, path)
+        if given is not None:
+            rule, kinds = _translated(given, path)
+            found[_operation_of(path, kinds)] = rule
     return found
 
 
-def _weights_of(path: str) -> Callable[[Site], bool]:
-    return lambda site: site.node.module == path and kind_of(site) == "weights"
+def _operation_of(path: str, kinds: tuple[Kind, ...]) -> Callable[[Site], bool]:
+    return lambda site: site.node.module == path and kind_of(site) in kinds
 
 
-def _translated(given: Any, path: str) -> Rule:
+def _translated(given: Any, path: str) -> tuple[Rule, tuple[Kind, ...]]:
+    """Return the rule, and the kinds of operations of the layer it is for."""
     name = type(given).__name__
     ignored = bool(getattr(given, "set_bias_to_zero", False))
     if name == "EpsilonRule":
-        return Epsilon(getattr(given, "epsilon", getattr(given, "STABILITY_FACTOR", 1e-9)))
+        epsilon = getattr(given, "epsilon", getattr(given, "STABILITY_FACTOR", 1e-9))
+        return Epsilon(epsilon), ("weights", "sum", "batch_norm")
     if name == "GammaRule":
-        return Gamma(given.gamma)
+        return _WeightGamma(given.gamma, not ignored), ("weights",)
     if name == "Alpha1_Beta0_Rule":
-        return AlphaBeta(1.0, 0.0, "ignore" if ignored else "denominator")
+        return AlphaBeta(1.0, 0.0, "ignore" if ignored else "denominator"), ("weights",)
+    if name == "IdentityRule":
+        return _Unchanged(), ("weights", "sum", "batch_norm")
     raise OptionError(
         f"layer {path!r} has the rule {name}; known: EpsilonRule, GammaRule, Alpha1_Beta0_Rule, IdentityRule "
         "(for a rule of your own use ta.attribute('lrp_epsilon', …, rules={path: rule}))"
     )
+
+
+class _Unchanged(Rule):
+    """R_in = R_out entry by entry, for layers that keep the shape."""
+
+    name = "identity"
+
+    def pull(self, site: Site, m: Tensor) -> Relevance:
+        """Return the relevance of the result."""
+        if len(site.operands) != 1 or site.x[0].shape != site.y.shape:
+            given = " and ".join(str(tuple(x.shape)) for x in site.x)
+            raise site.refuse(
+                f"IdentityRule passes relevance entry by entry, not from {tuple(site.y.shape)} to {given}; "
+                "set it on layers that keep the shape, or use EpsilonRule"
+            )
+        return Relevance([m * site.y])
+
+
+class _WeightGamma(Rule):
+    """R_i = (z_ij + γ z_ij⁺)/(Σ_i z_ij + γ z_ij⁺ + c_j)·R_j: γ on the weights, not on the bias.
+
+    Attributes:
+        gamma: γ ≥ 0.
+        with_bias: Whether c stands in the divisor (its part is the share ``bias``).
+        eps: ε added to the divisor, away from 0.
+    """
+
+    absorbs = "bias"
+
+    def __init__(self, gamma: float, with_bias: bool, eps: float = 1e-9) -> None:
+        if not gamma >= 0:
+            raise OptionError(f"GammaRule has gamma={gamma!r}; expected a number ≥ 0")
+        self.gamma, self.with_bias, self.eps = gamma, with_bias, eps
+        self.name = f"gamma({gamma:g})"
+
+    def pull(self, site: Site, m: Tensor) -> Pulled:
+        """Return the multiplier of the input."""
+        top = positive_part(site)
+        divisor = top + negative_part(site) + self.gamma * top
+        c = bias_of(site) if self.with_bias else None
+        if c is not None:
+            divisor = divisor + c
+        stable = divisor + torch.where(divisor < 0, -self.eps, self.eps)
+        given = quotient(site, m * site.y, stable, "empty group")
+        return [by_sign(site, (1 + self.gamma) * given, given)]

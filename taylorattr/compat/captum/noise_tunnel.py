@@ -9,7 +9,8 @@ from torch import Tensor
 
 from taylorattr.aliases import Tensors
 from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
-from taylorattr.compat.captum.base import Attribution, current_seed
+from taylorattr.compat.captum.base import Attribution, current_seed, like_inputs
+from taylorattr.compat.captum.example_rows import pick_all, repeated_rows
 from taylorattr.compat.captum.random_points import chosen_rows, noisy
 from taylorattr.errors import OptionError
 
@@ -41,7 +42,7 @@ class NoiseTunnel(Attribution):
         inputs: Tensors,
         nt_type: str = "smoothgrad",
         nt_samples: int = 5,
-        nt_samples_batch_size: int | None = None,  # noqa: ARG002
+        nt_samples_batch_size: int | None = None,
         stdevs: float | tuple[float, ...] = 1.0,
         draw_baseline_from_distrib: bool = False,
         **kwargs: Any,
@@ -52,7 +53,8 @@ class NoiseTunnel(Attribution):
             inputs: As the wrapped method takes them.
             nt_type: ``smoothgrad`` (mean), ``smoothgrad_sq`` (mean square) or ``vargrad`` (variance).
             nt_samples: Number of noisy copies.
-            nt_samples_batch_size: Accepted and not needed: copies are attributed one after another.
+            nt_samples_batch_size: Number of copies attributed in one call; None: all. The same noise is drawn
+                whatever it is.
             stdevs: Standard deviation of the noise, one or one per input.
             draw_baseline_from_distrib: Draw a row of ``baselines`` for each example and copy.
             **kwargs: Of the wrapped method.
@@ -61,39 +63,81 @@ class NoiseTunnel(Attribution):
             The scores, or scores and deltas.
 
         Raises:
-            OptionError: If ``nt_type`` is unknown or ``nt_samples`` below 1.
+            OptionError: If ``nt_type`` is unknown, or a number of samples below 1.
         """
         if nt_type not in TYPES:
             raise OptionError(f"nt_type={nt_type!r}; expected one of {', '.join(TYPES)}")
         if nt_samples < 1:
             raise OptionError(f"nt_samples={nt_samples}; expected at least 1")
+        if nt_samples_batch_size is not None and nt_samples_batch_size < 1:
+            raise OptionError(
+                f"nt_samples_batch_size={nt_samples_batch_size}; expected at least 1, or None for all copies"
+            )
         x = input_tuple(inputs)
+        batch = len(x[0])
         generator = torch.Generator().manual_seed(current_seed())
         references = kwargs.get("baselines")
+        drawn = draw_baseline_from_distrib and isinstance(references, (Tensor, tuple))
         wants_delta = bool(kwargs.get("return_convergence_delta", False))
-        means: list[Tensor] = []
-        squares: list[Tensor] = []
+        totals, found = _Totals(nt_samples), None
         deltas = []
-        for _ in range(nt_samples):
-            copy = noisy(x, stdevs, generator)
-            if draw_baseline_from_distrib and isinstance(references, (Tensor, tuple)):
-                rows = chosen_rows(_as_rows(references, x), len(x[0]), generator)
-                kwargs["baselines"] = rows if isinstance(inputs, tuple) else rows[0]
+        at_once = min(nt_samples, nt_samples_batch_size or nt_samples)
+        for first in range(0, nt_samples, at_once):
+            count = min(at_once, nt_samples - first)
+            copies, starts = [], []
+            for _ in range(count):
+                copies.append(noisy(x, stdevs, generator))
+                if drawn:
+                    starts.append(chosen_rows(_as_rows(references, x), batch, generator))
+            options = pick_all(kwargs, batch, repeated_rows(batch, count))
+            if drawn:
+                options["baselines"] = like_inputs(_interleaved(starts), inputs)
             found = self.attribution_method.attribute(  # pyright: ignore[reportAttributeAccessIssue]
-                copy if isinstance(inputs, tuple) else copy[0], **kwargs
+                like_inputs(_interleaved(copies), inputs), **options
             )
             if wants_delta:
                 found, delta = found
-                deltas.append(delta)
-            parts = found if isinstance(found, tuple) else (found,)
-            means = _added(means, parts, nt_samples)
-            squares = _added(squares, tuple(p**2 for p in parts), nt_samples)
+                deltas.append(delta.reshape(batch, -1))
+            totals.add(found if isinstance(found, tuple) else (found,), batch)
+        result = totals.result(nt_type)
+        scores = result if isinstance(found, tuple) else result[0]
+        return (scores, torch.cat(deltas, dim=1).reshape(-1)) if wants_delta else scores
+
+
+class _Totals:
+    """Running sums of scores and of their squares over noisy copies.
+
+    Args:
+        count: Number of copies.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.means: list[Tensor] = []
+        self.squares: list[Tensor] = []
+
+    def add(self, scores: tuple[Tensor, ...], batch: int) -> None:
+        """Add scores (B·copies, …), an example's copies next to each other."""
+        each = [part.reshape(batch, -1, *part.shape[1:]) for part in scores]
+        means = [part.sum(1) / self.count for part in each]
+        squares = [(part**2).sum(1) / self.count for part in each]
+        self.means = means if not self.means else [a + b for a, b in zip(self.means, means, strict=True)]
+        self.squares = (
+            squares if not self.squares else [a + b for a, b in zip(self.squares, squares, strict=True)]
+        )
+
+    def result(self, nt_type: str) -> tuple[Tensor, ...]:
+        """Return the mean, the mean square or the variance."""
+        if nt_type == "smoothgrad":
+            return tuple(self.means)
         if nt_type == "smoothgrad_sq":
-            means = squares
-        elif nt_type == "vargrad":
-            means = [s - m**2 for s, m in zip(squares, means, strict=True)]
-        result = tuple(means) if isinstance(inputs, tuple) else means[0]
-        return (result, torch.stack(deltas, dim=1).reshape(-1)) if wants_delta else result
+            return tuple(self.squares)
+        return tuple(s - m**2 for s, m in zip(self.squares, self.means, strict=True))
+
+
+def _interleaved(copies: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Return tensors (B·copies, …) with an example's copies next to each other."""
+    return tuple(torch.stack(parts, dim=1).flatten(0, 1) for parts in zip(*copies, strict=True))
 
 
 def _as_rows(references: Any, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -104,9 +148,3 @@ def _as_rows(references: Any, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     ]
     rows = max(len(p) for p in given)
     return tuple(p.expand(rows, *p.shape[1:]) for p in given)
-
-
-def _added(totals: list[Tensor], parts: tuple[Tensor, ...], count: int) -> list[Tensor]:
-    if not totals:
-        return [part / count for part in parts]
-    return [total + part / count for total, part in zip(totals, parts, strict=True)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from taylorattr.aliases import Baselines, Target, Tensors
 from taylorattr.autodiff.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, current_seed, zero_for_none
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.compat.captum.example_rows import pick, pick_all
+from taylorattr.compat.captum.feature_masks import Joined, players_of, varies
+from taylorattr.errors import OptionError
 
 
 class _Perturbation(Attribution):
@@ -34,17 +35,37 @@ class _Perturbation(Attribution):
             raise OptionError(
                 f"perturbations_per_eval={perturbations_per_eval!r}; expected a positive integer"
             )
+        batch = len(input_tuple(inputs)[0])
+        start = zero_for_none(inputs, baselines)
         rows = None  # captum's default of 1 says nothing about memory: choose
         if perturbations_per_eval > 1:
-            rows = perturbations_per_eval * len(input_tuple(inputs)[0])
-        return self._attribute(
-            method,
-            inputs,
-            zero_for_none(inputs, baselines),
-            players=_players(inputs, feature_mask),
-            internal_batch_size=rows,
-            **options,
-        )
+            rows = perturbations_per_eval * batch
+        if not varies(inputs, feature_mask):
+            return self._attribute(
+                method,
+                inputs,
+                start,
+                players=players_of(inputs, feature_mask),
+                internal_batch_size=rows,
+                **options,
+            )
+        if perturbations_per_eval > 1:
+            rows = perturbations_per_eval
+        found = []
+        for example in range(batch):
+            one = torch.tensor([example])
+            part, mask = pick(inputs, batch, one), pick(feature_mask, batch, one)
+            found.append(
+                self._attribute(
+                    method,
+                    part,
+                    pick(start, batch, one),
+                    players=players_of(part, mask),
+                    internal_batch_size=rows,
+                    **pick_all(options, batch, one),
+                )
+            )
+        return Joined(found, isinstance(inputs, tuple))
 
 
 class FeatureAblation(_Perturbation):
@@ -228,28 +249,3 @@ class KernelShap(_Perturbation):
             return found.scores
         first = found.scores[0] if isinstance(found.scores, tuple) else found.scores
         return found.player_scores.to(first.device, first.dtype)
-
-
-def _players(inputs: Tensors, feature_mask: Any) -> Any:
-    """Return the masks spread over one example's shape each, None where there is none.
-
-    Raises:
-        ShapeError: If a mask does not broadcast to one example.
-    """
-    if feature_mask is None:
-        return None
-    parts = input_tuple(inputs)
-    masks = feature_mask if isinstance(feature_mask, tuple) else (feature_mask,)
-    if len(masks) != len(parts):
-        raise ShapeError(f"{len(masks)} feature masks for {len(parts)} input tensors; expected one for each")
-    spread: list[Tensor] = []
-    for mask, part in zip(masks, parts, strict=True):
-        try:
-            spread.append(torch.broadcast_to(mask, (1, *part.shape[1:]))[0])
-        except RuntimeError as error:
-            raise ShapeError(
-                f"a feature mask of shape {tuple(mask.shape)} does not fit inputs {tuple(part.shape)}; "
-                "expected one that broadcasts to one example and is shared by all (examples with masks of "
-                "their own go one by one)"
-            ) from error
-    return tuple(spread)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +11,14 @@ from torch import Tensor, nn
 
 from taylorattr.autodiff.game import blocks
 from taylorattr.autodiff.gradient import gradient_rows
-from taylorattr.autodiff.layers import Layer, find_layer, last_convolution, replaced_output
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.autodiff.layers import (
+    Layer,
+    activation_and_gradient,
+    find_layer,
+    last_convolution,
+    replaced_output,
+)
+from taylorattr.errors import OptionError
 from taylorattr.methods.method import Question, Scores, method
 
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -59,12 +65,14 @@ def grad_cam(
         raise OptionError("grad_cam's baseline is feature maps of 0, not an input; leave baselines out")
     maps, gradients = [], []
     for part in blocks(game.batch, gradient_rows(game)):
-        a, g = _activation_and_gradient(question, path, module, part)
+        inputs = tuple(x[part] for x in game.inputs)
+        examples = torch.arange(part.start, part.stop)
+        a, g = activation_and_gradient(game.scalar, path, module, inputs, examples)
+        _require_maps(path, a)
         maps.append(a)
         gradients.append(g)
     activation, gradient = torch.cat(maps), torch.cat(gradients)
-    space = tuple(range(2, activation.ndim))
-    weights = gradient.mean(space, keepdim=True)
+    weights = channel_weights(gradient)
     pooled = torch.allclose(
         gradient, weights.expand_as(gradient), rtol=1e-4, atol=1e-6 * float(weights.abs().max())
     )
@@ -89,6 +97,12 @@ def grad_cam(
     )
 
 
+def channel_weights(gradient: Tensor) -> Tensor:
+    """Return α_k = (1/Z) Σ_p ∂y/∂A^k_p of gradients (B, K, positions…), positions kept as size 1."""
+    space = tuple(range(2, gradient.ndim))
+    return gradient.mean(space, keepdim=True) if space else gradient
+
+
 def _layer(question: Question, layer: Layer | None) -> tuple[str, nn.Module]:
     if layer is None:
         layer = last_convolution(question.game.scalar)
@@ -100,38 +114,12 @@ def _layer(question: Question, layer: Layer | None) -> tuple[str, nn.Module]:
     return find_layer(question.model, question.game.scalar, layer)
 
 
-def _activation_and_gradient(
-    question: Question, path: str, module: nn.Module, part: slice
-) -> tuple[Tensor, Tensor]:
-    found: list[Tensor] = []
-
-    def keep(output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim < 3:
-            given = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-            raise OptionError(
-                f"layer {path!r} gives {given}; Grad-CAM needs feature maps (B, channels, positions…): "
-                "choose a convolution or what follows one"
-            )
-        found.append(output.detach().clone().requires_grad_())
-        return found[-1].clone()  # an in-place activation may follow
-
-    game = question.game
-    with torch.enable_grad(), replaced_output(module, keep) as calls:
-        inputs = tuple(x[part] for x in game.inputs)
-        values = game.scalar.values(inputs, torch.arange(part.start, part.stop))
-    if len(calls) != 1:
+def _require_maps(path: str, activation: Tensor) -> None:
+    if activation.ndim < 3:
         raise OptionError(
-            f"layer {path!r} runs {len(calls)} times in one forward pass; Grad-CAM needs one that runs once"
+            f"layer {path!r} gives shape {tuple(activation.shape)}; Grad-CAM needs feature maps "
+            "(B, channels, positions…): choose a convolution or what follows one"
         )
-    if len(found[0]) != part.stop - part.start:
-        raise ShapeError(
-            f"layer {path!r} gives {len(found[0])} rows for {part.stop - part.start} examples; expected one "
-            "each"
-        )
-    if not values.requires_grad:
-        return found[0].detach(), torch.zeros_like(found[0])
-    (gradient,) = torch.autograd.grad(values.sum(), found[0], materialize_grads=True)
-    return found[0].detach(), gradient
 
 
 def _without_features(question: Question, module: nn.Module) -> Tensor:

@@ -38,6 +38,31 @@ def test_tuples_and_deltas_are_shaped_as_captums():
     assert delta.abs().max() < 1e-6  # the quadrature is complete for each copy
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 5, 9, None])
+def test_the_number_of_copies_in_one_call_changes_nothing(at_once):
+    x, b = pair_inputs(3), (0.0, pair_inputs(3)[1] * 0.5)
+    options = {
+        "baselines": b, "target": [0, 1, 0], "additional_forward_args": torch.rand(3, 1).double(),
+        "return_convergence_delta": True, "nt_samples": 5,
+    }  # fmt: skip
+    tunnel = ours.NoiseTunnel(ours.IntegratedGradients(PAIR))
+    scores, delta = tunnel.attribute(x, nt_samples_batch_size=at_once, **options)
+    expected, expected_delta = tunnel.attribute(x, nt_samples_batch_size=1, **options)
+    assert worst(scores, expected) < 1e-13 and (delta - expected_delta).abs().max() < 1e-13
+    theirs = captum.NoiseTunnel(captum.IntegratedGradients(PAIR))
+    if at_once in (1, 2, None):
+        assert delta.shape == theirs.attribute(x, nt_samples_batch_size=at_once, **options)[1].shape
+
+
+def test_features_of_each_example_follow_their_copies():
+    model, x = mlp(4).double(), normal(2, 4).double()
+    mask = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 2]])
+    tunnel = ours.NoiseTunnel(ours.FeatureAblation(model))
+    found = tunnel.attribute(x, stdevs=0.0, nt_samples=3, feature_mask=mask, target=[0, 2])
+    expected = ours.FeatureAblation(model).attribute(x, feature_mask=mask, target=[0, 2])
+    assert worst(found, expected) < 1e-14
+
+
 def test_references_can_be_drawn():
     model, x = mlp(4).double(), normal(2, 4).double()
     tunnel = ours.NoiseTunnel(ours.IntegratedGradients(model))
@@ -56,5 +81,7 @@ def test_options_out_of_range_are_refused():
         tunnel.attribute(x, "mean", target=0)
     with pytest.raises(OptionError, match="nt_samples"):
         tunnel.attribute(x, nt_samples=0, target=0)
+    with pytest.raises(OptionError, match="nt_samples_batch_size=0"):
+        tunnel.attribute(x, nt_samples_batch_size=0, target=0)
     with pytest.raises(ShapeError, match="2 standard deviations"):
         tunnel.attribute(x, stdevs=(1.0, 2.0), target=0)

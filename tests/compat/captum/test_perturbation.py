@@ -60,8 +60,40 @@ def test_masks_spread_over_channels():
     x = normal(2, 3, 5, 6).double()
     mask = torch.arange(30).reshape(1, 1, 5, 6) // 4
     assert worst(*both("FeatureAblation", image(), x, feature_mask=mask, target=0)) < SINGLE
-    with pytest.raises(ShapeError, match="does not fit"):
-        ours.FeatureAblation(image()).attribute(x, feature_mask=mask.repeat(2, 1, 1, 1), target=0)
+    alike = ours.FeatureAblation(image()).attribute(x, feature_mask=mask, target=0)
+    again = ours.FeatureAblation(image()).attribute(x, feature_mask=mask.repeat(2, 1, 1, 1), target=0)
+    assert torch.equal(alike, again)
+    with pytest.raises(ShapeError, match="does not fit.*one row for each of the 2 examples"):
+        ours.FeatureAblation(image()).attribute(x, feature_mask=mask.repeat(3, 1, 1, 1), target=0)
+
+
+@pytest.mark.parametrize("per_eval", [1, 2])
+@pytest.mark.parametrize("name", ["FeatureAblation", "ShapleyValues", "KernelShap", "ShapleyValueSampling"])
+def test_examples_may_have_features_of_their_own(name, per_eval):
+    x, b = pair_inputs(), (0.5, normal(2, 2, 2).double())
+    mask = (torch.tensor([[0, 1, 2], [0, 0, 0]]), torch.tensor([[[3, 3], [4, 5]], [[0, 1], [1, 2]]]))
+    extra = (torch.tensor([[2.0], [3.0]]).double(),)
+    options = {"additional_forward_args": extra, "feature_mask": mask, "target": [1, 0]}
+    torch.manual_seed(0)
+    found = getattr(ours, name)(PAIR).attribute(x, b, perturbations_per_eval=per_eval, **options)
+    for e, target in enumerate(options["target"]):
+        alone = getattr(ours, name)(PAIR).attribute(
+            tuple(part[e : e + 1] for part in x),
+            (0.5, b[1][e : e + 1]),
+            feature_mask=tuple(part[e : e + 1] for part in mask),
+            additional_forward_args=(extra[0][e : e + 1],),
+            target=target,
+        )
+        assert worst(tuple(part[e : e + 1] for part in found), alone) < 1e-12
+    if name == "FeatureAblation":
+        assert worst(found, captum.FeatureAblation(PAIR).attribute(x, b, **options)) < SINGLE
+
+
+def test_kernel_coefficients_of_examples_with_fewer_features_end_in_zeros():
+    model, x = mlp(5).double(), normal(2, 5).double()
+    mask = torch.tensor([[0, 0, 1, 1, 2], [0, 0, 0, 1, 1]])
+    found = ours.KernelShap(model).attribute(x, target=0, feature_mask=mask, return_input_shape=False)
+    assert found.shape == (2, 3) and found[1, 2] == 0 and (found[0] != 0).all()
 
 
 def test_token_ids_need_no_baseline():

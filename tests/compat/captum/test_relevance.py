@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import taylorattr.compat.captum as ours
-from taylorattr.errors import OptionError
+from taylorattr.errors import MissingRuleError, OptionError
 from taylorattr.methods import attribute
 from tests.autodiff.networks import points as normal
 from tests.compat.captum.peer import captum, worst
@@ -99,6 +99,49 @@ def test_rules_set_on_layers_are_followed(rule):
     theirs = captum.LRP(model).attribute(x, target=0)
     if rule != "IdentityRule":
         assert worst(found, theirs) < SINGLE_RULE
+
+
+def test_gamma_leaves_the_bias_as_it_is():
+    model, x = network(), inputs()[0].abs()
+    for place in (2, 4):
+        model[place].rule = ours.GammaRule(gamma=0.5)
+    found = ours.LRP(model).attribute(x, target=1)
+    rules = pytest.importorskip("captum.attr._utils.lrp_rules")
+    for place in (2, 4):
+        model[place].rule = rules.GammaRule(gamma=0.5)
+    assert worst(found, captum.LRP(model).attribute(x, target=1)) < SINGLE_RULE
+    model[2].rule = ours.GammaRule(gamma=-1)
+    with pytest.raises(OptionError, match="gamma=-1"):
+        ours.LRP(model).attribute(x, target=1)
+
+
+@pytest.mark.parametrize("rule", ["GammaRule", "Alpha1_Beta0_Rule"])
+def test_a_bias_set_to_zero_is_out_of_the_divisor(rule):
+    model, x = network(), inputs()[0].abs()
+    model[2].rule = getattr(ours, rule)(set_bias_to_zero=True)
+    found = ours.LRP(model).attribute(x, target=0)
+    rules = pytest.importorskip("captum.attr._utils.lrp_rules")
+    model[2].rule = getattr(rules, rule)(set_bias_to_zero=True)
+    assert worst(found, captum.LRP(model).attribute(x, target=0)) < SINGLE_RULE
+    model[2].rule = getattr(ours, rule)()
+    assert worst(found, ours.LRP(model).attribute(x, target=0)) > 1e-3
+
+
+def test_rules_on_pools_and_identities_on_layers_that_keep_the_shape():
+    torch.manual_seed(0)
+    layers = nn.Conv2d(1, 2, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(2, 2, 1), nn.ReLU(), nn.AvgPool2d(2)
+    model, x = nn.Sequential(*layers, nn.Conv2d(2, 3, 1)).double().eval(), normal(2, 1, 6, 6).double()
+    target = (0, 0, 0)
+    plain = ours.LRP(model).attribute(x, target=target)
+    rules = pytest.importorskip("captum.attr._utils.lrp_rules")
+    for place, rule in ((2, rules.EpsilonRule(epsilon=0.3)), (3, rules.IdentityRule())):
+        model[place].rule = rule
+        found = ours.LRP(model).attribute(x, target=target)
+        assert worst(found, plain) > 1e-3
+        assert worst(found, captum.LRP(model).attribute(x, target=target)) < SINGLE_RULE
+    model[6].rule = ours.IdentityRule()
+    with pytest.raises(MissingRuleError, match="IdentityRule passes relevance entry by entry"):
+        ours.LRP(model).attribute(x, target=target)
 
 
 def test_unknown_rules_are_refused_by_name_and_the_model_is_left_alone():
