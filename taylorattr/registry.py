@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from taylorattr.errors import OptionError
@@ -16,11 +16,13 @@ class Registry(Mapping[str, T], Generic[T]):
 
     Args:
         kind: What the entries are, singular, as it should read in an error message.
+        order: Names listed first, in this order, whichever is registered first.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, order: Sequence[str] = ()) -> None:
         """Start empty."""
         self.kind = kind
+        self.order = tuple(order)
         self._entries: dict[str, T] = {}
 
     def register(self, name: str, *, replace: bool = False) -> Callable[[T], T]:
@@ -52,7 +54,7 @@ class Registry(Mapping[str, T], Generic[T]):
             return self._entries[name]
         near = difflib.get_close_matches(str(name), self._entries, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise OptionError(f"no {self.kind} is called {name!r}; {hint}known: {', '.join(self._entries)}")
+        raise OptionError(f"no {self.kind} is called {name!r}; {hint}known: {', '.join(self)}")
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the entry of that name, or the default where there is none."""
@@ -63,8 +65,9 @@ class Registry(Mapping[str, T], Generic[T]):
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names in the order of registration."""
-        return iter(self._entries)
+        """Iterate over the names: those with a place of their own, then in the order of registration."""
+        placed = [name for name in self.order if name in self._entries]
+        return iter([*placed, *(name for name in self._entries if name not in self.order)])
 
     def __len__(self) -> int:
         """Return the number of entries."""
@@ -72,4 +75,4 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __repr__(self) -> str:
         """List the names."""
-        return f"Registry of {self.kind}: {', '.join(self._entries)}"
+        return f"Registry of {self.kind}: {', '.join(self)}"

@@ -38,3 +38,11 @@ def test_a_taken_name_is_refused_unless_replaced():
         registry.register("a")(2)
     registry.register("a", replace=True)(3)
     assert registry["a"] == 3
+
+
+def test_names_with_a_place_of_their_own_come_first_whichever_is_registered_first():
+    registry = Registry("rule", order=("b", "a", "absent"))
+    for name in ("z", "a", "b", "c"):
+        registry.register(name)(name)
+    assert list(registry) == ["b", "a", "z", "c"] and list(registry.values()) == ["b", "a", "z", "c"]
+    assert repr(registry) == "Registry of rule: b, a, z, c" and len(registry) == 4

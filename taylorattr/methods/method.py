@@ -56,7 +56,15 @@ class AttributionMethod:
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-METHODS: Registry[AttributionMethod] = Registry("attribution method")
+FIFTEEN = (
+    "gradient_x_input", "smooth_grad", "integrated_gradients", "expected_gradients", "grad_cam",
+    "occlusion_1", "occlusion_patch", "prediction_difference", "shapley",
+    "lrp_epsilon", "lrp_alpha_beta", "deep_taylor",
+    "deeplift_rescale", "deeplift_reveal_cancel", "deep_shap",
+)  # fmt: skip
+"""The methods in the order in which they are listed, docs/theory.md §4."""
+
+METHODS: Registry[AttributionMethod] = Registry("attribution method", FIFTEEN)
 
 
 def method(

@@ -46,6 +46,18 @@ def test_methods_are_listed_with_family_options_and_summary():
     assert ta.METHODS["integrated_gradients"].options["rule"] == "gauss_legendre"
 
 
+LISTED = (
+    "gradient_x_input smooth_grad integrated_gradients expected_gradients grad_cam occlusion_1 occlusion_patch "
+    "prediction_difference shapley lrp_epsilon lrp_alpha_beta deep_taylor deeplift_rescale "
+    "deeplift_reveal_cancel deep_shap"
+)
+
+
+def test_the_fifteen_are_listed_in_the_order_of_their_families():
+    assert [name for name in ta.METHODS if name in LISTED.split()] == LISTED.split()
+    assert list(ta.METHODS)[:15] == LISTED.split()
+
+
 def test_an_unknown_method_or_option_is_answered_with_the_near_ones():
     with pytest.raises(OptionError, match="did you mean 'integrated_gradients'"):
         ta.attribute("integrated_gradient", toys.three_effects(), torch.ones(1, 2))
