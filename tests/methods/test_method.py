@@ -47,8 +47,8 @@ def test_methods_are_listed_with_family_options_and_summary():
 
 
 LISTED = (
-    "gradient_x_input smooth_grad integrated_gradients expected_gradients grad_cam occlusion_1 occlusion_patch "
-    "prediction_difference shapley lrp_epsilon lrp_alpha_beta deep_taylor deeplift_rescale "
+    "gradient_x_input smooth_grad integrated_gradients expected_gradients grad_cam occlusion_1 "
+    "occlusion_patch prediction_difference shapley lrp_epsilon lrp_alpha_beta deep_taylor deeplift_rescale "
     "deeplift_reveal_cancel deep_shap"
 )
 
