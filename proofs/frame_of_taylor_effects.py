@@ -11,12 +11,12 @@ Source: eq. (6), (7), T13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sympy as sp
 
 from proofs.binomials import alternating_sum
-from proofs.smooth import Polynomial
+from proofs.smooth import MultiIndex, Polynomial
 from proofs.theorem import Number, Step, Theorem
 
 
@@ -24,6 +24,22 @@ def change(mu: Sequence[Number], kappa: Sequence[Number]) -> sp.Expr:
     """Return (−1)^{|κ|+1} C(μ, κ), the part of I^x(κ) that comes from I(μ)."""
     sign = sp.Integer(-1) ** (sum(kappa) + 1)
     return sign * sp.Mul(*(sp.binomial(m, k) for m, k in zip(mu, kappa, strict=True)))
+
+
+def seen_from_the_input(
+    effects: Mapping[MultiIndex, sp.Expr], coefficient: Callable[..., sp.Expr] = change
+) -> dict[MultiIndex, sp.Expr]:
+    """Return I^x(κ) for every κ of the table: Σ_{μ≥κ} of the coefficient times I(μ)."""
+    return {
+        kappa: sp.Add(
+            *(
+                coefficient(mu, kappa) * effect
+                for mu, effect in effects.items()
+                if all(m >= k for m, k in zip(mu, kappa, strict=True))
+            )
+        )
+        for kappa in effects
+    }
 
 
 def prove(coefficient: Callable[..., sp.Expr] = change) -> Iterator[Step]:
@@ -57,17 +73,7 @@ def prove(coefficient: Callable[..., sp.Expr] = change) -> Iterator[Step]:
 
     for n in (1, 2, 3):
         f = Polynomial(n, 4)
-        effects = {mu: f.derivative(mu) for mu in f.indices}
-        other = {
-            kappa: sp.Add(
-                *(
-                    coefficient(mu, kappa) * effects[mu]
-                    for mu in f.indices
-                    if all(m >= k for m, k in zip(mu, kappa, strict=True))
-                )
-            )
-            for kappa in f.indices
-        }
+        other = seen_from_the_input(f.effects(), coefficient)
         for kappa, value in other.items():
             sign = sp.Integer(-1) ** (sum(kappa) + 1)
             yield Step(f"n = {n}, κ = {kappa}", sign * f.derivative(kappa, at_input=True), value)

@@ -96,3 +96,14 @@ class Polynomial:
             value = sp.diff(value, variable, k)
         value = value.subs(dict(zip(self.y, self.delta if at_input else [0] * self.n, strict=True)))
         return value * self.power(self.delta, kappa) / math.prod(map(math.factorial, kappa))
+
+    def effects(self) -> dict[MultiIndex, sp.Expr]:
+        """Return I(κ) for every κ ≠ 0 of at most this degree."""
+        return {kappa: self.derivative(kappa) for kappa in self.indices}
+
+    def effects_from_the_input(self) -> dict[MultiIndex, sp.Expr]:
+        """Return I^x(κ) = (−1)^{|κ|+1} ∂^κ f(x) Δ^κ/κ!, by differentiation."""
+        return {
+            kappa: sp.Integer(-1) ** (sum(kappa) + 1) * self.derivative(kappa, at_input=True)
+            for kappa in self.indices
+        }

@@ -10,6 +10,7 @@ from proofs import faith_sii
 from proofs.catalogue import THEOREMS
 from proofs.smooth import Smooth
 from proofs.theorem import ProofError, check
+from tests.proofs.false_ratios import FALSE_RATIOS
 
 
 @pytest.mark.parametrize("name", THEOREMS)
@@ -91,12 +92,16 @@ FALSE_CLAIMS = [
 ]
 
 
+ALL_FALSE = [*FALSE_CLAIMS, *FALSE_RATIOS]
+
+
 @pytest.mark.parametrize(
-    ("name", "claim"), [pytest.param(n, c, id=f"{n}: {says}") for n, says, c in FALSE_CLAIMS]
+    ("name", "claim"), [pytest.param(n, c, id=f"{n}: {says}") for n, says, c in ALL_FALSE]
 )
 def test_a_false_claim_is_refused(name, claim):
+    """A claim is the theorem's first argument, or several by name."""
     with pytest.raises(ProofError) as refused:
-        check(THEOREMS[name].prove(claim))
+        check(THEOREMS[name].prove(**claim) if isinstance(claim, dict) else THEOREMS[name].prove(claim))
     difference = refused.value.difference
     if not difference.has(Smooth, AppliedUndef):
         # Refused because it is false, not because it was too hard: it does not vanish at one of two points.
@@ -107,4 +112,4 @@ def test_a_false_claim_is_refused(name, claim):
 
 
 def test_every_theorem_has_a_false_variant():
-    assert {name for name, _, _ in FALSE_CLAIMS} == set(THEOREMS)
+    assert {name for name, _, _ in ALL_FALSE} == set(THEOREMS)
