@@ -16,7 +16,7 @@ from taylorattr.methods.relevance.balance import Ledger
 from taylorattr.methods.relevance.merge import merged
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import Recording, record_rows
-from taylorattr.methods.relevance.rule import Matcher, Overrides, Rule, RuleTable
+from taylorattr.methods.relevance.rule import Matcher, Overrides, Rule, RuleTable, named_operations
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 _LARGE = 100.0
@@ -71,7 +71,7 @@ def explain(
     found: list[list[Tensor]] = []
     diagnostics: dict[str, Any] = {}
     for part in blocks(game.batch, question.internal_batch_size or game.batch):
-        recording = record_rows(game, part, reference=reference)
+        recording = record_rows(game, part, reference=reference, kept=named_operations(rules))
         if merge:
             recording = merged(recording)
         used = table

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from taylorattr.methods.relevance.rule import RuleTable
-from taylorattr.methods.relevance.rules.choices import Choice, SameOrder
+from taylorattr.methods.relevance.rules.choices import Choice
 from taylorattr.methods.relevance.rules.linear import Transpose
 from taylorattr.methods.relevance.rules.maxima import MaxRule, MaxSecant
 from taylorattr.methods.relevance.rules.norms import MomentSecant, NormSecant
+from taylorattr.methods.relevance.rules.order import OrderSecant
+from taylorattr.methods.relevance.rules.pairs import PairSecant
 from taylorattr.methods.relevance.rules.products import (
     MeanGate,
     MeanMatmul,
@@ -22,7 +24,8 @@ def difference_rules(max_rule: MaxRule = "winners", method: str = "this method")
     """Return the rules of DeepLIFT on operations.
 
     Args:
-        max_rule: Weights of maxima: ``winners`` (cheapest), ``path`` or ``shapley``.
+        max_rule: Weights of maxima: ``winners`` (cheapest), ``path`` or ``shapley``. Other order statistics
+            follow it, by their ``path`` where it is ``winners``.
         method: Name for error messages.
 
     Returns:
@@ -37,6 +40,7 @@ def difference_rules(max_rule: MaxRule = "winners", method: str = "this method")
             "weights": linear,
             "batch_norm": linear,
             "unit": Secant(),
+            "pair": PairSecant(),
             "product": MeanProduct(),
             "matmul": MeanMatmul(),
             "quotient": MeanQuotient(),
@@ -48,7 +52,7 @@ def difference_rules(max_rule: MaxRule = "winners", method: str = "this method")
             "moment": MomentSecant(),
             "maximum": MaxSecant(max_rule),
             "prod": MeanProd(),
-            "order": SameOrder(),
+            "order": OrderSecant("shapley" if max_rule == "shapley" else "path"),
             "choice": Choice(),
         },
         method=method,

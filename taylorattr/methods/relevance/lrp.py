@@ -12,6 +12,7 @@ from taylorattr.methods.relevance.rules.lrp_products import EulerProd, HalfGate
 from taylorattr.methods.relevance.rules.lrp_units import Constant, RelevanceUnit
 from taylorattr.methods.relevance.rules.maxima import WinnerTakesAll
 from taylorattr.methods.relevance.rules.norms import EulerMoment, FrozenScale
+from taylorattr.methods.relevance.rules.pairs import PairRelevance
 from taylorattr.methods.relevance.rules.products import FrozenDivisor, HalfMatmul, HalfProduct
 from taylorattr.methods.relevance.rules.softmax import LogSumExpRelevance, SoftmaxRelevance
 
@@ -56,6 +57,7 @@ def lrp_rules(
             "weights": weights or epsilon,
             "batch_norm": epsilon,
             "unit": RelevanceUnit(eps, constant),
+            "pair": PairRelevance(),
             "product": HalfProduct(frozen),
             "matmul": HalfMatmul(frozen, eps),
             "quotient": FrozenDivisor(),

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from taylorattr.autodiff.game import Game
 from taylorattr.errors import CaptureError
+from taylorattr.methods.relevance.written_out import record_written_out
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.program import Node, Program
-from taylorattr.program.record import record
 
 Scalar = Callable[..., Tensor]
 """Function of the inputs (R, …) and, by keyword, the examples the rows belong to: (R,)."""
@@ -29,12 +29,14 @@ class Recording:
         reference: Every value at b; None where there is no reference. Leading dimensions of 1 stand for the
             whole batch.
         batch: Number of examples.
+        kept: Names of operations that are not written out by their formula.
     """
 
     program: Program
     values: dict[int, Tensor]
     reference: dict[int, Tensor] | None
     batch: int
+    kept: frozenset[str] = frozenset()
     active: frozenset[int] = field(init=False)
     readers: dict[int, list[Node]] = field(init=False)
     makers: dict[int, Node] = field(init=False)
@@ -78,18 +80,18 @@ class Recording:
             CaptureError: If the model runs other operations at b, or froze other numbers.
         """
         if all(len(b) == 1 for b in baselines) and self.batch > 1:
-            at_b = record(lambda *xs: function(*xs), baselines, module=module, keep_values=True)
+            at_b = record_written_out(lambda *xs: function(*xs), baselines, module=module, kept=self.kept)
             if _mismatch(self.program, at_b) is None and self._serves(at_b):
-                return Recording(self.program, self.values, _all_values(at_b), self.batch)
+                return Recording(self.program, self.values, _all_values(at_b), self.batch, self.kept)
         expanded = tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines)
-        at_b = record(lambda *xs: function(*xs), expanded, module=module, keep_values=True)
+        at_b = record_written_out(lambda *xs: function(*xs), expanded, module=module, kept=self.kept)
         problem = _mismatch(self.program, at_b)
         if problem is not None:
             raise CaptureError(
                 f"the model takes another branch on the baseline: {problem}. Difference rules compare the "
                 "same operations at both ends; choose a baseline that runs the same branch"
             )
-        return Recording(self.program, self.values, _all_values(at_b), self.batch)
+        return Recording(self.program, self.values, _all_values(at_b), self.batch, self.kept)
 
     def _serves(self, at_b: Program) -> bool:
         """Whether values at batch size 1 stand for the whole batch, and constants are the same."""
@@ -104,7 +106,12 @@ class Recording:
 
 
 def record_at(
-    function: Scalar, inputs: tuple[Tensor, ...], module: nn.Module | None, batch: int | None = None
+    function: Scalar,
+    inputs: tuple[Tensor, ...],
+    module: nn.Module | None,
+    batch: int | None = None,
+    *,
+    kept: frozenset[str] = frozenset(),
 ) -> Recording:
     """Record a function of the inputs (B, …) at x, every value kept.
 
@@ -113,27 +120,29 @@ def record_at(
         inputs: The point.
         module: The module whose submodules name the operations.
         batch: Number of examples; None: the leading size of the first input.
+        kept: Names of operations that are not written out by their formula.
 
     Returns:
         The recording, without a reference.
     """
-    program = record(function, inputs, module=module, keep_values=True)
-    return Recording(program, _all_values(program), None, batch or inputs[0].shape[0])
+    program = record_written_out(function, inputs, module=module, kept=kept)
+    return Recording(program, _all_values(program), None, batch or inputs[0].shape[0], kept)
 
 
-def record_rows(game: Game, part: slice, *, reference: bool) -> Recording:
+def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str] = frozenset()) -> Recording:
     """Record a game's model at some of its examples and, if asked, at their baselines.
 
     Args:
         game: The game, in the dtype of the analysis.
         part: Which examples.
         reference: Whether to run the baselines too.
+        kept: Names of operations that are not written out by their formula.
 
     Returns:
         The recording.
     """
     function, module = rows_function(game, part.start), module_of(game)
-    at_x = record_at(function, tuple(x[part] for x in game.inputs), module)
+    at_x = record_at(function, tuple(x[part] for x in game.inputs), module, kept=kept)
     if not reference:
         return at_x
     return at_x.against(function, shared_rows(game, tuple(b[part] for b in game.baselines)), module)

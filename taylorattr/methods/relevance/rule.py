@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.errors import OptionError
-from taylorattr.methods.relevance.kinds import Kind, kind_of
+from taylorattr.methods.relevance.kinds import REFUSED, Kind, kind_of
 from taylorattr.methods.relevance.site import Site
 from taylorattr.program.program import Program
 
@@ -105,6 +105,15 @@ Overrides: TypeAlias = Mapping[Matcher, Rule | Callable[[Site, Tensor], Any]]
 """The user's rules, first match wins."""
 
 
+def named_operations(rules: Overrides | None) -> frozenset[str]:
+    """Return the operations the user's rules name (``cumprod``, ``aten.cumprod.default``), short.
+
+    They are not written out by their formula; a predicate or a module path meets the formula's parts.
+    """
+    names = (matcher for matcher in rules or {} if isinstance(matcher, str))
+    return frozenset(name.removeprefix("aten.").split(".")[0] for name in names)
+
+
 @dataclass(frozen=True)
 class RuleTable:
     """Overrides first, then the rule of the operation's kind.
@@ -134,6 +143,8 @@ class RuleTable:
         for matcher, rule in self.overrides:
             if _matches(matcher, site):
                 return rule
+        if site.name in REFUSED:
+            raise site.refuse(REFUSED[site.name])
         kind = kind_of(site)
         if kind is None or kind not in self.by_kind:
             raise site.refuse(

@@ -99,14 +99,26 @@ def test_overrides_by_operation_module_and_predicate():
 
 
 def test_a_rule_for_an_operation_without_one_in_a_few_lines():
+    model = lambda x: torch.linalg.inv((x + 3).reshape(-1, 2, 2)).flatten(1).sum(1)  # noqa: E731
+    x, b = draw(2, 4), draw(1, 4)
+    with pytest.raises(MissingRuleError, match=r"rules=\{'linalg_inv_ex'"):
+        attribute("deeplift_rescale", model, x, b)
+
+    def inverse(site, m):  # A⁻¹ − B⁻¹ = −A⁻¹(A − B)B⁻¹
+        y, y0 = site.y, site.y0
+        return -(y.mT @ m @ y0.mT + y0.mT @ m @ y.mT) / 2
+
+    result = attribute("deeplift_rescale", model, x, b, rules={"linalg_inv_ex": inverse})
+    assert (result.gap.abs() < 1e-13 * result.player_scores.abs().sum(1)).all()
+
+
+def test_a_rule_for_an_operation_that_has_a_formula():
     w = draw(3, 3)
 
     def model(x):
         return (x @ w).cumprod(1).sum(1)
 
     x, b = draw(2, 3), draw(1, 3)
-    with pytest.raises(MissingRuleError, match=r"rules=\{'cumprod'"):
-        attribute("deeplift_rescale", model, x, b)
 
     def cumprod(site, m):
         z, z0 = site.x[0], site.b[0].expand_as(site.x[0])
@@ -117,6 +129,8 @@ def test_a_rule_for_an_operation_without_one_in_a_few_lines():
         return found
 
     result = attribute("deeplift_rescale", model, x, b, rules={"cumprod": cumprod})
+    own = attribute("deeplift_rescale", model, x, b).player_scores
+    assert not torch.allclose(result.player_scores, own)
     assert (result.gap.abs() < 1e-13 * result.player_scores.abs().sum(1)).all()
 
 

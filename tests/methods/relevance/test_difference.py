@@ -138,12 +138,10 @@ def test_activations_written_out_get_the_same_scores(written, built_in):
     ("model", "match"),
     [
         (lambda x: torch.where(x > 0, x.flip(1), x), "aten.where.*mask or index differs"),
-        (lambda x: x.sort(1).values, "aten.sort.*order differs"),
-        (lambda x: x.cumprod(1), "aten.cumprod.*gradient is no substitute"),
+        (lambda x: torch.linalg.inv(x[:, :1, None] + 3), "aten.linalg_inv_ex.*gradient is no substitute"),
         (lambda x: torch.nn.functional.batch_norm(x, None, None, training=True), "batch statistics"),
-        (lambda x: x.norm(1, dim=1, keepdim=True), "other than the 2-norm"),
     ],
-    ids=["where", "sort", "no rule", "train mode", "1-norm"],
+    ids=["where", "no rule", "train mode"],
 )
 def test_what_has_no_rule_is_refused_with_its_place(model, match):
     with pytest.raises(MissingRuleError, match=match) as error:

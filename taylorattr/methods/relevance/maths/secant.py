@@ -83,21 +83,10 @@ def kinked(function: Function, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -
 
 def _patched(function: Function, z0: Tensor, z1: Tensor, q: Tensor, near: Tensor) -> Tensor:
     if near.any():
-        middle = (z0.expand_as(q)[near] + z1.expand_as(q)[near]) / 2
-        whole = torch.where(near, 0.0, q)
-        if near.all() or _shape_free(function, middle):
-            slope = derivative(function, middle)
-        else:
-            slope = derivative(function, ((z0 + z1) / 2).expand_as(q))[near]
-        whole[near] = slope
-        q = whole
+        slope = derivative(function, ((z0 + z1) / 2).expand_as(q))
+        q = torch.where(near, slope, q)
     both_infinite = torch.isinf(z0) & (z0 == z1)
     return torch.where(both_infinite, 0.0, q) if both_infinite.any() else q
-
-
-def _shape_free(function: Function, flat: Tensor) -> bool:
-    """Whether a function takes a flat selection: it holds no tensor of its own that must line up."""
-    return bool(getattr(function, "shape_free", False)) and flat.dim() == 1
 
 
 def fraction_above(z0: Tensor, z1: Tensor, cut: float | Tensor = 0.0) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from taylorattr.methods.relevance import linear_map
@@ -115,33 +114,6 @@ def _replay(site: Site, index: int, chain: Sequence[Node]) -> Function:
         return result
 
     return function
-
-
-class SameOrder(Rule):
-    """sort, topk, median: a permutation where the order is the same at x and b, else refused."""
-
-    name = "order"
-
-    def pull(self, site: Site, m: Tensor) -> Pulled:
-        """Return m at the entries chosen."""
-        args, kwargs = site.arguments()
-        chosen = site.node.op(*args, **kwargs)[1]
-        if site.reference is not None:
-            at_b, named = site.arguments(at_b=True)
-            if not torch.equal(chosen, site.node.op(*at_b, **named)[1].expand_as(chosen)):
-                raise site.refuse(
-                    "the order differs between input and baseline; no rule shares that out. Use max or min, "
-                    "or a baseline with the same order"
-                )
-        return linear_map.pull(site, m)
-
-    def push_abs(self, site: Site, parts: Sequence[Tensor]) -> Tensor:
-        """Return the chosen entries."""
-        return linear_map.push(site, parts)
-
-    def pull_abs(self, site: Site, m: Tensor) -> Pulled:
-        """Return m at the entries chosen."""
-        return linear_map.pull(site, m)
 
 
 class FrozenChoice(Rule):

@@ -144,8 +144,6 @@ def _moment_weights(site: Site) -> Tensor:
     x, b = site.x[0], site.b[0]
     y, y0 = _spread(site, site.y), _spread(site, site.y0)
     if site.name == "linalg_vector_norm":
-        if site.named["ord"] != 2:
-            raise site.refuse("norms other than the 2-norm have no rule; write it with abs and sum")
         return norm_weights(x, b, y, y0)
     dims = moment_dims(site)
     weights = variance_weights(x, b, dims, variance_denominator(site))
@@ -195,8 +193,6 @@ class EulerMoment(Rule):
         """Return m·∇y/degree, 0 where y is 0."""
         x, y = site.x[0], _spread(site, site.y)
         if site.name == "linalg_vector_norm":
-            if site.named["ord"] != 2:
-                raise site.refuse("norms other than the 2-norm have no rule; write it with abs and sum")
             weights = x
             divisor = y
         else:

@@ -101,8 +101,6 @@ class MeanQuotient(Rule):
 
 
 def _quotient_weights(site: Site) -> list[Tensor]:
-    if site.named.get("rounding_mode") is not None:
-        raise site.refuse("a rounded quotient is a step function; divide without rounding_mode")
     b, b0 = site.x[-1], site.b[-1]
     slope = -1 / (b * b0)
     if len(site.operands) == 1:

@@ -27,7 +27,9 @@ def _leaky(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
     return slope + (1 - slope) * chords.fraction_above(z0, z1)
 
 
-def _prelu(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
+def _prelu(site: Site, z0: Tensor, z1: Tensor) -> Tensor | None:
+    if site.is_operand("weight"):
+        return None
     slope = site.named["weight"]
     return slope + (1 - slope) * chords.fraction_above(z0, z1)
 
@@ -116,12 +118,17 @@ CLOSED: dict[str, ChordFunction] = {
 
 KINKED = frozenset(
     "hardshrink threshold sign sgn floor ceil round trunc frac nan_to_num maximum minimum fmax fmin clamp "
-    "clamp_min clamp_max remainder fmod".split()
+    "clamp_min clamp_max remainder fmod atan2 copysign floor_divide div heaviside _prelu_kernel "
+    "smooth_l1_loss huber_loss".split()
 )
 """Functions with kinks or jumps for which Δy/Δz is taken wherever Δz ≠ 0."""
 
-SCALE_FREE = frozenset("log log2 log10 pow float_power lgamma digamma".split())
+SCALE_FREE = frozenset("log log2 log10 pow float_power lgamma digamma xlogy special_xlog1py".split())
 """Functions singular at 0: whether Δz is small is judged against |z|."""
+
+
+STEPS = frozenset("floor_divide heaviside".split())
+"""Step functions that torch refuses to differentiate; their derivative is 0."""
 
 
 def chord_slope(site: Site, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
@@ -142,7 +149,9 @@ def chord_slope(site: Site, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> T
     if slope is not None:
         return slope
     if site.name in KINKED:
-        return chords.kinked(site.function(), z0, z1, y0, y1)
+        function = site.function()
+        flat = site.name in STEPS
+        return chords.kinked((lambda z: function(z.detach())) if flat else function, z0, z1, y0, y1)
     return chords.smooth(site.function(), z0, z1, y0, y1, scale_free=site.name in SCALE_FREE)
 
 

@@ -1,0 +1,167 @@
+"""Record a function and write its composite operations out by their formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.methods.relevance.formulas import FORMULAS
+from taylorattr.program.arguments import map_leaves, operands, results
+from taylorattr.program.kink_table import named
+from taylorattr.program.program import Node, Program, Ref
+from taylorattr.program.prune import with_last_uses
+from taylorattr.program.record import record
+
+aten = torch.ops.aten
+
+
+def record_written_out(
+    function: Callable[..., Tensor],
+    inputs: Sequence[Tensor],
+    *,
+    module: nn.Module | None = None,
+    kept: frozenset[str] = frozenset(),
+) -> Program:
+    """Record a function with every value kept, composite operations replaced by their formulas.
+
+    Args:
+        function: Function of the inputs returning one tensor.
+        inputs: The point.
+        module: The module whose submodules name the operations.
+        kept: Names of operations that stay as they are, for a rule of the user's.
+
+    Returns:
+        The program; values of the user's own operations are as recorded.
+    """
+    return written_out(record(function, inputs, module=module, keep_values=True), kept)
+
+
+def written_out(program: Program, kept: frozenset[str] = frozenset()) -> Program:
+    """Return a program with values in which operations of `FORMULAS` are replaced by what they are made of.
+
+    Args:
+        program: Recorded with its values.
+        kept: Names of operations that stay as they are.
+
+    Returns:
+        A new program; the same one where there is nothing to replace.
+    """
+    replaced = [_has_formula(node, program) and _name(node) not in kept for node in program.nodes]
+    if not any(replaced):
+        return program
+    numbers = [*program.values, *program.constants, *program.sources]
+    writer = _Writer(program, 1 + max(numbers))
+    for node, expands in zip(program.nodes, replaced, strict=True):
+        if expands:
+            writer.expand(node)
+        else:
+            writer.nodes.append(node)
+    nodes = with_last_uses(writer.nodes, program.output.index, writer.constants)
+    return replace(program, nodes=nodes, constants=writer.constants, values=writer.values, plan=None)
+
+
+class _Writer:
+    """Collects nodes, constants and values, numbering new ones from a start."""
+
+    def __init__(self, program: Program, start: int) -> None:
+        self.nodes: list[Node] = []
+        self.constants = dict(program.constants)
+        self.values = dict(program.values)
+        self._next = start
+        self._read = {i for node in program.nodes for i in operands(node)} | {program.output.index}
+
+    def expand(self, node: Node) -> None:
+        """Write one operation out, result by result."""
+        outs = (node.out,) if isinstance(node.out, Ref) else node.out
+        left: list[Ref | None] = []
+        for k, out in enumerate(outs):
+            if out is None or out.index not in self._read:
+                left.append(None)
+            elif self.values[out.index].is_floating_point():
+                left.append(None)
+                self._write(node, k, out)
+            else:
+                left.append(out)
+        if any(ref is not None for ref in left):
+            self.nodes.append(replace(node, out=tuple(left)))
+
+    def _write(self, node: Node, result: int, out: Ref) -> None:
+        active = [i for i in dict.fromkeys(operands(node)) if i in self.values]
+
+        def function(*xs: Tensor) -> Tensor:
+            given = dict(zip(active, xs, strict=True))
+
+            def tensor(ref: Ref) -> Tensor:
+                return given[ref.index] if ref.index in given else self.constants[ref.index]
+
+            args, kwargs = map_leaves(Ref, tensor, (node.args, node.kwargs))
+            found = _evaluate(node, args, kwargs)
+            return found[result] if isinstance(found, tuple) else found
+
+        inner = record_written_out(function, [self.values[i] for i in active])
+        number = {ref.index: i for ref, i in zip(inner.inputs, active, strict=True)}
+        if inner.output.index in number or inner.output.index in inner.constants:
+            source = self._number_of(inner, inner.output.index, number)
+            self.nodes.append(replace(node, op=aten.alias.default, args=(Ref(source),), kwargs={}, out=out))
+            return
+        number[inner.output.index] = out.index
+
+        def renamed(ref: Ref) -> Ref:
+            return Ref(self._number_of(inner, ref.index, number))
+
+        for step in inner.nodes:
+            args, kwargs, made = map_leaves(Ref, renamed, (step.args, step.kwargs, step.out))
+            self.nodes.append(
+                replace(step, args=args, kwargs=kwargs, out=made, module=node.module, where=node.where)
+            )
+
+    def _number_of(self, inner: Program, index: int, number: dict[int, int]) -> int:
+        """The number of an inner value here; new ones are filed."""
+        if index not in number:
+            number[index] = self._next
+            self._next += 1
+            if index in inner.constants:
+                self.constants[number[index]] = inner.constants[index]
+            else:
+                self.values[number[index]] = inner.values[index]
+        return number[index]
+
+
+def _name(node: Node) -> str:
+    return str(node.op).split(".")[1]
+
+
+def _evaluate(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    name = _name(node)
+    if name in ("smooth_l1_loss", "huber_loss"):
+        a = named(node.op, args, kwargs)
+        width = a["delta"] if name == "huber_loss" else a["beta"]
+        return FORMULAS[name](a["self"], a["target"], a["reduction"], width, huber=name == "huber_loss")
+    return FORMULAS[name](*args, **kwargs)
+
+
+def _has_formula(node: Node, program: Program) -> bool:
+    """Whether an operation is to be written out as it is used here."""
+    name = _name(node)
+    if name not in FORMULAS:
+        return False
+    if not any(program.values[i].is_floating_point() for i in results(node) if i in program.values):
+        return False
+    a = named(node.op, node.args, node.kwargs)
+    if name == "linalg_vector_norm":
+        return a["ord"] != 2
+    if name in ("smooth_l1_loss", "huber_loss"):  # written out, it is a function of the difference alone
+        return a["reduction"] != 0 or not _is_zero(a["target"], program)
+    if name in ("clamp", "clamp_min", "clamp_max"):
+        bounds = (a.get("min"), a.get("max"))
+        return any(isinstance(bound, Ref) and bound.index in program.values for bound in bounds)
+    return True
+
+
+def _is_zero(value: Any, program: Program) -> bool:
+    constant = program.constants.get(value.index) if isinstance(value, Ref) else None
+    return constant is not None and not bool(constant.any())
