@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -10,13 +11,13 @@ import numpy as np
 import sympy as sp
 import torch
 
-from taylorattr.allocation.context import Context, resolve
+from taylorattr.allocation.context import Context, varies
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.attribution import Attribution
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, ShapeError
 
 Effects: TypeAlias = TaylorEffects | HarsanyiEffects | SymbolicEffects
 
@@ -27,7 +28,7 @@ CELLS = 1 << 22
 def allocate(
     rule: str | AllocationRule,
     effects: Effects | Sequence[Effects],
-    context: Context | None = None,
+    context: Context | Sequence[Context] | None = None,
 ) -> Attribution:
     """Return the attribution a rule makes of effects, a_i = Σ_κ w_i(κ) I(κ) (+ share of I(0)), eq. (10).
 
@@ -36,7 +37,8 @@ def allocate(
         effects: Taylor effects; for a support-level rule also exact effects of coalitions, and then the
             result is exact for every model. A sequence, one entry per reference, for a rule that is averaged
             over references; their examples must match.
-        context: What the rule reads besides κ: name -> value, or one value per example.
+        context: What the rule reads besides κ: name -> value, or one value per example. With a sequence of
+            effects also a sequence, one entry per reference.
 
     Returns:
         The scores of the receivers; ``scores`` is None, since effects know no input tensors. Diagnostics say
@@ -44,25 +46,43 @@ def allocate(
 
     Raises:
         OptionError: Another frame than the rule's, a term-level rule on effects of coalitions, a missing
-            quantity in the context, or several references for a rule that has one.
-        ShapeError: A quantity of the context has the wrong shape.
+            quantity in the context, a context that the rule's domain excludes, or several references for a
+            rule that has one.
+        ShapeError: A quantity of the context has the wrong shape, or tables of effects do not match.
     """
     chosen = RULES[rule] if isinstance(rule, str) else rule
     if isinstance(effects, TaylorEffects | HarsanyiEffects | SymbolicEffects):
+        if isinstance(context, Sequence):
+            raise OptionError(
+                f"{chosen.name} was given one table of effects and {len(context)} contexts; pass one of each"
+            )
         return _allocate(chosen, effects, context)
-    parts = [_allocate(chosen, one, context) for one in effects]
-    if not parts or not chosen.per_reference:
+    contexts = list(context) if isinstance(context, Sequence) else [context] * len(effects)
+    if not effects or not chosen.per_reference:
         raise OptionError(
-            f"{chosen.name} was given {len(parts)} tables of effects; "
+            f"{chosen.name} was given {len(effects)} tables of effects; "
             + ("pass at least one" if chosen.per_reference else "it has one baseline: pass one table")
         )
-    return Attribution(
+    if len(contexts) != len(effects):
+        raise ShapeError(
+            f"{len(contexts)} contexts for {len(effects)} tables of effects; pass one each, or one for all"
+        )
+    return _mean(chosen, [_allocate(chosen, e, c) for e, c in zip(effects, contexts, strict=True)])
+
+
+def _mean(rule: AllocationRule, parts: list[Attribution]) -> Attribution:
+    """Return the mean over references."""
+    shapes = {(p.batch, p.names, p.frame) for p in parts}
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"{rule.name}: the tables of effects differ in their examples, players or frame: "
+            + "; ".join(
+                f"{batch} example(s), {len(names)} players, {frame}" for batch, names, frame in shapes
+            )
+        )
+    return replace(
+        parts[0],
         player_scores=torch.stack([p.player_scores for p in parts]).mean(0),
-        scores=None,
-        method=chosen.name,
-        frame=parts[0].frame,
-        names=parts[0].names,
-        f_input=parts[0].f_input,
         f_baseline=torch.stack([p.f_baseline for p in parts]).mean(0),
         diagnostics={"references": len(parts), "each_reference": [p.diagnostics for p in parts]},
     )
@@ -71,23 +91,24 @@ def allocate(
 def _allocate(rule: AllocationRule, effects: Effects, context: Context | None) -> Attribution:
     effects, notes = in_frame_of(rule, effects)
     require_level(rule, effects)
-    exact = _exact_scores(rule, effects, context) if isinstance(effects, SymbolicEffects) else None
+    names = rule.receiver_names(effects.names, context)
+    notes |= {"rule": rule.formula, "kind": rule.kind, "exact_for": rule.domain.words}
     if isinstance(effects, SymbolicEffects):
+        require_domain(rule, len(effects.names), 1, context)
+        notes["exact"] = [str(value) for value in exact_scores(rule, effects, context)]
         support = rule.granularity == "support"
         effects = effects.to_harsanyi_effects() if support else effects.to_taylor_effects()
-        notes["exact"] = [str(value) for value in exact or ()]
-    rows = [allocated_row(rule, effects, context, example) for example in range(effects.batch)]
-    notes |= _validity(rule, effects, context)
-    names = rule.receiver_names(effects.names, context)
+    else:
+        require_domain(rule, effects.n, effects.batch, context)
     return Attribution(
-        player_scores=torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, len(names)).double(),
+        player_scores=torch.from_numpy(allocated(rule, effects, context)),
         scores=None,
         method=rule.name,
         frame=effects.frame,
         names=names,
         f_input=effects.f_input.double().cpu(),
         f_baseline=effects.f_baseline.double().cpu(),
-        diagnostics=notes,
+        diagnostics=notes | _reach(rule, effects),
     )
 
 
@@ -119,6 +140,38 @@ def require_level(rule: AllocationRule, effects: Effects) -> None:
         )
 
 
+def require_domain(rule: AllocationRule, n: int, batch: int, context: Context | None) -> None:
+    """Raise OptionError if the context of an example is one in which the ratio is not the method."""
+    for example in range(batch if varies(rule.needs, context) else min(batch, 1)):
+        reason = rule.domain.excludes(rule.resolved(n, context, example))
+        if reason is not None:
+            raise OptionError(
+                f"{rule.name} holds for {rule.domain.words}; example {example} lies outside: {reason}"
+            )
+
+
+def allocated(
+    rule: AllocationRule, effects: TaylorEffects | HarsanyiEffects, context: Context | None = None
+) -> np.ndarray:
+    """Return the scores of every example, shape (B, R), float64."""
+    values = effects.values.double().cpu().numpy()
+    size = len(rule.receiver_names(effects.names, context))
+    scores = np.zeros((effects.batch, size))
+    start = effects.f_baseline if effects.frame == "baseline" else effects.f_input
+    start = start.double().cpu().numpy()[:, None]
+    # one table of ratios serves all examples, unless the context differs between them
+    separate = varies(rule.needs, context)
+    groups = [slice(e, e + 1) for e in range(effects.batch)] if separate else [slice(0, effects.batch)]
+    for rows in groups:
+        if rows.start == rows.stop:
+            continue
+        if rule.constant is not None:
+            scores[rows] += start[rows] * rule.constant_shares(effects.n, context, rows.start)
+        for columns, kappas in blocks(effects, size):
+            scores[rows] += values[rows, columns] @ rule.ratios(kappas, context, example=rows.start)
+    return scores
+
+
 def blocks(effects: TaylorEffects | HarsanyiEffects, receivers: int) -> Iterator[tuple[slice, np.ndarray]]:
     """Iterate over blocks of effects: their columns, and κ of each (0/1 for a coalition), shape (m, n)."""
     n = effects.n
@@ -141,33 +194,18 @@ def blocks(effects: TaylorEffects | HarsanyiEffects, receivers: int) -> Iterator
         yield slice(start, stop), rows
 
 
-def allocated_row(
-    rule: AllocationRule,
-    effects: TaylorEffects | HarsanyiEffects,
-    context: Context | None,
-    example: int,
-) -> np.ndarray:
-    """Return the scores of one example, shape (R,), float64."""
-    values = effects.values[example].double().cpu().numpy()
-    scores = rule.constant_shares(effects.n, context, example)
-    if rule.constant is not None:
-        start = effects.f_baseline if effects.frame == "baseline" else effects.f_input
-        scores = scores * float(start[example])
-    for columns, kappas in blocks(effects, len(scores)):
-        scores = scores + values[columns] @ rule.ratios(kappas, context, example=example)
-    return scores
-
-
-def _exact_scores(rule: AllocationRule, effects: SymbolicEffects, context: Context | None) -> list[Any]:
-    """Return the scores in the arithmetic of the effects."""
+def exact_scores(rule: AllocationRule, effects: SymbolicEffects, context: Context | None = None) -> list[Any]:
+    """Return the scores in the arithmetic of the effects, one per receiver."""
     n = len(effects.names)
     supports = rule.granularity == "support"
     table: Mapping[tuple[int, ...], Any] = effects.harsanyi if supports else effects.terms
-    scores: list[Any] = [0] * len(rule.receiver_names(effects.names, context))
-    for key, value in table.items():
-        kappa = tuple(int(p in key) for p in range(n)) if supports else key
-        for receiver, weight in enumerate(rule.ratio(kappa, context)):
-            scores[receiver] += as_exact(weight) * value
+    start = effects.f_baseline if effects.frame == "baseline" else effects.f_input
+    scores = [as_exact(share) * start for share in rule.constant_shares(n, context, 0, exact=True)]
+    keys = [key for key, value in table.items() if value != 0]
+    kappas = np.array([[int(j in key) for j in range(n)] if supports else key for key in keys], dtype=int)
+    for key, weights in zip(keys, rule.exact_ratios(kappas.reshape(-1, n), context, example=0), strict=True):
+        for receiver, weight in enumerate(weights):
+            scores[receiver] += as_exact(weight) * table[key]
     return scores
 
 
@@ -176,22 +214,15 @@ def as_exact(weight: Fraction) -> Any:
     return sp.Rational(weight.numerator, weight.denominator)
 
 
-def _validity(
-    rule: AllocationRule, effects: TaylorEffects | HarsanyiEffects, context: Context | None
-) -> dict[str, Any]:
-    """Return what a reader must know before trusting the scores as the method's."""
-    notes: dict[str, Any] = {"rule": rule.formula, "kind": rule.kind, "exact_for": rule.domain.words}
-    reasons: list[str | None] = []
-    for example in range(effects.batch):
-        found = resolve(rule.name, rule.needs, context, effects.n, example)
-        reason = rule.domain.excludes(found)
-        if reason is None and isinstance(effects, TaylorEffects) and not bool(effects.converged[example]):
-            reason = f"the series is not known to converge: {effects.reasons[example]}"
-        reasons.append(reason)
+def _reach(rule: AllocationRule, effects: TaylorEffects | HarsanyiEffects) -> dict[str, Any]:
+    """Return how far the effects go, and why the scores may not be the method's."""
+    notes: dict[str, Any] = {}
     if isinstance(effects, TaylorEffects):
         notes |= {"order": effects.order, "remainder": effects.remainder.tolist()}
+        if rule.domain.series or rule.granularity == "support":
+            reasons = [None if c else r for c, r in zip(effects.converged, effects.reasons, strict=True)]
+            if any(reasons):
+                notes["series_not_known_to_converge"] = reasons
     elif effects.max_order is not None or effects.truncated_at is not None:
         notes |= {"coalitions_up_to": effects.max_order, "terms_up_to": effects.truncated_at}
-    if any(reasons):
-        notes["outside_domain"] = reasons
     return notes

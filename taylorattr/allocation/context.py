@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,13 +24,23 @@ class Need:
 
     Attributes:
         meaning: What it is, with its unit.
-        axes: Its dimensions by letter: ``("n",)`` is one value per player, ``()`` a number.
+        axes: Its dimensions: ``("n",)`` is one value per player, ``()`` a number. A size that depends on n is
+            written ``n+1`` or ``2**n``; any other letter stands for a size that the context decides, the
+            same in all quantities of a rule, and is itself a letter of the ratio.
         default: Value where the context has none; REQUIRED: it must be given.
     """
 
     meaning: str
     axes: tuple[str, ...] = ("n",)
     default: Any = REQUIRED
+
+
+SIZES: Mapping[str, Callable[[int], int]] = {
+    "n": lambda n: n,
+    "n+1": lambda n: n + 1,
+    "2**n": lambda n: 1 << n,
+}
+"""Sizes of dimensions that n decides."""
 
 
 def plain(value: Any) -> np.ndarray:
@@ -53,7 +63,7 @@ def resolve(
         example: Which example, for quantities given for every example; None: there is only one.
 
     Returns:
-        Name -> array with the dimensions the rule asks for.
+        Name -> array with the dimensions the rule asks for, and letter -> size of a dimension.
 
     Raises:
         OptionError: A quantity is missing, or one is given that the rule does not read.
@@ -65,22 +75,49 @@ def resolve(
         raise OptionError(
             f"{rule} does not read {unknown[0]!r}; its context: {', '.join(needs) or 'nothing'}"
         )
-    return {name: _value(rule, name, need, given, n, example) for name, need in needs.items()}
+    found = {name: _value(rule, name, need, given, n, example) for name, need in needs.items()}
+    return found | _sizes(rule, needs, found)
+
+
+def varies(needs: Mapping[str, Need], context: Context | None) -> bool:
+    """Return whether a quantity is given with one value per example, for several examples."""
+    given = {name: plain(value) for name, value in (context or {}).items() if value is not None}
+    return any(
+        name in needs and array.ndim == len(needs[name].axes) + 1 and len(array) > 1
+        for name, array in given.items()
+    )
+
+
+def _sizes(rule: str, needs: Mapping[str, Need], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the sizes that the context decides, by letter."""
+    sizes: dict[str, np.ndarray] = {}
+    for name, need in needs.items():
+        for axis, size in zip(need.axes, found[name].shape, strict=True):
+            if axis in SIZES:
+                continue
+            if axis in sizes and int(sizes[axis]) != size:
+                raise ShapeError(
+                    f"{rule}: context {name!r} has shape {found[name].shape}; expected "
+                    f"({', '.join(need.axes)}), and {axis} is {int(sizes[axis])} elsewhere in the context"
+                )
+            sizes[axis] = np.asarray(size)
+    return sizes
 
 
 def _value(
     rule: str, name: str, need: Need, given: dict[str, Any], n: int, example: int | None
 ) -> np.ndarray:
-    if given.get(name) is None:
-        if need.default is REQUIRED:
-            shape = f"shape ({', '.join(need.axes)}{',' if len(need.axes) == 1 else ''})"
-            what = shape if need.axes else "a number"
-            raise OptionError(
-                f"{rule} depends on {name!r}, and the context has none: {need.meaning}; "
-                f"pass context={{{name!r}: …}}, {what}"
-            )
-        return plain(need.default)
-    array = plain(given[name])
+    if given.get(name) is not None:
+        array = plain(given[name])
+    elif need.default is not REQUIRED:
+        array = plain(need.default)
+    else:
+        shape = f"shape ({', '.join(need.axes)}{',' if len(need.axes) == 1 else ''})"
+        what = shape if need.axes else "a number"
+        raise OptionError(
+            f"{rule} depends on {name!r}, and the context has none: {need.meaning}; "
+            f"pass context={{{name!r}: …}}, {what}"
+        )
     if array.ndim == len(need.axes) + 1 and example is not None:
         if len(array) == 1:
             array = array[0]
@@ -88,7 +125,7 @@ def _value(
             array = array[example]
         else:
             raise ShapeError(f"context {name!r} has {len(array)} examples; example {example} is asked for")
-    expected = tuple(n if axis == "n" else axis for axis in need.axes)
+    expected = tuple(SIZES[axis](n) if axis in SIZES else axis for axis in need.axes)
     wrong = array.ndim != len(expected) or any(
         isinstance(e, int) and size != e for e, size in zip(expected, array.shape, strict=False)
     )

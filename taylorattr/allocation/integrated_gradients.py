@@ -10,6 +10,7 @@ import sympy as sp
 from taylorattr.allocation.context import Need
 from taylorattr.allocation.rule import RULES, AllocationRule, Domain
 from taylorattr.allocation.symbols import i, indexed, kappa, m, q, total
+from taylorattr.maths.path_rules import PathRule, path_rule
 
 INTEGRATED_GRADIENTS = RULES.add(
     AllocationRule(
@@ -38,9 +39,22 @@ QUADRATURE = RULES.add(
         source="eq. (19)",
         proof="quadrature",
         needs={
-            "Q": Need("number of nodes", ()),
             "alpha": Need("nodes in [0, 1] along the path from b to x", ("Q",)),
             "omega": Need("weights of the nodes; they add up to 1", ("Q",)),
         },
     )
 )
+
+
+def quadrature(nodes: PathRule, count: int) -> AllocationRule:
+    """Return what a discretised Integrated Gradients does: κ_i Σ_q ω_q α_q^{m−1}, eq. (19).
+
+    Args:
+        nodes: ``gauss_legendre``, ``left``, ``right``, ``midpoint`` or ``trapezoid``.
+        count: Number of nodes Q. Gauss–Legendre up to 64 nodes has the weights κ_i/m for m ≤ 2Q exactly.
+
+    Raises:
+        OptionError: The name is unknown or the count too small.
+    """
+    alpha, omega = path_rule(nodes, count)
+    return QUADRATURE.fixed(f"integrated_gradients/{nodes}_{count}", alpha=alpha, omega=omega)

@@ -7,6 +7,7 @@ exact. A quotient with denominator 0 counts as 0 (docs/theory.md §13: empty gro
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from taylorattr.allocation.symbols import Expr, Indicator, Moment, kappa, n
-from taylorattr.errors import OptionError
+from taylorattr.allocation.symbols import Bernoulli, Expr, Indicator, Moment, kappa, n
+from taylorattr.errors import OptionError, ShapeError
+from taylorattr.maths.interaction_indices import bernoulli
 
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     sp.StrictGreaterThan: lambda a, b: a > b,
@@ -35,7 +37,7 @@ class Interpreter:
         kappas: Multi-indices, shape (M, n), integers.
         values: Name -> number or array: what the expression reads besides κ.
         definitions: Symbol -> expression it abbreviates.
-        receivers: Receiver symbol -> player numbers, shape (R,).
+        receivers: Receiver symbol -> what it counts, from 0, shape (R,).
         exact: Whether to compute with ``Fraction``.
     """
 
@@ -49,11 +51,13 @@ class Interpreter:
     ) -> None:
         """Bring every number into the one arithmetic."""
         self.exact = exact
-        self.table = self.number(kappas)
+        # columns lie together: a sum over players reads each of them once
+        self.table = np.asfortranarray(self.number(kappas))
         self.arrays = {name: self.number(value) for name, value in values.items()}
         self.definitions = definitions
         self.receivers = receivers
         self.bound: dict[Expr, int] = {n: kappas.shape[1]}
+        self.first: dict[Expr, int] = {}
         self.known: dict[Expr, Any] = {}
 
     @property
@@ -88,17 +92,24 @@ class Interpreter:
                 return rule(self, node)
         raise OptionError(
             f"a ratio may not contain {type(node).__name__} ({node}); write it with +, *, /, powers, Sum, "
-            "Product, Min, Max, Abs, sign, factorial, binomial, Piecewise, Indicator and Moment"
+            "Product, Min, Max, Abs, sign, factorial, binomial, Piecewise, Indicator, Moment and Bernoulli"
         )
 
     def index(self, node: Any) -> Any:
-        """Return an index as Python counts it: a number, or for a receiver its player numbers."""
+        """Return an index as Python counts it: a number, or an array of numbers.
+
+        Raises:
+            OptionError: If it is not whole.
+        """
         if node in self.receivers:
             return self.receivers[node]
         if node in self.bound:
-            return self.bound[node] - 1
+            return self.bound[node] - self.first.get(node, 1)
         value = np.asarray(self.visit(node))
-        return int(value.reshape(-1)[0]) if value.size == 1 else value.reshape(-1).astype(int)
+        whole = value.astype(np.int64)
+        if (whole != value).any():
+            raise OptionError(f"the ratio uses {node} as an index, which is not a whole number")
+        return int(whole) if whole.ndim == 0 else whole
 
 
 def as_fraction(value: Any) -> Fraction:
@@ -115,11 +126,16 @@ def as_fraction(value: Any) -> Fraction:
 def _symbol(read: Interpreter, node: Any) -> Any:
     if node in read.bound:
         return read.number(read.bound[node])
+    if node in read.receivers:
+        return read.number(read.receivers[node] + 1)
     if node in read.known:
         return read.known[node]
     if node in read.definitions:
-        read.known[node] = read.visit(read.definitions[node])
-        return read.known[node]
+        definition = read.definitions[node]
+        value = read.visit(definition)
+        if not definition.free_symbols & read.first.keys():  # the same in every turn of every loop
+            read.known[node] = value
+        return value
     if node.name in read.arrays:
         return read.arrays[node.name]
     raise OptionError(f"the ratio contains {node}, which is neither κ, m, s nor a quantity of the context")
@@ -128,21 +144,54 @@ def _symbol(read: Interpreter, node: Any) -> Any:
 def _indexed(read: Interpreter, node: Any) -> Any:
     where = tuple(read.index(k) for k in node.indices)
     if node.base == kappa:
-        return read.table[:, np.atleast_1d(where[0])]
+        return _exponents(read, where[0])
     name = str(node.base.label)
     if name not in read.arrays:
         raise OptionError(f"the ratio reads {name}[…], which the context lacks")
-    return np.asarray(read.arrays[name][where])
+    array = read.arrays[name]
+    for axis, place in enumerate(where):
+        top, low = np.max(place, initial=0), np.min(place, initial=0)
+        if low < 0 or top >= array.shape[axis]:
+            raise ShapeError(
+                f"the ratio reads entry {int(low if low < 0 else top)} of {name!r} (counted from 0), but "
+                f"there are {array.shape[axis]}; the context has to go as far as the terms do"
+            )
+    return np.asarray(array[where])
+
+
+def _exponents(read: Interpreter, column: Any) -> Any:
+    """Return κ of a player as a column, or of each receiver's player."""
+    if isinstance(column, int):
+        return read.table[:, column : column + 1]
+    if len(column) == read.table.shape[1] and (column == np.arange(len(column))).all():
+        return read.table
+    return read.table[:, column]
 
 
 def _loop(read: Interpreter, node: Any, start: int, join: Callable[[Any, Any], Any]) -> Any:
-    index, low, high = node.limits[0]
-    first, last = (int(np.asarray(read.visit(end)).reshape(-1)[0]) for end in (low, high))
-    result: Any = read.number(start)
-    for value in range(first, last + 1):
+    return _turns(read, node.function, node.limits, start, join)
+
+
+def _turns(
+    read: Interpreter, body: Any, limits: tuple[Any, ...], start: int, join: Callable[[Any, Any], Any]
+) -> Any:
+    """Join the body over the last limits, which enclose the others; ends may differ by term and receiver."""
+    if not limits:
+        return read.visit(body)
+    *inner, (index, low, high) = limits
+    lows, highs = (np.asarray(read.visit(end)) for end in (low, high))
+    neutral: Any = read.number(start)
+    result = neutral
+    if not lows.size or not highs.size:
+        return result
+    same = lows.size == highs.size == 1
+    read.first[index] = int(lows.min())
+    for value in range(int(lows.min()), int(highs.max()) + 1):
         read.bound[index] = value
-        result = join(result, read.visit(node.function))
+        turn = _turns(read, body, tuple(inner), start, join)
+        result = join(result, turn if same else np.where((lows <= value) & (value <= highs), turn, neutral))
     read.bound.pop(index, None)
+    del read.first[index]
     return result
 
 
@@ -225,25 +274,43 @@ def _extreme(join: Callable[[Any, Any], Any]) -> Callable[[Interpreter, Any], An
     return value
 
 
-def _whole(function: Callable[..., int]) -> Callable[[Interpreter, Any], Any]:
-    """A function of integers, entry by entry."""
+def _whole(function: Callable[..., Any]) -> Callable[[Interpreter, Any], Any]:
+    """A function of whole numbers, worked out once for every combination within their ranges."""
 
     def value(read: Interpreter, node: Any) -> Any:
-        arguments = np.broadcast_arrays(*[np.asarray(read.visit(a)) for a in node.args])
-        apply = np.frompyfunc(lambda *entries: function(*(int(e) for e in entries)), len(arguments), 1)
-        return read.number(apply(*arguments))
+        arguments = [np.asarray(read.visit(a)) for a in node.args]
+        if not all(a.size for a in arguments):
+            return read.number(np.empty(np.broadcast_shapes(*[a.shape for a in arguments])))
+        whole = [a.astype(np.int64) for a in arguments]
+        ranges = [range(int(a.min()), int(a.max()) + 1) for a in whole]
+        table = np.empty([len(r) for r in ranges], dtype=object)
+        for position, entries in zip(np.ndindex(table.shape), itertools.product(*ranges), strict=True):
+            table[position] = function(*entries)
+        found = read.number(table)[tuple(a - r.start for a, r in zip(whole, ranges, strict=True))]
+        return found
 
     return value
 
 
+def _factorial(k: int) -> int:
+    """k!; 0 for k < 0, which only ever meets a factor 0."""
+    return math.factorial(k) if k >= 0 else 0
+
+
+def _choose(a: int, b: int) -> int:
+    """C(a, b); 0 where there is nothing to choose."""
+    return math.comb(a, b) if 0 <= b <= a else 0
+
+
 def _moment(read: Interpreter, node: Any) -> Any:
-    order, rho = np.broadcast_arrays(*[np.asarray(read.visit(a)) for a in node.args])
+    order, rho, mean = np.broadcast_arrays(
+        *[np.asarray(read.visit(a)) for a in node.args], *[np.asarray(read.one)] * (3 - len(node.args))
+    )
     square = rho * rho
-    one = read.one
-    below = here = np.broadcast_to(np.asarray(one), order.shape)
-    result = here
-    for k in range(1, int(order.max(initial=1))):
-        below, here = here, here + k * square * below
+    result = here = np.broadcast_to(np.asarray(read.one), order.shape)
+    below = read.zero * here
+    for k in range(int(order.max(initial=0))):
+        below, here = here, mean * here + k * square * below
         result = np.where(order > k, here, result)
     # orders below 0 only ever meet a factor κ_i = 0
     return result
@@ -265,8 +332,9 @@ NODES: tuple[tuple[Any, Callable[[Interpreter, Any], Any]], ...] = (
     (sp.Min, _extreme(lambda a, b: a <= b)),
     (sp.Abs, lambda read, node: abs(read.visit(node.args[0]))),
     (sp.sign, lambda read, node: _signs(read, read.visit(node.args[0]))),
-    (sp.factorial, _whole(math.factorial)),
-    (sp.binomial, _whole(math.comb)),
+    (sp.factorial, _whole(_factorial)),
+    (sp.binomial, _whole(_choose)),
+    (Bernoulli, _whole(lambda order: bernoulli(order) if order >= 0 else 0)),
 )
 """Kind of node -> its value, the first that fits."""
 

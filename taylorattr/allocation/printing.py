@@ -12,10 +12,11 @@ from sympy.printing.str import StrPrinter
 
 from taylorattr.allocation.symbols import Expr
 
-SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "i2": "ᵢ₂"}
+SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "i2": "ᵢ₂", "p": "ₚ", "k": "ₖ"}
 GREEK = {
     "kappa": "κ", "Delta": "Δ", "sigma": "σ", "rho": "ρ", "alpha": "α", "beta": "β", "epsilon": "ε",
     "omega": "ω", "xi": "ξ", "mu": "μ",
+    "pi": "π", "tau": "τ", "gamma": "γ",
 }  # fmt: skip
 
 
@@ -37,10 +38,14 @@ class TextPrinter(StrPrinter):
         return f"{base}[{','.join(marks)}]"
 
     def _loop(self, sign: str, expr: Any) -> str:
-        index = str(expr.limits[0][0])
-        mark = SUBSCRIPTS.get(index, f"_{index}")
         body = self._print(expr.function)
-        return f"{sign}{mark} {f'({body})' if expr.function.is_Add else body}"
+        signs = []
+        for index, low, high in reversed(expr.limits):
+            mark = SUBSCRIPTS.get(str(index), f"_{index}")
+            if not _everything(low, high):
+                mark = f"_{{{self._print(index)}={self._print(low)}…{self._print(high)}}}"
+            signs.append(sign + mark)
+        return f"{' '.join(signs)} {f'({body})' if expr.function.is_Add else body}"
 
     def _print_Sum(self, expr: Any) -> str:
         return f"({self._loop('Σ', expr)})"
@@ -58,6 +63,18 @@ class TextPrinter(StrPrinter):
     def _print_Or(self, expr: Any) -> str:
         return " or ".join(self._print(a) for a in expr.args)
 
+    def _print_binomial(self, expr: Any) -> str:
+        return f"C({', '.join(str(self._print(a)) for a in expr.args)})"
+
+    def _print_factorial(self, expr: Any) -> str:
+        return f"({self._print(expr.args[0])})!"
+
+    def _print_Max(self, expr: Any) -> str:
+        return f"max({', '.join(str(self._print(a)) for a in expr.args)})"
+
+    def _print_Min(self, expr: Any) -> str:
+        return f"min({', '.join(str(self._print(a)) for a in expr.args)})"
+
     def _print_Piecewise(self, expr: Any) -> str:
         parts = []
         for value, when in expr.args:
@@ -68,7 +85,14 @@ class TextPrinter(StrPrinter):
 
 
 class ShortLatexPrinter(LatexPrinter):
-    """LaTeX in which sums and products over all players carry no limits."""
+    """LaTeX in which sums and products over everything there is carry no limits."""
+
+    def _print_Symbol(self, expr: Any, *style: Any) -> str:
+        head, _, rest = str(expr.name).partition("_")
+        sign = {"plus": "^{+}", "minus": "^{-}"}.get(rest)
+        return (
+            super()._print_Symbol(expr, *style) if sign is None else f"{self._print(sp.Symbol(head))}{sign}"
+        )
 
     def _print_Sum(self, expr: Any) -> str:
         return self._loop(r"\sum", expr)
@@ -79,7 +103,18 @@ class ShortLatexPrinter(LatexPrinter):
     def _loop(self, sign: str, expr: Any) -> str:
         body = self._print(expr.function)
         body = rf"\left({body}\right)" if expr.function.is_Add else body
-        return rf"{sign}_{{{expr.limits[0][0]}}} {body}"
+        signs = []
+        for index, low, high in reversed(expr.limits):
+            if _everything(low, high):
+                signs.append(rf"{sign}_{{{self._print(index)}}}")
+            else:
+                signs.append(rf"{sign}_{{{self._print(index)}={self._print(low)}}}^{{{self._print(high)}}}")
+        return f"{' '.join(signs)} {body}"
+
+
+def _everything(low: Any, high: Any) -> bool:
+    """Whether an index runs over all players, nodes or whatever it counts."""
+    return low == 1 and high.is_Symbol
 
 
 def text(expression: Expr, where: Mapping[Expr, Expr] | None = None) -> str:

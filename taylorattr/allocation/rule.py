@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from taylorattr.allocation import symbols
 from taylorattr.allocation.context import Context, Need, resolve
 from taylorattr.allocation.interpret import Interpreter
 from taylorattr.allocation.printing import latex, text
+from taylorattr.allocation.receivers import PLAYERS, Receivers
 from taylorattr.allocation.symbols import Expr
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.registry import Registry
@@ -23,8 +24,8 @@ Kind: TypeAlias = Literal["U", "S", "X", "G", "R", "none"]
 Granularity: TypeAlias = Literal["term", "support"]
 """Whether the ratio tells terms κ of one support apart."""
 
-Scope: TypeAlias = Literal["players", "unit", "cells"]
-"""What κ counts: players of the model, inputs of one unit, cells of feature maps."""
+Scope: TypeAlias = Literal["players", "unit", "cells", "coefficients"]
+"""What κ counts: players of the model, inputs of one unit, cells of feature maps, players with Δ = 1."""
 
 FRAMES: Mapping[str, tuple[Frame, ...]] = {
     "baseline": ("baseline",),
@@ -40,7 +41,7 @@ class Domain:
     Attributes:
         words: The condition, for a reader.
         series: Whether the Taylor series has to converge at x.
-        excludes: Context (resolved, one example) -> why it lies outside, or None.
+        excludes: Context (resolved, one example) -> why it lies outside, or None; such a context is refused.
     """
 
     words: str
@@ -65,8 +66,7 @@ class AllocationRule:
         needs: Quantities it reads besides κ.
         scope: What κ counts.
         constant: Share of the constant term I(0) that goes to i, where the method hands it out; else None.
-        receivers: Receiver symbols -> player numbers for n players; default one receiver per player.
-        names: Names of the receivers from those of the players; default the players'.
+        receivers: Who receives; by default each player.
         per_reference: Whether the attribution is the mean over a reference set, each effect in the frame of
             its own reference.
         depth: What becomes of the ratio in a network of many layers; empty where κ counts players.
@@ -85,8 +85,7 @@ class AllocationRule:
     needs: Mapping[str, Need] = field(default_factory=dict)
     scope: Scope = "players"
     constant: Expr | None = None
-    receivers: Callable[[int], Mapping[Expr, np.ndarray]] | None = None
-    names: Callable[[Sequence[str], Context], Sequence[str]] | None = None
+    receivers: Receivers = PLAYERS
     per_reference: bool = False
     depth: str = ""
     extra: bool = False
@@ -102,7 +101,13 @@ class AllocationRule:
             OptionError: A quantity is missing from the context, or κ is no multi-index.
             ShapeError: A quantity has the wrong shape.
         """
-        return self._evaluate(self.symbolic, np.asarray([list(kappa)]), context, None, exact=True)[0]
+        return self.exact_ratios(np.asarray([list(kappa)]), context)[0]
+
+    def exact_ratios(
+        self, kappas: np.ndarray, context: Context | None = None, *, example: int | None = None
+    ) -> np.ndarray:
+        """Return w(κ) for a table of multi-indices as ``Fraction`` objects; arguments as :meth:`ratios`."""
+        return self._evaluate(self.symbolic, np.asarray(kappas), context, example, exact=True)
 
     def ratios(
         self, kappas: np.ndarray, context: Context | None = None, *, example: int | None = None
@@ -121,17 +126,46 @@ class AllocationRule:
         return self._evaluate(self.symbolic, np.asarray(kappas), context, example, exact=False)
 
     def constant_shares(
-        self, n: int, context: Context | None = None, example: int | None = None
+        self, n: int, context: Context | None = None, example: int | None = None, *, exact: bool = False
     ) -> np.ndarray:
-        """Return the share of I(0) per receiver, shape (R,), float64; zeros where it is not handed out."""
-        rows = np.zeros((1, n), dtype=int)
-        if self.constant is None:
-            return np.zeros(self._receivers(n)[symbols.i].shape)
-        return self._evaluate(self.constant, rows, context, example, exact=False)[0]
+        """Return the share of I(0) per receiver, shape (R,); zeros where it is not handed out.
+
+        Args:
+            n: Number of players.
+            context: What the rule reads besides κ.
+            example: Which example, for quantities given for every example.
+            exact: Whether to return ``Fraction`` objects instead of float64.
+        """
+        what = symbols.NOTHING if self.constant is None else self.constant
+        return self._evaluate(what, np.zeros((1, n), dtype=int), context, example, exact)[0]
 
     def receiver_names(self, players: Sequence[str], context: Context | None = None) -> tuple[str, ...]:
         """Return who receives, by name."""
-        return tuple(players if self.names is None else self.names(players, context or {}))
+        return tuple(self.receivers.names(players, self.resolved(len(players), context, 0)))
+
+    def resolved(
+        self, n: int, context: Context | None = None, example: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return every quantity the rule reads, as :func:`taylorattr.allocation.context.resolve` does."""
+        return resolve(self.name, self.needs, context, n, example)
+
+    def fixed(self, name: str, **quantities: object) -> AllocationRule:
+        """Return the rule under another name, with quantities of its context given.
+
+        Args:
+            name: Name of the new rule, which is not filed in `RULES`.
+            **quantities: Their values, which a context may still replace.
+
+        Raises:
+            OptionError: The rule does not read a quantity.
+        """
+        unknown = [key for key in quantities if key not in self.needs]
+        if unknown:
+            raise OptionError(
+                f"{self.name} does not read {unknown[0]!r}; its context: {', '.join(self.needs) or 'nothing'}"
+            )
+        given = {key: replace(self.needs[key], default=value) for key, value in quantities.items()}
+        return replace(self, name=name, needs={**self.needs, **given})
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -166,9 +200,6 @@ class AllocationRule:
             f"\n  {self.source}"
         )
 
-    def _receivers(self, n: int) -> Mapping[Expr, np.ndarray]:
-        return {symbols.i: np.arange(n)} if self.receivers is None else self.receivers(n)
-
     def _evaluate(
         self, what: Expr, kappas: np.ndarray, context: Context | None, example: int | None, exact: bool
     ) -> np.ndarray:
@@ -180,9 +211,12 @@ class AllocationRule:
         if kappas.size and kappas.min() < 0:
             raise OptionError("a multi-index has no negative entries")
         n = kappas.shape[1]
-        values = resolve(self.name, self.needs, context, n, example)
+        values = self.resolved(n, context, example)
+        letters = self.receivers.letters(n, values)
         definitions = {**symbols.STANDARD, **self.where}
-        return Interpreter(kappas, values, definitions, self._receivers(n), exact)(what)
+        return Interpreter(
+            kappas, {**values, **self.receivers.values(n, values)}, definitions, letters, exact
+        )(what)
 
 
 class Rules(Registry[AllocationRule]):
@@ -195,6 +229,10 @@ class Rules(Registry[AllocationRule]):
     def add(self, rule: AllocationRule, *, replace: bool = False) -> AllocationRule:
         """File a rule under its name and return it."""
         return self.register(rule.name, replace=replace)(rule)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names: rows of the fifteen methods, then further rules, as they were filed."""
+        return iter(sorted(super().__iter__(), key=lambda name: self._entries[name].extra))
 
     def of_method(self, method: str) -> Iterator[AllocationRule]:
         """Iterate over a method's rows: its first, then its variants."""

@@ -1,8 +1,9 @@
-"""The letters in which allocation ratios are written, and two functions sympy has no name for.
+"""The letters in which allocation ratios are written, and three functions sympy has no name for.
 
 A ratio w_i(κ) is written for one receiver i and one term κ in κ_i = ``kappa[i]``, the order m = |κ|, the
 size s of the support, and the quantities a rule reads besides κ (its context). ``j`` runs over the n players,
-``q`` over whatever else a rule counts (windows, nodes, feature maps).
+``q`` over whatever else a rule counts (windows, nodes, feature maps). A running letter indexes the first
+entry at its lower limit; an index that is an expression, or a table of numbers, counts entries from 0.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
+from taylorattr.maths.interaction_indices import bernoulli
+
 Expr: TypeAlias = Any
 """A sympy expression; sympy's own annotations do not know what its operators return."""
 
-i, j, i2, q = (sp.Symbol(name, integer=True) for name in ("i", "j", "i2", "q"))
-"""Receiver; running player; second receiver of a pair; running window, node or map."""
+i, j, i2, p, q, k = (sp.Symbol(name, integer=True) for name in ("i", "j", "i2", "p", "q", "k"))
+"""Receiver; running player; second receiver of a pair; receiving position; running window, node; channel."""
 
 n: Expr = sp.Symbol("n", integer=True, positive=True)
 """Number of players."""
@@ -63,27 +66,62 @@ class Indicator(sp.Function):
 
 
 class Moment(sp.Function):
-    """M_k(ρ) = E(1 + ρZ)^k for standard normal Z: M_0 = M_1 = 1, M_{k+1} = M_k + kρ²M_{k−1}, eq. (14)."""
+    """M_k(ρ) = E(1 + ρZ)^k for standard normal Z, eq. (14); with a third argument μ, E(μ + ρZ)^k.
 
-    nargs = 2
+    M_0 = 1, M_1 = μ, M_{k+1} = μM_k + kρ²M_{k−1} (Stein).
+    """
+
+    nargs = (2, 3)
 
     @classmethod
     def eval(cls, *args: Any) -> Any:
         """Expand for a given k."""
-        k, rho = args
-        if not getattr(k, "is_Integer", False):
+        order, rho, *rest = args
+        if not getattr(order, "is_Integer", False):
             return None
-        below, here = sp.Integer(1), sp.Integer(1)
-        for step in range(1, int(k)):
-            below, here = here, sp.expand(here + step * rho**2 * below)
+        mean = rest[0] if rest else sp.Integer(1)
+        below, here = sp.Integer(0), sp.Integer(1)
+        for step in range(int(order)):
+            below, here = here, sp.expand(mean * here + step * rho**2 * below)
         return here
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        text = rf"M_{{{printer._print(self.args[0])}}}\left({printer._print(self.args[1])}\right)"
+        order, rho, *rest = (printer._print(a) for a in self.args)
+        if not rest:
+            text = rf"M_{{{order}}}\left({rho}\right)"
+        else:
+            shift = "" if self.args[2] == 0 else f"{rest[0]} + "
+            text = rf"\mathbb{{E}}\left({shift}{rho} Z\right)^{{{order}}}"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+    def _ratio_text(self, printer: Any) -> str:
+        order, rho, *rest = (printer._print(a) for a in self.args)
+        if not rest:
+            return f"M[{order}]({rho})"
+        shift = "" if self.args[2] == 0 else f"{rest[0]} + "
+        return f"E({shift}{rho}·Z)^[{order}]"
+
+
+class Bernoulli(sp.Function):
+    """Bernoulli number B_q with B_1 = −½."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, *args: Any) -> Any:
+        """Look up a given q."""
+        (order,) = args
+        if not getattr(order, "is_Integer", False) or order < 0:
+            return None
+        value = bernoulli(int(order))
+        return sp.Rational(value.numerator, value.denominator)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        text = rf"B_{{{printer._print(self.args[0])}}}"
         return text if exp is None else rf"{text}^{{{exp}}}"
 
     def _ratio_text(self, printer: Any) -> str:
-        return f"M[{printer._print(self.args[0])}]({printer._print(self.args[1])})"
+        return f"B[{printer._print(self.args[0])}]"
 
 
 m: Expr = sp.Symbol("m", integer=True, positive=True)
@@ -94,3 +132,6 @@ s: Expr = sp.Symbol("s", integer=True, positive=True)
 
 STANDARD: dict[Expr, Expr] = {m: total(kappa[j]), s: total(Indicator(kappa[j] > 0))}
 """What m and s stand for."""
+
+NOTHING: Expr = sp.Integer(0)
+"""The share of what a rule does not hand out."""
