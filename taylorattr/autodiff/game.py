@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.autodiff.guards import check_behaviour
+from taylorattr.autodiff.guards import Outputs, check_point, first_rows
 from taylorattr.autodiff.inputs import baseline_tuple, input_tuple, require_floating
 from taylorattr.autodiff.players import Players, PlayersLike, player_maps, resolve_players
 from taylorattr.autodiff.rng import preserved_rng
@@ -30,8 +30,7 @@ class Game:
         baselines: b, likewise (B, …); unnamed elements already at the input (``rest="fixed"``).
         players: Which elements move together.
         maps: Player of every element of each input tensor, one example's shape; −1 for unnamed.
-        f_input: f(x), shape (B,).
-        f_baseline: f(b), shape (B,).
+        outputs: f(x) and f(b), checked.
         diagnostics: What was found on the way, by name.
         internal_batch_size: Rows per model call the user asked for; None: chosen from memory.
     """
@@ -41,8 +40,7 @@ class Game:
     baselines: tuple[Tensor, ...]
     players: Players
     maps: tuple[Tensor, ...]
-    f_input: Tensor
-    f_baseline: Tensor
+    outputs: Outputs
     diagnostics: dict[str, Any] = field(default_factory=dict)
     internal_batch_size: int | None = None
 
@@ -70,6 +68,16 @@ class Game:
     def device(self) -> torch.device:
         """Device of the analysis."""
         return self.scalar.device
+
+    @property
+    def f_input(self) -> Tensor:
+        """f(x), shape (B,)."""
+        return self.outputs.f_input
+
+    @property
+    def f_baseline(self) -> Tensor:
+        """f(b), shape (B,)."""
+        return self.outputs.f_baseline
 
     @property
     def delta(self) -> Tensor:
@@ -154,6 +162,7 @@ def bind(
     dtype: torch.dtype | None = torch.float64,
     integers_allowed: bool = False,
     internal_batch_size: int | None = None,
+    input_later: bool = False,
 ) -> Game:
     """Check everything a user passes once, and build the game.
 
@@ -168,6 +177,8 @@ def bind(
         dtype: Dtype of the analysis; None keeps the model's own.
         integers_allowed: Whether integer inputs (token ids) and integer outputs are accepted.
         internal_batch_size: Rows per model call; None: chosen from memory.
+        input_later: Whether f(x) is left to the caller, who runs the model on all of x in any case and gives
+            its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
 
     Returns:
         The game, with f(x) and f(b) of every example.
@@ -195,22 +206,24 @@ def bind(
             require_floating(given)
         start = baseline_tuple(baselines, given)
         group = resolve_players(players, given)
+        x, b = tuple(map(_own, given)), tuple(map(_own, start))
+        maps = player_maps(group, given)
+        _apply_rest(group, maps, x, b)
         scalar = ScalarModel(
             model,
-            given,
+            x,
             target=target,
             additional_forward_args=additional_forward_args,
             dtype=dtype,
             integers_allowed=integers_allowed,
+            trial=first_rows(x, b, later=input_later),
         )
-        x = tuple(_owned(part, scalar) for part in given)
-        b = tuple(_owned(part, scalar) for part in start)
-        maps = tuple(m.to(scalar.device) for m in player_maps(group, given))
-        _apply_rest(group, maps, x, b)
+        x, b = (tuple(_cast(part, scalar) for part in end) for end in (x, b))
+        maps = tuple(m.to(scalar.device) for m in maps)
+        outputs = Outputs(scalar, x, b, later=input_later, internal_batch_size=internal_batch_size)
         diagnostics = dict(scalar.diagnostics)
-        f_input, f_baseline = check_behaviour(scalar, x, b, internal_batch_size, diagnostics)
         _say_zero_difference(x, b, diagnostics)
-    return Game(scalar, x, b, group, maps, f_input, f_baseline, diagnostics, internal_batch_size)
+    return Game(scalar, x, b, group, maps, outputs, diagnostics, internal_batch_size)
 
 
 def bind_point(
@@ -239,10 +252,15 @@ def bind_point(
         given = input_tuple(inputs)
         require_floating(given)
         scalar = ScalarModel(
-            model, given, target=target, additional_forward_args=additional_forward_args, dtype=dtype
+            model,
+            given,
+            target=target,
+            additional_forward_args=additional_forward_args,
+            dtype=dtype,
+            trial=first_rows(given, given, later=False),
         )
-        x = tuple(_owned(part, scalar) for part in given)
-        check_behaviour(scalar, x, x, None, scalar.diagnostics)
+        x = tuple(_cast(_own(part), scalar) for part in given)
+        check_point(scalar, x)
     return scalar, x
 
 
@@ -252,9 +270,13 @@ def blocks(total: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, total))
 
 
-def _owned(tensor: Tensor, scalar: ScalarModel) -> Tensor:
+def _own(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _cast(tensor: Tensor, scalar: ScalarModel) -> Tensor:
     dtype = scalar.dtype if tensor.is_floating_point() else tensor.dtype
-    return tensor.detach().to(device=scalar.device, dtype=dtype).clone(memory_format=torch.contiguous_format)
+    return tensor.to(device=scalar.device, dtype=dtype)
 
 
 def _apply_rest(

@@ -1,150 +1,202 @@
-"""Does the model behave like a function of each row? Checked once, before any analysis."""
+"""Does the model behave like a function of each row? Checked once, before any analysis.
+
+x_0 is evaluated twice, in different batches and at different places. Where the two agree like two runs of one
+call, the model neither draws random numbers, nor keeps state, nor mixes rows; where they do not, the first
+call is made again to tell which it is.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import copy
 
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import (
-    InputMutationError,
-    NondeterministicModelError,
-    NonFiniteError,
-    ShapeError,
-    TaylorAttrError,
-)
+from taylorattr.autodiff.first_bad import first_bad_operation
+from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.autodiff.scalar import ScalarModel, Trial
+from taylorattr.autodiff.unwritten import require_unwritten
+from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError
 
-_PROBE_ROWS = 64
+_CHUNK = 64
+_REPEATED = 8
+
+Rows = tuple[Tensor, ...]
+"""One tensor (R, …) per input tensor."""
 
 
-def check_behaviour(
-    scalar: ScalarModel,
-    x: tuple[Tensor, ...],
-    b: tuple[Tensor, ...],
-    internal_batch_size: int | None,
-    diagnostics: dict[str, Any],
-) -> tuple[Tensor, Tensor]:
-    """Evaluate f(x) and f(b), and compare calls that must agree.
+def first_rows(x: Rows, b: Rows, *, later: bool) -> Trial:
+    """Return the rows of the first call: x_0 alone, or b_0 and x_0 where f(x) is handed in later."""
+    if not later:
+        return tuple(end[:1] for end in x), torch.zeros(1, dtype=torch.int64)
+    pairs = tuple(torch.cat([start[:1], end[:1]]) for end, start in zip(x, b, strict=True))
+    return pairs, torch.zeros(2, dtype=torch.int64)
 
-    Rows are evaluated in one batch, the same batch again, and alone.
+
+class Outputs:
+    """f(x) and f(b), each evaluated and checked once.
+
+    A method that runs the model on all of x anyway hands its values in by `settle`: they are checked like
+    those of a call made here, and the model does not run on x a second time.
 
     Args:
-        scalar: The model.
-        x: Inputs (B, …).
-        b: Baselines (B, …).
+        scalar: The model, tried on `first_rows`.
+        x: Inputs (B, …) in the analysis dtype.
+        b: Baselines (B, …), likewise; equal rows are evaluated once.
+        later: Whether f(x) is handed in, or evaluated when it is first asked for.
         internal_batch_size: Rows per call, None for at most 64.
-        diagnostics: Receives what was found.
 
-    Returns:
-        f(x) and f(b), each (B,).
+    Attributes:
+        f_baseline: f(b), shape (B,).
 
     Raises:
         NonFiniteError: If an output is NaN or infinite.
         InputMutationError: If a call changes the tensors it is given.
         NondeterministicModelError: If the same batch gives different outputs.
-        ShapeError: If a row alone gives another output than in a batch.
+        ShapeError: If x_0 has another output in another batch.
     """
-    batch = x[0].shape[0]
-    rows = tuple(torch.cat([end, start]) for end, start in zip(x, b, strict=True))
-    examples = torch.arange(batch).repeat(2)
-    order = torch.arange(2 * batch).reshape(2, batch).t().reshape(-1)  # x_0, b_0, x_1, b_1, …
-    rows, examples = tuple(r[order.to(r.device)] for r in rows), examples[order]
-    size = internal_batch_size or _PROBE_ROWS
-    with torch.no_grad():
-        values = torch.cat(
-            [_call(scalar, rows, examples, slice(i, i + size)) for i in range(0, 2 * batch, size)]
-        )
-        _require_finite(values, diagnostics)
-        first = slice(0, min(2 * batch, 8, size))
-        again = _call(scalar, rows, examples, first)
-        _compare_repeat(values[first], again, values, scalar.dtype)
-        if size > 1:
-            alone = _call_alone(scalar, rows, examples)
-            _compare_alone(scalar, rows, examples, float(values[0]), float(alone[0]), values)
-    return values[0::2].clone(), values[1::2].clone()
 
+    def __init__(
+        self, scalar: ScalarModel, x: Rows, b: Rows, *, later: bool, internal_batch_size: int | None
+    ) -> None:
+        self._scalar, self._x = scalar, x
+        self._size = internal_batch_size or _CHUNK
+        self._first = first_rows(x, b, later=later)
+        self._f_input: Tensor | None = None
+        batch = scalar.batch
+        own = batch if scalar.varies or not _equal_rows(b) else 1
+        rest = torch.arange(1, own)
+        if scalar.draws:
+            self._require_repeatable()
+        if later:
+            f_x, start = None, scalar.tried[:1]
+            f_others = self._evaluate(tuple(part[1:own] for part in b), rest)
+        else:  # b_0, x_0, x_1, …, b_1, …: x_0 is never the only row of a call, nor the first
+            rows = tuple(torch.cat([s[:1], e, s[1:own]]) for e, s in zip(x, b, strict=True))
+            examples = torch.cat([torch.zeros(1, dtype=torch.int64), torch.arange(batch), rest])
+            start, f_x, f_others = self._evaluate(rows, examples).split([1, batch, own - 1])
+        self.f_baseline = torch.cat([start, f_others]).expand(batch).clone()
+        _require_finite(scalar, x, scalar.tried[-1:] if f_x is None else f_x, "input")
+        _require_finite(scalar, b, self.f_baseline[:own], "baseline")
+        if f_x is not None:
+            self.settle(f_x)
 
-def _call(scalar: ScalarModel, rows: tuple[Tensor, ...], examples: Tensor, part: slice) -> Tensor:
-    given = tuple(r[part].clone() for r in rows)
-    versions = [g._version for g in given]
-    result = scalar.unguarded_values(given, examples[part])
-    for i, (g, r, version) in enumerate(zip(given, rows, versions, strict=True)):
-        if g._version != version or not torch.equal(g, r[part]):
-            name = f"inputs[{i}]" if len(rows) > 1 else "inputs"
-            raise InputMutationError(
-                f"the model writes to {name} (an in-place operation on its argument, such as x += 1 or "
-                "ReLU(inplace=True) as first layer); make it work on a copy: x = x.clone()"
+    @property
+    def f_input(self) -> Tensor:
+        """f(x), shape (B,)."""
+        if self._f_input is None:
+            with torch.inference_mode(False), preserved_rng():
+                self.settle(self._evaluate(self._x, torch.arange(self._scalar.batch)))
+        assert self._f_input is not None
+        return self._f_input
+
+    def settle(self, values: Tensor) -> None:
+        """Take f(x), shape (B,), from a run of the model on all of x in one batch, once; check it.
+
+        Raises:
+            NonFiniteError: If an output is NaN or infinite.
+            NondeterministicModelError: If the first call, made again, gives something else.
+            ShapeError: If x_0 had another output in another batch.
+        """
+        if self._f_input is not None:
+            return
+        values = values.detach()
+        _require_finite(self._scalar, self._x, values, "input")
+        self._compare(values)
+        self._f_input = values.clone()
+
+    def against(self, f_baseline: Tensor) -> Outputs:
+        """Return the same f(x) beside other values f(b), shape (B,), which were evaluated elsewhere."""
+        twin = copy.copy(self)
+        twin.f_baseline = f_baseline
+        return twin
+
+    def _compare(self, f_x: Tensor) -> None:
+        """Compare f(x_0) in its two batches."""
+        before, now = float(self._scalar.tried[-1]), float(f_x[0])
+        largest = max(1e-3, *(float(v.abs().max()) for v in (f_x, self.f_baseline)))
+        spread, exact = abs(before - now), _same_call(largest, self._scalar.dtype)
+        if spread <= exact:
+            return
+        with torch.inference_mode(False), preserved_rng():
+            if not self._scalar.draws:
+                _compare_repeat(self._scalar.tried, _call(self._scalar, *self._first), exact)
+        if spread > _same_row(largest, self._scalar.dtype):
+            raise ShapeError(
+                f"the output of an example depends on the other rows of its batch: {now:.8g} in one batch, "
+                f"{before:.8g} in another. Batch statistics (BatchNorm without running statistics), a "
+                "softmax, mean or norm over dimension 0 and factors by position do that; make every row "
+                "independent"
             )
+
+    def _require_repeatable(self) -> None:
+        """Compare two calls of a model that moves a global generator: it may have seeded it itself."""
+        examples = torch.arange(_REPEATED) % self._scalar.batch
+        rows = tuple(part[examples.to(part.device)] for part in self._x)
+        first, again = (_call(self._scalar, rows, examples) for _ in range(2))
+        _compare_repeat(first, again, _same_call(max(1e-3, float(first.abs().max())), self._scalar.dtype))
+
+    def _evaluate(self, rows: Rows, examples: Tensor) -> Tensor:
+        """Return f of any number of rows, shape (R,)."""
+        chunks = range(0, len(examples), self._size)
+        parts = [(tuple(r[i : i + self._size] for r in rows), examples[i : i + self._size]) for i in chunks]
+        return torch.cat([self._scalar.tried[:0], *(_call(self._scalar, *part) for part in parts)])
+
+
+def check_point(scalar: ScalarModel, x: Rows) -> None:
+    """Check a model at its inputs alone; x_0 is evaluated beside itself.
+
+    Args:
+        scalar: The model, tried on x_0 alone.
+        x: Inputs (B, …) in the analysis dtype.
+
+    The errors are those of `Outputs`.
+    """
+    Outputs(scalar, x, tuple(part[:1].expand_as(part) for part in x), later=False, internal_batch_size=None)
+
+
+def _equal_rows(rows: Rows) -> bool:
+    return all(bool((part == part[:1]).all()) for part in rows)
+
+
+def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
+    given = tuple(r.clone() for r in rows)
+    versions = [g._version for g in given]
+    with torch.no_grad():
+        result = scalar.unguarded_values(given, examples)
+    require_unwritten(given, rows, versions)
     return result.detach()
 
 
-def _call_alone(scalar: ScalarModel, rows: tuple[Tensor, ...], examples: Tensor) -> Tensor:
-    try:
-        return _call(scalar, rows, examples, slice(0, 1))
-    except Exception as error:
-        if isinstance(error, TaylorAttrError):
-            raise
-        raise ShapeError(
-            f"the model runs on a batch of {len(examples)} but not on one row alone ({error}): rows must be "
-            "independent. Batch statistics need running values: track_running_stats=True"
-        ) from error
-
-
-def _require_finite(values: Tensor, diagnostics: dict[str, Any]) -> None:
+def _require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str) -> None:
     bad = (~torch.isfinite(values)).nonzero().reshape(-1)
     if not len(bad):
         return
-    example, side = divmod(int(bad[0]), 2)
+    row = int(bad[0])
+    place = first_bad_operation(scalar, tuple(r[row : row + 1] for r in rows), row)
     raise NonFiniteError(
-        f"the model's output is {float(values[bad[0]])} at the {'baseline' if side else 'input'} of example "
-        f"{example} ({len(bad)} of {len(values)} outputs are not finite); check the model there, or choose "
-        "another baseline"
+        f"the model's output is {float(values[row])} at the {side} of example {row} ({len(bad)} of "
+        f"{len(values)} outputs there are not finite){', first ' + place if place else ''}; check the model "
+        "there, or choose another baseline"
     )
 
 
-def _scale(values: Tensor) -> float:
-    """Return the scale of rounding: that of the outputs, which may cancel, so at least 1e-3."""
-    return max(float(values.abs().max()), 1e-3)
-
-
-def _same_call(values: Tensor, dtype: torch.dtype) -> float:
+def _same_call(largest: float, dtype: torch.dtype) -> float:
     """Tolerance between two runs of one call: some rounding, for devices with atomic additions."""
-    return 1e3 * torch.finfo(dtype).eps * _scale(values)
+    return 1e3 * torch.finfo(dtype).eps * largest
 
 
-def _same_row(values: Tensor, dtype: torch.dtype) -> float:
+def _same_row(largest: float, dtype: torch.dtype) -> float:
     """Tolerance between batch sizes: kernels round differently, batch statistics change leading digits."""
-    return 10 * torch.finfo(dtype).eps ** 0.5 * _scale(values)
+    return 10 * torch.finfo(dtype).eps ** 0.5 * largest
 
 
-def _compare_repeat(first: Tensor, again: Tensor, values: Tensor, dtype: torch.dtype) -> None:
+def _compare_repeat(first: Tensor, again: Tensor, tolerance: float) -> None:
     spread = (first - again).abs()
-    if bool((spread > _same_call(values, dtype)).any()):
+    if bool((spread > tolerance).any()):
         row = int(spread.argmax())
         raise NondeterministicModelError(
             f"the model gives {float(first[row]):.8g} and then {float(again[row]):.8g} for the same "
             "input: it draws random numbers (dropout called with training=True, sampling, added noise) or "
             "keeps state between calls. Make it deterministic, for instance by a fixed seed inside forward"
         )
-
-
-def _compare_alone(
-    scalar: ScalarModel,
-    rows: tuple[Tensor, ...],
-    examples: Tensor,
-    in_batch: float,
-    alone: float,
-    values: Tensor,
-) -> None:
-    if abs(in_batch - alone) <= _same_row(values, scalar.dtype):
-        return
-    repeated = float(_call(scalar, rows, examples, slice(0, 1))[0])
-    if abs(repeated - alone) > _same_call(values, scalar.dtype):
-        _compare_repeat(torch.tensor([alone]), torch.tensor([repeated]), values, scalar.dtype)
-    raise ShapeError(
-        f"the output of an example depends on the other rows of its batch: {in_batch:.8g} in a batch, "
-        f"{alone:.8g} alone. Batch statistics (BatchNorm without running statistics), a softmax, mean or "
-        "norm over dimension 0 do that; make every row independent"
-    )

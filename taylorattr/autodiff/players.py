@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,7 +79,7 @@ class Players:
     def elements(cls, x: Tensors, names: Sequence[str] | None = None) -> Players:
         """Return one player per element of x (B, …) or of a tuple of such tensors."""
         shapes = example_shapes(x)
-        groups = tuple((i,) for i in range(_total(shapes)))
+        groups = tuple(zip(range(_total(shapes)), strict=True))  # (0,), (1,), …
         if names is not None or not groups:
             return cls(groups, names)
         players = object.__new__(cls)  # nothing to check, and an image has 150,000 elements
@@ -228,10 +229,11 @@ def _masks_in(players: PlayersLike) -> tuple[Tensor, ...] | None:
 def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Return each input tensor's player of every element, −1 for the rest; shapes of one example, int64."""
     shapes = example_shapes(inputs)
-    owner = torch.full((_total(shapes),), -1, dtype=torch.int64)
-    sizes = torch.tensor([len(g) for g in players.groups])
-    owner[torch.tensor(list(itertools.chain.from_iterable(players.groups)))] = torch.repeat_interleave(sizes)
-    parts = torch.split(owner, [math.prod(s) for s in shapes])
+    sizes = np.fromiter(map(len, players.groups), np.int64, len(players))
+    elements = np.fromiter(itertools.chain.from_iterable(players.groups), np.int64, sizes.sum())
+    owner = np.full(_total(shapes), -1, np.int64)
+    owner[elements] = np.repeat(np.arange(len(players)), sizes)
+    parts = torch.split(torch.from_numpy(owner), [math.prod(s) for s in shapes])
     return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
 
@@ -249,11 +251,14 @@ def element_names(shapes: list[tuple[int, ...]]) -> list[str]:
     names: list[str] = []
     for number, shape in enumerate(shapes):
         stem = "x" if len(shapes) == 1 else f"x{number}"
-        places = itertools.product(*map(range, shape))
         if len(shape) == 1 and len(shapes) == 1:
             names += [f"x{i}" for i in range(shape[0])]
-        else:
-            names += [f"{stem}[{','.join(map(str, place))}]" if place else stem for place in places]
+            continue
+        places = [f"{stem}["] if shape else [stem]
+        for size, end in zip(shape, [","] * (len(shape) - 1) + ["]"], strict=True):
+            indices = [f"{i}{end}" for i in range(size)]
+            places = [place + index for place in places for index in indices]
+        names += places
     return names
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +17,20 @@ from taylorattr.autodiff.model_copy import ModelCopy, copy_model, own_modules
 from taylorattr.autodiff.observe import observe
 from taylorattr.autodiff.rng import draws_random_numbers, preserved_rng
 from taylorattr.autodiff.target import TargetSelector, tensor_output
+from taylorattr.autodiff.unwritten import require_unwritten
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,
     NonFiniteError,
     PrecisionWarning,
+    ShapeError,
     TaylorAttrError,
     TrainingModeWarning,
     warn,
 )
+
+Trial: TypeAlias = tuple[tuple[Tensor, ...], Tensor]
+"""Rows (R, …), one tensor per input, and the example each belongs to, (R,)."""
 
 _TRIAL_ROWS = 8
 
@@ -45,6 +50,7 @@ class ScalarModel:
             of leading size B hold one entry per example, everything else is passed on as it is.
         dtype: Dtype of the analysis; None keeps the model's own.
         integers_allowed: Whether integer outputs are accepted (no derivatives are needed).
+        trial: Rows the copy is tried on, tensors (R, …), with the example of each; None: the first inputs.
 
     Attributes:
         function: The copy; takes inputs and extra arguments, returns the model's output.
@@ -52,11 +58,15 @@ class ScalarModel:
         dtype: Dtype of the values, `native` unless promoted.
         native: The model's own floating dtype.
         device: Where the analysis runs.
+        tried: f of the rows of the trial, shape (R,).
+        draws: Whether a global generator of random numbers moved in the trial.
         diagnostics: What was decided, by name.
 
     Raises:
         DtypeError: If the target's number is an integer and derivatives are needed.
+        InputMutationError: If the model changes the tensors it is given.
         NonFiniteError: If a parameter is NaN or infinite, or a buffer is NaN.
+        ShapeError: If the model runs on all inputs but not on the one row of a trial.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class ScalarModel:
         additional_forward_args: Any = None,
         dtype: torch.dtype | None = torch.float64,
         integers_allowed: bool = False,
+        trial: Trial | None = None,
     ) -> None:
         rows = inputs if isinstance(inputs, tuple) else (inputs,)
         self.batch = rows[0].shape[0]
@@ -86,7 +97,7 @@ class ScalarModel:
         self._fixed = fixed_batch_size(modules[0]) if len(modules) == 1 else None
         if self._fixed is not None:
             self.diagnostics["fixed_batch_size"] = self._fixed
-        self._use(self._try(rows, integers_allowed))
+        self._use(self._try(rows, trial or self._first(rows), integers_allowed))
         self.diagnostics |= {
             "dtype": str(self.dtype).removeprefix("torch."),
             "native_dtype": str(self.native).removeprefix("torch."),
@@ -104,7 +115,7 @@ class ScalarModel:
         Returns:
             Shape (R,), on the device of the analysis.
         """
-        with preserved_rng() if self._draws else nullcontext():
+        with preserved_rng() if self.draws else nullcontext():
             return self.unguarded_values(xs, examples)
 
     def unguarded_values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
@@ -121,7 +132,7 @@ class ScalarModel:
         twin.dtype, twin.diagnostics, twin._native_copy = dtype, {}, None
         try:
             copied = twin._copy(dtype, self.device)
-            result, _ = twin._promoted(copied, inputs, dtype)
+            result, _ = twin._promoted(copied, self._first(inputs), dtype)
         except Exception:  # a model may refuse another precision in any way it likes
             return None
         if result is None:
@@ -182,8 +193,12 @@ class ScalarModel:
         if not copied.converted:  # a copy in the model's own dtypes is the same thing
             self._native_copy = copied
 
-    def _try(self, rows: tuple[Tensor, ...], integers_allowed: bool) -> ModelCopy:
-        """Return the copy to use, having run it on a few rows; sets dtype, extra."""
+    def _first(self, rows: tuple[Tensor, ...]) -> Trial:
+        count = min(self.batch, _TRIAL_ROWS)
+        return tuple(x[:count] for x in rows), torch.arange(count)
+
+    def _try(self, rows: tuple[Tensor, ...], trial: Trial, integers_allowed: bool) -> ModelCopy:
+        """Return the copy to use, having run it on a few rows; sets dtype, extra, tried."""
         device = self.device if "moved" in self.diagnostics else None
         wanted = self.dtype
         copied = self._copy(wanted, device)
@@ -195,13 +210,14 @@ class ScalarModel:
                 TrainingModeWarning,
             )
         try:
-            result, reason = self._promoted(copied, rows, wanted)
+            result, reason = self._promoted(copied, trial, wanted)
             if result is None:
                 copied = self._copy(None, device)
-                result = self._trial(copied, rows, self.native)
+                result = self._trial(copied, trial, self.native)
         except TaylorAttrError:
             raise
         except Exception as error:  # whatever a user's forward may raise
+            self._require_not_alone(copied, trial, rows, error)
             shapes = ", ".join(f"{tuple(x.shape)} {x.dtype}".replace("torch.", "") for x in rows)
             error.add_note(
                 f"The model was called with inputs of shape {shapes}; check that model(inputs) runs, with "
@@ -228,14 +244,29 @@ class ScalarModel:
                 f"the analysed output is {result.dtype}; derivatives need a floating-point output (logits or "
                 "probabilities, not class indices). ta.harsanyi, shapley and occlusion accept it"
             )
+        self.tried = result.to(self.dtype)
         return copied
 
-    def _promoted(
-        self, copied: ModelCopy, rows: tuple[Tensor, ...], wanted: torch.dtype
-    ) -> tuple[Tensor | None, str]:
+    def _require_not_alone(
+        self, copied: ModelCopy, trial: Trial, rows: tuple[Tensor, ...], error: Exception
+    ) -> None:
+        """Raise the error that fits a model that runs on all inputs, but not on the one row tried."""
+        if len(trial[1]) != 1 or self.batch == 1:
+            return
+        everything = rows, torch.arange(self.batch)
+        try:
+            self._trial(copied, everything, self.dtype if copied.converted else self.native)
+        except Exception:  # it does not run there either: the first error is the user's
+            return
+        raise ShapeError(
+            f"the model runs on a batch of {self.batch} but not on one row alone ({error}): rows must be "
+            "independent. Batch statistics need running values: track_running_stats=True"
+        ) from error
+
+    def _promoted(self, copied: ModelCopy, trial: Trial, wanted: torch.dtype) -> tuple[Tensor | None, str]:
         """Return the values of the trial, or None and why the copy cannot be used in this dtype."""
         try:
-            result = self._trial(copied, rows, wanted)
+            result = self._trial(copied, trial, wanted)
         except (RuntimeError, TypeError, ValueError) as error:
             if wanted == self.native or isinstance(error, TaylorAttrError):
                 raise
@@ -244,18 +275,21 @@ class ScalarModel:
             return result, ""
         return None, f"its output is {result.dtype}"
 
-    def _trial(self, copied: ModelCopy, rows: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor:
-        examples = torch.arange(min(self.batch, _TRIAL_ROWS))
+    def _trial(self, copied: ModelCopy, trial: Trial, dtype: torch.dtype) -> Tensor:
+        rows, examples = trial
         self.extra = _prepared(self._extra, dtype, self.device)
-        xs = tuple(_cast(x[: len(examples)], dtype, self.device).clone() for x in rows)
+        kept = tuple(_cast(x, dtype, self.device) for x in rows)
+        xs = tuple(x.clone() for x in kept)
+        versions = [x._version for x in xs]
         with torch.no_grad(), preserved_rng() as before:
             seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
-            self._draws = draws_random_numbers(before)
+            self.draws = draws_random_numbers(before)
+        require_unwritten(xs, kept, versions)
         output = seen.result
         self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"
-        return self.selector.select(output, examples)
+        return self.selector.select(output, examples).detach()
 
 
 def _native_dtype(parameters: list[Tensor], rows: tuple[Tensor, ...]) -> torch.dtype:

@@ -161,7 +161,14 @@ def attribute(
     answers: list[tuple[Question, Scores]] = []
     for start in starts:
         game = bind(
-            model, inputs, start, players=players, dtype=dtype, integers_allowed=entry.integers, **shared
+            model,
+            inputs,
+            start,
+            players=players,
+            dtype=dtype,
+            integers_allowed=entry.integers,
+            input_later=entry.family == "relevance" and internal_batch_size is None,
+            **shared,
         )
         question = Question(game, model, players=players, seed=seed, show_progress=show_progress, **shared)
         if entry.references and rows is not None:

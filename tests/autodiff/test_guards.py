@@ -37,8 +37,19 @@ def counted():
 )
 @pytest.mark.parametrize("batch", [1, 3])
 def test_models_that_are_random_or_keep_state(model, batch):
+    torch.manual_seed(0)  # two dropout masks of four elements are the same once in a few hundred times
     with pytest.raises(NondeterministicModelError, match="for the same input: it draws random numbers"):
         bind(model, X[:batch])
+
+
+@pytest.mark.parametrize("batch", [1, 3, 80])
+@pytest.mark.parametrize("rows", [None, 2, 3])
+def test_a_model_that_treats_rows_by_their_position_is_refused(batch, rows):
+    def by_position(x):
+        return x.sum(1) * torch.arange(1, len(x) + 1)
+
+    with pytest.raises(ShapeError, match="factors by position do that; make every row independent"):
+        bind(by_position, points(batch, 4), internal_batch_size=rows)
 
 
 def test_a_model_that_seeds_itself_is_a_function():
@@ -137,3 +148,80 @@ def test_values_do_not_depend_on_the_internal_batch_size():
     parts = bind(NET, X, internal_batch_size=1)
     torch.testing.assert_close(whole.f_input, parts.f_input, rtol=1e-14, atol=0)  # other kernels round alike
     torch.testing.assert_close(whole.f_baseline, parts.f_baseline, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: NET(x).cumsum(0),
+        lambda x: NET(x) * torch.arange(1, len(x) + 1).to(x)[:, None],
+        lambda x: NET(x).flip(0),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_rows_whose_place_matters(model, batch, later):
+    with pytest.raises(ShapeError, match="depends on the other rows of its batch.*by position"):
+        _ = bind(model, X[:batch], 1.0, input_later=later).f_input
+
+
+class Counting:
+    """A network that notes how many rows each call has."""
+
+    def __init__(self):
+        self.rows = []
+
+    def __call__(self, x):
+        self.rows.append(len(x))
+        return x.exp().sum(1)
+
+
+def test_equal_baselines_are_evaluated_once():
+    model = Counting()
+    game = bind(model, X, 0.5)
+    assert model.rows == [1, 3 + 1]
+    torch.testing.assert_close(game.f_baseline, torch.full((3,), 4 * np.exp(0.5)).double())
+    other = Counting()
+    assert torch.equal(bind(other, X, X + 1).f_baseline, (X + 1).double().exp().sum(1))
+    assert other.rows == [1, 3 + 3]
+
+
+def test_values_handed_in_replace_a_run_on_the_inputs():
+    model = Counting()
+    game = bind(model, X, 0.5, input_later=True)
+    assert model.rows == [2]
+    values = game.inputs[0].exp().sum(1)
+    game.outputs.settle(values)
+    assert torch.equal(game.f_input, values) and model.rows == [2]
+
+
+def test_without_values_handed_in_the_inputs_are_run_when_asked_for():
+    model = Counting()
+    game = bind(model, X, 0.5, input_later=True)
+    assert torch.equal(game.f_input, X.double().exp().sum(1)) and model.rows == [2, 3]
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_baselines_that_differ_are_all_checked(later):
+    starts = torch.ones(3, 4)
+    starts[2, 0] = -1.0
+    with pytest.raises(NonFiniteError, match=r"output is nan at the baseline of example 2 \(1 of 3"):
+        bind(lambda x: x.sqrt().sum(1), X.abs(), starts, input_later=later)
+
+
+def test_values_handed_in_are_checked_like_a_run():
+    def game():
+        return bind(Counting(), X, 0.5, input_later=True)
+
+    values = X.double().exp().sum(1)
+    with pytest.raises(NonFiniteError, match="output is nan at the input of example 1"):
+        game().outputs.settle(torch.stack([values[0], values[1] * torch.nan, values[2]]))
+    with pytest.raises(ShapeError, match="depends on the other rows"):
+        game().outputs.settle(values + 0.1)
+
+
+@pytest.mark.parametrize("model", [lambda x: x.sum(1) + np.random.rand(), counted()])
+def test_random_models_are_seen_when_values_are_handed_in(model):
+    with pytest.raises(NondeterministicModelError, match="for the same input"):
+        game = bind(model, X, input_later=True)
+        game.outputs.settle(model(game.inputs[0]))

@@ -123,4 +123,4 @@ def _from_reference(question: Question, row: int, values: torch.Tensor) -> Game:
         torch.where(owner >= 0, _rows(question, slot, which).expand_as(x), x)
         for slot, (x, owner) in enumerate(zip(game.inputs, game.maps, strict=True))
     )
-    return replace(game, baselines=baselines, f_baseline=values)
+    return replace(game, baselines=baselines, outputs=game.outputs.against(values))

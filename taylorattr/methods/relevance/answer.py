@@ -72,6 +72,8 @@ def explain(
     diagnostics: dict[str, Any] = {}
     for part in blocks(game.batch, question.internal_batch_size or game.batch):
         recording = record_rows(game, part, reference=reference, kept=named_operations(rules))
+        if recording.batch == game.batch:
+            game.outputs.settle(recording.output)
         if merge:
             recording = merged(recording)
         used = table
