@@ -4,9 +4,21 @@ from __future__ import annotations
 
 # the rules register themselves when imported, in the order in which they are listed
 # isort: off
-from taylorattr.allocation import integrated_gradients  # noqa: F401
+from taylorattr.allocation import gradient_x_input  # noqa: F401
 from taylorattr.allocation import smooth_grad  # noqa: F401
+from taylorattr.allocation import integrated_gradients  # noqa: F401
+from taylorattr.allocation import expected_gradients  # noqa: F401
+from taylorattr.allocation import grad_cam  # noqa: F401
+from taylorattr.allocation import occlusion_1  # noqa: F401
+from taylorattr.allocation import occlusion_patch  # noqa: F401
+from taylorattr.allocation import prediction_difference  # noqa: F401
 from taylorattr.allocation import shapley  # noqa: F401
+from taylorattr.allocation import lrp_epsilon  # noqa: F401
+from taylorattr.allocation import lrp_alpha_beta  # noqa: F401
+from taylorattr.allocation import deep_taylor  # noqa: F401
+from taylorattr.allocation import deeplift_rescale  # noqa: F401
+from taylorattr.allocation import deeplift_reveal_cancel  # noqa: F401
+from taylorattr.allocation import deep_shap  # noqa: F401
 
 # isort: on
 from taylorattr.allocation.allocate import allocate
