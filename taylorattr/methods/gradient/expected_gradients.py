@@ -9,7 +9,6 @@ import torch
 
 from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.gradient import Rows
-from taylorattr.autodiff.linear_first import PathGradients
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.integrated_gradients import Averages, averaged_gradients, say_error
 from taylorattr.methods.gradient.sampling import sample_mean
@@ -106,7 +105,7 @@ def _full(
     worst: Averages | None = None
     for row in range(values.shape[1]):
         here = _from_reference(question, row, values[:, row])
-        found, _ = averaged_gradients(here, PathGradients(here), n_steps=n_steps, tol=tol)
+        found, _ = averaged_gradients(here, n_steps=n_steps, tol=tol)
         for sum_, average, x, b in zip(total, found.averages, here.inputs, here.baselines, strict=True):
             sum_ += average * (x - b)
         if worst is None or float(found.errors.max()) > float(worst.errors.max()):

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game, blocks
+from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.linear_first import PathGradients
 from taylorattr.autodiff.observe import observe
-from taylorattr.autodiff.path_pieces import NotPiecewiseLinearError, breakpoints
+from taylorattr.autodiff.path_integral import average_by_pieces
+from taylorattr.autodiff.path_operations import NotPiecewiseLinearError
 from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.autodiff.rng import preserved_rng
 from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.path_rules import PathRule, path_rule
-from taylorattr.memory import available
 from taylorattr.methods.method import Question, Scores, method
-from taylorattr.program.capture import capture
-from taylorattr.program.kinks import kink_nodes
-from taylorattr.program.program import Program
 
 Mode = Literal["auto", "quadrature", "exact"]
 
 LARGEST = 256
 """Most nodes per example where neither a number nor a tolerance is asked for."""
 
-PIECES = 4096
-"""Most pieces per example of the exact mode, on average, before it gives up."""
+PIECES = 2048
+"""Most pieces per example, on average, that ``auto`` takes: about the work of the default quadrature."""
 
-EXAMPLES = 16
-"""Examples whose pieces are sought together."""
+PIECES_ASKED = 2**18
+"""Most pieces per example, on average, where the exact mode is asked for."""
 
 TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
 """Completeness error, relative to Σ|scores|, at which the number of nodes stops growing by default."""
@@ -44,7 +40,7 @@ EXACT_TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4}
 CURVED = {
     "gelu", "tanh", "sigmoid", "softmax", "log_softmax", "silu", "softplus", "elu", "selu", "celu", "mish",
     "exp", "sin", "cos", "hardswish", "layer_norm", "group_norm", "rms_norm", "scaled_dot_product_attention",
-    "max_pool1d", "max_pool2d", "max_pool3d", "lstm", "gru",
+    "lstm", "gru",
 }  # fmt: skip
 """torch functions that need no capture to know that the exact mode does not fit."""
 
@@ -94,8 +90,9 @@ def integrated_gradients(
     """
     _check(n_steps, tol, rule, mode, multiply_by)
     game = question.game
-    paths = PathGradients(game, linear_first=linear_first)
-    found, reason = averaged_gradients(game, paths, n_steps=n_steps, tol=tol, rule=rule, mode=mode)
+    found, reason = averaged_gradients(
+        game, n_steps=n_steps, tol=tol, rule=rule, mode=mode, linear_first=linear_first
+    )
     say_error(found, tol)
     if multiply_by == "none":
         scores = found.averages
@@ -108,7 +105,7 @@ def integrated_gradients(
             "rule": rule if found.mode == "quadrature" else "one gradient per piece",
             "n_steps": found.counts,
             "completeness_error": found.errors.tolist(),
-            "linear_first": paths.linear_first,
+            "linear_first": found.linear_first,
             "multiply_by": multiply_by,
         }
         | ({"last_change": found.changes} if found.changes else {})
@@ -127,6 +124,7 @@ class Averages:
         mode: How.
         changes: Largest change of an example's player scores by its last doubling, over Σ|scores|; None where
             there was none.
+        linear_first: Whether the nodes ran past the first affine layer only.
     """
 
     averages: Rows
@@ -134,26 +132,27 @@ class Averages:
     errors: Tensor
     mode: str
     changes: list[float | None] | None = None
+    linear_first: bool = False
 
 
 def averaged_gradients(
     game: Game,
-    paths: PathGradients,
     *,
     n_steps: int | None,
     tol: float | None,
     rule: PathRule = "gauss_legendre",
     mode: Mode = "auto",
+    linear_first: bool = True,
 ) -> tuple[Averages, str]:
     """Return ∫₀¹ ∇f(b + αΔ) dα of every example, and why the exact mode was not used, "" if it was.
 
     Args:
         game: The game.
-        paths: Its paths.
         n_steps: As in `integrated_gradients`.
         tol: As in `integrated_gradients`.
         rule: As in `integrated_gradients`.
         mode: As in `integrated_gradients`.
+        linear_first: As in `integrated_gradients`.
 
     Raises:
         OptionError: If ``exact`` is asked of a network it does not fit.
@@ -161,7 +160,7 @@ def averaged_gradients(
     plain = n_steps is None and tol is None and rule == "gauss_legendre"
     reason = _curved(game) if mode == "auto" and plain else ""
     if mode == "exact" or (mode == "auto" and plain and not reason):
-        found, reason = _exact(game, paths)
+        found, reason = _exact(game, PIECES_ASKED if mode == "exact" else PIECES)
         if found is not None:
             return found, ""
         if mode == "exact":
@@ -169,7 +168,10 @@ def averaged_gradients(
                 f"mode='exact' does not fit this model: {reason}. Use mode='quadrature' with tol= "
                 "(kinks converge like 1/n_steps), or shapley and ta.harsanyi, which are exact for every model"
             )
-    return _quadrature(game, paths, n_steps, tol, rule), reason
+    paths = PathGradients(game, linear_first=linear_first)
+    found = _quadrature(game, paths, n_steps, tol, rule)
+    found.linear_first = paths.linear_first
+    return found, reason
 
 
 def _check(n_steps: Any, tol: Any, rule: Any, mode: Any, multiply_by: Any) -> None:
@@ -250,45 +252,16 @@ def _curved(game: Game) -> str:
     return f"{names[0]} is not affine between kinks" if names else ""
 
 
-def _exact(game: Game, paths: PathGradients) -> tuple[Averages | None, str]:
+def _exact(game: Game, most: int) -> tuple[Averages | None, str]:
     """Return the averages by pieces, or None and why the model does not fit."""
     try:
-        program = capture(
-            game.scalar.native_function(0),
-            tuple(x.to(game.scalar.native) for x in game.input(0)),
-            module=game.scalar.native_module,
-            second_point=tuple(b.to(game.scalar.native) for b in game.baseline(0)),
-            dtype=game.dtype,
-        )
-        if program.notes:
-            return None, f"it branches on values or freezes a number ({program.notes[0].where})"
-        if not kink_nodes(program):
-            return None, "it has no kinks"
-        alphas, owners = _breakpoints(game, program)
+        found = average_by_pieces(game, most)
     except (CaptureError, NotPiecewiseLinearError) as error:
         return None, str(error)
-    inside = owners[1:] == owners[:-1]
-    lengths = (alphas[1:] - alphas[:-1])[inside]
-    middles = ((alphas[1:] + alphas[:-1]) / 2)[inside]
-    who = owners[1:][inside].cpu()
-    averages = paths.sums(middles, lengths, who)
-    errors = completeness_error(game, sum_over_players(game, _times_delta(game, averages)))
+    errors = completeness_error(game, sum_over_players(game, _times_delta(game, found.averages)))
     if bool((errors > EXACT_TOLERANCES.get(game.dtype, 1e-2)).any()):
         return None, f"the pieces found miss f(x) − f(b) by {float(errors.max()):.2g} of Σ|scores|"
-    return Averages(averages, torch.bincount(who, minlength=game.batch).tolist(), errors, "exact"), ""
-
-
-def _breakpoints(game: Game, program: Program) -> tuple[Tensor, Tensor]:
-    """Return the breakpoints of all examples, found for a few of them at a time."""
-    widest = max(math.prod(node.shape) for node in program.nodes)
-    affordable = available() // (48 * widest)  # values, their float64 copies and products of neighbours
-    found = []
-    for part in blocks(game.batch, EXAMPLES):
-        limit = min(PIECES * (part.stop - part.start), affordable)
-        starts, ends = (tuple(t[part] for t in side) for side in (game.baselines, game.inputs))
-        alphas, owners = breakpoints(program, starts, ends, limit)
-        found.append((alphas, owners + part.start))
-    return torch.cat([a for a, _ in found]), torch.cat([o for _, o in found])
+    return Averages(found.averages, found.pieces.tolist(), errors, "exact"), ""
 
 
 def say_error(found: Averages, tol: float | None, name: str = "integrated_gradients") -> None:

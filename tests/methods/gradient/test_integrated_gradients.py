@@ -91,6 +91,7 @@ def test_effect_level_shares_add_up_to_harsanyi_effects_on_a_relu_network_eq_20(
     [
         (toys.mlp((5, 32, 32, 3), "relu", dtype=torch.float64), (3, 5)),
         (seeded(Residual()), (1, 1, 6, 6)),
+        (seeded(Pooled()), (1, 1, 7, 7)),
         (
             seeded(
                 nn.Sequential(
@@ -100,7 +101,7 @@ def test_effect_level_shares_add_up_to_harsanyi_effects_on_a_relu_network_eq_20(
             (3, 4),
         ),
     ],
-    ids=["mlp", "residual", "clamps"],
+    ids=["mlp", "residual", "overlapping pools", "clamps"],
 )
 def test_exact_pieces_against_a_hundred_thousand_steps(model, shape):
     x, b = points(*shape), points(*shape, seed=2)
@@ -152,8 +153,6 @@ def test_exact_is_refused_by_name_where_it_does_not_fit():
     model = toys.mlp((4, 8, 1), "gelu", dtype=torch.float64)
     with pytest.raises(OptionError, match="no kinks|not affine"):
         ta.attribute("integrated_gradients", model, points(1, 4), target=0, mode="exact")
-    with pytest.raises(OptionError, match="max_pool"):
-        ta.attribute("integrated_gradients", seeded(Pooled()), points(1, 1, 7, 7), target=0, mode="exact")
 
 
 @pytest.mark.filterwarnings("ignore:integrated_gradients:taylorattr.errors.PrecisionWarning")
@@ -191,14 +190,24 @@ def test_a_model_that_reads_its_input_twice_is_not_folded():
 
 
 def test_why_the_exact_mode_was_not_taken_is_said():
-    smooth, pooled = toys.mlp((4, 8, 1), "gelu", dtype=torch.float64), seeded(Pooled())
+    smooth = toys.mlp((4, 8, 1), "gelu", dtype=torch.float64)
     result = ta.attribute("integrated_gradients", smooth, points(1, 4), target=0)
     assert result.diagnostics["mode"] == "quadrature"
     assert result.diagnostics["not_exact_because"].startswith("gelu")
-    result = ta.attribute("integrated_gradients", pooled, points(1, 1, 7, 7), target=0, dtype=torch.float64)
-    assert result.diagnostics["not_exact_because"].startswith("max_pool2d")
     cubed = ta.attribute("integrated_gradients", lambda x: (x**3).sum(1), points(1, 4))
     assert cubed.diagnostics["not_exact_because"] and float(cubed.gap.abs()) < 1e-13
+
+
+def test_too_many_pieces_leave_nodes_with_their_error_and_say_so(monkeypatch):
+    monkeypatch.setattr("taylorattr.methods.gradient.integrated_gradients.PIECES", 20)
+    model, x = seeded(Pooled()), points(2, 1, 7, 7)
+    result = ta.attribute("integrated_gradients", model, x, target=0)
+    assert result.diagnostics["mode"] == "quadrature"
+    assert result.diagnostics["not_exact_because"] == "more than 20 pieces per example"
+    measured = result.diagnostics["completeness_error"]
+    assert measured == pytest.approx(result.relative_gap.tolist()) and max(measured) > 1e-6
+    asked = ta.attribute("integrated_gradients", model, x, target=0, mode="exact")
+    assert asked.diagnostics["mode"] == "exact" and float(asked.relative_gap.max()) < 1e-13
 
 
 def test_rows_per_call_change_nothing():
