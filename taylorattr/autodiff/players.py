@@ -110,10 +110,16 @@ class Players:
         Patches at the lower and right border are smaller where the sizes do not divide.
 
         Raises:
-            PlayerError: If x has no two spatial dimensions.
+            PlayerError: If x has no two spatial dimensions, or a patch is larger than they are.
         """
-        _spatial(x)
-        return cls._tiles(x, _pair(shape, "patches"), names)
+        height, width = _spatial(x)
+        tall, wide = _pair(shape, "patches")
+        if tall > height or wide > width:
+            raise PlayerError(
+                f"a patch of {tall}×{wide} is larger than the {height}×{width} pixels of x; choose at most "
+                "that"
+            )
+        return cls._tiles(x, (tall, wide), names)
 
     @classmethod
     def _tiles(cls, x: Tensor, size: tuple[int, int], names: Sequence[str] | None) -> Players:

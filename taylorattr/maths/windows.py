@@ -46,7 +46,8 @@ class SlidingWindows:
                 )
         if any(w > s for w, s in zip(self.window, self.shape, strict=True)):
             raise OptionError(
-                f"window {self.window} is larger than the array of shape {self.shape}; choose a smaller one"
+                f"window {self.window} is larger than one example, shape {self.shape}; choose at most that "
+                "in each dimension"
             )
         if any(step > w for step, w in zip(self.stride, self.window, strict=True)):
             raise OptionError(

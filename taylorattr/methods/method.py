@@ -15,7 +15,8 @@ from taylorattr.attribution import Attribution
 from taylorattr.autodiff.game import Game, bind
 from taylorattr.autodiff.inputs import input_tuple
 from taylorattr.autodiff.players import PlayersLike
-from taylorattr.errors import NonFiniteError, OptionError, ZeroDifferenceWarning, warn
+from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, ZeroDifferenceWarning, warn
+from taylorattr.methods.option_types import check, keyword_types
 from taylorattr.methods.question import Question
 from taylorattr.methods.references import reference_tuple, stand_in
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
@@ -54,6 +55,11 @@ class AttributionMethod:
         """Options with their defaults."""
         parameters = inspect.signature(self.function).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def option_types(self) -> dict[str, Any]:
+        """Options with their annotations."""
+        return keyword_types(self.function)
 
 
 FIFTEEN = (
@@ -158,6 +164,8 @@ def attribute(
             starts, shown = [stand_in(rows)], rows
     if entry.zero_baseline:
         _require_zero(entry, baselines)
+    if entry.references and rows is not None and len(rows[0]) == 1:
+        _say_one_reference(entry, baselines)
     answers: list[tuple[Question, Scores]] = []
     for start in starts:
         game = bind(
@@ -186,6 +194,8 @@ def _check_options(entry: AttributionMethod, options: dict[str, Any]) -> None:
     if unknown:
         listed = ", ".join(f"{name}={value!r}" for name, value in known.items()) or "none"
         raise OptionError(f"{entry.name} has no option {unknown[0]!r}; its options: {listed}")
+    for name, value in options.items():
+        check(entry.name, name, value, entry.option_types[name])
 
 
 def _check_references_argument(entry: AttributionMethod, baselines: Baselines) -> None:
@@ -194,6 +204,15 @@ def _check_references_argument(entry: AttributionMethod, baselines: Baselines) -
         raise OptionError(f"{entry.name} takes no references=: {remedy}")
     if baselines is not None:
         raise OptionError("baselines and references are both given; references are baselines to average over")
+
+
+def _say_one_reference(entry: AttributionMethod, baselines: Baselines) -> None:
+    which = "baselines=None is one row of zeros" if baselines is None else "baselines hold one row"
+    warn(
+        f"{entry.name} averages over a reference set, and {which}: the scores are against that one baseline; "
+        "pass several rows (R, …), such as a hundred of the training data",
+        PrecisionWarning,
+    )
 
 
 def _require_zero(entry: AttributionMethod, baselines: Baselines) -> None:

@@ -47,7 +47,7 @@ def test_the_last_window_is_cut_at_the_border():
 @pytest.mark.parametrize(
     ("window", "stride", "message"),
     [
-        ((9, 1), (1, 1), "larger than the array"),
+        ((9, 1), (1, 1), "larger than one example"),
         ((2, 2), (3, 1), "never be looked at"),
         ((2,), (1, 1), "2 dimensions"),
         ((2, 0), (1, 1), "positive size"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.players import Players
 from taylorattr.errors import OptionError
 from taylorattr.maths.windows import window_scores
 from taylorattr.methods.method import Question, Scores, method
@@ -22,7 +23,7 @@ def occlusion_patch(
     *,
     window: WindowShape = None,
     stride: WindowShape = None,
-    windows: Any = None,
+    windows: Players | Sequence[Sequence[int | str]] | None = None,
     overlap: str = "average",
 ) -> Scores:
     """f(x) − f(x with a window at the baseline), given to the players in the window.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taylorattr.errors import OptionError
 from taylorattr.methods.method import Question, Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, composite_rules
@@ -46,11 +47,16 @@ def lrp_epsilon(
         Scores of the elements.
 
     Raises:
-        OptionError: If epsilon is negative or a name unknown.
+        OptionError: If epsilon is negative, a name unknown, or bounds are given without their composite.
 
     Source: Bach et al. (2015), "On pixel-wise explanations for non-linear classifier decisions by
     layer-wise relevance propagation", eq. 58; composites: Montavon et al. (2019), Kohlbrenner et al. (2020).
     """
+    if composite != "EpsilonGammaBox" and (low is not None or high is not None):
+        raise OptionError(
+            "low= and high= bound the first layer's input for composite='EpsilonGammaBox'; leave them "
+            f"out, or choose it (composite={composite!r})"
+        )
     table = lrp_rules(eps=epsilon, constant=constant, attention=attention, method="lrp_epsilon")
     assign = composite_rules(composite, low, high) if composite is not None else None
     folded = composite is not None if merge is None else merge

@@ -114,7 +114,7 @@ def test_players_in_no_window_get_nothing_and_are_named():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 7}, "larger than the array"),
+        ({"window": 7}, "larger than one example"),
         ({"window": 2, "stride": 3}, "never be looked at"),
         ({"window": 0}, "positive integer"),
         ({"overlap": "sum"}, "average"),

@@ -191,7 +191,7 @@ def test_images_with_many_players_stay_within_bounds():
     [
         ({"algorithm": "exactly"}, "expected one of"),
         ({"samples": 0}, "positive integer"),
-        ({"samples": 2.5}, "positive integer"),
+        ({"samples": 2.5}, "expected an integer"),
         ({"tol": -1.0}, "positive number"),
         ({"algorithm": "exact", "samples": 5}, "draws no samples"),
     ],
