@@ -120,8 +120,6 @@ class _WeightGamma(Rule):
         eps: ε added to the divisor, away from 0.
     """
 
-    absorbs = "bias"
-
     def __init__(self, gamma: float, with_bias: bool, eps: float = 1e-9) -> None:
         if not gamma >= 0:
             raise OptionError(f"GammaRule has gamma={gamma!r}; expected a number ≥ 0")
@@ -137,4 +135,7 @@ class _WeightGamma(Rule):
             divisor = divisor + c
         stable = divisor + torch.where(divisor < 0, -self.eps, self.eps)
         given = quotient(site, m * site.y, stable, "empty group")
+        site.give_up("epsilon", given, stable - divisor)
+        if c is not None:
+            site.give_up("bias", given, c)
         return [by_sign(site, (1 + self.gamma) * given, given)]

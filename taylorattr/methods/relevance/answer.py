@@ -12,7 +12,7 @@ from taylorattr.autodiff.game import blocks
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Question, Scores
-from taylorattr.methods.relevance.balance import Ledger
+from taylorattr.methods.relevance.balances import balance_of, balances
 from taylorattr.methods.relevance.merge import merged
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import Recording, record_rows
@@ -29,15 +29,6 @@ def relative_gap(scores: list[Tensor], total: Tensor) -> Tensor:
     size = sum((f.abs().sum(1) for f in flat), zero)
     gap = (total.double() - sum((f.sum(1) for f in flat), zero)).abs()
     return torch.where(size == 0, gap, gap / torch.where(size == 0, 1.0, size))
-
-
-def balance_of(recording: Recording, rules: RuleTable, example: int) -> Ledger:
-    """Return the balance of one example's relevance: the walk again, seeded with that example alone."""
-    seed = torch.zeros_like(recording.output)
-    seed[example] = 1.0
-    ledger = Ledger()
-    propagate(recording, rules, seed, ledger=ledger)
-    return ledger
 
 
 def explain(
@@ -125,8 +116,7 @@ def difference_diagnostics(
     worst = int(gap.argmax())
     if balance:
         found["balance"] = [
-            [entry.to_dict() for entry in balance_of(recording, rules, e).entries]
-            for e in range(recording.batch)
+            [entry.to_dict() for entry in ledger.entries] for ledger in balances(recording, rules)
         ]
     if float(gap[worst]) > tolerance:
         entry = balance_of(recording, rules, worst).worst()
@@ -157,7 +147,7 @@ def conservation_diagnostics(
     """
     found: dict[str, Any] = {}
     if balance:
-        ledgers = [balance_of(recording, rules, e) for e in range(recording.batch)]
+        ledgers = balances(recording, rules)
         found["balance"] = [[entry.to_dict() for entry in ledger.entries] for ledger in ledgers]
         found["shares"] = [ledger.shares for ledger in ledgers]
         for example, ledger in enumerate(ledgers):
@@ -175,4 +165,10 @@ def conservation_diagnostics(
     lost = (size == 0) & (output > 0)  # the balance says which operation gave it up
     if bool(lost.any()):
         found["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
+        warn(
+            f"{int(lost.sum())} of {recording.batch} examples lose all relevance before it reaches an input "
+            f"(first: example {found['nothing_shared'][0]}, f(x) = {float(recording.output[lost][0]):g}); "
+            "their scores are 0. balance=True names the operation that gives it up",
+            PrecisionWarning,
+        )
     return found

@@ -24,64 +24,154 @@ class Entry:
         rule: Name of the rule.
         incoming: Σ m_out·y (or m_out·Δy).
         outgoing: Σ m_in·in (or m_in·Δin).
-        shares: What was given up by name: ``bias``, ``epsilon``, ``constant``, ``empty group``.
+        shares: What the rule gave up by name: ``bias``, ``epsilon``, ``constant``, ``empty group``. Each is
+            worked out from what it stands for (the response to inputs 0), never from what is missing.
         remainder: incoming − outgoing − Σ shares; a fault where it is not rounding.
     """
 
     op: str
     module: str
     where: str
-    rule: str = ""
-    incoming: float = 0.0
-    outgoing: float = 0.0
-    shares: dict[str, float] = field(default_factory=dict)
-    remainder: float = 0.0
+    rule: str
+    incoming: float
+    outgoing: float
+    shares: dict[str, float]
+    remainder: float
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
         return dict(vars(self))
 
 
+Layouts = list[Tensor]
+"""The sums of one tensor by rows, one candidate per way its dimensions may hold the rows."""
+
+
+@dataclass
+class Line:
+    """What is summed for one operation, tensor by tensor; fields as in `Entry`."""
+
+    site: Site
+    rule: str = ""
+    incoming: list[Layouts] = field(default_factory=list)
+    outgoing: list[Layouts] = field(default_factory=list)
+    shares: dict[str, list[Layouts]] = field(default_factory=dict)
+
+    def entry(self, row: int) -> Entry:
+        """One row in plain numbers."""
+        incoming, outgoing = _at(self.incoming, row), _at(self.outgoing, row)
+        shares = {name: _at(amounts, row) for name, amounts in self.shares.items()}
+        node = self.site.node
+        left = incoming - outgoing - sum(shares.values())
+        return Entry(str(node.op), node.module, node.where, self.rule, incoming, outgoing, shares, left)
+
+    def tensors(self) -> list[Layouts]:
+        """Everything summed, in order."""
+        return [*self.incoming, *self.outgoing, *(part for parts in self.shares.values() for part in parts)]
+
+
+def _at(parts: list[Layouts], row: int) -> float:
+    return sum(float(layouts[0][row]) for layouts in parts)
+
+
 class Ledger:
     """Collects the balance during one walk.
 
-    Sums run over everything, the batch included: seed a single example, or rows with unequal weights, so
-    that faults of two rows cannot cancel.
+    Args:
+        rows: Number of parts every tensor is summed in. With 1, sums run over everything, the batch included:
+            seed a single example, or rows with unequal weights, so that faults of two rows cannot cancel.
+            With B, every dimension that may hold the examples is tried; `settle` finds the right one.
     """
 
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self._open: Entry | None = None
+    def __init__(self, rows: int = 1) -> None:
+        self.rows = rows
+        self.lines: list[Line] = []
+        self._open: Line | None = None
 
-    def open(self, site: Site, ms: Sequence[Tensor | None]) -> None:
-        """Begin an operation with what comes in."""
-        node = site.node
-        entry = Entry(str(node.op), node.module, node.where)
+    def open(self, site: Site, ms: Sequence[Tensor | None], rs: Sequence[Tensor | None] = ()) -> None:
+        """Begin an operation with what comes in: multipliers and relevances of its results."""
+        line = Line(site)
         for index, m in zip(site.outs, ms, strict=True):
             if m is not None and index is not None:
-                entry.incoming += _total(m, _quantity(site, index))
-        self._open = entry
+                line.incoming.append(self._sums(_product(m, _quantity(site, index))))
+        line.incoming += [self._sums(r) for r in rs if r is not None]
+        self._open = line
 
     def note(self, share: str, amount: Tensor) -> None:
         """Write down relevance given up on purpose; nothing outside an operation."""
-        if self._open is not None:
-            shares = self._open.shares
-            shares[share] = shares.get(share, 0.0) + float(amount.double().sum())
+        if self._open is not None and bool(amount.any()):
+            self._open.shares.setdefault(share, []).append(self._sums(amount))
 
-    def close(self, site: Site, rule: Rule, handed: Sequence[tuple[int, Tensor, bool]]) -> None:
+    def close(self, site: Site, rule: Rule | str, handed: Sequence[tuple[int, Tensor, bool]]) -> None:
         """End an operation with what goes out: value number, tensor, whether it is a relevance."""
-        entry = self._open
-        assert entry is not None
-        entry.rule = rule.name
+        line = self._open
+        assert line is not None
+        line.rule = rule if isinstance(rule, str) else rule.name
         for index, g, is_relevance in handed:
-            entry.outgoing += float(g.double().sum()) if is_relevance else _total(g, _quantity(site, index))
-        entry.remainder = entry.incoming - entry.outgoing - sum(entry.shares.values())
-        if rule.absorbs is not None:
-            if entry.remainder:
-                entry.shares[rule.absorbs] = entry.shares.get(rule.absorbs, 0.0) + entry.remainder
-            entry.remainder = 0.0
-        self.entries.append(entry)
+            amount = g if is_relevance else _product(g, _quantity(site, index))
+            line.outgoing.append(self._sums(amount))
+        self.lines.append(line)
         self._open = None
+
+    def _sums(self, amount: Tensor) -> Layouts:
+        amount = amount.double()
+        if self.rows == 1:
+            return [amount.sum().reshape(1).cpu()]
+        found = []
+        for d, size in enumerate(amount.shape):
+            if size and size % self.rows == 0:
+                first = amount.movedim(d, 0).reshape(self.rows, -1)
+                found.append(first.sum(1).cpu())
+                if size > self.rows:  # merged with another dimension, the examples last
+                    last = amount.movedim(d, 0).reshape(size // self.rows, self.rows, -1)
+                    found.append(last.sum((0, 2)).cpu())
+        return found
+
+    def row(self, row: int) -> Ledger:
+        """Return the ledger of one row of a settled one."""
+        one = Ledger()
+
+        def part(parts: list[Layouts]) -> list[Layouts]:
+            return [[layouts[0][row : row + 1]] for layouts in parts]
+
+        for line in self.lines:
+            shares = {name: part(amounts) for name, amounts in line.shares.items()}
+            one.lines.append(Line(line.site, line.rule, part(line.incoming), part(line.outgoing), shares))
+        return one
+
+    def settle(self, other: Ledger, weights: Tensor, tolerance: float) -> bool:
+        """Keep of each tensor the layout in which rows are examples, by comparing two walks.
+
+        Args:
+            other: The ledger of a walk seeded with the weights, where this one was seeded with ones.
+            weights: w, shape (rows,), unequal. Where row e is example e, its sum there is w_e times ours.
+            tolerance: Of the largest sum.
+
+        Returns:
+            Whether every tensor has such a layout; the ledger is of no use where not.
+        """
+        w = weights.double().cpu()
+        sums = [s for line in self.lines for layouts in line.incoming for s in layouts]
+        scale = max([1e-300, *(float(s.abs().max()) for s in sums)])
+        for mine, theirs in zip(self.lines, other.lines, strict=True):
+            ours, weighted = mine.tensors(), theirs.tensors()
+            if len(ours) != len(weighted):
+                return False
+            for layouts, others in zip(ours, weighted, strict=True):
+                right = [
+                    one
+                    for one, two in zip(layouts, others, strict=True)
+                    if float((w * one - two).abs().max()) <= tolerance * scale
+                ]
+                if not right:
+                    return False
+                layouts[:] = right[:1]
+        return True
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every operation, in the order of the walk; of the first row."""
+        return [line.entry(0) for line in self.lines]
 
     @property
     def shares(self) -> dict[str, float]:
@@ -102,8 +192,8 @@ def _quantity(site: Site, index: int) -> Tensor:
     return x if site.reference is None else finite_difference(x, site.reference[index])
 
 
-def _total(m: Tensor, quantity: Tensor) -> float:
+def _product(m: Tensor, quantity: Tensor) -> Tensor:
     product = m * quantity
     if bool(torch.isnan(product).any()):  # 0 · ∞, where a masked value gets nothing
         product = torch.where(m == 0, 0.0, product)
-    return float(product.double().sum())
+    return product

@@ -8,6 +8,7 @@ from taylorattr.errors import OptionError
 from taylorattr.methods.method import Question, Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, bounded_first_layer, first_layer
+from taylorattr.methods.relevance.empty_groups import EmptyGroups
 from taylorattr.methods.relevance.lrp import lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
@@ -50,13 +51,17 @@ def deep_taylor(
         Scores of the elements.
 
     Raises:
-        OptionError: If first is none of these, or an input lies outside its box.
+        OptionError: If first is none of these, an input lies outside its box, or there are bounds but no box.
 
     Source: Montavon et al. (2017), arXiv 1512.02479, eqs. 9-12.
     """
     if first not in ("z_plus", "w2", "z_B"):
         raise OptionError(f"first={first!r}; expected 'z_plus', 'w2' or 'z_B'")
-    table = lrp_rules(eps=epsilon, weights=AlphaBeta(1.0, 0.0, bias), constant=constant, method="deep_taylor")
+    if first != "z_B" and (low is not None or high is not None):
+        raise OptionError(f"low= and high= bound the input for first='z_B'; leave them out (first={first!r})")
+    empty = EmptyGroups()
+    weights = AlphaBeta(1.0, 0.0, bias, empty)
+    table = lrp_rules(eps=epsilon, weights=weights, constant=constant, method="deep_taylor")
     assign = None
     if first == "w2":
         assign = first_layer(FixedShares("square"))
@@ -65,6 +70,7 @@ def deep_taylor(
     scores = explain(
         question, table, reference=False, rules=rules, balance=balance, merge=merge, assign=assign
     )
+    scores.diagnostics |= empty.report(question.game.f_input, "deep_taylor")
     scores.diagnostics |= {"first": first, "bias": bias, "epsilon": epsilon, "constant": constant,
                            "merged": merge}  # fmt: skip
     return scores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taylorattr.methods.method import Question, Scores, method
 from taylorattr.methods.relevance.answer import explain
+from taylorattr.methods.relevance.empty_groups import EmptyGroups
 from taylorattr.methods.relevance.lrp import Attention, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
@@ -49,12 +50,13 @@ def lrp_alpha_beta(
 
     Source: Bach et al. (2015), eq. 60.
     """
-    weights = AlphaBeta(alpha, beta, bias)
+    empty = EmptyGroups()
+    weights = AlphaBeta(alpha, beta, bias, empty)
     table = lrp_rules(
         eps=epsilon, weights=weights, constant=constant, attention=attention, method="lrp_alpha_beta"
     )
     scores = explain(question, table, reference=False, rules=rules, balance=balance, merge=merge)
-    scores.diagnostics |= {
+    scores.diagnostics |= empty.report(question.game.f_input, "lrp_alpha_beta") | {
         "alpha": weights.alpha,
         "beta": weights.beta,
         "bias": bias,

@@ -47,15 +47,19 @@ def propagate(
             site = site_of(recording, node, ledger)
             ms = [multipliers.pop(i, None) if i is not None else None for i in site.outs]
             rs = [relevances.pop(i, None) if i is not None else None for i in site.outs]
+            opened = False
             if any(r is not None for r in rs):
-                moved = _pass_on(site, rs)
+                moved = _pass_on(site, rs, ledger)
                 if moved is None:
+                    if ledger is not None:
+                        ledger.open(site, ms, rs)
+                        opened = True
                     ms = [_converted(site, m, r, k) for k, (m, r) in enumerate(zip(ms, rs, strict=True))]
                 else:
                     _add(relevances, moved)
             if all(m is None for m in ms):
                 continue
-            if ledger is not None:
+            if ledger is not None and not opened:
                 ledger.open(site, ms)
             rule = rules.find(site)
             given = rule.pull_all(site, ms)
@@ -118,16 +122,33 @@ def _add(total: dict[int, Tensor], given: dict[int, Tensor]) -> None:
     _add_all(total, list(given.items()))
 
 
-def _pass_on(site: Site, rs: Sequence[Tensor | None]) -> dict[int, Tensor] | None:
+def _pass_on(site: Site, rs: Sequence[Tensor | None], ledger: Ledger | None) -> dict[int, Tensor] | None:
     """Relevances through a rearrangement, or an affine map of one operand element by element."""
     kind = kind_of(site)
     if kind == "move":
-        found = linear_map.pull(site, rs)
-        return {i: g for i, g in zip(site.operands, found, strict=True) if g is not None}
-    if kind in ("scale", "sum", "batch_norm") and len(site.operands) == 1 and rs[0] is not None:
-        if site.x[0].shape == site.y.shape:
-            return {site.operands[0]: rs[0]}
-    return None
+        found = {i: g for i, g in zip(site.operands, linear_map.pull(site, rs), strict=True) if g is not None}
+    elif (
+        kind in ("scale", "sum", "batch_norm")
+        and len(site.operands) == 1
+        and rs[0] is not None
+        and site.x[0].shape == site.y.shape
+    ):
+        found = {site.operands[0]: rs[0]}
+    else:
+        return None
+    if ledger is not None:
+        ledger.open(site, [None] * len(rs), rs)
+        if kind == "move":
+            _note_constants(site, rs)
+        ledger.close(site, "relevance passed on", [(i, g, True) for i, g in found.items()])
+    return found
+
+
+def _note_constants(site: Site, rs: Sequence[Tensor | None]) -> None:
+    """What a rearrangement puts where no operand stands takes its relevance with it."""
+    for r, one, zero in zip(rs, site.at_level(1.0), site.at_level(0.0), strict=False):
+        if r is not None:
+            site.give_up("constant", r, 1 - torch.where(torch.isinf(one), 0.0, one - zero))
 
 
 def _converted(site: Site, m: Tensor | None, r: Tensor | None, k: int) -> Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,21 +21,20 @@ Pulled: TypeAlias = Sequence[Tensor | None] | dict[int, Tensor]
 """Multipliers of the operands in their order, or by value number where a rule looks past its operands."""
 
 
-class Rule:
+class Rule(ABC):
     """How one operation hands on the multiplier of its result.
 
     A multiplier m stands for a contribution m·Δ (difference rules) or a relevance m·value (LRP), so nothing
-    is ever divided by an activation. Every rule is linear in the incoming multiplier.
+    is ever divided by an activation. Every rule is linear in the incoming multiplier. What a rule gives up on
+    purpose it says by ``site.give_up``; anything else that is missing is a fault in the balance.
 
     Attributes:
         name: Shown in the balance report.
-        absorbs: Name of the share that what is not handed on belongs to (``bias``); None where it would be
-            a fault.
     """
 
     name: str = "rule"
-    absorbs: str | None = None
 
+    @abstractmethod
     def pull(self, site: Site, m: Tensor) -> Pulled | Relevance:
         """Return the multipliers of the operands.
 
@@ -45,7 +45,6 @@ class Rule:
         Returns:
             One tensor per entry of ``site.operands`` (None: nothing), or value number -> tensor.
         """
-        raise NotImplementedError
 
     def pull_all(self, site: Site, ms: Sequence[Tensor | None]) -> Pulled | Relevance:
         """Return the multipliers of the operands of an operation with several results.

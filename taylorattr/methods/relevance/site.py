@@ -160,6 +160,30 @@ class Site:
         result = self.node.op(*args, **kwargs)
         return result if isinstance(result, Tensor) else result[0]
 
+    def at_zero(self) -> list[Tensor]:
+        """Every result with all operands 0, the other arguments as recorded: an affine map's constant."""
+        return self.at_level(0.0)
+
+    def at_level(self, level: float) -> list[Tensor]:
+        """Every result with one number in every entry of all operands, the other arguments as recorded."""
+        if self.name == "as_strided":  # reads memory, and rearranges only
+            return [torch.full_like(self.y, level)]
+        filled = [torch.full(x.shape, level, dtype=x.dtype, device=x.device) for x in self.x]
+        args, kwargs = self.arguments(filled)
+        result = self.node.op(*args, **kwargs)
+        return [result] if isinstance(result, Tensor) else list(result)
+
+    def give_up(self, share: str, m: Tensor, value: Tensor) -> None:
+        """Write the relevance m·value down as given up on purpose, where the balance is asked for.
+
+        Args:
+            share: Its name, for example ``bias``.
+            m: Multiplier of the result.
+            value: The part of the result that no operand stands for; infinite entries count where m ≠ 0.
+        """
+        if self.note is not None:
+            self.note(share, torch.where(m == 0, 0.0, m * value))
+
     def function(self) -> Callable[[Tensor], Tensor]:
         """Return the operation as a function of its only operand."""
         return lambda z: self.call([z])

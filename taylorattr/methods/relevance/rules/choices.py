@@ -120,8 +120,9 @@ class FrozenChoice(Rule):
     """LRP of a choice: the mask is frozen; what a mask alone makes is the named share ``constant``."""
 
     name = "frozen mask"
-    absorbs = "constant"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return the transposed map."""
+        if site.note is not None:
+            site.give_up("constant", m, site.at_zero()[0])
         return linear_map.pull(site, m) if site.operands else []

@@ -17,27 +17,28 @@ class Move(Rule):
     """m_in = Lᵀm without ε: rearrangements and constant factors; constants written in are a named share."""
 
     name = "move"
-    absorbs = "constant"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return Lᵀm."""
-        return linear_map.pull(site, m)
+        return self.pull_all(site, [m])
 
     def pull_all(self, site: Site, ms: Sequence[Tensor | None]) -> Pulled:
         """Return Lᵀm, all results taken together."""
+        if site.note is not None:
+            for m, constant in zip(ms, site.at_zero(), strict=False):
+                if m is not None:
+                    site.give_up("constant", m, constant)
         return linear_map.pull(site, ms)
 
 
 class Epsilon(Rule):
     """R_i = Σ_j a_i w_ij R_j/(z_j + ε sgn z_j): m_in = Lᵀ(f m), f = |z|/(|z| + ε), eqs. (29)-(32).
 
-    Shares: ``epsilon`` = Σm(1 − f)z, ``bias`` what Lᵀ does not return. ε = 0 is LRP-0.
+    Shares: ``epsilon`` = Σm(1 − f)z, ``bias`` = Σmf·z(0), the response to inputs 0. ε = 0 is LRP-0.
 
     Attributes:
         eps: ε ≥ 0.
     """
-
-    absorbs = "bias"
 
     def __init__(self, eps: float = 1e-6) -> None:
         if not eps >= 0:
@@ -47,4 +48,7 @@ class Epsilon(Rule):
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return Lᵀ(f m)."""
-        return linear_map.pull(site, stabilised(site, m, self.eps))
+        m = stabilised(site, m, self.eps)
+        if site.note is not None:
+            site.give_up("bias", m, site.at_zero()[0])
+        return linear_map.pull(site, m)

@@ -17,7 +17,6 @@ class HalfGate(Rule):
     """
 
     name = "half"
-    absorbs = "constant"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return both halves' multipliers, joined."""
@@ -25,6 +24,7 @@ class HalfGate(Rule):
         a, g = site.x[0].chunk(2, dim)
         s = g.sigmoid()
         slope = torch.where(g == 0, 0.25, (s - 0.5) / torch.where(g == 0, 1.0, g))
+        site.give_up("constant", m, a / 4)
         return [torch.cat([m * s / 2, m * a / 2 * slope], dim)]
 
 

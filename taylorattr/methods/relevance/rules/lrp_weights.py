@@ -7,6 +7,7 @@ from w⁺ where a ≥ 0 and from w⁻ where a < 0. The two extra products are ma
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -19,6 +20,10 @@ from taylorattr.methods.relevance.site import Site
 
 Bias: TypeAlias = Literal["denominator", "ignore"]
 """Whether c⁺, c⁻ stand in the denominators (their part is the share ``bias``), eq. (36), or nowhere."""
+
+
+OnEmpty: TypeAlias = Callable[[Site, Tensor], None]
+"""Told of the relevance of units without a contribution to take it, entry by entry."""
 
 
 def positive_part(site: Site) -> Tensor:
@@ -70,14 +75,19 @@ def _transposed(site: Site, on_positive: Tensor | None, on_negative: Tensor | No
     return total
 
 
-def quotient(site: Site, relevance: Tensor, divisor: Tensor, share: str) -> Tensor:
+def quotient(
+    site: Site, relevance: Tensor, divisor: Tensor, share: str, on_empty: OnEmpty | None = None
+) -> Tensor:
     """Return R/divisor; where the divisor is 0 nobody is there to take R: 0, and R is the named share."""
     result = relevance / divisor
     if bool(torch.isfinite(result.sum())):
         return result
     empty = divisor == 0
+    lost = torch.where(empty, relevance, 0.0)
     if site.note is not None:
-        site.note(share, torch.where(empty, relevance, 0.0))
+        site.note(share, lost)
+    elif on_empty is not None:  # walks that write a balance repeat the one that counts
+        on_empty(site, lost)
     return torch.where(empty, 0.0, result)
 
 
@@ -111,11 +121,16 @@ class AlphaBeta(Rule):
         alpha: α ≥ 1.
         beta: β = α − 1.
         bias: c⁺ with P and c⁻ with Q in the denominators, or ignored.
+        on_empty: Told of relevance that an empty group does not take.
     """
 
-    absorbs = "bias"
-
-    def __init__(self, alpha: float = 2.0, beta: float | None = None, bias: Bias = "denominator") -> None:
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        beta: float | None = None,
+        bias: Bias = "denominator",
+        on_empty: OnEmpty | None = None,
+    ) -> None:
         beta = alpha - 1 if beta is None else beta
         if not math.isclose(alpha - beta, 1.0, abs_tol=1e-9) or beta < 0:
             raise OptionError(
@@ -125,6 +140,7 @@ class AlphaBeta(Rule):
             raise OptionError(f"bias={bias!r}; expected 'denominator' or 'ignore'")
         self.alpha, self.beta = alpha, beta
         self.bias: Bias = bias
+        self.on_empty = on_empty
         self.name = f"alpha{alpha:g}beta{beta:g}"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
@@ -135,13 +151,19 @@ class AlphaBeta(Rule):
         top = positive_part(site)
         if c is not None:
             top.add_(c.clamp(min=0))
-        up = quotient(site, relevance if self.alpha == 1 else self.alpha * relevance, top, "empty group")
+        up = quotient(
+            site, relevance if self.alpha == 1 else self.alpha * relevance, top, "empty group", self.on_empty
+        )
         down: Tensor | None = None
         if self.beta:
             low = negative_part(site)
             if c is not None:
                 low.add_(c.clamp(max=0))
-            down = quotient(site, -self.beta * relevance, low, "empty group")
+            down = quotient(site, -self.beta * relevance, low, "empty group", self.on_empty)
+        if c is not None and site.note is not None:
+            site.give_up("bias", up, c.clamp(min=0))
+            if down is not None:
+                site.give_up("bias", down, c.clamp(max=0))
         return [by_sign(site, up, down)]
 
 
@@ -158,8 +180,6 @@ class Gamma(Rule):
 
     Source: Montavon et al. (2019), "Layer-wise relevance propagation: an overview".
     """
-
-    absorbs = "bias"
 
     def __init__(self, gamma: float = 0.25, eps: float = 1e-6) -> None:
         if not gamma >= 0 or not eps >= 0:
@@ -178,8 +198,10 @@ class Gamma(Rule):
         divisor = y + self.gamma * torch.where(active, top, low)
         stable = divisor + self.eps * torch.where(active, 1.0, -1.0)
         given = quotient(site, m * y, stable, "empty group")
-        if site.note is not None:
-            site.note("epsilon", given * (stable - divisor))
+        site.give_up("epsilon", given, stable - divisor)
+        if c is not None:
+            favoured = torch.where(active, c.clamp(min=0), c.clamp(max=0))
+            site.give_up("bias", given, c + self.gamma * favoured)
         (plain,) = linear_map.pull(site, given)
         assert plain is not None
         extra = self.gamma * given

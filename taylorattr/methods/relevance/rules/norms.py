@@ -168,13 +168,14 @@ class FrozenScale(Rule):
     """(R28) LRP: the scale r is frozen, the centring kept: m_x = P(rγm), conserving since Σz·Ph = Σc·h."""
 
     name = "frozen scale"
-    absorbs = "bias"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return P(rγm)."""
         groups = groups_of(site)
         x = site.x[0].reshape(groups.shape)
         c = x - x.mean(groups.dims, keepdim=True) if groups.centred else x
+        if site.note is not None:
+            site.give_up("bias", m, site.at_zero()[0])
         rate = (c.square().mean(groups.dims, keepdim=True) + groups.eps).rsqrt()
         if groups.gain is not None:
             m = m * groups.gain

@@ -148,7 +148,6 @@ class HalfProduct(Rule):
     """
 
     name = "half"
-    absorbs = None
 
     def __init__(self, frozen: bool = True) -> None:
         self.frozen = frozen
@@ -171,6 +170,8 @@ class HalfMatmul(HalfProduct):
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return the share of each matrix; the sum over the inner index takes ε."""
         m = stabilised(site, m, self.eps)
+        if site.note is not None:
+            site.give_up("bias", m, site.at_zero()[0])
         share_a, share_b = shares_of_factors(site) if self.frozen else (0.5, 0.5)
         *added, a, b = _matmul_pull(site, m, site.x)
         found = [a * share_a if a is not None and share_a else None]
@@ -183,12 +184,10 @@ class FrozenDivisor(Rule):
 
     name = "frozen divisor"
 
-    def __init__(self) -> None:
-        self.absorbs = "constant"
-
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return m/b for the numerator; a constant numerator's relevance is a named share."""
         if len(site.operands) == 1:
+            site.give_up("constant", m, site.y)
             return [None]
         return [fit(m / site.x[1], site.x[0]), None]
 

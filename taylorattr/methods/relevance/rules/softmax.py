@@ -114,8 +114,6 @@ class SoftmaxRelevance(Rule):
             ``constant``. ``tangent``: m_z = y(m − m·y), the Jacobian.
     """
 
-    absorbs = "constant"
-
     def __init__(self, form: Literal["uniform", "tangent"] = "uniform") -> None:
         self.form = form
         self.name = f"softmax {form}"
@@ -125,9 +123,13 @@ class SoftmaxRelevance(Rule):
         z, dim = site.x[0], _dim(site)
         if self.form == "tangent":
             y = site.y
+            finite = torch.where(torch.isinf(z), 0.0, z)
+            tangent = y * (finite - (y * finite).sum(dim, keepdim=True))
+            site.give_up("constant", m, y - tangent)
             return [_finite(y * (m - (m * y).sum(dim, keepdim=True)), z)]
         zero = torch.where(torch.isinf(z), z, torch.zeros_like(z))
         mean = SoftmaxMean.of(_log_softmax(z, dim), _log_softmax(zero, dim), dim)
+        site.give_up("constant", m, _log_softmax(zero, dim).exp())
         return [_finite(mean.pull(m), z)]
 
 
@@ -135,12 +137,13 @@ class LogSumExpRelevance(Rule):
     """LRP of logsumexp and log-softmax: (R6) against all logits 0; ln k is the named share ``constant``."""
 
     name = "softmax uniform"
-    absorbs = "constant"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return λm, or m − λΣm."""
         z = site.x[0]
         zero = torch.where(torch.isinf(z), z, torch.zeros_like(z))
+        if site.note is not None:
+            site.give_up("constant", m, site.call([zero]))
         if site.name == "logsumexp":
             return [_finite(_logsumexp_shares(site, zero) * _kept(site, m), z)]
         dim = _dim(site)
