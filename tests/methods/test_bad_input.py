@@ -233,7 +233,7 @@ def test_models_whose_rows_depend_on_each_other_are_refused(name, model):
     with pytest.raises(
         ShapeError, match="depends on the other rows of its batch.*make every row independent"
     ):
-        ask(name, model)
+        ask(name, model, points(3, 4))
 
 
 @pytest.mark.parametrize("name", EVERY)
