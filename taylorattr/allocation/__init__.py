@@ -19,6 +19,14 @@ from taylorattr.allocation import deep_taylor  # noqa: F401
 from taylorattr.allocation import deeplift_rescale  # noqa: F401
 from taylorattr.allocation import deeplift_reveal_cancel  # noqa: F401
 from taylorattr.allocation import deep_shap  # noqa: F401
+from taylorattr.allocation.extra import semivalues  # noqa: F401
+from taylorattr.allocation.extra import straight_paths  # noqa: F401
+from taylorattr.allocation.extra import power_paths  # noqa: F401
+from taylorattr.allocation.extra import lime  # noqa: F401
+from taylorattr.allocation.extra import taylor_poda  # noqa: F401
+from taylorattr.allocation.extra import integrated_hessians  # noqa: F401
+from taylorattr.allocation.extra import archipelago  # noqa: F401
+from taylorattr.allocation.extra import interaction_indices  # noqa: F401
 
 # isort: on
 from taylorattr.allocation.allocate import allocate

@@ -91,15 +91,14 @@ def _mean(rule: AllocationRule, parts: list[Attribution]) -> Attribution:
 def _allocate(rule: AllocationRule, effects: Effects, context: Context | None) -> Attribution:
     effects, notes = in_frame_of(rule, effects)
     require_level(rule, effects)
-    names = rule.receiver_names(effects.names, context)
+    players = effects.names
+    require_domain(rule, len(players), 1 if isinstance(effects, SymbolicEffects) else effects.batch, context)
+    names = rule.receiver_names(players, context)
     notes |= {"rule": rule.formula, "kind": rule.kind, "exact_for": rule.domain.words}
     if isinstance(effects, SymbolicEffects):
-        require_domain(rule, len(effects.names), 1, context)
         notes["exact"] = [str(value) for value in exact_scores(rule, effects, context)]
         support = rule.granularity == "support"
         effects = effects.to_harsanyi_effects() if support else effects.to_taylor_effects()
-    else:
-        require_domain(rule, effects.n, effects.batch, context)
     return Attribution(
         player_scores=torch.from_numpy(allocated(rule, effects, context)),
         scores=None,

@@ -13,6 +13,7 @@ from sympy.printing.str import StrPrinter
 from taylorattr.allocation.symbols import Expr
 
 SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "i2": "ᵢ₂", "p": "ₚ", "k": "ₖ"}
+LOWER = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 GREEK = {
     "kappa": "κ", "Delta": "Δ", "sigma": "σ", "rho": "ρ", "alpha": "α", "beta": "β", "epsilon": "ε",
     "omega": "ω", "xi": "ξ", "mu": "μ",
@@ -27,7 +28,8 @@ class TextPrinter(StrPrinter):
 
     def _print_Symbol(self, expr: Any) -> str:
         head, mark, rest = str(expr.name).partition("_")
-        sign = {"plus": "₊", "minus": "₋"}.get(rest, mark + rest)
+        head, digits = head.rstrip("0123456789"), head[len(head.rstrip("0123456789")) :]
+        sign = digits.translate(LOWER) + {"plus": "₊", "minus": "₋"}.get(rest, mark + rest)
         return f"{GREEK.get(head, head)}{sign}"
 
     def _print_Indexed(self, expr: Any) -> str:
@@ -87,12 +89,12 @@ class TextPrinter(StrPrinter):
 class ShortLatexPrinter(LatexPrinter):
     """LaTeX in which sums and products over everything there is carry no limits."""
 
-    def _print_Symbol(self, expr: Any, *style: Any) -> str:
+    def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
         head, _, rest = str(expr.name).partition("_")
         sign = {"plus": "^{+}", "minus": "^{-}"}.get(rest)
-        return (
-            super()._print_Symbol(expr, *style) if sign is None else f"{self._print(sp.Symbol(head))}{sign}"
-        )
+        if sign is None:
+            return super()._print_Symbol(expr, style)
+        return self._print(sp.Symbol(head)) + sign
 
     def _print_Sum(self, expr: Any) -> str:
         return self._loop(r"\sum", expr)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import sympy as sp
 
+from taylorattr.allocation.context import Need
 from taylorattr.allocation.symbols import Expr, i, i2, indexed, p
 from taylorattr.maths.subsets import Coalitions
 
@@ -54,6 +55,15 @@ r: Expr = sp.Symbol("r", integer=True, positive=True)
 """Size of the receiving coalition."""
 
 
+ORDER = Need("largest size k of a receiving coalition", (), 2)
+
+
+def no_order(context: Quantities) -> str | None:
+    """Return why k is no size of coalitions, or None."""
+    size = context["k"]
+    return None if size >= 1 and size == int(size) else f"k = {size}; expected a whole number, at least 1"
+
+
 def coalitions(sizes: Callable[[int, Quantities], tuple[int, int]]) -> Receivers:
     """Return coalitions as receivers: letters S_j and r = |S|.
 
@@ -82,3 +92,7 @@ def coalitions(sizes: Callable[[int, Quantities], tuple[int, int]]) -> Receivers
         ],
         values=values,
     )
+
+
+UP_TO_ORDER = coalitions(lambda n, context: (1, int(context["k"])))
+"""Every coalition of at most k players; k is a quantity of the context."""

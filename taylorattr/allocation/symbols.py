@@ -42,10 +42,18 @@ def product(factor: Expr, index: Expr = j, count: Expr = n) -> Expr:
     return sp.Product(factor, (index, 1, count))
 
 
+def choose(a: Expr, b: Expr) -> Expr:
+    """Return C(a, b); where there is nothing to choose it is evaluated as 0."""
+    return sp.binomial(a, b)
+
+
 class Indicator(sp.Function):
     """1[condition]: 1 where the condition holds, 0 elsewhere."""
 
     nargs = 1
+    is_commutative = True
+    is_integer = True
+    is_nonnegative = True
 
     @classmethod
     def eval(cls, *args: Any) -> Any:
@@ -91,15 +99,15 @@ class Moment(sp.Function):
             text = rf"M_{{{order}}}\left({rho}\right)"
         else:
             shift = "" if self.args[2] == 0 else f"{rest[0]} + "
-            text = rf"\mathbb{{E}}\left({shift}{rho} Z\right)^{{{order}}}"
-        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+            text = rf"\mathbb{{E}}\left[\left({shift}{rho} Z\right)^{{{order}}}\right]"
+        return text if exp is None else rf"{text}^{{{exp}}}"
 
     def _ratio_text(self, printer: Any) -> str:
         order, rho, *rest = (printer._print(a) for a in self.args)
         if not rest:
             return f"M[{order}]({rho})"
         shift = "" if self.args[2] == 0 else f"{rest[0]} + "
-        return f"E({shift}{rho}·Z)^[{order}]"
+        return f"E[({shift}{rho}·Z)^({order})]"
 
 
 class Bernoulli(sp.Function):

@@ -1,0 +1,1 @@
+"""Rules outside the fifteen, docs/theory.md §10: families of attributions and interaction indices."""
