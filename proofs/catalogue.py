@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofs import (
+    archipelago,
+    cancelled_effects,
+    coverage_of_effects,
     deep_shap,
     deep_taylor,
     deeplift_rescale,
@@ -14,30 +17,44 @@ from proofs import (
     exact_tails,
     expected_gradients,
     faith_sii,
+    formal_allocation,
     frame_of_coalition_effects,
+    frame_of_ratios,
     frame_of_taylor_effects,
     grad_cam,
     gradient_x_input,
+    gradients_along_the_way,
     integrated_gradients,
+    integrated_gradients_by_effect,
     integrated_hessians,
     k_sii,
+    local_surrogate,
     lrp_alpha_beta,
     lrp_epsilon,
+    lrp_zero_is_gradient,
+    mixtures,
     mobius_as_integral,
     mobius_inversion,
     mobius_is_taylor,
+    nearest_ratios,
     occlusion_1,
     occlusion_patch,
+    one_hidden_layer,
     order_by_support,
+    paths,
     prediction_difference,
+    quadrature_of_gradients,
     ridge_coefficients,
     semivalues,
     series_remainder,
     shapley,
+    shapley_among_semivalues,
     shapley_interaction_index,
     shapley_taylor_index,
     smooth_grad,
+    taylor_poda,
     top_degree,
+    truncated_ratios,
 )
 from proofs.theorem import Theorem
 
@@ -50,10 +67,13 @@ MODULES = (
     # frames
     frame_of_taylor_effects,
     frame_of_coalition_effects,
+    frame_of_ratios,
+    coverage_of_effects,
     # truncation
     order_by_support,
     exact_tails,
     series_remainder,
+    truncated_ratios,
     # indices
     semivalues,
     shapley_interaction_index,
@@ -80,6 +100,23 @@ MODULES = (
     deeplift_rescale,
     deeplift_reveal_cancel,
     deep_shap,
+    # what else holds for averages of gradients
+    quadrature_of_gradients,
+    integrated_gradients_by_effect,
+    # from the layer to the network
+    lrp_zero_is_gradient,
+    one_hidden_layer,
+    formal_allocation,
+    cancelled_effects,
+    # families of rules, and how to repair them
+    nearest_ratios,
+    mixtures,
+    shapley_among_semivalues,
+    gradients_along_the_way,
+    paths,
+    local_surrogate,
+    taylor_poda,
+    archipelago,
 )
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType(

@@ -10,6 +10,7 @@ from proofs import faith_sii
 from proofs.catalogue import THEOREMS
 from proofs.smooth import Smooth
 from proofs.theorem import ProofError, check
+from tests.proofs.false_families import FALSE_FAMILIES
 from tests.proofs.false_ratios import FALSE_RATIOS
 
 
@@ -92,7 +93,7 @@ FALSE_CLAIMS = [
 ]
 
 
-ALL_FALSE = [*FALSE_CLAIMS, *FALSE_RATIOS]
+ALL_FALSE = [*FALSE_CLAIMS, *FALSE_RATIOS, *FALSE_FAMILIES]
 
 
 @pytest.mark.parametrize(
