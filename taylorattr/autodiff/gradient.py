@@ -16,7 +16,7 @@ Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
 
 _CACHE_BYTES = {"cpu": 8 * 2**20, "cuda": 512 * 2**20}
-_ROWS = {"cpu": (16, 1024), "cuda": (64, 2**14)}
+_ROWS = {"cpu": (16, 2048), "cuda": (64, 2**14)}
 
 
 def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple[Tensor, Rows]:

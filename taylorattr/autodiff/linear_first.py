@@ -7,6 +7,8 @@ output is pulled back through A once. This is exact, not an approximation.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,7 @@ from taylorattr.autodiff.first_affine import (
 )
 from taylorattr.autodiff.game import Game, blocks
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
+from taylorattr.memory import keep_freed_blocks
 
 _WIDENING = 8
 """A layer whose output has more than this many times the elements of its input saves nothing."""
@@ -47,6 +50,7 @@ class PathGradients:
     """
 
     def __init__(self, game: Game, *, linear_first: bool = True, rows: int | None = None) -> None:
+        keep_freed_blocks()
         self.game = game
         self.rows = rows or gradient_rows(game)
         self._ends = self._find() if linear_first else None
@@ -56,61 +60,78 @@ class PathGradients:
         """Whether the nodes run past the first affine layer only."""
         return self._ends is not None
 
-    def sums(self, alphas: Tensor, weights: Tensor, owners: Tensor) -> Rows:
-        """Return the weighted sums of gradients, one tensor (B, …) per input.
+    def sums(self, alphas: Tensor, weights: Tensor, examples: Tensor) -> Rows:
+        """Return Σ_q ω_q ∇f(b + α_q (x − b)) of some examples, tensors (E, …), one per input.
 
         Args:
-            alphas: Shape (R,), places on the path.
-            weights: Shape (R,).
-            owners: Shape (R,), int64 on the CPU: the example of each row.
+            alphas: Shape (Q,), places on the path.
+            weights: Shape (Q,).
+            examples: Shape (E,), int64 on the CPU.
         """
         alphas, weights = (t.to(self.game.device, self.game.dtype) for t in (alphas, weights))
         if self._ends is not None:
             try:
-                return self._past_layer(self._ends, alphas, weights, owners)
+                return self._past_layer(self._ends, alphas, weights, examples)
             except OtherPathError:  # a branch on values: the whole model from here on
                 self._ends = None
-        total = tuple(torch.zeros_like(x) for x in self.game.inputs)
-        for part in blocks(len(alphas), self.rows):
-            who = owners[part].to(self.game.device)
+        where = examples.to(self.game.device)
+        total = tuple(torch.zeros_like(x[where]) for x in self.game.inputs)
+        for nodes, part in self._blocks(len(alphas), len(examples)):
+            here = where[part]
             points = tuple(
-                torch.lerp(b[who], x[who], _column(alphas[part], x))
+                torch.lerp(b[here], x[here], _column(alphas[nodes], x.ndim + 1)).flatten(0, 1)
                 for b, x in zip(self.game.baselines, self.game.inputs, strict=True)
             )
-            gradients = value_and_gradient(self.game.scalar, points, owners[part])[1]
+            count = nodes.stop - nodes.start
+            gradients = value_and_gradient(self.game.scalar, points, examples[part].repeat(count))[1]
             for sum_, gradient in zip(total, gradients, strict=True):
-                sum_.index_add_(0, who, gradient * _column(weights[part], gradient))
+                each = gradient.unflatten(0, (count, -1))
+                sum_[part] += torch.tensordot(weights[nodes], each, dims=1)
         return total
 
-    def _past_layer(self, ends: _Ends, alphas: Tensor, weights: Tensor, owners: Tensor) -> Rows:
+    def _blocks(self, nodes: int, examples: int) -> Iterator[tuple[slice, slice]]:
+        """Yield slices of nodes and of examples whose products fit a model call."""
+        for part in blocks(examples, self.rows):
+            for several in blocks(nodes, max(1, self.rows // (part.stop - part.start))):
+                yield several, part
+
+    def _past_layer(self, ends: _Ends, alphas: Tensor, weights: Tensor, examples: Tensor) -> Rows:
         scalar, x = self.game.scalar, self.game.inputs[0]
-        total = torch.zeros_like(ends.end)
-        for part in blocks(len(alphas), self.rows):
-            who = owners[part].to(self.game.device)
-            point = torch.lerp(ends.start[who], ends.end[who], _column(alphas[part], ends.end))
-            point.requires_grad_()
+        where = examples.to(self.game.device)
+        start, way = ends.start[where], (ends.end - ends.start)[where]
+        total = torch.zeros_like(start)
+        for nodes, part in self._blocks(len(alphas), len(examples)):
+            count = nodes.stop - nodes.start
+            who = examples[part].repeat(count)
             placeholder = x[:1].expand(len(who), *x.shape[1:])
+            leaf = start[part].requires_grad_()  # one for all nodes: their gradients add up in it
             with torch.enable_grad():
-                answer = point.clone()  # an in-place activation may follow
+                answer = torch.addcmul(leaf, _column(alphas[nodes], leaf.ndim + 1), way[part]).flatten(0, 1)
                 with AnsweredLayer(placeholder, ends.operation, answer):
-                    values = scalar.values((placeholder,), owners[part])
+                    values = scalar.values((placeholder,), who)
                 if not values.requires_grad:
                     raise OtherPathError
-                (gradient,) = torch.autograd.grad(values, point, weights[part])
-            total.index_add_(0, who, gradient)
-        return (self._pulled_back(total),)
+                upstream = weights[nodes].repeat_interleave(part.stop - part.start)
+                (gradient,) = torch.autograd.grad(values, leaf, upstream)
+            total[part] += gradient
+        return (self._pulled_back(total, examples),)
 
-    def _pulled_back(self, upstream: Tensor) -> Tensor:
-        x = self.game.inputs[0]
+    def _pulled_back(self, upstream: Tensor, examples: Tensor) -> Tensor:
+        x = self.game.inputs[0][examples.to(self.game.device)]
         result = torch.empty_like(x)
         for part in blocks(len(x), self.rows):
             leaf = x[part].clone().requires_grad_()
-            with torch.enable_grad(), _Tap(leaf) as tap:
-                self.game.scalar.values((leaf,), torch.arange(part.start, part.stop))
-                if tap.output is None:
-                    raise OtherPathError
+            with torch.enable_grad():
+                tap = self._tapped(leaf, examples[part])
+            if tap.output is None:
+                raise OtherPathError
             (result[part],) = torch.autograd.grad(tap.output, leaf, upstream[part])
         return result
+
+    def _tapped(self, points: Tensor, examples: Tensor) -> _Tap:
+        with _Tap(points) as tap, suppress(_FirstRead):
+            self.game.scalar.values((points,), examples)
+        return tap
 
     def _find(self) -> _Ends | None:
         """Return the layer's outputs at both ends, or None where the model begins otherwise."""
@@ -121,10 +142,10 @@ class PathGradients:
         operation = None
         for side, points in zip(outputs, (game.baselines[0], game.inputs[0]), strict=True):
             for part in blocks(game.batch, self.rows):
-                with torch.no_grad(), _Tap(points[part].clone()) as tap:
-                    game.scalar.values((tap.input,), torch.arange(part.start, part.stop))
+                with torch.no_grad():
+                    tap = self._tapped(points[part].clone(), torch.arange(part.start, part.stop))
                 layer = tap.output
-                if layer is None or tap.refused or (operation or tap.operation) is not tap.operation:
+                if layer is None or (operation or tap.operation) is not tap.operation:
                     return None
                 narrow = layer[0].numel() <= _WIDENING * tap.input[0].numel()
                 if layer.shape[0] != part.stop - part.start or layer.dtype != game.dtype or not narrow:
@@ -134,30 +155,32 @@ class PathGradients:
         return _Ends(operation, torch.cat(outputs[0]), torch.cat(outputs[1]))
 
 
+class _FirstRead(BaseException):
+    """The model's first read of its input has been seen: the rest of the call is not needed."""
+
+
 class _Tap(InputWatch):
-    """Keeps the output of the affine layer that is the first and only operation on the input."""
+    """Keeps the output of the first operation on the input, if it is an affine layer, and ends the call.
+
+    That nothing else reads the input shows when the nodes run.
+    """
 
     def __init__(self, x: Tensor) -> None:
         super().__init__(x)
         self.input = x
         self.output: Tensor | None = None
         self.operation: Any = None
-        self.refused = False
 
     def other(self, result: Any) -> Any:
-        self.refused = True
-        return result
+        raise _FirstRead
 
     def read(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], uses: int) -> Any:
-        result = func(*args, **kwargs)
-        if uses != 1 or self.output is not None or not args or id(args[0]) not in self.raw:
-            return self.other(result)
-        product = func in WITHOUT_BIAS and len(args) == 2 and args[1].ndim == 2 and args[0].ndim >= 2
-        if func not in WITH_BIAS and not product:
-            return self.other(result)
-        self.output, self.operation = result, func
-        return result.clone()  # an in-place activation may follow
+        if uses == 1 and args and id(args[0]) in self.raw:
+            product = func in WITHOUT_BIAS and len(args) == 2 and args[1].ndim == 2 and args[0].ndim >= 2
+            if func in WITH_BIAS or product:
+                self.output, self.operation = func(*args, **kwargs), func
+        raise _FirstRead
 
 
-def _column(values: Tensor, like: Tensor) -> Tensor:
-    return values.reshape(-1, *([1] * (like.ndim - 1)))
+def _column(values: Tensor, ndim: int) -> Tensor:
+    return values.reshape(-1, *([1] * (ndim - 1)))

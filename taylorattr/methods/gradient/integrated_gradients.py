@@ -213,12 +213,9 @@ def _quadrature(
     open_ones = torch.arange(game.batch)
     for count in ladder:
         alphas, weights = (torch.from_numpy(a.copy()) for a in path_rule(rule, count))
-        owners = open_ones.repeat(count)  # node by node, examples inside
-        size = len(open_ones)
-        sums = paths.sums(alphas.repeat_interleave(size), weights.repeat_interleave(size), owners)
         where = open_ones.to(game.device)
-        for average, sum_ in zip(averages, sums, strict=True):
-            average[where] = sum_[where]
+        for average, sum_ in zip(averages, paths.sums(alphas, weights, open_ones), strict=True):
+            average[where] = sum_
         by_player = sum_over_players(game, _times_delta(game, averages)).cpu().double()
         errors = completeness_error(game, by_player)
         if before is not None:
