@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from taylorattr.cli import attribute, bench, decompose, demo, prove
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
@@ -25,9 +26,17 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=30, width=100)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers a wrong call in one line; --help has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(prog="taylorattr", description=DESCRIPTION, formatter_class=_HelpFormatter)
+    top = _Parser(prog="taylorattr", description=DESCRIPTION, formatter_class=_HelpFormatter)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         sub = commands.add_parser(

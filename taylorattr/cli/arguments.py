@@ -62,7 +62,10 @@ def add(parser: argparse.ArgumentParser, *, frame: bool = True) -> None:
         "--target", metavar="T", help="output entry, such as 3 or 0,2; none for one output per row"
     )
     what.add_argument(
-        "--baseline", default="zeros", metavar="B", help="zeros (default), mean (of all rows), NUMBER or FILE"
+        "--baseline",
+        default="zeros",
+        metavar="B",
+        help="zeros (default), mean (of all rows), NUMBER, or a FILE, taken as it is",
     )
     what.add_argument(
         "--players",
@@ -194,7 +197,7 @@ def players(spec: str, data: data_files.Data, names: tuple[str, ...] | None) -> 
     x: Any = _single(data.tensors)
     size = re.fullmatch(r"(grid|patch):(\d+)x(\d+)", spec)
     if spec in ("elements", "columns"):
-        labels = names or data.names
+        labels = data.names if names is None else names
         return Players.elements(x, names=labels)
     if spec == "tokens":
         return Players.tokens(x, names=names)

@@ -12,6 +12,7 @@ from taylorattr.cli import arguments as shared
 from taylorattr.cli import data as data_files
 from taylorattr.errors import OptionError
 from taylorattr.methods import METHODS, AttributionMethod, attribute
+from taylorattr.methods.option_types import fits
 
 SUMMARY = "share a prediction among its inputs by an attribution method"
 
@@ -47,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scores.add_argument(
         "--references",
         metavar="R",
-        help="reference set: rows of the data such as 0:200, or a FILE; a method with one baseline is "
-        f"averaged over it, a method that reads a set takes {REFERENCE_ROWS} unless told",
+        help="reference set: rows of the data such as 0:200, or a FILE, taken as it is; a method with one "
+        f"baseline is averaged over it, a method that reads a set takes {REFERENCE_ROWS} unless told",
     )
     scores.add_argument(
         "--top", type=int, default=10, metavar="N", help="scores printed per example (default: 10)"
@@ -58,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, save; return the exit status."""
     method = METHODS[arguments.method]
-    options = dict(option(spec) for spec in arguments.set)
+    options = dict(option(spec, method) for spec in arguments.set)
+    if arguments.top < 0:
+        raise OptionError(f"--top {arguments.top}: expected 0 or more")
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
         raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
     asked = shared.question(arguments)
@@ -91,8 +94,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def option(spec: str) -> tuple[str, Any]:
+def option(spec: str, method: AttributionMethod) -> tuple[str, Any]:
     """Read ``name=value``; the value is a Python literal (8, 0.1, True, None, [1, 2]) or else a word.
+
+    Where the option takes words and no such literal, as ``layer=2.10``, the value is the word.
 
     Returns:
         Name and value.
@@ -104,9 +109,11 @@ def option(spec: str) -> tuple[str, Any]:
     if not equals or not name:
         raise OptionError(f"--set {spec!r} is not of the form n_steps=64")
     try:
-        return name, ast.literal_eval(value)
+        literal = ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return name, value
+    kind = method.option_types.get(name, Any)
+    return name, value if fits(value, kind) and not fits(literal, kind) else literal
 
 
 def references(arguments: argparse.Namespace, method: AttributionMethod, asked: shared.Question) -> Any:
@@ -123,7 +130,10 @@ def references(arguments: argparse.Namespace, method: AttributionMethod, asked: 
     if spec is None and not method.references:
         return None
     spec = spec or REFERENCE_ROWS
-    table = data_files.load(spec) if Path(spec).suffix in (".npy", ".npz", ".csv") else asked.data.rows(spec)
+    if Path(spec).suffix in (".npy", ".npz", ".csv"):
+        table = data_files.load(spec, option="--references")
+    else:
+        table = asked.data.rows(spec, option="--references")
     first = asked.inputs[0] if isinstance(asked.inputs, tuple) else asked.inputs
     tensors = tuple(t.to(first.device) for t in table.tensors)
     return tensors if len(tensors) > 1 else next(iter(tensors))

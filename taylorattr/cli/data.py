@@ -40,7 +40,7 @@ class Data:
                 )
         return tuple(tensor.mean(0, keepdim=True) for tensor in self.tensors)
 
-    def rows(self, spec: str) -> Data:
+    def rows(self, spec: str, *, option: str = "--rows") -> Data:
         """Return the rows ``start:stop``, ``start:`` or ``index``.
 
         Returns:
@@ -53,10 +53,10 @@ class Data:
             parts = [int(part) if part else None for part in spec.split(":")]
             chosen = slice(*parts) if len(parts) > 1 else slice(parts[0], (parts[0] or 0) + 1 or None)
         except (ValueError, TypeError):
-            raise OptionError(f"--rows {spec!r} is not of the form 5, 0:8 or 100:") from None
+            raise OptionError(f"{option} {spec!r} is not of the form 5, 0:8 or 100:") from None
         selected = tuple(tensor[chosen] for tensor in self.tensors)
         if selected[0].shape[0] == 0:
-            raise OptionError(f"--rows {spec} selects none of the {len(self)} rows; rows count from 0")
+            raise OptionError(f"{option} {spec} selects none of the {len(self)} rows; rows count from 0")
         return replace(self, tensors=selected)
 
     def standardized(self) -> Data:
@@ -71,7 +71,7 @@ class Data:
         return replace(self, tensors=tuple(scaled))
 
 
-def load(spec: str, drop: list[str] | None = None) -> Data:
+def load(spec: str, drop: list[str] | None = None, *, option: str = "--data") -> Data:
     """Read ``FILE.npy``, ``FILE.npz`` (its arrays are the inputs), ``FILE.csv`` or ``sklearn:NAME``.
 
     Floating-point data become float32, the dtype most models are trained in; integers stay integers.
@@ -87,13 +87,13 @@ def load(spec: str, drop: list[str] | None = None) -> Data:
         return _dropped(_sklearn(spec.removeprefix("sklearn:")), drop, spec)
     path = Path(spec)
     if not path.is_file():
-        raise FormatError(f"--data {spec}: there is no such file; give .npy, .npz, .csv or sklearn:NAME")
+        raise FormatError(f"{option} {spec}: there is no such file; give .npy, .npz, .csv or sklearn:NAME")
     if path.suffix == ".csv":
-        return _csv(path, drop or [])
+        return _csv(path, drop or [], f"{option} {path}")
     readers = {".npy": _npy, ".npz": _npz}
     if path.suffix not in readers:
-        raise FormatError(f"--data {spec}: {path.suffix or 'no suffix'} is not .npy, .npz or .csv")
-    return _dropped(readers[path.suffix](path), drop, spec)
+        raise FormatError(f"{option} {spec}: {path.suffix or 'no suffix'} is not .npy, .npz or .csv")
+    return _dropped(readers[path.suffix](path, f"{option} {path}"), drop, spec)
 
 
 def baseline(spec: str, data: Data) -> None | float | int | tuple[Tensor, ...]:
@@ -119,7 +119,7 @@ def baseline(spec: str, data: Data) -> None | float | int | tuple[Tensor, ...]:
         pass
     if Path(spec).suffix not in (".npy", ".npz", ".csv"):
         raise OptionError(f"--baseline {spec!r} is not zeros, mean, a number or a .npy, .npz or .csv file")
-    return load(spec).tensors
+    return load(spec, option="--baseline").tensors
 
 
 def names(path: str) -> tuple[str, ...]:
@@ -156,36 +156,36 @@ def _tensor(array: np.ndarray, origin: str) -> Tensor:
     raise FormatError(f"{origin} holds {array.dtype}, expected floating-point or integer numbers")
 
 
-def _npy(path: Path) -> Data:
+def _npy(path: Path, what: str) -> Data:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise FormatError(f"--data {path}: not a readable .npy file of plain numbers ({error})") from error
+        raise FormatError(f"{what}: not a readable .npy file of plain numbers ({error})") from error
     return Data((_tensor(array, str(path)),))
 
 
-def _npz(path: Path) -> Data:
+def _npz(path: Path, what: str) -> Data:
     try:
         with np.load(path, allow_pickle=False) as archive:
             tensors = tuple(_tensor(archive[key], f"{path}[{key}]") for key in archive.files)
     except FormatError:
         raise
     except (ValueError, OSError, EOFError, KeyError) as error:
-        raise FormatError(f"--data {path}: not a readable .npz file of plain numbers ({error})") from error
+        raise FormatError(f"{what}: not a readable .npz file of plain numbers ({error})") from error
     if not tensors or len({t.shape[:1] for t in tensors}) != 1 or tensors[0].dim() == 0:
         shapes = [tuple(t.shape) for t in tensors]
-        raise FormatError(f"--data {path}: expected arrays with the same number of rows, got shapes {shapes}")
+        raise FormatError(f"{what}: expected arrays with the same number of rows, got shapes {shapes}")
     return Data(tensors)
 
 
-def _csv(path: Path, drop: list[str]) -> Data:
+def _csv(path: Path, drop: list[str], what: str) -> Data:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
     except UnicodeDecodeError as error:
-        raise FormatError(f"--data {path}: not UTF-8 text ({error})") from error
+        raise FormatError(f"{what}: not UTF-8 text ({error})") from error
     if not rows:
-        raise FormatError(f"--data {path}: the file is empty")
+        raise FormatError(f"{what}: the file is empty")
     header = None if all(_is_number(cell) for cell in rows[0]) else tuple(cell.strip() for cell in rows[0])
     if header is None and drop:
         raise OptionError(f"--drop {drop[0]!r} needs a header, and the first line of {path} holds numbers")
@@ -195,15 +195,12 @@ def _csv(path: Path, drop: list[str]) -> Data:
     for r, row in enumerate(rows[first:]):
         if len(row) != len(rows[0]):
             line = r + first + 1
-            raise FormatError(
-                f"--data {path}: line {line} has {len(row)} cells, the first has {len(rows[0])}"
-            )
+            raise FormatError(f"{what}: line {line} has {len(row)} cells, the first has {len(rows[0])}")
         for c, column in enumerate(columns):
             if not _is_number(row[column]):
                 place = f"line {r + first + 1}, column {header[column] if header else column}"
                 raise FormatError(
-                    f"--data {path}: {row[column]!r} at {place} is not a number; "
-                    "leave the column out with --drop"
+                    f"{what}: {row[column]!r} at {place} is not a number; leave the column out with --drop"
                 )
             values[r, c] = float(row[column])
     return Data((torch.from_numpy(values),), tuple(header[c] for c in columns) if header else None)

@@ -108,6 +108,12 @@ def test_gradient_methods_run_on_digits(place, capsys, method):
         (("grad_cam",), "no convolution"),
         (("integrated_gradients", "--baseline", "mean", "--references", "0:2"), "both given"),
         (("expected_gradients", "--baseline", "mean", "--references", "0:2"), "not both"),
+        (("expected_gradients", "--references", "none.csv"), "--references none.csv: there is no such file"),
+        (("expected_gradients", "--references", "7:9"), "--references 7:9 selects none of the 2 rows"),
+        (("shapley", "--baseline", "none.npy"), "--baseline none.npy: there is no such file"),
+        (("shapley", "--top", "-1"), "--top -1: expected 0 or more"),
+        (("shapley", "--players", "grid:2x2"), "patches need x of shape"),
+        (("lrp_epsilon", "--set", "epsilon=tiny"), "lrp_epsilon: epsilon='tiny'; expected a number"),
     ],
 )
 def test_a_wrong_call_says_in_one_line_how_to_mend_it(place, capsys, arguments, message):
@@ -116,12 +122,56 @@ def test_a_wrong_call_says_in_one_line_how_to_mend_it(place, capsys, arguments, 
     assert message in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--seed", "x"), "argument --seed: invalid int value: 'x'"),
+        (("--dtype", "float16"), "argument --dtype: invalid choice: 'float16'"),
+        (("--frame", "input"), "unrecognized arguments: --frame input"),
+    ],
+)
+def test_a_call_the_parser_refuses_is_one_line_too(place, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        on_table(place, "shapley", *arguments)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and message in error and error.count("\n") == 1 and "--help" in error
+
+
+@pytest.mark.parametrize("layer", ["0", "2"])
+def test_a_layer_may_be_called_by_a_number(place, capsys, layer):
+    pytest.importorskip("sklearn")
+    status = main(
+        ["attribute", "grad_cam", "--model", "nets_to_attribute:make", "--data", "sklearn:digits", "--target",
+         "3", "--set", f"layer={layer}", "--json"]
+    )  # fmt: skip
+    assert status == 0
+    shown = ta.Attribution.from_dict(json.loads(capsys.readouterr().out))
+    assert shown.diagnostics["layer"] == layer and shown.names[0] == f"{layer}[0,0]"
+
+
+def test_names_and_groups_of_columns(place, capsys):
+    (place / "g.json").write_text('{"both": ["a", "c"], "rest": [1]}')
+    assert on_table(place, "shapley", "--players", "g.json", "--json") == 0
+    assert ta.Attribution.from_dict(json.loads(capsys.readouterr().out)).names == ("both", "rest")
+    (place / "n.txt").write_text("")
+    assert on_table(place, "shapley", "--names", "n.txt") == 2
+    assert "0 names for 3 players" in capsys.readouterr().err
+
+
 def test_option_values_are_literals_or_words():
     read = [
-        option(s)
-        for s in ("n_steps=64", "rule=left", "relu=False", "tol=1e-3", "layer=features.2", "a=[1, 2]")
+        option(s, ta.METHODS["grad_cam"])
+        for s in (
+            "n_steps=64",
+            "rule=left",
+            "relu=False",
+            "tol=1e-3",
+            "layer=features.2",
+            "a=[1, 2]",
+            "layer=2.10",
+        )
     ]
     assert read == [
         ("n_steps", 64), ("rule", "left"), ("relu", False), ("tol", 1e-3),
-        ("layer", "features.2"), ("a", [1, 2]),
+        ("layer", "features.2"), ("a", [1, 2]), ("layer", "2.10"),
     ]  # fmt: skip
