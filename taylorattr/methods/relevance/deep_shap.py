@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from taylorattr.autodiff.game import blocks
-from taylorattr.errors import OptionError
+from taylorattr.autodiff.player_sums import sum_over_players
+from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Question, Scores, method
-from taylorattr.methods.relevance.answer import relative_gap
+from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
+from taylorattr.methods.relevance.balances import balances
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import module_of, record_at, rows_function
-from taylorattr.methods.relevance.rule import Overrides
+from taylorattr.methods.relevance.rule import Overrides, RuleTable, named_operations
 from taylorattr.methods.relevance.rules.maxima import MaxRule
 from taylorattr.methods.relevance.rules.neurons import NeuronShapley
+from taylorattr.methods.scores import float64
+
+_WALKS = 8
+"""Independent walks an error is estimated from, at least two."""
+
+_MOST_ORDERS = 4096
 
 
 @method("deep_shap", family="relevance", references=True)
@@ -28,7 +37,9 @@ def deep_shap(
     components: Literal["linear_activation", "neuron"] = "linear_activation",
     max_rule: MaxRule = "shapley",
     orders: int = 32,
+    tol: float | None = None,
     rules: Overrides | None = None,
+    balance: bool = False,
 ) -> Scores:
     """Return φ_i/Δh_i of each component multiplied through the network, averaged over references: eq. (43).
 
@@ -38,62 +49,142 @@ def deep_shap(
             so that the shares are κ_i/m (Rescale averaged over the references; what libraries do).
             ``neuron``: a dense layer or convolution with its activation is one component, with shares 1/|S|.
         max_rule: How a maximum is shared.
-        orders: Random orders (half of them reversed) for neurons with more than 12 inputs.
+        orders: Random orders (half of them reversed) for neurons with more than 12 inputs that move. They
+            are split over independent walks, whose spread is the standard error of the scores. Every walk is
+            complete, and since walks and layers draw on their own, the mean is unbiased.
+        tol: Draw more orders, up to 4096, until no standard error exceeds tol times the example's Σ|score|.
         rules: Your rules, by operation, module path or predicate.
+        balance: Whether the diagnostics carry the balance of every operation: one list per example and
+            reference.
 
     Returns:
-        Scores of the elements.
+        Scores of the elements, with standard errors where neurons were sampled.
 
     Raises:
-        OptionError: If components is none of these or orders below 2.
+        OptionError: If components is none of these, orders below 4 or tol not positive.
 
     Source: Lundberg & Lee (2017), "A unified approach to interpreting model predictions", §4.2; Chen,
     Lundberg & Lee (2019), arXiv 1911.11888.
     """
     if components not in ("linear_activation", "neuron"):
         raise OptionError(f"components={components!r}; expected 'linear_activation' or 'neuron'")
-    if not isinstance(orders, int) or orders < 2:
-        raise OptionError(f"orders={orders!r}; expected an integer ≥ 2")
-    game = question.game
+    if not isinstance(orders, int) or orders < 4:
+        raise OptionError(f"orders={orders!r}; expected an integer ≥ 4")
+    if tol is not None and not tol > 0:
+        raise OptionError(f"tol={tol!r}; expected a number > 0, or None")
     keep_freed_blocks()
     table = difference_rules(max_rule, "deep_shap")
-    neuron = NeuronShapley(orders // 2, question.generator())
+    walks = min(_WALKS, orders // 2)
+    neuron = NeuronShapley(orders // 2 // walks, question.generator())
     if components == "neuron":
         table = replace(table, by_kind={**table.by_kind, "unit": neuron})
-    module = module_of(game)
-    found: list[list[Tensor]] = []
-    starts: list[Tensor] = []
-    worst = 0.0
-    for part in blocks(game.batch, question.internal_batch_size or game.batch):
-        function = rows_function(game, part.start)
-        at_x = record_at(function, tuple(x[part] for x in game.inputs), module)
-        used = table.with_overrides(rules, at_x.program)
-        rows = [question.reference_rows(e) for e in range(part.start, part.start + at_x.batch)]
-        total: list[Tensor] | None = None
-        f_start = torch.zeros_like(at_x.output)
-        count = rows[0][0].shape[0]
-        for r in range(count):
-            starts_r = tuple(torch.stack([row[k][r] for row in rows]) for k in range(len(game.inputs)))
-            if not game.scalar.varies and all(bool((s == s[:1]).all()) for s in starts_r):
-                starts_r = tuple(s[:1] for s in starts_r)
-            recording = at_x.against(function, starts_r, module)
-            scores = propagate(recording, used)
-            worst = max(worst, float(relative_gap(scores, recording.gap).max()))
-            f_start = f_start + (recording.output - recording.gap) / count
-            total = scores if total is None else [t + s for t, s in zip(total, scores, strict=True)]
-        assert total is not None
-        found.append([t / count for t in total])
-        starts.append(f_start)
+    job = _Job(question, table, neuron, rules)
+    job.run(walks, balance)
+    errors = job.standard_errors()
+    while tol is not None and errors is not None and not job.within(tol, errors):
+        if 2 * neuron.pairs * len(job.walks) >= _MOST_ORDERS:
+            warn(
+                f"deep_shap: after {2 * neuron.pairs * len(job.walks)} orders the largest standard error is "
+                f"{float(errors.max()):.1e}, above tol={tol:g} of Σ|score|; use a larger tol",
+                PrecisionWarning,
+            )
+            break
+        job.run(len(job.walks), False)
+        errors = job.standard_errors()
     diagnostics: dict[str, Any] = {
         "components": components,
         "max_rule": max_rule,
         "references": int(question.reference_rows(0)[0].shape[0]),
-        "largest_relative_gap": worst,
-    }
+        "largest_relative_gap": job.worst_gap,
+    } | job.found
+    if neuron.apart:
+        diagnostics["units_apart"] = neuron.apart
     if neuron.sampled:
-        diagnostics |= {"orders": 2 * neuron.pairs, "sampled_modules": neuron.sampled}
+        drawn = 2 * neuron.pairs * len(job.walks)
+        diagnostics |= {"orders": drawn, "walks": len(job.walks), "sampled_modules": neuron.sampled}
     return Scores(
-        elements=tuple(torch.cat(parts) for parts in zip(*found, strict=True)),
-        f_baseline=torch.cat(starts),
-        diagnostics=diagnostics,
+        elements=job.mean(), f_baseline=job.f_start, standard_errors=errors, diagnostics=diagnostics
     )
+
+
+@dataclass
+class _Job:
+    """Walks of one question, each averaged over the references.
+
+    Attributes:
+        walks: One tuple of elements per walk.
+        f_start: Mean of f over the references, (B,).
+        worst_gap: Largest gap of a walk, relative to its Σ|score|.
+        found: Diagnostics.
+    """
+
+    question: Question
+    table: RuleTable
+    neuron: NeuronShapley
+    rules: Overrides | None
+    walks: list[tuple[Tensor, ...]] = field(default_factory=list)
+    f_start: Tensor | None = None
+    worst_gap: float = 0.0
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, walks: int, balance: bool) -> None:
+        """Add independent walks; where nothing is drawn at random a single one is kept."""
+        game = self.question.game
+        parts = [
+            self._block(part, walks, balance)
+            for part in blocks(game.batch, self.question.internal_batch_size or game.batch)
+        ]
+        for w in range(walks if self.neuron.sampled else 1):
+            rows = [sums[w] for sums, _ in parts]
+            self.walks.append(tuple(torch.cat(pieces) for pieces in zip(*rows, strict=True)))
+        self.f_start = torch.cat([start for _, start in parts])
+
+    def _block(self, part: slice, walks: int, balance: bool) -> tuple[list[list[Tensor]], Tensor]:
+        """Return each walk's mean over the references, and the mean of f there."""
+        game, question = self.question.game, self.question
+        function, module = rows_function(game, part.start), module_of(game)
+        xs = tuple(x[part] for x in game.inputs)
+        at_x = record_at(function, xs, module, kept=named_operations(self.rules))
+        used = self.table.with_overrides(self.rules, at_x.program)
+        rows = [question.reference_rows(e) for e in range(part.start, part.start + at_x.batch)]
+        count = rows[0][0].shape[0]
+        sums = [[torch.zeros_like(x) for x in xs] for _ in range(walks)]
+        f_start = torch.zeros_like(at_x.output)
+        ledgers: list[list[Any]] = [[] for _ in rows]
+        for r in range(count):
+            starts = tuple(torch.stack([row[k][r] for row in rows]) for k in range(len(xs)))
+            if not game.scalar.varies and all(bool((s == s[:1]).all()) for s in starts):
+                starts = tuple(s[:1] for s in starts)
+            recording = at_x.against(function, starts, module)
+            f_start = f_start + (recording.output - recording.gap) / count
+            scores = propagate(recording, used)
+            self.found |= difference_diagnostics(recording, used, scores, False)
+            for w in range(walks):
+                if w and self.neuron.sampled:
+                    scores = propagate(recording, used)
+                self.worst_gap = max(self.worst_gap, float(relative_gap(scores, recording.gap).max()))
+                sums[w] = [total + s / count for total, s in zip(sums[w], scores, strict=True)]
+            if balance:
+                for e, ledger in enumerate(balances(recording, used)):
+                    ledgers[e].append([entry.to_dict() for entry in ledger.entries])
+        if balance:
+            self.found["balance"] = self.found.get("balance", []) + ledgers
+        return sums, f_start
+
+    def mean(self) -> tuple[Tensor, ...]:
+        """Return the mean over the walks."""
+        return tuple(torch.stack(parts).mean(0) for parts in zip(*self.walks, strict=True))
+
+    def standard_errors(self) -> Tensor | None:
+        """Return the standard error of each player's mean, (B, n); None where nothing was drawn."""
+        if len(self.walks) < 2:
+            return None
+        game = self.question.game
+        players = [sum_over_players(game, tuple(float64(p) for p in walk)) for walk in self.walks]
+        return torch.stack(players).std(0) / math.sqrt(len(players))
+
+    def within(self, tol: float, errors: Tensor) -> bool:
+        """Whether no error exceeds tol·Σ|score| of its example."""
+        game = self.question.game
+        size = sum_over_players(game, tuple(float64(p) for p in self.mean())).abs().sum(1, keepdim=True)
+        return bool((errors <= tol * size).all())
