@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import sympy as sp
 
-from proofs.smooth import Polynomial
+from proofs.smooth import Polynomial, over_unit_interval
 from proofs.theorem import Number, Step, Theorem
 
 ALPHA = sp.Symbol("alpha", positive=True)
@@ -27,8 +27,7 @@ def share(k: Number, m: Number) -> sp.Expr:
 def integrated(f: sp.Expr, y: tuple[sp.Symbol, ...], delta: tuple[sp.Symbol, ...], i: int) -> sp.Expr:
     """Return Δ_i ∫₀¹ ∂_i f(αΔ) dα; y = 0 is the baseline."""
     path = [(variable, ALPHA * way) for variable, way in zip(y, delta, strict=True)]
-    integrand = sp.powsimp(sp.expand_power_base(sp.expand(sp.diff(f, y[i]).subs(path))))
-    return delta[i] * sp.integrate(integrand, (ALPHA, 0, 1))
+    return delta[i] * over_unit_interval(sp.diff(f, y[i]).subs(path), ALPHA)
 
 
 def prove(ratio: Callable[[Number, Number], sp.Expr] = share) -> Iterator[Step]:

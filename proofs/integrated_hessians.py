@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import sympy as sp
 
-from proofs.smooth import Polynomial, up_to
+from proofs.smooth import Polynomial, over_unit_interval, up_to
 from proofs.theorem import Number, Step, Theorem
 
 ALPHA, BETA = sp.symbols("alpha beta", positive=True)
@@ -29,7 +29,7 @@ def share(k: Number, l: Number, m: Number) -> sp.Expr:  # noqa: E741
 def mean(integrand: sp.Expr) -> sp.Expr:
     """Return ∫₀¹∫₀¹ of the integrand in α and β."""
     for variable in (ALPHA, BETA):
-        integrand = sp.integrate(sp.powsimp(sp.expand_power_base(sp.expand(integrand))), (variable, 0, 1))
+        integrand = over_unit_interval(integrand, variable)
     return integrand
 
 

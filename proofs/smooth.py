@@ -58,6 +58,28 @@ def support(kappa: Sequence[int]) -> Coalition:
     return frozenset(i for i, exponent in enumerate(kappa, start=1) if exponent)
 
 
+def over_unit_interval(integrand: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """Return ∫₀¹ of a sum of powers of the variable, c v^p ↦ c/(p+1), exponents symbolic or not.
+
+    Raises:
+        ValueError: If a term is no power of the variable.
+    """
+    outside, inside = integrand.as_independent(variable, as_Add=False)
+    total = sp.Integer(0)
+    for term in sp.Add.make_args(sp.expand(inside)):
+        if not term.has(variable):
+            total += term
+            continue
+        c, powers = sp.expand_power_base(term).as_independent(variable, as_Add=False)
+        exponent = sp.Integer(0)
+        for base, times in (factor.as_base_exp() for factor in sp.Mul.make_args(powers)):
+            if times.has(variable) or base != variable:
+                raise ValueError(f"{term} is no power of {variable}")
+            exponent += times
+        total += c / (exponent + 1)
+    return outside * total
+
+
 class Polynomial:
     """Σ a_κ y^κ, |κ| ≤ degree, with symbols a_κ, seen between y = 0 (the baseline) and y = Δ (the input)."""
 

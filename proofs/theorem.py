@@ -70,6 +70,17 @@ FORMS: tuple[Callable[[sp.Expr], Any], ...] = (
 """Equivalent forms of an expression, cheapest first; one of them has to be 0."""
 
 
+def settled(expanded: sp.Expr) -> bool:
+    """Return whether this is a sum of different monomials, so that it is 0 only if nothing is left."""
+    return all(
+        factor.is_Rational
+        or factor.is_Symbol
+        or (factor.is_Pow and factor.args[0].is_Symbol and factor.args[1].is_Integer)
+        for term in sp.Add.make_args(expanded)
+        for factor in sp.Mul.make_args(term)
+    )
+
+
 def reduced(difference: sp.Expr) -> sp.Expr:
     """Return 0 if one of the forms of the expression is 0, and its shortest form otherwise."""
     tried = []
@@ -77,6 +88,8 @@ def reduced(difference: sp.Expr) -> sp.Expr:
         tried.append(form(difference))
         if tried[-1] == 0:
             return sp.Integer(0)
+        if form is sp.expand and settled(tried[-1]):
+            return tried[-1]
     return min(tried, key=sp.count_ops)
 
 

@@ -5,7 +5,7 @@ from math import comb
 import pytest
 import sympy as sp
 
-from proofs.smooth import Polynomial, Smooth, multi_indices, support, up_to
+from proofs.smooth import Polynomial, Smooth, multi_indices, over_unit_interval, support, up_to
 
 k, l = sp.symbols("k l", integer=True)  # noqa: E741
 x, y = sp.symbols("x y")
@@ -40,3 +40,27 @@ def test_derivatives_of_a_polynomial_are_its_coefficients():
     assert f.derivative((2, 1)) == sp.Symbol("a21") * f.delta[0] ** 2 * f.delta[1]
     assert sp.expand(f.masked(frozenset({2})) - f.at((0, f.delta[1]))) == 0
     assert support((0, 2, 1)) == {2, 3}
+
+
+@pytest.mark.parametrize(
+    "integrand",
+    [
+        sp.Integer(0),
+        sp.Integer(5),
+        3 * x**2 * y + 5 * y,
+        (1 + 2 * x) ** 3 - x,
+    ],
+)
+def test_polynomials_are_integrated_as_sympy_does(integrand):
+    assert sp.expand(over_unit_interval(integrand, x) - sp.integrate(integrand, (x, 0, 1))) == 0
+
+
+def test_powers_of_symbolic_exponent_are_integrated():
+    s, k, l = sp.Symbol("s", positive=True), *sp.symbols("k l", integer=True, positive=True)  # noqa: E741
+    assert sp.simplify(over_unit_interval((2 * s) ** k * s ** (l - 1), s) - 2**k / (k + l)) == 0
+
+
+@pytest.mark.parametrize("integrand", [sp.sin(x), x * sp.exp(x), y**x, 1 / (1 + x)])
+def test_what_is_no_power_is_not_integrated(integrand):
+    with pytest.raises(ValueError, match="no power of x"):
+        over_unit_interval(integrand, x)
