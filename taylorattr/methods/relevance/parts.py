@@ -2,7 +2,8 @@
 
 Carried are Δ and A = Δ⁺ − Δ⁻ ≥ |Δ| forwards, s = ½(m⁺ + m⁻) and d = ½(m⁺ − m⁻) backwards; a contribution is
 m⁺Δ⁺ + m⁻Δ⁻ = sΔ + dA. A linear map W sends A to |W|A, s to Wᵀs and d to |W|ᵀd: a positive weight keeps a
-part, a negative one makes it the other. So the method is one ordinary pass and one with |W|.
+part, a negative one makes it the other. So the method is one ordinary pass and one with |W|. A grows with
+depth and d shrinks as 1/A; `maths.reveal_cancel` says how units keep their product.
 """
 
 from __future__ import annotations
@@ -14,15 +15,22 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from taylorattr.errors import OptionError
+from taylorattr.errors import NonFiniteError, OptionError
 from taylorattr.methods.relevance import linear_map
 from taylorattr.methods.relevance.kinds import kind_of
-from taylorattr.methods.relevance.maths.reveal_cancel import PartSlopes, part_slopes
+from taylorattr.methods.relevance.maths.reveal_cancel import (
+    PartMap,
+    general_map,
+    regrouped,
+    relabelled,
+    relu_map,
+)
 from taylorattr.methods.relevance.propagate import by_value, site_of
 from taylorattr.methods.relevance.recording import Recording
 from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule, RuleTable
 from taylorattr.methods.relevance.rules.units import Secant
-from taylorattr.methods.relevance.site import Site, finite_difference
+from taylorattr.methods.relevance.site import Site, finite_difference, fit
+from taylorattr.program.arguments import operands
 
 Bookkeeping: TypeAlias = Literal["parts", "variables"]
 """Eq. (42): units keep their own two parts, or each value is one variable whose sign decides its group."""
@@ -36,19 +44,21 @@ class PartsWalk:
         recording: With a reference.
         rules: Difference rules.
         bookkeeping: How a unit's result is split for the next layer.
-        spreads: A of each value.
-        slopes: Of each unit, by its result.
+        spreads: A of each value that is still to be read.
+        maps: Of each unit, by its result.
         plain: Operations whose |M| is unknown: their result counts as one variable.
         sites: Of each operation, by its position: what a rule worked out forwards serves backwards.
+        output_spread: A of the output, shape (B,).
     """
 
     recording: Recording
     rules: RuleTable
     bookkeeping: Bookkeeping = "parts"
     spreads: dict[int, Tensor] = field(default_factory=dict)
-    slopes: dict[int, PartSlopes] = field(default_factory=dict)
+    maps: dict[int, PartMap] = field(default_factory=dict)
     plain: dict[int, Rule] = field(default_factory=dict)
     sites: dict[int, Site] = field(default_factory=dict)
+    output_spread: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         """Check the bookkeeping.
@@ -67,6 +77,9 @@ class PartsWalk:
 
         Returns:
             One tensor per input.
+
+        Raises:
+            NonFiniteError: If the parts outgrow the dtype.
         """
         with torch.no_grad():
             self._forward()
@@ -77,30 +90,71 @@ class PartsWalk:
         return finite_difference(self.recording.values[index], self.recording.reference[index])
 
     def _forward(self) -> None:
-        for ref in self.recording.program.inputs:
+        program = self.recording.program
+        kept = {program.output.index, *(ref.index for ref in program.inputs)}
+        last = {i: k for k, node in enumerate(program.nodes) for i in operands(node) if i not in kept}
+        for ref in program.inputs:
             self.spreads[ref.index] = self._delta(ref.index).abs()
-        for k, node in enumerate(self.recording.program.nodes):
+        for k, node in enumerate(program.nodes):
             site = self.sites[k] = site_of(self.recording, node)
-            live = [i for i in site.outs if i is not None and self.recording.values[i].is_floating_point()]
-            if not live:
-                continue
-            rule = self.rules.find(site)
-            spreads = [self.spreads[i] for i in site.operands]
-            if isinstance(rule, Secant):
-                self._unit(site, rule, spreads[0])
-            elif len(live) > 1 and kind_of(site) == "move":
-                images = linear_map.push_all(site, spreads)
-                for i, image in zip(site.outs, images, strict=False):
-                    if i is not None and image is not None:
-                        self.spreads[i] = image
-            else:
-                image = rule.push_abs(site, spreads) if spreads else None
-                if image is None:
-                    self.plain[live[0]] = rule
-                    image = self._delta(live[0]).abs()
-                self.spreads[live[0]] = image
+            self._push(site)
+            for i in site.operands:
+                if last.get(i) == k:
+                    self.spreads.pop(i, None)
+        self.output_spread = self.spreads[program.output.index]
+        if not bool(torch.isfinite(self.output_spread).all()):
+            self._refuse()
 
-    def _unit(self, site: Site, rule: Secant, spread: Tensor) -> None:
+    def _push(self, site: Site) -> None:
+        """Find A of an operation's results."""
+        live = [i for i in site.outs if i is not None and self.recording.values[i].is_floating_point()]
+        if not live:
+            return
+        rule = self.rules.find(site)
+        spreads = [self.spreads[i] for i in site.operands]
+        if isinstance(rule, Secant):
+            self._unit(site, live[0], rule, spreads[0])
+        elif len(live) > 1 and kind_of(site) == "move":
+            images = linear_map.push_all(site, spreads)
+            for i, image in zip(site.outs, images, strict=False):
+                if i is not None and image is not None:
+                    self.spreads[i] = image
+        else:
+            image = rule.push_abs(site, spreads) if spreads else None
+            if image is None:
+                self.plain[live[0]] = rule
+                image = self._delta(live[0]).abs()
+            self.spreads[live[0]] = image
+
+    def _refuse(self) -> None:
+        """Name the operation at which the parts outgrew the dtype."""
+        for site in self.sites.values():
+            self._push(site)
+            for i in site.outs:
+                if i in self.spreads and not bool(torch.isfinite(self.spreads[i]).all()):
+                    raise NonFiniteError(
+                        f"the positive and negative parts outgrow {site.y.dtype} at {site.place}: layers "
+                        "add sizes up. Pass dtype=torch.float64 or bookkeeping='variables'"
+                    )
+
+    def _unit(self, site: Site, index: int, rule: Secant, spread: Tensor) -> None:
+        (z,), (z0,) = site.x, site.b
+        if type(rule) is Secant and site.name == "relu":
+            mean, tilt, ends, effect = relu_map(z0, z, site.y0, site.y, spread)
+            if self.bookkeeping == "parts":  # an increasing unit exchanges nothing
+                self.maps[index], self.spreads[index] = PartMap(mean, tilt), ends
+                return
+        else:
+            effect = self._delta(index)
+            mean, tilt, ends = self._general(site, rule, effect, spread)
+        if self.bookkeeping == "parts":
+            self.maps[index], self.spreads[index] = relabelled(mean, tilt, ends, effect)
+        else:
+            self.maps[index], self.spreads[index] = regrouped(mean, tilt, effect)
+
+    def _general(
+        self, site: Site, rule: Secant, effect: Tensor, spread: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         (z,), (z0,) = site.x, site.b
 
         def slope(start: Tensor, end: Tensor) -> Tensor:
@@ -113,13 +167,7 @@ class PartsWalk:
                 return found
             return torch.where((start > 0) == (end > 0), found, torch.nan)
 
-        parts = part_slopes(z0, z, spread, guarded, slope)
-        index = next(i for i in site.outs if i is not None)
-        self.slopes[index] = parts
-        if self.bookkeeping == "parts":
-            self.spreads[index] = parts.effect_up.abs() + parts.effect_down.abs()
-        else:
-            self.spreads[index] = self._delta(index).abs()
+        return general_map(z0, z, effect, spread, guarded, slope)
 
     def _backward(self, seed: Tensor | None) -> list[Tensor]:
         program, recording = self.recording.program, self.recording
@@ -134,7 +182,7 @@ class PartsWalk:
                 continue
             index = next(i for i in site.outs if i is not None)
             rule = self.rules.find(site)
-            if index in self.slopes:
+            if index in self.maps:
                 total, half = self._through_unit(site, index, s[0], d[0])
                 _add(sums, site, [total], rule)
                 _add(halves, site, [half], rule)
@@ -159,18 +207,11 @@ class PartsWalk:
     def _through_unit(
         self, site: Site, index: int, s: Tensor | None, d: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """(R17): the multiplier of each part, as sum and half difference."""
-        parts = self.slopes[index]
+        """(R17): the multipliers of the unit's input."""
+        unit = self.maps.pop(index)
         s = torch.zeros_like(site.y) if s is None else s
-        if d is None:
-            up, down = parts.up * s, parts.down * s
-        elif self.bookkeeping == "parts":
-            up = parts.up * (s + d * parts.effect_up.sign())
-            down = parts.down * (s + d * parts.effect_down.sign())
-        else:
-            m = s + d * self._delta(index).sign()
-            up, down = parts.up * m, parts.down * m
-        return (up + down) / 2, (up - down) / 2
+        total, half = unit.pull(s, d)
+        return fit(total, site.x[0]), fit(half, site.x[0])
 
     def _score(self, index: int, sums: dict[int, Tensor], halves: dict[int, Tensor]) -> Tensor:
         total = torch.zeros_like(self.recording.values[index])

@@ -6,9 +6,6 @@ All take candidates (…, k) at x and at b, padding at −∞ in both, and retur
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -33,8 +30,8 @@ def winner_share(x_w: Tensor, x_v: Tensor, b_w: Tensor, b_v: Tensor) -> Tensor:
 def winners(x: Tensor, b: Tensor) -> Tensor:
     """Return the weights of `winner_share` as (…, k)."""
     x, b = torch.broadcast_tensors(x, b)
-    w, v = x.argmax(-1, keepdim=True), b.argmax(-1, keepdim=True)
-    share = winner_share(x.gather(-1, w), x.gather(-1, v), b.gather(-1, w), b.gather(-1, v))
+    (x_w, w), (b_v, v) = x.max(-1, keepdim=True), b.max(-1, keepdim=True)
+    share = winner_share(x_w, x.gather(-1, v), b.gather(-1, w), b_v)
     weights = torch.zeros_like(x)
     weights.scatter_add_(-1, w, share)
     return weights.scatter_add_(-1, v, 1 - share)
@@ -58,10 +55,10 @@ def path(x: Tensor, b: Tensor) -> Tensor:
     shape = x.shape
     x, b = x.reshape(-1, shape[-1]), b.reshape(-1, shape[-1])
     weights = torch.zeros_like(x)
-    w, v = x.argmax(-1, keepdim=True), b.argmax(-1, keepdim=True)
-    settled = (b.gather(-1, w) == b.gather(-1, v)).squeeze(-1)
-    weights[settled] = weights[settled].scatter(-1, w[settled], 1.0)
-    rows = (~settled).nonzero().squeeze(-1)
+    w = x.max(-1, keepdim=True).indices
+    settled = b.gather(-1, w) == b.amax(-1, keepdim=True)
+    weights.scatter_(-1, w, settled.to(x.dtype))
+    rows = (~settled).nonzero()[:, 0]
     if len(rows):
         weights[rows] = _envelope(x[rows], b[rows])
     return weights.reshape(shape)
@@ -97,9 +94,9 @@ def shapley(x: Tensor, b: Tensor) -> Tensor:
     max = ∫ 1[some candidate exceeds t] dt. At level t let U = {x > t ≥ b}, D = {b > t ≥ x}, u and d their
     sizes; where a candidate exceeds t at both ends the level tells nothing. Else T is worth 1 unless T misses
     U and holds D; the Shapley value of that game is d!(u−1)!/(u+d)! for i ∈ U (i comes first of U and after
-    all of D) minus, for i ∈ D, (d−1)!u!/(u+d)! (i closes D before any of U). The levels between neighbouring
-    values of x and b have these sets in common: O(k²) in all. For b = 0 and x ≥ 0 it is the rule of sorted
-    increments, eq. (43).
+    all of D) minus, for i ∈ D, (d−1)!u!/(u+d)! (i closes D before any of U). Every candidate above the common
+    level is in U or in D, so the levels between neighbours of max(x, b) have these sets in common. Where D or
+    U is empty at every level, as for b = 0 and x ≥ 0, it is the rule of sorted increments, eq. (43).
 
     Args:
         x: Shape (…, k).
@@ -108,58 +105,67 @@ def shapley(x: Tensor, b: Tensor) -> Tensor:
     Returns:
         Shape (…, k), between 0 and 1.
     """
-    x, b = torch.broadcast_tensors(x, b)
-    shape, k = x.shape, x.shape[-1]
-    x, b = x.reshape(-1, k), b.reshape(-1, k)
-    top = torch.maximum(x, b)
-    best = torch.minimum(x, b).amax(-1, keepdim=True)  # above this level nobody is at both ends
-    first, second = top.topk(min(2, k), -1).values.split([1, min(2, k) - 1], -1)
-    alone = ((second <= best).all(-1)) if k > 1 else torch.ones_like(first, dtype=torch.bool).squeeze(-1)
-    weights = torch.zeros_like(x)
-    lone = alone & (first > best).squeeze(-1)  # one candidate does all there is above the common level
-    if bool(lone.any()):
-        delta = x[lone] - b[lone]
-        who = top[lone].argmax(-1, keepdim=True)
-        value = (first - best)[lone] * delta.gather(-1, who).sign()
-        weights[lone] = weights[lone].scatter(-1, who, value / delta.gather(-1, who))
-    rows = (~alone).nonzero().squeeze(-1)
-    if len(rows):
-        weights[rows] = _levels(x[rows], b[rows], best[rows])
-    return weights.reshape(shape)
+    low, high = torch.minimum(x, b), torch.maximum(x, b)
+    common = low.amax(-1, keepdim=True)  # above this level nobody is at both ends
+    mixed = (x.amax(-1, keepdim=True) > common) & (b.amax(-1, keepdim=True) > common)
+    size = torch.sub(high, low, out=low).clamp_(min=torch.finfo(x.dtype).tiny)
+    height = high.sub_(common).relu_()
+    share = _increments if x.shape[-1] <= _FEW else _sorted_increments
+    weights = share(height).div_(size).clamp_(0, 1)
+    if torch.isnan(weights.sum()):  # padding
+        weights = weights.nan_to_num_()
+    mixed = mixed.squeeze(-1)
+    if bool(mixed.any()):
+        x, b = torch.broadcast_tensors(x, b)
+        weights[mixed] = _levels(x[mixed], b[mixed], common[mixed])
+    return weights
 
 
-def _levels(x: Tensor, b: Tensor, best: Tensor) -> Tensor:
-    k = x.shape[-1]
-    up, down = _level_weights(k, x.dtype, x.device)
-    cuts = torch.maximum(torch.cat([x, b], -1), best).sort(-1).values
-    value = torch.zeros_like(x)
-    for low, high in zip(cuts.unbind(-1)[k - 1 : -1], cuts.unbind(-1)[k:], strict=True):
-        t, width = low.unsqueeze(-1), (high - low).unsqueeze(-1)
-        if not bool((width > 0).any()):
-            continue
-        rise, fall = (x > t) & (b <= t), (b > t) & (x <= t)
-        u, d = rise.sum(-1, keepdim=True), fall.sum(-1, keepdim=True)
-        index = u * (k + 1) + d
-        gain = up[index].where(rise, torch.zeros_like(x)) - down[index].where(fall, torch.zeros_like(x))
-        value += gain * width
+def _increments(height: Tensor) -> Tensor:
+    """F(h_i), F(h) = ∫_0^h dt over the number of heights above t = h + Σ_{j>1} min(h, H_j)(1/j − 1/(j−1))."""
+    k, total = height.shape[-1], height
+    order = list(height.unbind(-1))  # to become H_1 ≥ H_2 ≥ …, by a network of exchanges
+    for end in range(k - 1, 0, -1):  # the lowest of the first ones moves to the end
+        for j in range(end):
+            one, two = order[j], order[j + 1]
+            order[j], order[j + 1] = torch.maximum(one, two), torch.minimum(one, two)
+    for j in range(2, k + 1):
+        low = order[j - 1].unsqueeze(-1)
+        reached = low if j == k else torch.minimum(height, low)
+        factor = 1 / j - 1 / (j - 1)
+        total = torch.add(total, reached, alpha=factor) if j == 2 else total.add_(reached, alpha=factor)
+    return total
+
+
+def _sorted_increments(height: Tensor) -> Tensor:
+    """The same by sorting, for many candidates."""
+    order, who = height.sort(-1, descending=True)
+    rank = torch.arange(1, height.shape[-1] + 1, dtype=height.dtype, device=height.device)
+    return torch.empty_like(height).scatter_(-1, who, _suffix_sums(_steps(order) / rank))
+
+
+def _steps(order: Tensor) -> Tensor:
+    """H_j − H_{j+1}, the last one against 0."""
+    return order - torch.cat([order[..., 1:], torch.zeros_like(order[..., :1])], -1)
+
+
+def _suffix_sums(a: Tensor) -> Tensor:
+    return a.flip(-1).cumsum(-1).flip(-1)
+
+
+def _levels(x: Tensor, b: Tensor, common: Tensor) -> Tensor:
+    """Weights of rows (R, k) with candidates of both kinds."""
+    order, who = (torch.maximum(x, b) - common).relu().sort(-1, descending=True)
+    rises = (x > b).gather(-1, who)
+    u = rises.cumsum(-1).to(x.dtype)
+    d = (~rises).cumsum(-1).to(x.dtype)
+    share = ((u + 1).lgamma() + (d + 1).lgamma() - (u + d + 1).lgamma()).exp() * _steps(order)  # u!d!/(u+d)!
+    up, down = _suffix_sums(share / u.clamp(min=1)), _suffix_sums(share / d.clamp(min=1))
+    value = torch.zeros_like(x).scatter_(-1, who, torch.where(rises, up, -down))
     delta = x - b
     still = (delta == 0) | torch.isnan(delta)
     return torch.where(still, 0.0, value / torch.where(still, 1.0, delta))
 
 
-@lru_cache(maxsize=32)
-def _tables(k: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    up, down = [0.0] * (k + 1) ** 2, [0.0] * (k + 1) ** 2
-    for u in range(k + 1):
-        for d in range(k + 1 - u):
-            total = math.factorial(u + d)
-            if u:
-                up[u * (k + 1) + d] = math.factorial(d) * math.factorial(u - 1) / total
-            if d:
-                down[u * (k + 1) + d] = math.factorial(d - 1) * math.factorial(u) / total
-    return tuple(up), tuple(down)
-
-
-def _level_weights(k: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    up, down = _tables(k)
-    return torch.tensor(up, dtype=dtype, device=device), torch.tensor(down, dtype=dtype, device=device)
+_FEW = 16
+"""Candidates up to which a network of exchanges beats sorting."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from taylorattr.methods.relevance.rules.windows import Windows, windows_of
 from taylorattr.methods.relevance.site import Site, fit
-from taylorattr.program.kink_table import windows
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,15 @@ class Contest:
         x: Candidates at x, shape (…, k), −∞ for padding; signs exchanged for minima.
         b: Candidates at b, a leading 1 for the whole batch; None without a reference.
         site: The operation.
-        places: For pools: flat position of each candidate among the pooled dimensions, shape (P, k), −1 for
-            padding.
+        windows: Of a sliding pool.
+        places: For adaptive pools: flat position of each candidate among the pooled dimensions, shape (P, k),
+            −1 for padding.
     """
 
     x: Tensor
     b: Tensor | None
     site: Site
+    windows: Windows | None = None
     places: Tensor | None = None
 
     def widened(self, m: Tensor) -> Tensor:
@@ -34,7 +35,7 @@ class Contest:
         site = self.site
         if self.places is not None:
             return m.reshape(*self.x.shape[:-1], 1)
-        if len(site.operands) > 1:
+        if len(site.operands) > 1 or self.windows is not None:
             return m.unsqueeze(-1)
         dims = reduced_dims(site)
         if dims is None:
@@ -46,6 +47,8 @@ class Contest:
     def back(self, weights: Tensor) -> list[Tensor | None]:
         """Return what each operand gets from an amount (…, k) per candidate; overlaps add up."""
         site = self.site
+        if self.windows is not None:
+            return [self.windows.back(weights)]
         if self.places is not None:
             return [_scatter(weights, self.places, site.x[0])]
         if len(site.operands) > 1:
@@ -61,10 +64,14 @@ def contest(site: Site, *, reference: bool) -> Contest:
     """Return the contest of max, min, amax, amin, maximum, minimum and the max-pools."""
     b = site.b if reference else None
     sign = -1 if site.name in ("min", "amin", "minimum", "fmin") else 1
-    if site.name.endswith("with_indices") or site.name.startswith("adaptive_max_pool"):
+    windows = windows_of(site)
+    if windows is not None:
+        return Contest(windows.pick(site.x[0]), windows.pick(b[0]) if b else None, site, windows)
+    if site.name.startswith("adaptive_max_pool"):
         n = 3 if "3d" in site.name else 2
-        places = pool_places(site, n)
-        return Contest(_picked(site.x[0], places, n), _picked(b[0], places, n) if b else None, site, places)
+        places = _adaptive_places(site.x[0].shape[-n:], site.y.shape[-n:], site.x[0].device)
+        x, at_b = _picked(site.x[0], places, n), _picked(b[0], places, n) if b else None
+        return Contest(x, at_b, site, places=places)
     if len(site.operands) > 1:
         x = torch.stack(torch.broadcast_tensors(*site.x), -1)
         return Contest(sign * x, sign * torch.stack(torch.broadcast_tensors(*b), -1) if b else None, site)
@@ -84,18 +91,6 @@ def _last(x: Tensor, dims: tuple[int, ...] | None) -> Tensor:
     if dims is None:
         return x.reshape(1, -1)
     return x.movedim(dims, tuple(range(x.dim() - len(dims), x.dim()))).flatten(-len(dims))
-
-
-def pool_places(site: Site, n: int) -> Tensor:
-    """Return the flat position of every candidate of every window, shape (P, k), −1 for padding."""
-    a, x = site.named, site.x[0]
-    sizes, out = x.shape[-n:], site.y.shape[-n:]
-    if site.name.startswith("adaptive"):
-        return _adaptive_places(sizes, out, x.device)
-    grid = torch.arange(sizes.numel(), device=x.device, dtype=torch.float64).reshape(sizes)
-    found: Any = windows(grid[None], out, a["kernel_size"], a["stride"], a["padding"], a["dilation"])
-    found = found.reshape(out.numel(), -1)
-    return torch.where(torch.isinf(found), -1.0, found).long()
 
 
 def _adaptive_places(sizes: torch.Size, out: torch.Size, device: torch.device) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor
 from taylorattr.errors import OptionError
 from taylorattr.methods.relevance.maths import max_weights
 from taylorattr.methods.relevance.rule import Pulled, Rule
-from taylorattr.methods.relevance.rules.contests import Contest, contest
+from taylorattr.methods.relevance.rules.contests import contest
+from taylorattr.methods.relevance.rules.windows import windows_of
 from taylorattr.methods.relevance.site import Site
 
 aten = torch.ops.aten
@@ -40,14 +41,18 @@ class MaxSecant(Rule):
         """Return the weights times m, per operand."""
         if self.form == "winners" and site.name == "max_pool2d_with_indices":
             return [_pool_winners(site, m)]
-        race, weights = self._weights(site)
+        weights, windows = self._weights(site), windows_of(site)
+        if windows is not None:
+            return [windows.share(weights, m)]
+        race = contest(site, reference=False)
         return race.back(weights * race.widened(m))
 
-    def _weights(self, site: Site) -> tuple[Contest, Tensor]:
+    def _weights(self, site: Site) -> Tensor:
+        """The weights (…, k), worked out once."""
         if self.name not in site.memo:
             race = contest(site, reference=True)
             assert race.b is not None
-            site.memo[self.name] = race, _WEIGHTS[self.form](race.x, race.b)
+            site.memo[self.name] = _WEIGHTS[self.form](race.x, race.b)
         return site.memo[self.name]
 
     def pull_abs(self, site: Site, m: Tensor) -> Pulled:
@@ -56,7 +61,9 @@ class MaxSecant(Rule):
 
     def push_abs(self, site: Site, parts: Sequence[Tensor]) -> Tensor:
         """Return the weighted sum of each window."""
-        _, weights = self._weights(site)
+        weights, windows = self._weights(site), windows_of(site)
+        if windows is not None:
+            return windows.collect(weights, parts[0])
         return (weights * _amounts(site, parts)).sum(-1).reshape(site.y.shape)
 
 
@@ -116,6 +123,6 @@ class WinnerTakesAll(Rule):
             shape = (a["kernel_size"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
             return [aten.max_pool2d_with_indices_backward.default(m, site.x[0], *shape, w)]
         race = contest(site, reference=False)
-        winner = race.x.argmax(-1, keepdim=True)
+        winner = race.x.max(-1, keepdim=True).indices
         one = torch.zeros_like(race.x).scatter_(-1, winner, 1.0)
         return race.back(one * race.widened(m))

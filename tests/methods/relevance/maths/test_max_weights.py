@@ -77,3 +77,21 @@ def test_sorted_increments_for_reference_zero():
     x = torch.tensor([[5.0, 2.0, 3.0]], dtype=D)
     shares = shapley(x, torch.zeros_like(x)) * x
     assert shares.tolist() == [[2 / 3 + 1 / 2 + 2, 2 / 3, 2 / 3 + 1 / 2]]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_many_candidates_are_few_and_some_that_never_lead(ties):
+    """Above 16 candidates the levels are sorted and not exchanged: the same weights."""
+    x, b = rows(200, 5, 4, ties)
+    b[:100] = b[:100].amin()  # in half of the rows everything rises
+    filler = torch.full((200, 15), -50.0, dtype=D)
+    many = shapley(torch.cat([x, filler], 1), torch.cat([b, filler], 1))
+    torch.testing.assert_close(many[:, :5], shapley(x, b), rtol=1e-12, atol=1e-14)
+    assert (many[:, 5:] == 0).all()
+
+
+def test_the_layout_of_the_candidates_does_not_matter():
+    x, b = rows(40, 4, 5)
+    for weights in WEIGHTS.values():
+        turned = weights(x.T.contiguous().T, b.T.contiguous().T)
+        assert torch.equal(turned, weights(x, b))
