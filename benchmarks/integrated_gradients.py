@@ -21,7 +21,10 @@ STEPS = 1024
 """Nodes of the peer on a network with kinks, where every rule converges like 1/nodes."""
 
 ROWS = 1024
-"""Rows per model call of the floor and of the tuned peer: the fastest of 256, 512, 1024 and 2048 here."""
+"""Rows per model call of the floor and of the tuned peer, small networks: the fastest of 256 to 2048 here."""
+
+ROWS_CNN, ROWS_RESNET = 256, 64
+"""The same for images: the fastest of 8, 16, 32, 64 and 256 here."""
 
 
 def ours(network: nn.Module, x: torch.Tensor, **options: Any) -> Computation:
@@ -29,13 +32,13 @@ def ours(network: nn.Module, x: torch.Tensor, **options: Any) -> Computation:
     return lambda: ta.attribute("integrated_gradients", network, x, **options).scores
 
 
-def captum(network: nn.Module, x: torch.Tensor, nodes: int) -> dict[str, Computation]:
+def captum(network: nn.Module, x: torch.Tensor, nodes: int, rows: int = ROWS) -> dict[str, Computation]:
     """Return captum's scores by nodes in chunks, nothing where captum is absent."""
     library = peers.load("captum.attr")
     if library is None:
         return {}
     method = library.IntegratedGradients(network)
-    return {"captum": lambda: method.attribute(x, n_steps=nodes, internal_batch_size=ROWS)}
+    return {"captum": lambda: method.attribute(x, n_steps=nodes, internal_batch_size=rows)}
 
 
 def difference(results: Mapping[str, Any]) -> float | None:
@@ -46,13 +49,13 @@ def difference(results: Mapping[str, Any]) -> float | None:
     return float((results["ours"] - theirs).abs().max() / theirs.abs().max())
 
 
-def smooth(build: Callable[[], nn.Module], batch: int, *shape: int) -> Contest:
+def smooth(build: Callable[[], nn.Module], batch: int, *shape: int, rows: int = ROWS) -> Contest:
     """Return the contest for a network with 64 nodes, float32."""
     network, x = build().float(), networks.seeded(batch, *shape).float()
     return Contest(
         ours=ours(network, x, n_steps=NODES),
-        floor=forwards_and_backwards(network, NODES * batch, x[:1], chunk=ROWS),
-        peers=captum(network, x, NODES),
+        floor=forwards_and_backwards(network, NODES * batch, x[:1], chunk=rows),
+        peers=captum(network, x, NODES, rows),
         difference=difference,
     )
 
@@ -99,13 +102,13 @@ CASES = (
     ),
     Case(
         "Integrated Gradients, CNN 28×28, batch 8",
-        partial(smooth, networks.cnn, 8, 1, 28, 28),
+        partial(smooth, networks.cnn, 8, 1, 28, 28, rows=ROWS_CNN),
         (FasterThanPeer(1, "captum"),),
         floor=FLOOR,
     ),
     Case(
-        "Integrated Gradients, residual network 64 inputs, batch 64",
-        partial(smooth, partial(networks.residual, 64), 64, 64),
+        "Integrated Gradients, ResNet 3×32×32, batch 8",
+        partial(smooth, networks.small_resnet, 8, 3, 32, 32, rows=ROWS_RESNET),
         (FasterThanPeer(1, "captum"),),
         floor=FLOOR,
     ),

@@ -156,6 +156,21 @@ def resnet(seed: int = 0) -> nn.Module:
     return finished(Squeezed(Flattened(features, nn.Linear(512, 1))))
 
 
+def small_resnet(channels: Sequence[int] = (16, 32, 64), seed: int = 0) -> nn.Module:
+    """Return a residual network of the CIFAR kind, one block per width, on 3×32×32 images, one output."""
+    torch.manual_seed(seed)
+    first = channels[0]
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, first, 3, padding=1, bias=False),
+        nn.BatchNorm2d(first),
+        nn.ReLU(),
+    ]
+    for before, after in pairwise((first, *channels)):
+        layers.append(ConvolutionalBlock(before, after, 1 if before == after else 2))
+    features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))
+    return finished(Squeezed(Flattened(features, nn.Linear(channels[-1], 1))))
+
+
 class Normalised(nn.Module):
     """Layer normalisation: fused, or with mean, square and root written out.
 

@@ -9,7 +9,9 @@ import torch
 
 from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.gradient import Rows
+from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.errors import OptionError
+from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.gradient.integrated_gradients import Averages, averaged_gradients, say_error
 from taylorattr.methods.gradient.sampling import sample_mean
 from taylorattr.methods.method import Question, Scores, method
@@ -36,7 +38,8 @@ def expected_gradients(
             of each reference, as in ``integrated_gradients``.
 
     Returns:
-        Scores of the elements; f(b) is averaged over all references; standard errors when sampled.
+        Scores of the elements; f(b) is averaged over all references. Standard errors: of the samples; in mode
+        ``full`` of drawing the references themselves at random (None for a single one).
 
     Raises:
         OptionError: If an option is out of range.
@@ -53,9 +56,12 @@ def expected_gradients(
     f_baseline = values.double().mean(1) if values.device.type != "mps" else values.cpu().double().mean(1)
     said = {"mode": mode, "references": values.shape[1]}
     if mode == "full":
-        elements, errors = _full(question, values, n_steps, tol)
+        elements, spread, errors = _full(question, values, n_steps, tol)
         return Scores(
-            elements=elements, f_baseline=f_baseline, diagnostics=said | {"completeness_error": errors}
+            elements=elements,
+            f_baseline=f_baseline,
+            standard_errors=spread,
+            diagnostics=said | {"completeness_error": errors},
         )
     places = _Places(question, n_samples)
     found = sample_mean(question, places, n_samples, tol)
@@ -98,21 +104,26 @@ def _rows(question: Question, slot: int, which: torch.Tensor) -> torch.Tensor:
 
 def _full(
     question: Question, values: torch.Tensor, n_steps: int | None, tol: float | None
-) -> tuple[Rows, list[float]]:
-    """Return the mean of Integrated Gradients over all references, and the largest completeness errors."""
+) -> tuple[Rows, torch.Tensor | None, list[float]]:
+    """Return the mean of Integrated Gradients over all references, its error and the worst completeness."""
     game = question.game
     total = tuple(torch.zeros_like(x) for x in game.inputs)
     worst: Averages | None = None
+    by_player = RunningMean()
     for row in range(values.shape[1]):
         here = _from_reference(question, row, values[:, row])
         found, _ = averaged_gradients(here, n_steps=n_steps, tol=tol)
-        for sum_, average, x, b in zip(total, found.averages, here.inputs, here.baselines, strict=True):
-            sum_ += average * (x - b)
+        ends = zip(found.averages, here.inputs, here.baselines, strict=True)
+        scores = tuple(average * (x - b) for average, x, b in ends)
+        for sum_, score in zip(total, scores, strict=True):
+            sum_ += score
+        by_player.add(sum_over_players(here, scores).cpu().double()[None].numpy())
         if worst is None or float(found.errors.max()) > float(worst.errors.max()):
             worst = found
     assert worst is not None
     say_error(worst, tol, "expected_gradients")
-    return tuple(sum_ / values.shape[1] for sum_ in total), worst.errors.tolist()
+    spread = torch.from_numpy(by_player.error) if by_player.count > 1 else None
+    return tuple(sum_ / values.shape[1] for sum_ in total), spread, worst.errors.tolist()
 
 
 def _from_reference(question: Question, row: int, values: torch.Tensor) -> Game:

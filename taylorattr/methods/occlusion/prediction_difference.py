@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from taylorattr.autodiff.game import blocks
 from taylorattr.autodiff.masking import CoalitionValues
-from taylorattr.errors import NonFiniteError, OptionError
+from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.method import Question, Scores, method
 
@@ -20,8 +20,14 @@ NOTE = (
 )
 
 
+FIRST_LOOK = 16
+"""References taken before a tolerance is looked at for the first time; then at least at every doubling."""
+
+
 @method("prediction_difference", family="occlusion", references=True, integers=True)
-def prediction_difference(question: Question, *, form: str = "difference") -> Scores:
+def prediction_difference(
+    question: Question, *, form: str = "difference", tol: float | None = None
+) -> Scores:
     """f(x) − the mean of f(x with one player replaced by that of a reference), for each player.
 
     a_i = f(x) − E_r f(x with i from r) = E_r Σ_{S∋i} J_r(S): Occlusion-1 averaged over baselines, as
@@ -31,31 +37,43 @@ def prediction_difference(question: Question, *, form: str = "difference") -> Sc
         question: What is asked; n·R outputs per example are evaluated.
         form: ``difference``, or ``log_odds``: logit f(x) − logit E_r f(…) in natural logarithms, for outputs
             that are probabilities; no allocation of effects, eq. (26).
+        tol: Take the references in a random order of the seed, and stop, example by example, when every
+            standard error of the differences is at most this share of their Σ|scores|; None: take all.
 
     Returns:
         Scores of the players, with the standard errors of drawing the references at random (None for a
         single reference).
 
     Raises:
-        OptionError: If ``form`` is unknown, or log-odds are asked of an output outside (0, 1).
+        OptionError: If ``form`` is unknown, ``tol`` is not positive, or log-odds are asked of an output
+            outside (0, 1).
         NonFiniteError: If an output is NaN or infinite.
+
+    Warns:
+        PrecisionWarning: A tolerance was asked for, and all references do not reach it.
 
     Source: Robnik-Šikonja, Kononenko (2008); Zintgraf, Cohen, Adel, Welling (2017).
     """
     if form not in FORMS:
         raise OptionError(f"form={form!r}; expected 'difference' or 'log_odds'")
+    if tol is not None and not 0 < tol < float("inf"):
+        raise OptionError(f"tol={tol!r}; expected a positive number, a share of Σ|scores|, or None")
     game = question.game
     count = 0 if question.references is None else len(question.references[0])
     scores = torch.empty(game.batch, game.n, dtype=torch.float64)
     errors = torch.empty_like(scores)
     base = question.reference_values().double().cpu().mean(1)
-    total = game.batch * count * game.n
+    total, taken = game.batch * count * game.n, list[int]()
     with tqdm(total=total, unit="out", disable=not question.show_progress) as bar, torch.no_grad():
         for example in range(game.batch):
-            losses = _losses(question, example, bar)
+            losses = _losses(question, example, tol, bar)
             scores[example] = torch.from_numpy(losses.mean)
             errors[example] = torch.from_numpy(losses.error)
-    diagnostics = {"references": count, "form": form, "outputs_per_example": count * game.n}
+            taken.append(losses.count)
+    diagnostics = {"references": count, "form": form, "outputs_per_example": max(taken) * game.n}
+    if tol is not None:
+        diagnostics |= {"references_taken": taken, "tol": tol, "seed": question.seed}
+        _say_unreached(scores, errors, tol, count)
     if form == "log_odds":
         scores, errors = _log_odds(game.f_input.double().cpu(), scores, errors)
         diagnostics["note"] = NOTE
@@ -67,22 +85,47 @@ def prediction_difference(question: Question, *, form: str = "difference") -> Sc
     )
 
 
-def _losses(question: Question, example: int, bar: tqdm) -> RunningMean:
-    """Return f(x) − f(x with i from r) of each player over the references."""
+def _losses(question: Question, example: int, tol: float | None, bar: tqdm) -> RunningMean:
+    """Return f(x) − f(x with i from r) of each player over the references, all or until a tolerance."""
     game = question.game
     references = question.reference_rows(example)
+    order = torch.arange(len(references[0]))
+    if tol is not None:
+        order = torch.randperm(len(order), generator=question.generator())
+    order = order.to(game.device)
     rows = CoalitionValues(game, example, fold=False).rows
+    fitting = max(1, rows // game.n)
     losses = RunningMean()
-    for part in blocks(len(references[0]), max(1, rows // game.n)):
-        table = torch.empty((part.stop - part.start) * game.n, dtype=torch.float64)
+    while losses.count < len(order) and not _reached(losses, tol):
+        size = fitting if tol is None else min(fitting, max(FIRST_LOOK, losses.count))
+        part = order[losses.count : losses.count + size]
+        table = torch.empty(len(part) * game.n, dtype=torch.float64)
         for flat in blocks(len(table), rows):
             place = torch.arange(flat.start, flat.stop, device=game.device)
-            player, reference = place % game.n, part.start + place // game.n
+            player, reference = place % game.n, part[place // game.n]
             values = _replaced(question, references, example, player, reference)
             table[flat] = values.double().cpu()
             bar.update(len(values))
         losses.add(float(game.f_input[example]) - table.reshape(-1, game.n).numpy())
     return losses
+
+
+def _reached(losses: RunningMean, tol: float | None) -> bool:
+    if tol is None or losses.count < FIRST_LOOK:
+        return False
+    return bool(losses.error.max() <= tol * abs(losses.mean).sum())
+
+
+def _say_unreached(scores: Tensor, errors: Tensor, tol: float, count: int) -> None:
+    largest, size = errors.amax(1), scores.abs().sum(1)
+    bad = (largest > tol * size).nonzero().reshape(-1).tolist()
+    if bad:
+        warn(
+            f"with all {count} references the largest standard error of example {bad[0]} is "
+            f"{float(largest[bad[0]] / size[bad[0]]):.2g} of Σ|scores|, above tol={tol:g}; pass more "
+            "references or a larger tol",
+            PrecisionWarning,
+        )
 
 
 def _replaced(

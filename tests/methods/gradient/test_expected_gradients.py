@@ -45,6 +45,24 @@ def test_full_is_integrated_gradients_averaged():
     torch.testing.assert_close(full.f_baseline, averaged.f_baseline, rtol=0, atol=1e-14)
 
 
+def test_the_full_form_has_the_standard_errors_of_drawing_the_references():
+    model, x, references = (
+        toys.mlp((4, 8, 1), "gelu", dtype=torch.float64),
+        points(2, 4),
+        points(5, 4, seed=3),
+    )
+    full = ta.attribute("expected_gradients", model, x, references, target=0, mode="full", n_steps=9)
+    each = torch.stack(
+        [
+            ta.attribute("integrated_gradients", model, x, r[None], target=0, n_steps=9).player_scores
+            for r in references
+        ]
+    )
+    torch.testing.assert_close(full.standard_errors, each.std(0) / 5**0.5, rtol=1e-10, atol=1e-13)
+    one = ta.attribute("expected_gradients", model, x, references[:1], target=0, mode="full", n_steps=9)
+    assert one.standard_errors is None
+
+
 def test_samples_scatter_about_the_full_form_as_their_standard_errors_say():
     model, x, references = (
         toys.mlp((4, 16, 1), "gelu", dtype=torch.float64),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import taylorattr as ta
-from taylorattr.errors import NonFiniteError, OptionError, ShapeError
+from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, ShapeError
 from taylorattr.methods import attribute
 from tests.autodiff.networks import mlp
 from tests.autodiff.networks import points as normal
@@ -72,6 +72,32 @@ def test_log_odds_by_definition_and_its_standard_error():
     assert "eq. (26)" in found.diagnostics["note"]
     with pytest.raises(OptionError, match="strictly between 0 and 1"):
         attribute("prediction_difference", scalar(), 9 * x, references, form="log_odds")
+
+
+def test_a_tolerance_stops_each_example_on_its_standard_error():
+    x, references = normal(3, 4).double(), normal(400, 4, seed=5).double()
+    found = attribute("prediction_difference", scalar(), x, references, tol=0.08)
+    taken = found.diagnostics["references_taken"]
+    assert all(16 <= count < 400 for count in taken)
+    share = found.standard_errors.amax(1) / found.player_scores.abs().sum(1)
+    assert bool((share <= 0.08).all())
+    order = torch.randperm(400, generator=torch.Generator().manual_seed(0))  # the default seed
+    for e, count in enumerate(taken):
+        draws = losses(scalar(), x[e : e + 1], references[order[:count]], [[i] for i in range(4)])[0]
+        assert (found.player_scores[e] - draws.mean(0)).abs().max() < 1e-14
+    whole = attribute("prediction_difference", scalar(), x, references)
+    away = (found.player_scores - whole.player_scores).abs() / found.standard_errors
+    assert float(away.max()) < 4  # twelve scores, four standard errors
+
+
+def test_a_tolerance_that_all_references_do_not_reach_is_said():
+    x, references = normal(1, 4).double(), normal(20, 4, seed=5).double()
+    with pytest.warns(PrecisionWarning, match="all 20 references"):
+        found = attribute("prediction_difference", scalar(), x, references, tol=1e-6)
+    whole = attribute("prediction_difference", scalar(), x, references)
+    assert (found.player_scores - whole.player_scores).abs().max() < 1e-14
+    with pytest.raises(OptionError, match="positive"):
+        attribute("prediction_difference", scalar(), x, references, tol=0.0)
 
 
 def test_tuples_and_tokens():
