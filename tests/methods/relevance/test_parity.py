@@ -50,3 +50,13 @@ def test_lrp_epsilon():
     theirs = captum.LRP(model).attribute(x, target=1).detach()
     ours = attribute("lrp_epsilon", network(), x, target=1, epsilon=1e-2).player_scores
     torch.testing.assert_close(ours, theirs, **LOOSE)
+
+
+@pytest.mark.filterwarnings("ignore")  # shap's own, about its PyTorch hooks
+def test_shap_deep_explainer():
+    shap = pytest.importorskip("shap")
+    model, x, references = network().float(), draw(3, 5).float(), draw(4, 5, seed=1).float()
+    theirs = shap.DeepExplainer(model, references).shap_values(x, check_additivity=False)
+    theirs = theirs[1] if isinstance(theirs, list) else theirs[..., 1]  # a list of outputs before 0.45
+    ours = attribute("deep_shap", network().float(), x, references, target=1).player_scores
+    assert (ours - torch.as_tensor(theirs)).abs().max() < 1e-4 * ours.abs().sum(1).max()  # float32
