@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.printer import Printer
 from sympy.printing.str import StrPrinter
 
 from taylorattr.allocation.symbols import Expr
@@ -21,7 +22,16 @@ GREEK = {
 }  # fmt: skip
 
 
-class TextPrinter(StrPrinter):
+class PositiveFirst(Printer):
+    """Sums that begin with what is added, if anything is."""
+
+    def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
+        terms = super()._as_ordered_terms(expr, order)
+        first = next((t for t, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+        return [terms[first], *terms[:first], *terms[first + 1 :]]
+
+
+class TextPrinter(PositiveFirst, StrPrinter):
     """One line of Unicode: κᵢ/m, Σⱼ, Πⱼ, 1[κᵢ > 0]."""
 
     printmethod = "_ratio_text"
@@ -86,7 +96,7 @@ class TextPrinter(StrPrinter):
         return "{" + "; ".join(parts) + "}"
 
 
-class ShortLatexPrinter(LatexPrinter):
+class ShortLatexPrinter(PositiveFirst, LatexPrinter):
     """LaTeX in which sums and products over everything there is carry no limits."""
 
     def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
