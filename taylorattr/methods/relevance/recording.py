@@ -80,8 +80,11 @@ class Recording:
             CaptureError: If the model runs other operations at b, or froze other numbers.
         """
         if all(len(b) == 1 for b in baselines) and self.batch > 1:
-            at_b = record_written_out(lambda *xs: function(*xs), baselines, module=module, kept=self.kept)
-            if _mismatch(self.program, at_b) is None and self._serves(at_b):
+            try:
+                at_b = record_written_out(lambda *xs: function(*xs), baselines, module=module, kept=self.kept)
+            except Exception:  # a model written for one batch size may raise anything; expanded it runs
+                at_b = None
+            if at_b is not None and _mismatch(self.program, at_b) is None and self._serves(at_b):
                 return Recording(self.program, self.values, _all_values(at_b), self.batch, self.kept)
         expanded = tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines)
         at_b = record_written_out(lambda *xs: function(*xs), expanded, module=module, kept=self.kept)

@@ -198,7 +198,7 @@ def stabilised(site: Site, m: Tensor, eps: float) -> Tensor:
         return m
     taken = torch.addcdiv(m, m, site.y.abs().add_(eps), value=-eps)
     if site.note is not None:
-        site.note("epsilon", (m - taken) * site.y)
+        site.give_up("epsilon", m - taken, site.y)
     return taken
 
 
