@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.path_grid import Carried, Lines, PathGrid, Steps
-from taylorattr.autodiff.path_operations import NotPiecewiseLinearError, contest, stepped
+from taylorattr.autodiff.path_operations import NotPiecewiseLinearError, contest, pooled, stepped
 from taylorattr.program.arguments import leaves
 from taylorattr.program.kink_table import named
 from taylorattr.program.pool_places import pool_places
@@ -82,22 +82,25 @@ def _extreme(sign: int) -> Rule:
 
 
 def _pool(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A max-pooling; the positions it may return serve nothing that is followed."""
-    a = named(node.op, args, kwargs)
-    spatial = 3 if "3d" in node.op.overloadpacket.__name__ else 2
-    shape = grid.current(a["self"]).shape[1:]
+    """A max-pooling, with the positions it may return."""
+    name = node.op.overloadpacket.__name__
+    line, *rest = args
+    spatial = 3 if "3d" in name else 2
+    shape = grid.current(line).shape[1:]
+    space, planes = shape[-spatial:], shape[:-spatial].numel()
     out = node.shape[len(node.shape) - spatial :]
-    window = pool_places(node.op.overloadpacket.__name__, a, shape[-spatial:], out)
-    planes = torch.Size(shape[:-spatial]).numel()
-    size = torch.Size(shape[-spatial:]).numel()
-    places = (torch.arange(planes)[:, None, None] * size + window).flatten(0, 1)
-    values, winners = contest(grid, a["self"], places, shared=False)
-    shaped = (-1, *shape[:-spatial], *out)
-    inside = window.to(winners.device)[torch.arange(winners.shape[1]) % len(window), winners]
-    return [
-        Lines(values.reshape(shaped), grid.version),
-        Steps(inside.reshape(shaped), grid.version),
-    ]
+    window = pool_places(name, named(node.op, args, kwargs), space, out)
+    first = torch.arange(planes)[:, None] * space.numel()
+    places = (first[:, :, None] + window).flatten(0, 1)
+    first = first.to(line.rows.device)
+
+    def winner(flat: Tensor) -> Tensor:
+        inside = node.op(flat.reshape(-1, 1, *space), *rest, **kwargs)[1]
+        return (inside.reshape(len(flat), planes, -1) + first).flatten(1)
+
+    values, best = pooled(grid, line, places, winner)
+    inside = (best.unflatten(1, (planes, -1)) - first).reshape(-1, *shape[:-spatial], *out)
+    return [Lines(values.reshape(inside.shape), grid.version), Steps(inside, grid.version)]
 
 
 def _compared(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -114,7 +115,10 @@ def contest(
         Values (R, M), and the winners' numbers among their candidates on each piece, int64 (R, M).
     """
     places = places.to(grid.alphas.device)
-    found = [_changes(grid, line, places[part], sign) for part in _parts(grid, places)]
+    flat = grid.current(line).detach().flatten(1) * sign
+    found = [
+        _changes(grid, flat, p, flat[:, p].argmax(2)) for p in map(places.__getitem__, _parts(grid, places))
+    ]
     grid.cut(torch.cat([r for r, _ in found]), torch.cat([w for _, w in found]))
     flat = grid.current(line).flatten(1)
     middles = grid.middles(flat) * sign
@@ -133,14 +137,35 @@ def contest(
     return torch.cat(values, 1), torch.cat(winners, 1)
 
 
+def pooled(
+    grid: PathGrid, line: Lines, places: Tensor, winner: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the largest of several elements where torch itself says which it is: quicker than `contest`.
+
+    Args:
+        grid: The grid; cut where a winner changes.
+        line: The value.
+        places: Flat positions of the candidates, shape (M, k).
+        winner: Rows of flat values -> flat positions of the winners (R, M).
+
+    Returns:
+        Values (R, M), and flat positions of the winners on each piece, int64 (R, M).
+    """
+    flat = grid.current(line).detach().flatten(1)
+    row, weight = _changes(grid, flat, places.to(flat.device), winner(flat))
+    grid.cut(row, weight)
+    flat = grid.current(line).flatten(1)
+    best = winner(grid.middles(flat))
+    return flat.gather(1, best), best
+
+
 def _parts(grid: PathGrid, places: Tensor) -> list[slice]:
     size = max(1, _BLOCK // (len(grid.alphas) * places.shape[1]))
     return [slice(start, start + size) for start in range(0, len(places), size)]
 
 
-def _changes(grid: PathGrid, line: Lines, places: Tensor, sign: int) -> tuple[Tensor, Tensor]:
-    flat = grid.current(line).detach().flatten(1) * sign
-    winner = flat[:, places].argmax(2)
+def _changes(grid: PathGrid, flat: Tensor, places: Tensor, winner: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rows whose pieces have a change of the largest candidate inside, and the shares."""
     row, unit = ((winner[1:] != winner[:-1]) & grid.inside[:, None]).nonzero(as_tuple=True)
     left, right = (flat[r[:, None], places[unit]] for r in (row, row + 1))
     which, weight = changes_of_maximum(left, right)

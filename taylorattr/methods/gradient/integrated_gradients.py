@@ -25,7 +25,7 @@ Mode = Literal["auto", "quadrature", "exact"]
 LARGEST = 256
 """Most nodes per example where neither a number nor a tolerance is asked for."""
 
-PIECES = 2048
+PIECES = 1024
 """Most pieces per example, on average, that ``auto`` takes: about the work of the default quadrature."""
 
 PIECES_ASKED = 2**18
@@ -61,8 +61,9 @@ def integrated_gradients(
 ) -> Scores:
     """Return Δ_i ∫₀¹ ∂_i f(b + αΔ) dα: each term κ_i/|κ| times.
 
-    A quadrature gives each term κ_i Σ_q ω_q α_q^{|κ|−1} times, eq. (19). For networks of affine operations
-    and ReLU-like kinks the exact mode finds every kink on the path and takes one gradient per piece.
+    A quadrature gives each term κ_i Σ_q ω_q α_q^{|κ|−1} times, eq. (19). For piecewise linear networks
+    (affine operations, ReLU and its relatives, clamps, maxima, max-pools, masks) the exact mode finds the
+    kinks on the path and integrates piece by piece, in single precision to its rounding.
 
     Args:
         question: What is asked.
@@ -71,7 +72,8 @@ def integrated_gradients(
             by example; a warning says where it is not reached.
         rule: ``gauss_legendre``, ``left``, ``right``, ``midpoint`` or ``trapezoid``.
         mode: ``exact`` asks for the pieces, ``quadrature`` for nodes; ``auto`` takes the pieces where the
-            network allows it and neither ``n_steps``, ``tol`` nor another rule was asked for.
+            network allows it with 1024 pieces per example on average, and neither ``n_steps``, ``tol`` nor
+            another rule was asked for; else the diagnostics say why not.
         linear_first: Whether nodes may run past the first affine layer only (exact, faster).
         multiply_by: ``delta``, or ``none`` for the averaged gradient itself.
 
@@ -119,7 +121,7 @@ class Averages:
 
     Attributes:
         averages: ∫∇f, tensors (B, …).
-        counts: Gradients per example.
+        counts: Nodes or pieces per example.
         errors: |f(x) − f(b) − Σ scores| / Σ|scores| per example.
         mode: How.
         changes: Largest change of an example's player scores by its last doubling, over Σ|scores|; None where
@@ -271,6 +273,6 @@ def say_error(found: Averages, tol: float | None, name: str = "integrated_gradie
             f"{name} of {len(bad)} example(s) miss f(x) − f(b): example {worst} by "
             f"{float(found.errors[worst]):.2g} of Σ|scores| with {found.counts[worst]} nodes (limit "
             f"{limit:g}). Pass a larger n_steps with tol=, dtype=torch.float64 if rounding is the cause; for "
-            "Linear/ReLU networks mode='exact'",
+            "piecewise linear networks mode='exact'",
             PrecisionWarning,
         )
