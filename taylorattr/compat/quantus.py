@@ -29,7 +29,8 @@ def explain(
         targets: One class per example, shape (B,), or one for all.
         method: Name in ``ta.METHODS``.
         device: Where the inputs are put; None: where they are.
-        **options: Of ``ta.attribute`` and the method, such as ``baselines``.
+        **options: Of ``ta.attribute`` and the method, such as ``baselines``; baselines and references may be
+            arrays.
 
     Returns:
         Scores shaped like the inputs, NumPy; for Grad-CAM the map (B, 1, …).
@@ -44,6 +45,9 @@ def explain(
     """
     x = torch.as_tensor(inputs)
     x = x if device is None else x.to(device)
+    for name in ("baselines", "references"):
+        if isinstance(options.get(name), np.ndarray):
+            options[name] = torch.as_tensor(options[name], dtype=x.dtype, device=x.device)
     labels = torch.as_tensor(targets)
     target: Any = labels.tolist() if labels.ndim else int(labels)
     scores = attribute(method, model, x, target=target, **options).scores

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from taylorattr.attribution import Attribution
+from taylorattr.autodiff.players import element_names
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex
 from taylorattr.errors import MissingExtraError, OptionError
 
@@ -19,7 +20,8 @@ def explanation(result: Attribution | HarsanyiEffects | InteractionIndex, data: 
     Args:
         result: An attribution; exact effects, which give their Shapley values; or an index of single players
             (SV, Banzhaf).
-        data: Value of each player to show beside its score, shape (B, n); None for none.
+        data: Value of each player to show beside its score, shape (B, n), or inputs (B, …) whose elements are
+            the players; None for none. shap's scatter plot needs them.
 
     Returns:
         The explanation: values (B, n), base values f(b) (B,), data, the players' names.
@@ -36,6 +38,8 @@ def explanation(result: Attribution | HarsanyiEffects | InteractionIndex, data: 
     shown = None
     if data is not None:
         shown = data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
+        if shown.ndim > 2 and list(result.names) == element_names([shown.shape[1:]]):
+            shown = shown.reshape(len(shown), -1)
         if shown.shape != values.shape:
             raise OptionError(
                 f"data have shape {shown.shape}; expected {values.shape}, one number per example and player "
@@ -50,9 +54,9 @@ def _values(result: Any) -> np.ndarray:
         return result.player_scores.numpy()
     index = result.index("SV") if isinstance(result, HarsanyiEffects) else result
     if not isinstance(index, InteractionIndex) or index.max_order != 1:
-        given = f"{index.index} of order {index.max_order}" if isinstance(index, InteractionIndex) else ""
+        given = f" {index.index} of order {index.max_order}" if isinstance(index, InteractionIndex) else ""
         raise OptionError(
-            f"a {type(result).__name__} {given} is no table of one score per player; pass an Attribution, "
+            f"a {type(result).__name__}{given} is no table of one score per player; pass an Attribution, "
             "exact effects, or their index('SV')"
         )
     return index.values[:, 1:].double().numpy()
