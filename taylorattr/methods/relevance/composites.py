@@ -1,4 +1,25 @@
-"""Named composites: which LRP rule for which layer."""
+"""Named composites: which LRP rule for which layer.
+
+========================== ============== ============= ===========
+name                       first layers   convolutions  dense layers
+========================== ============== ============= ===========
+``EpsilonPlus``            as the others  α1β0          ε
+``EpsilonPlusFlat``        flat           α1β0          ε
+``EpsilonAlpha2Beta1``     as the others  α2β1          ε
+``EpsilonAlpha2Beta1Flat`` flat           α2β1          ε
+``EpsilonGammaBox``        z^B            γ = ¼         ε
+``ExcitationBackprop``     as the others  z⁺, no bias   z⁺, no bias
+========================== ============== ============= ===========
+
+Signed contributions, biases c⁺ and c⁻ in the denominators except where it says no bias; activations pass
+relevance on, sums of activations and average pools use ε, maxima give all to the winner, BatchNorm is folded
+into the layer before it. First layers are the weighted sums with no other between them and the input, in
+every branch.
+
+Source: Montavon et al. (2019), "Layer-wise relevance propagation: an overview"; Kohlbrenner et al. (2020),
+arXiv 1910.09840; Lapuschkin et al. (2019), arXiv 1902.10178 (flat); Zhang et al. (2018), arXiv 1608.00507
+(excitation backprop).
+"""
 
 from __future__ import annotations
 
@@ -30,9 +51,7 @@ def composite_rules(name: str, low: Bounds = None, high: Bounds = None) -> Assig
     """Return the assignment of a named composite.
 
     Args:
-        name: ``EpsilonPlus``: z⁺ for convolutions, ε for dense layers. ``EpsilonAlpha2Beta1``: α2β1 for
-            convolutions. Both with ``Flat``: flat in the first layers. ``EpsilonGammaBox``: γ = ¼ for
-            convolutions, z^B in the first layers.
+        name: One of the table above.
         low: Lower bound of the first layers' input, for the box.
         high: Upper bound.
 
@@ -88,11 +107,11 @@ def _among(numbers: set[int]) -> Callable[[Site], bool]:
     return matches
 
 
-def _convolutions(rule: Rule) -> tuple[Matcher, Rule]:
-    return "convolution", rule
+def _weighted(site: Site) -> bool:
+    return kind_of(site) == "weights"
 
 
-def _build(first: str | None, convolution: Rule) -> Callable[[Bounds, Bounds], Assignment]:
+def _build(first: str | None, where: Matcher, rule: Rule) -> Callable[[Bounds, Bounds], Assignment]:
     def build(low: Bounds, high: Bounds) -> Assignment:
         def assign(recording: Recording) -> Sequence[tuple[Matcher, Rule]]:
             pairs: list[tuple[Matcher, Rule]] = []
@@ -100,18 +119,19 @@ def _build(first: str | None, convolution: Rule) -> Callable[[Bounds, Bounds], A
                 pairs += first_layer(FixedShares("one"))(recording)
             elif first == "box":
                 pairs += bounded_first_layer(low, high)(recording)
-            return [*pairs, _convolutions(convolution)]
+            return [*pairs, (where, rule)]
 
         return assign
 
     return build
 
 
-for _name, _first, _rule in (
-    ("EpsilonPlus", None, AlphaBeta(1.0, 0.0, "ignore")),
-    ("EpsilonPlusFlat", "flat", AlphaBeta(1.0, 0.0, "ignore")),
-    ("EpsilonAlpha2Beta1", None, AlphaBeta(2.0, 1.0)),
-    ("EpsilonAlpha2Beta1Flat", "flat", AlphaBeta(2.0, 1.0)),
-    ("EpsilonGammaBox", "box", Gamma(0.25)),
+for _name, _first, _where, _rule in (
+    ("EpsilonPlus", None, "convolution", AlphaBeta(1.0, 0.0)),
+    ("EpsilonPlusFlat", "flat", "convolution", AlphaBeta(1.0, 0.0)),
+    ("EpsilonAlpha2Beta1", None, "convolution", AlphaBeta(2.0, 1.0)),
+    ("EpsilonAlpha2Beta1Flat", "flat", "convolution", AlphaBeta(2.0, 1.0)),
+    ("EpsilonGammaBox", "box", "convolution", Gamma(0.25)),
+    ("ExcitationBackprop", None, _weighted, AlphaBeta(1.0, 0.0, "ignore")),
 ):
-    COMPOSITES.register(_name)(_build(_first, _rule))
+    COMPOSITES.register(_name)(_build(_first, _where, _rule))

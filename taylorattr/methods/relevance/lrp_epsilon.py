@@ -32,7 +32,8 @@ def lrp_epsilon(
         epsilon: ε ≥ 0 of every sum, the output included; 0 is LRP-0, which on ReLU networks is
             Gradient×Input.
         composite: Other rules for convolutions or first layers: ``EpsilonPlus``, ``EpsilonPlusFlat``,
-            ``EpsilonAlpha2Beta1``, ``EpsilonAlpha2Beta1Flat``, ``EpsilonGammaBox``.
+            ``EpsilonAlpha2Beta1``, ``EpsilonAlpha2Beta1Flat``, ``EpsilonGammaBox``, ``ExcitationBackprop``
+            (the table of `relevance.composites` says which rule where).
         constant: What becomes of σ(0) ≠ 0 (sigmoid, softplus): ``pass`` it on as published, or keep it as a
             named ``share``.
         attention: ``frozen``: patterns are weights, all relevance goes to the values; ``uniform`` or

@@ -18,7 +18,12 @@ from taylorattr.program.program import Node
 
 
 def propagate(
-    recording: Recording, rules: RuleTable, seed: Tensor | None = None, *, ledger: Ledger | None = None
+    recording: Recording,
+    rules: RuleTable,
+    seed: Tensor | None = None,
+    *,
+    ledger: Ledger | None = None,
+    as_multipliers: bool = False,
 ) -> list[Tensor]:
     """Return the contribution of every input element to Σ seed·(f(x) − f(b)), or to Σ seed·f(x).
 
@@ -30,6 +35,7 @@ def propagate(
         rules: The rule of each operation.
         seed: Multiplier of the output, shape (B,); ones where None.
         ledger: Receives the balance of every operation.
+        as_multipliers: Whether to return m itself; what rules of relevances give is left out.
 
     Returns:
         One tensor per input, in its shape: m·(x − b), or m·x without a reference.
@@ -73,7 +79,10 @@ def propagate(
                 handed = [(i, g, False) for i, g in pairs]
             if ledger is not None:
                 ledger.close(site, rule, handed)
-        return [_score(recording, ref.index, multipliers, relevances) for ref in program.inputs]
+        inputs = [ref.index for ref in program.inputs]
+        if as_multipliers:
+            return [multipliers.get(i, torch.zeros_like(recording.values[i])) for i in inputs]
+        return [_score(recording, i, multipliers, relevances) for i in inputs]
 
 
 def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> Site:

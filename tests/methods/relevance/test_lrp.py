@@ -224,10 +224,38 @@ def test_composites_account_for_everything(name):
         "EpsilonPlus": "alpha1beta0",
         "EpsilonAlpha2Beta1": "alpha2beta1",
         "EpsilonGammaBox": "gamma(0.25)",
+        "ExcitationBackprop": "alpha1beta0",
     }
     first = "flat" if name.endswith("Flat") else "z_B" if name.endswith("Box") else None
     hidden = second[name.removesuffix("Flat")]
     assert rules == [hidden, first or hidden]
+    dense = [entry["rule"] for entry in result.diagnostics["balance"][0] if "addmm" in entry["op"]]
+    assert dense == ["alpha1beta0" if name == "ExcitationBackprop" else "epsilon(1e-06)"]
+
+
+def test_z_plus_of_a_composite_is_the_matrix_definition_with_positive_biases():
+    """α1β0 on signed inputs with c⁺ in the denominator, for convolutions of a 1 × 1 image."""
+    dense_net, x = dense(), draw(4, 5)
+    parts = []
+    for part in dense_net:
+        if isinstance(part, nn.Linear):
+            conv = nn.Conv2d(part.in_features, part.out_features, 1).to(D)
+            conv.weight.data, conv.bias.data = part.weight.data[..., None, None], part.bias.data
+            part = conv
+        parts.append(part)
+    model = nn.Sequential(nn.Unflatten(1, (5, 1, 1)), *parts, nn.Flatten()).eval()
+    ours = attribute("lrp_epsilon", model, x, target=1, composite="EpsilonPlus").player_scores
+    expected = by_matrices(dense_net, x, alpha_beta_share(1.0))
+    torch.testing.assert_close(ours, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_excitation_backprop_sums_to_the_output_whatever_the_biases():
+    model, x = dense(), draw(4, 5)
+    result = attribute("lrp_epsilon", model, x, target=1, composite="ExcitationBackprop", merge=False)
+    kept = result.conservation.abs() <= 1e-12
+    lost = torch.zeros(4, dtype=torch.bool)
+    lost[result.diagnostics.get("nothing_shared", [])] = True
+    assert (kept | lost).all() and kept.any()
 
 
 def test_merging_batch_norm_is_the_folded_network():
