@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
+from taylorattr.autodiff.game import bind
+from taylorattr.autodiff.inputs import input_tuple
 from taylorattr.compat.captum.base import WithDelta
 from taylorattr.compat.captum.lrp_rules import layer_rules
 from taylorattr.compat.captum.random_points import called_baselines
-from taylorattr.errors import OptionError
+from taylorattr.methods.relevance.difference import difference_rules
+from taylorattr.methods.relevance.propagate import propagate
+from taylorattr.methods.relevance.recording import record_rows
 
 Custom = Callable[..., tuple[Tensor, ...]]
 
@@ -23,7 +26,7 @@ class DeepLift(WithDelta):
 
     Args:
         model: The model.
-        multiply_by_inputs: False gives the multipliers, which needs Δ ≠ 0 everywhere.
+        multiply_by_inputs: False gives the multipliers.
         eps: Accepted and not needed: where Δz = 0 the derivative is taken, eq. (40).
     """
 
@@ -51,11 +54,7 @@ class DeepLift(WithDelta):
         return_convergence_delta: bool = False,
         custom_attribution_func: Custom | None = None,
     ) -> Any:
-        """Return scores shaped like the inputs; with the delta, shape (B,), where asked for.
-
-        Raises:
-            OptionError: If multipliers are asked for where input and baseline have equal elements.
-        """
+        """Return scores shaped like the inputs; with the delta, shape (B,), where asked for."""
         scores, delta = self._rescale(
             inputs, baselines, target, additional_forward_args, custom_attribution_func
         )
@@ -65,17 +64,29 @@ class DeepLift(WithDelta):
     def _rescale(
         self, inputs: Tensors, baselines: Any, target: Target, extra: Any, custom: Custom | None
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        found = self._attribute(
-            "deeplift_rescale", inputs, baselines, target=target, additional_forward_args=extra
-        )
-        scores, delta = self._with_delta(found, True)
-        scores = scores if isinstance(scores, tuple) else (scores,)
         if self._multiply_by_inputs and custom is None:
-            return scores, delta
-        x = input_tuple(inputs)
-        b = baseline_tuple(baselines, x)
-        multipliers = tuple(_quotient(s, e - a) for s, e, a in zip(scores, x, b, strict=True))
-        return (multipliers if custom is None else custom(multipliers, x, b)), delta
+            found = self._attribute(
+                "deeplift_rescale", inputs, baselines, target=target, additional_forward_args=extra
+            )
+            scores, delta = self._with_delta(found, True)
+            return scores if isinstance(scores, tuple) else (scores,), delta
+        game = bind(
+            self.forward_func,
+            inputs,
+            baselines,
+            target=target,
+            additional_forward_args=extra,
+            dtype=None,
+        )
+        recording = record_rows(game, slice(0, game.batch), reference=True)
+        table = difference_rules("winners", "deeplift_rescale")
+        multipliers = tuple(propagate(recording, table, as_multipliers=True))
+        steps = tuple(e - b for e, b in zip(game.inputs, game.baselines, strict=True))
+        sums = [(m * s).reshape(game.batch, -1).sum(1) for m, s in zip(multipliers, steps, strict=True)]
+        delta = torch.stack(sums).sum(0) - recording.gap
+        if custom is not None:
+            return custom(multipliers, game.inputs, game.baselines), delta
+        return multipliers, delta
 
 
 class DeepLiftShap(DeepLift):
@@ -86,7 +97,7 @@ class DeepLiftShap(DeepLift):
 
     Args:
         model: The model.
-        multiply_by_inputs: False gives averaged multipliers, which needs Δ ≠ 0 everywhere.
+        multiply_by_inputs: False gives averaged multipliers.
     """
 
     def __init__(self, model: nn.Module, multiply_by_inputs: bool = True) -> None:
@@ -183,13 +194,3 @@ class LRP(WithDelta):
         """Return output − Σ attributions of each example, shape (B,): for LRP captum's sign is this one."""
         sums = [part.reshape(len(part), -1).sum(1) for part in input_tuple(attributions)]
         return output.flatten() - torch.stack(sums).sum(0)
-
-
-def _quotient(scores: Tensor, delta: Tensor) -> Tensor:
-    equal = int((delta == 0).sum())
-    if equal:
-        raise OptionError(
-            f"{equal} elements are equal in input and baseline, where a score of 0 says nothing about the "
-            "multiplier; choose another baseline, or leave multiply_by_inputs and custom_attribution_func out"
-        )
-    return scores / delta.to(scores)

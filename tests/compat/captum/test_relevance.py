@@ -40,9 +40,18 @@ def test_multipliers_and_a_users_function_of_them():
 
     doubled = ours.DeepLift(network()).attribute(x, b, target=0, custom_attribution_func=twice)
     assert worst(doubled, 2 * ours.DeepLift(network()).attribute(x, b, target=0)) < 1e-12
-    with pytest.raises(OptionError, match="20 elements are equal"):
-        with pytest.warns(UserWarning, match="equals baseline"):
-            ours.DeepLift(network(), multiply_by_inputs=False).attribute(x, x, target=0)
+
+
+@pytest.mark.filterwarnings("ignore")  # captum's about hooks, ours about equal rows
+def test_multipliers_where_input_and_baseline_agree():
+    x, b = inputs()
+    b[:, :3], b[0] = x[:, :3], x[0]
+    options = {"target": [0, 1, 2, 0], "return_convergence_delta": True}
+    mine, theirs = (m.DeepLift(network(), False).attribute(x, b, **options) for m in (ours, captum))
+    assert worst(mine[0], theirs[0]) < SINGLE_RULE and mine[1].abs().max() < 1e-12
+    assert worst(mine[0][:1], ours.Saliency(network()).attribute(x[:1], target=0, abs=False)) < 1e-12
+    shap = [m.DeepLiftShap(network(), False).attribute(x, b, target=1) for m in (ours, captum)]
+    assert worst(*shap) < SINGLE_RULE
 
 
 def test_rescale_over_baselines_and_every_delta():
