@@ -1,6 +1,7 @@
 """Semivalues: a player's marginal contributions, weighted by the size of the coalition it joins.
 
 a_i = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)): Dubey, Neyman & Weber (1981); docs/theory.md eq. (63).
+Seen from x, OR-effects take p_{n−1−t} in place of p_t, so Banzhaf has the same shares in both frames.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ BANZHAF = RULES.add(
         name="semivalue/banzhaf",
         symbolic=_member * _two ** (1 - s),
         kind="S",
-        frame="baseline",
+        frame="both",
         granularity="support",
         domain=Domain("every function"),
         source="eq. (63); Banzhaf (1965), Hammer & Holzman (1992)",
