@@ -59,6 +59,7 @@ class ScalarModel:
         native: The model's own floating dtype.
         device: Where the analysis runs.
         tried: f of the rows of the trial, shape (R,).
+        operations: Names of the torch functions called in the trial.
         draws: Whether a global generator of random numbers moved in the trial.
         diagnostics: What was decided, by name.
 
@@ -285,7 +286,7 @@ class ScalarModel:
             seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
             self.draws = draws_random_numbers(before)
         require_unwritten(xs, kept, versions)
-        output = seen.result
+        output, self.operations = seen.result, seen.operations
         self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"

@@ -9,6 +9,8 @@ from taylorattr.program.program import Node, Ref
 
 T = TypeVar("T")
 
+_ATOMS = frozenset({int, float, bool, str, type(None)})
+
 
 def map_leaves(kind: type[T], function: Callable[[T], Any], arguments: Any) -> Any:
     """Return the arguments with function applied to every leaf of one type.
@@ -21,10 +23,17 @@ def map_leaves(kind: type[T], function: Callable[[T], Any], arguments: Any) -> A
     if isinstance(arguments, kind):
         return function(arguments)
     if isinstance(arguments, (tuple, list)):
-        return type(arguments)(map_leaves(kind, function, item) for item in arguments)
+        items = [_mapped(kind, function, item) for item in arguments]
+        return items if type(arguments) is list else type(arguments)(items)
     if isinstance(arguments, dict):
-        return {key: map_leaves(kind, function, item) for key, item in arguments.items()}
+        return {key: _mapped(kind, function, item) for key, item in arguments.items()}
     return arguments
+
+
+def _mapped(kind: type[T], function: Callable[[T], Any], item: Any) -> Any:
+    if type(item) in _ATOMS:  # most arguments are numbers: a recording asks hundreds of times
+        return item
+    return function(item) if isinstance(item, kind) else map_leaves(kind, function, item)
 
 
 def leaves(kind: type[T], arguments: Any) -> Iterator[T]:
@@ -60,6 +69,8 @@ def _collect(items: Iterable[Any], found: list[int]) -> None:
     for item in items:
         if isinstance(item, Ref):
             found.append(item.index)
+        elif type(item) in _ATOMS:
+            continue
         elif isinstance(item, (list, tuple)):
             _collect(item, found)
         elif isinstance(item, dict):

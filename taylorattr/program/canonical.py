@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,6 +134,7 @@ def _fills_a_mask(args: tuple[Any, ...], kwargs: dict[str, Any], tensors: Sequen
     return mask.dtype == torch.bool and mask.shape == x.shape and value.numel() == 1 and value.ndim <= x.ndim
 
 
+@functools.cache
 def _is_factory(op: OpOverload) -> bool:
     """A tensor made from numbers: no tensor argument, a dtype argument."""
     arguments = op._schema.arguments

@@ -86,7 +86,8 @@ def with_last_uses(nodes: Sequence[Node], output: int, constants: Iterable[int])
     for node in reversed(nodes):
         last = tuple(sorted({*operands(node), *results(node)} - released))
         released.update(last)
-        backwards.append(replace(node, last_use=last))
+        kept = node.op, node.args, node.kwargs, node.out, node.module, node.where
+        backwards.append(Node(*kept, last_use=last, shape=node.shape))
     return backwards[::-1]
 
 

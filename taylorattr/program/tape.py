@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -290,6 +291,7 @@ class _Escapes(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+@functools.cache
 def _is_composite(func: OpOverload) -> bool:
     key = torch._C.DispatchKey.CompositeImplicitAutograd
     return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from taylorattr.autodiff.game import Game
 from taylorattr.errors import CaptureError
+from taylorattr.methods.relevance.layout import channels_last, side_by_side
 from taylorattr.methods.relevance.written_out import record_written_out
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.program import Node, Program
@@ -145,10 +146,19 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
         The recording.
     """
     function, module = rows_function(game, part.start), module_of(game)
-    at_x = record_at(function, tuple(x[part] for x in game.inputs), module, kept=kept)
-    if not reference:
-        return at_x
-    return at_x.against(function, shared_rows(game, tuple(b[part] for b in game.baselines)), module)
+    x, b = (tuple(rows[part] for rows in end) for end in (game.inputs, game.baselines))
+    b = shared_rows(game, b) if reference else b
+
+    def recorded(x: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> Recording:
+        at_x = record_at(function, x, module, kept=kept)
+        return at_x.against(function, b, module) if reference else at_x
+
+    if channels_last(game):
+        try:
+            return recorded(side_by_side(x), side_by_side(b))
+        except RuntimeError:  # a view in the model that needs the other layout, or what fails in both
+            pass
+    return recorded(x, b)
 
 
 def rows_function(game: Game, start: int = 0) -> Scalar:

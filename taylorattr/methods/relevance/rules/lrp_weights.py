@@ -45,9 +45,11 @@ def _part(site: Site, above: linear_map.Part, below: linear_map.Part) -> Tensor:
 
 
 def _signed(site: Site) -> bool:
-    """Whether some input is negative; asked up to four times, read once."""
+    """Whether some input is negative; asked up to four times, read once, and not behind a ReLU."""
     if "signed" not in site.memo:
-        site.memo["signed"] = bool(site.x[0].amin() < 0)
+        maker = site.makers.get(site.operands[0])
+        clipped = maker is not None and maker.op is torch.ops.aten.relu.default
+        site.memo["signed"] = not clipped and bool(site.x[0].amin() < 0)
     return site.memo["signed"]
 
 
@@ -82,13 +84,13 @@ def quotient(
     result = relevance / divisor
     if bool(torch.isfinite(result.sum())):
         return result
-    empty = divisor == 0
-    lost = torch.where(empty, relevance, 0.0)
+    empty = (divisor == 0).to(divisor.dtype)
+    lost = relevance * empty
     if site.note is not None:
         site.note(share, lost)
     elif on_empty is not None:  # walks that write a balance repeat the one that counts
         on_empty(site, lost)
-    return torch.where(empty, 0.0, result)
+    return (relevance - lost).div_(divisor + empty)
 
 
 def bias_of(site: Site) -> Tensor | None:
