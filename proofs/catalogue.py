@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from proofs import (
     archipelago,
+    banzhaf_interaction,
     cancelled_effects,
     coverage_of_effects,
     deep_shap,
@@ -23,12 +24,11 @@ from proofs import (
     frame_of_taylor_effects,
     grad_cam,
     gradient_x_input,
-    gradients_along_the_way,
     integrated_gradients,
     integrated_gradients_by_effect,
     integrated_hessians,
     k_sii,
-    local_surrogate,
+    lime,
     lrp_alpha_beta,
     lrp_epsilon,
     lrp_zero_is_gradient,
@@ -43,7 +43,7 @@ from proofs import (
     order_by_support,
     paths,
     prediction_difference,
-    quadrature_of_gradients,
+    quadrature,
     ridge_coefficients,
     semivalues,
     series_remainder,
@@ -52,6 +52,7 @@ from proofs import (
     shapley_interaction_index,
     shapley_taylor_index,
     smooth_grad,
+    straight_paths,
     taylor_poda,
     top_degree,
     truncated_ratios,
@@ -77,6 +78,7 @@ MODULES = (
     # indices
     semivalues,
     shapley_interaction_index,
+    banzhaf_interaction,
     shapley_taylor_index,
     k_sii,
     faith_sii,
@@ -101,7 +103,7 @@ MODULES = (
     deeplift_reveal_cancel,
     deep_shap,
     # what else holds for averages of gradients
-    quadrature_of_gradients,
+    quadrature,
     integrated_gradients_by_effect,
     # from the layer to the network
     lrp_zero_is_gradient,
@@ -112,9 +114,9 @@ MODULES = (
     nearest_ratios,
     mixtures,
     shapley_among_semivalues,
-    gradients_along_the_way,
+    straight_paths,
     paths,
-    local_surrogate,
+    lime,
     taylor_poda,
     archipelago,
 )

@@ -28,6 +28,11 @@ def share(k: Number, order: Number, u: sp.Expr, P: sp.Expr) -> sp.Expr:
     return u / P if order == 0 else sp.sympify(k) / order
 
 
+def biased(unbiased: sp.Expr, P: sp.Expr, bias: sp.Expr) -> sp.Expr:
+    """Return the weight under z⁺ with c⁺ in the denominator: the one without it times P/(P + c⁺)."""
+    return unbiased * P / (P + bias)
+
+
 def share_by_squares(i: int, w: Vector) -> sp.Expr:
     """Return w_i²/Σ w²."""
     return w[i] ** 2 / sp.Add(*(a**2 for a in w))
@@ -43,6 +48,7 @@ def prove(
     ratio: Callable[[Number, Number, sp.Expr, sp.Expr], sp.Expr] = share,
     by_squares: Callable[[int, Vector], sp.Expr] = share_by_squares,
     in_a_box: Callable[[int, Vector, Vector, Vector, Vector], sp.Expr] = share_in_a_box,
+    with_bias: Callable[[sp.Expr, sp.Expr, sp.Expr], sp.Expr] = biased,
 ) -> Iterator[Step]:
     """z⁺ to order 4 and with symbolic exponents; the roots of all three rules; what a bias does to z⁺.
 
@@ -50,6 +56,7 @@ def prove(
         ratio: The weight under z⁺ of an input of N+ from κ_i, |κ+|, u_i and P.
         by_squares: The weight under w² from i and the weights w.
         in_a_box: The weight under z^B from i, x, w, l and h.
+        with_bias: The weight under z⁺ with c⁺ in the denominator, from the one without, P and c⁺.
 
     Yields:
         The steps.
@@ -62,6 +69,12 @@ def prove(
     for i, own in enumerate(unit.inputs[:2]):
         stated = sp.Add(*(ratio(e[i], sum(e[:2]), own, P) * effect for e, effect in effects.items()))
         yield Step(f"z⁺, order ≤ 4: R_{i + 1}", (own / P * unit.at(P + Q)).subs(nothing), stated)
+    bias = sp.Symbol("c_plus")
+    for i, own in enumerate(unit.inputs[:2]):
+        weights = {e: with_bias(ratio(e[i], sum(e[:2]), own, P), P, bias) for e in effects}
+        constant = with_bias(ratio(0, 0, own, P), P, bias) * unit.s[0]
+        stated = sp.Add(*(weights[e] * effect for e, effect in effects.items())) + constant
+        yield Step(f"z⁺ with a bias, order ≤ 4: R_{i + 1}", own / (P + bias) * unit.at(P + Q), stated)
     k, total = sp.Symbol("k", integer=True, positive=True), sp.Integer(0)
     for own in (u, P - u):
         total += ratio(0, 0, own, P)

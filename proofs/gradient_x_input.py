@@ -1,10 +1,9 @@
 """Gradient × Input counts a Taylor effect once for every factor it has.
 
-Statement: a_i = Δ_i ∂_i f(x) = Σ_κ κ_i I(κ). In frame input a_i = I^x(e_i): the weight of I^x(κ) is 1[κ =
-e_i].
+Statement: a_i = Δ_i ∂_i f(x) = Σ_κ κ_i I(κ). In frame input a_i = I^x(e_i), so I^x(κ) has the weight
+1[κ = e_i]. With x_i in place of Δ_i, x_i ∂_i f(x) = Σ_κ κ_i (x_i/Δ_i) I(κ), Δ_i ≠ 0.
 
-Hypotheses: the Taylor series of f at b converges absolutely at x; in frame input f is differentiable at
-x.
+Hypotheses: the Taylor series of f at b converges absolutely at x; in frame input f has a derivative at x.
 
 Source: eq. (13), (7), T2.
 """
@@ -30,15 +29,22 @@ def share_from_the_input(k: Number, m: Number) -> sp.Expr:
     return sp.Integer(k == m == 1)
 
 
+def share_of_the_input(k: Number, x: sp.Expr, delta: sp.Expr) -> sp.Expr:
+    """Return κ_i x_i/Δ_i, the weight if the gradient is multiplied by x_i."""
+    return k * x / delta
+
+
 def prove(
     ratio: Callable[[Number, Number], sp.Expr] = share,
     from_the_input: Callable[[Number, Number], sp.Expr] = share_from_the_input,
+    times_input: Callable[[Number, sp.Expr, sp.Expr], sp.Expr] = share_of_the_input,
 ) -> Iterator[Step]:
     """A monomial with symbolic exponents, the other variables as one; then polynomials, in both frames.
 
     Args:
         ratio: The weight w_i(κ) in frame baseline from k = κ_i and m = |κ|, both symbols or integers.
         from_the_input: The weight in frame input, from integers.
+        times_input: The weight in frame baseline of x_i ∂_i f(x), from κ_i, x_i and Δ_i.
 
     Yields:
         The steps.
@@ -53,6 +59,9 @@ def prove(
     yield Step("T2: a pure power", attributed(y[0] ** k), ratio(k, k) * own)
     yield Step("a product", attributed(y[0] ** k * y[1] ** q), ratio(k, k + q) * own * others)
     yield Step("a term without y_i", attributed(y[1] ** q), ratio(sp.Integer(0), q) * others)
+    x = sp.Symbol("x_1")
+    with_x = attributed(y[0] ** k * y[1] ** q) / delta[0] * x
+    yield Step("x_i in place of Δ_i", with_x, times_input(k, x, delta[0]) * own * others)
 
     for n, order in ((2, 4), (3, 3)):
         f = Polynomial(n, order)

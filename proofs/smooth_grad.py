@@ -1,11 +1,13 @@
 """SmoothGrad × Input counts a Taylor effect with moments of a normal distribution.
 
 Statement: a_i = Δ_i E ∂_i f(x + ξ), ξ_j ~ N(0, σ_j²) independent, ρ_j = σ_j/Δ_j, gives I(κ) the weight
-κ_i M_{κ_i−1}(ρ_i) Π_{j≠i} M_{κ_j}(ρ_j), where M_k(ρ) = E(1 + ρZ)^k = Σ_r C(k, 2r) (2r−1)!! ρ^{2r} =
-ρ^k i^{−k} He_k(i/ρ), M_0 = M_1 = 1, M_{k+1} = M_k + kρ² M_{k−1}. In frame input I^x(κ) has the weight
-κ!/(2^{|μ|} μ!) Π_j ρ_j^{2μ_j} if κ = 2μ + e_i, else 0. If Δ_j = 0 for a j there is no finite weight.
+κ_i M_{κ_i−1}(ρ_i) Π_{j≠i} M_{κ_j}(ρ_j), where M_k(ρ) = E(1 + ρZ)^k = Σ_r C(k, 2r) (2r−1)!! ρ^{2r} = ρ^k
+i^{−k} He_k(i/ρ), M_0 = M_1 = 1, M_{k+1} = M_k + kρ² M_{k−1}. In frame input I^x(κ) has the weight
+κ!/(2^{|μ|} μ!) Π_j ρ_j^{2μ_j} if κ = 2μ + e_i, else 0. If Δ_j = 0 for a j there is no finite weight, and
+the scores are those of coefficients: ∂^κ f(b)/κ! has the weight Δ_i κ_i E(Δ_i + σ_i Z)^{κ_i−1} Π_{j≠i}
+E(Δ_j + σ_j Z)^{κ_j}.
 
-Hypotheses: f a polynomial; Δ_j ≠ 0 for all j.
+Hypotheses: f a polynomial; Δ_j ≠ 0 for all j, except in the coefficient form.
 
 Source: eq. (14), (15), (16), (17), T9; the attribution is that of Smilkov et al., arXiv 1706.03825.
 """
@@ -14,11 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import sympy as sp
 
 from proofs.smooth import Polynomial, Smooth
 from proofs.theorem import Number, Step, Theorem
+
+Vector: TypeAlias = Sequence[sp.Expr]
 
 Z = sp.Symbol("Z", real=True)
 
@@ -49,6 +54,23 @@ def share_from_the_input(kappa: Sequence[int], rho: Sequence[sp.Expr]) -> sp.Exp
     below = math.prod(2 ** (k // 2) * math.factorial(k // 2) for k in doubled)
     above = math.prod(map(math.factorial, kappa))
     return sp.Rational(above, below) * Polynomial.power(rho, doubled)
+
+
+def share_of_coefficients(kappa: Sequence[int], delta: Vector, sigma: Vector) -> sp.Expr:
+    """Return Δ_i κ_i E(Δ_i + σ_i Z)^{κ_i−1} Π_{j≠i} E(Δ_j + σ_j Z)^{κ_j}, i first: for ∂^κ f(b)/κ!."""
+    if not kappa[0]:
+        return sp.Integer(0)
+    lowered = (kappa[0] - 1, *kappa[1:])
+    means = (
+        sp.Add(
+            *(
+                coefficient(sp.Integer(k), sp.Integer(r)) * s ** (2 * r) * d ** (k - 2 * r)
+                for r in range(k // 2 + 1)
+            )
+        )
+        for k, d, s in zip(lowered, delta, sigma, strict=True)
+    )
+    return delta[0] * kappa[0] * sp.Mul(*means)
 
 
 def mean(polynomial: sp.Expr, variables: Sequence[sp.Symbol]) -> sp.Expr:
@@ -91,12 +113,14 @@ def moments() -> Iterator[Step]:
 def prove(
     ratio: Callable[[Sequence[int], Sequence[sp.Expr]], sp.Expr] = share,
     from_the_input: Callable[[Sequence[int], Sequence[sp.Expr]], sp.Expr] = share_from_the_input,
+    of_coefficients: Callable[[Sequence[int], Vector, Vector], sp.Expr] = share_of_coefficients,
 ) -> Iterator[Step]:
     """Moments with symbolic k; then every coefficient to order 5, symbolic Δ and ρ, in both frames.
 
     Args:
         ratio: The weight w_i(κ) in frame baseline from integers κ and symbols ρ, i being the first entry.
         from_the_input: The same in frame input.
+        of_coefficients: The weight of ∂^κ f(b)/κ! from κ, Δ and σ, which needs no Δ_j ≠ 0.
 
     Yields:
         The steps.
@@ -129,13 +153,18 @@ def prove(
         without = ratio([k, 2], [sp.Integer(0), sp.Integer(0)])
         yield Step(f"κ = ({k}, 2) without noise: Gradient × Input", without, sp.Integer(k))
 
-    # f = y1 y2², b = 0, x = (1, 0): every effect has a factor Δ_2 = 0, and yet the input gets σ_2².
-    y, sigma = sp.symbols("y1:3"), sp.symbols("sigma1:3")
-    slope = sp.diff(y[0] * y[1] ** 2, y[0])
-    noise = sp.symbols("Z1:3")
-    attributed = mean(slope.subs({y[0]: 1 + sigma[0] * noise[0], y[1]: sigma[1] * noise[1]}), noise)
-    yield Step("Δ_2 = 0: the only effect of y1 y2²", sp.Integer(1) * 0**2, sp.Integer(0))
-    yield Step("Δ_2 = 0: a_1", attributed, sigma[1] ** 2)
+    # Coefficients in place of effects: Δ_j = 0 is allowed. y1 y2² with b = 0, x = (1, 0) has no effect.
+    f, sigma, noise = Polynomial(2, 4), sp.symbols("sigma1:3"), sp.symbols("Z1:3")
+    for way in (f.delta, (f.delta[0], sp.Integer(0))):
+        disturbed = [d + s * z for d, s, z in zip(way, sigma, noise, strict=True)]
+        slope = sp.diff(f.expression, f.y[0]).subs(dict(zip(f.y, disturbed, strict=True)))
+        stated = sp.Add(
+            *(of_coefficients(e, way, sigma) * J / f.power(f.delta, e) for e, J in f.effects().items())
+        )
+        yield Step(f"by coefficients, Δ = {way}: a_1", way[0] * mean(slope, noise), stated)
+    one, zero = sp.Integer(1), sp.Integer(0)
+    yield Step("Δ_2 = 0: the only effect of y1 y2²", one * zero**2, zero)
+    yield Step("Δ_2 = 0: a_1", of_coefficients([1, 2], (one, zero), sigma), sigma[1] ** 2)
 
 
 THEOREM = Theorem(

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from proofs import formal_allocation, local_surrogate, nearest_ratios, shapley_among_semivalues
+from proofs import formal_allocation, lime, nearest_ratios, shapley_among_semivalues
 
 one, half, third = sp.Integer(1), sp.Rational(1, 2), sp.Rational(1, 3)
 
@@ -41,7 +41,7 @@ def unweighted(w, q):
 
 
 def without_leak(s, n, c0, c1, g, h):
-    return local_surrogate.shares(s, n, c0, c1, g, h)[0], sp.Integer(0)
+    return lime.shares(s, n, c0, c1, g, h)[0], sp.Integer(0)
 
 
 def s_exchanged(s, n, c0, c1, g, h):
@@ -61,9 +61,9 @@ FALSE_FAMILIES = [
         "a constant more, which only the limit shows",
         lambda rho, K: 1 + rho ** (1 - K) / (rho - 1),
     ),
-    ("quadrature_of_gradients", "κ_i/m", lambda k, m, nodes, weights: sp.sympify(k) / m),
+    ("quadrature", "κ_i/m", lambda k, m, nodes, weights: sp.sympify(k) / m),
     (
-        "quadrature_of_gradients",
+        "quadrature",
         "α^m",
         lambda k, m, nodes, weights: k * sp.Add(*(w * a**m for a, w in zip(nodes, weights, strict=True))),
     ),
@@ -83,6 +83,7 @@ FALSE_FAMILIES = [
     ("formal_allocation", "the slope at the input", gradient),
     ("cancelled_effects", "Integrated Gradients for the square too", (2 * third, third)),
     ("cancelled_effects", "halves for the layer too", {"powers": (half, half)}),
+    ("banzhaf_interaction", "1/(t−s+1), which is SII", lambda s, t: one / (t - s + 1)),
     ("nearest_ratios", "normalised", by_ratio),
     ("nearest_ratios", "q left out", unweighted),
     ("mixtures", "added", lambda first, second: first + second),
@@ -93,16 +94,16 @@ FALSE_FAMILIES = [
         "WeightedSHAP's with an uneven ω",
         lambda t, n: shapley_among_semivalues.shapley_weight(t, n) * (t + 1),
     ),
-    ("gradients_along_the_way", "M_m", lambda k, m, moment: k * moment(sp.sympify(m))),
-    ("gradients_along_the_way", "M_{κ_i−1}", lambda k, m, moment: k * moment(sp.sympify(k) - 1)),
+    ("straight_paths", "M_m", lambda k, m, moment: k * moment(sp.sympify(m))),
+    ("straight_paths", "M_{κ_i−1}", lambda k, m, moment: k * moment(sp.sympify(k) - 1)),
     ("paths", "κ_i/m on every path", lambda i, kappa, powers: sp.sympify(kappa[i]) / sp.Add(*kappa)),
     (
         "paths",
         "p_i/Σ p",
         lambda i, kappa, powers: sp.sympify(powers[i]) / sp.Add(*powers),
     ),
-    ("local_surrogate", "no leak", without_leak),
-    ("local_surrogate", "τ counted with one player more", s_exchanged),
+    ("lime", "no leak", without_leak),
+    ("lime", "τ counted with one player more", s_exchanged),
     ("taylor_poda", "ξ", lambda xi: xi),
     ("taylor_poda", "nothing withheld", lambda xi: sp.Integer(0)),
     ("archipelago", "1[S meets the pair]", lambda pair, S: sp.Integer(bool(pair & S))),

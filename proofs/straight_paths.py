@@ -2,7 +2,8 @@
 
 Statement: a_i = Δ_i ∫ ∂_i f(b + αΔ) dμ(α), μ a measure on [0, 1], gives w_i(κ) = κ_i M_{m−1}, M_k = ∫ α^k
 dμ. A row adds up to m M_{m−1}; C3 holds iff M_k = 1/(k+1) for all k, the moments of the uniform measure,
-so that the rule is Integrated Gradients. A unit mass at 1 is Gradient × Input, at 0 it is Δ_i ∂_i f(b).
+so that the rule is Integrated Gradients. A unit mass at 1 is Gradient × Input, at 0 it is Δ_i ∂_i f(b);
+Beta(a, b) has M_m = M_{m−1} (a+m−1)/(a+b+m−1).
 
 Hypotheses: the Taylor series of f at b converges absolutely at x.
 
@@ -68,6 +69,19 @@ def prove(ratio: Callable[[Number, Number, Callable[[Number], sp.Expr]], sp.Expr
     uniform = sp.integrate(ALPHA ** (m - 1), (ALPHA, 0, 1))
     yield Step("1/m is the moment of the uniform measure", uniform, 1 / m)
     yield Step("unit mass at 1: Gradient × Input", ratio(k, k + q, lambda power: sp.Integer(1)), k)
+    a, b = sp.symbols("a b", positive=True)
+
+    def beta(k: Number) -> sp.Expr:
+        return sp.gamma(a + k) * sp.gamma(a + b) / sp.gamma(a) / sp.gamma(a + b + k)
+
+    # (a+b+k) M_{k+1} = (a+k) M_k, from a total derivative that vanishes at both ends; k = m − 1.
+    density = ALPHA ** (a - 1) * (1 - ALPHA) ** (b - 1)
+    boundary = sp.diff(ALPHA ** (a + m - 1) * (1 - ALPHA) ** b, ALPHA)
+    parts = density * ((a + m - 1) * ALPHA ** (m - 1) - (a + b + m - 1) * ALPHA**m)
+    yield Step("Beta(a, b): by parts", boundary / parts, sp.Integer(1))
+    yield Step("Beta(a, b): M_m/M_{m−1}", beta(m) / beta(m - 1), (a + m - 1) / (a + b + m - 1))
+    yield Step("Beta(a, b): M_0", beta(0), sp.Integer(1))
+    yield Step("Beta(1, 1): uniform", beta(m - 1).subs({a: 1, b: 1}), 1 / m)
     zero = sp.Integer(0)
     higher = ratio(m + 1, m + 1 + q, lambda power: zero**power)
     yield Step("unit mass at 0, κ_i > 1", higher, zero)
@@ -76,7 +90,7 @@ def prove(ratio: Callable[[Number, Number, Callable[[Number], sp.Expr]], sp.Expr
 
 
 THEOREM = Theorem(
-    name="gradients_along_the_way",
+    name="straight_paths",
     statement="Δ_i ∫ ∂_i f(b + αΔ) dμ(α) = Σ_κ κ_i M_{|κ|−1} I(κ);  C3 ⇔ M_k = 1/(k+1) for all k ⇔ "
     "Integrated Gradients",
     source="(70), (18), (13)",

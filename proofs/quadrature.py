@@ -86,7 +86,7 @@ def prove(
 
 
 THEOREM = Theorem(
-    name="quadrature_of_gradients",
+    name="quadrature",
     statement="Δ_i Σ_q ω_q ∂_i f(b + α_q Δ) = Σ_κ κ_i Q(m) I(κ), Q(m) = Σ_q ω_q α_q^{m−1};  Gauss with "
     "N nodes: Q(m) = 1/m iff m ≤ 2N",
     source="(19), (18)",

@@ -90,7 +90,7 @@ def prove(
 
 
 THEOREM = Theorem(
-    name="local_surrogate",
+    name="lime",
     statement="LIME without penalty: J(S) has the weight A_s = (g − τ)/(c0 − c1) on S and B_s = (h − "
     "τ)/(c0 − c1) off S; uniform kernel Banzhaf, Shapley's kernel Shapley",
     source="(67), (63)",
