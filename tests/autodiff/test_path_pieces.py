@@ -24,6 +24,12 @@ def weighted(z):
     return flat @ WEIGHTS[: flat.shape[1]]
 
 
+def masked_later(z):
+    """Change the weight of a ReLU by a mask that is looked at behind it."""
+    h = z.relu()
+    return weighted(torch.where(z > 0.5, 2 * h - 0.5, h))
+
+
 FUNCTIONS = {
     "mlp": lambda z: MLP(z.flatten(1))[:, 0],
     "residual": lambda z: RESIDUAL(z)[:, 0],
@@ -50,6 +56,7 @@ FUNCTIONS = {
     "minimum with a constant": lambda z: weighted(torch.minimum(z, torch.tensor(0.5).double())),
     "moving bounds": lambda z: weighted(torch.clamp(z, z.mean((2, 3), True), z.mean((2, 3), True) + 1)),
     "where": lambda z: weighted(torch.where(z > 0, z, 0.1 * z)),
+    "mask behind a bend": masked_later,
     "mask times value": lambda z: weighted(z * (z > 0)),
     "sign": lambda z: weighted(torch.sign(z) * z),
     "masked fill": lambda z: weighted(z.masked_fill((z < 0) | (z != z), 0)),

@@ -32,8 +32,8 @@ def test_every_change_is_found_and_nothing_else(k):
 
 
 def test_a_line_that_wins_at_one_end_only_by_a_tie_is_no_change():
-    left = torch.tensor([[0.0, 0.0, -1.0], [0.0, 1.0, 1.0]]).double()
-    right = torch.tensor([[0.0, 2.0, 1.0], [3.0, 3.0, 2.0]]).double()
+    left = torch.tensor([[0.0, 0.0, -1.0], [0.0, 1.0, 1.0], [1e-17, 0.0, -1.0]]).double()
+    right = torch.tensor([[0.0, 2.0, 1.0], [3.0, 3.0, 2.0], [0.0, 2.0, 1.0]]).double()
     contest, _ = changes_of_maximum(left, right)
     assert contest.tolist() == []
 
