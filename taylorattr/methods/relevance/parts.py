@@ -101,7 +101,8 @@ class PartsWalk:
             for i in site.operands:
                 if last.get(i) == k:
                     self.spreads.pop(i, None)
-        self.output_spread = self.spreads[program.output.index]
+        still = torch.zeros_like(self.recording.output)  # an output that does not depend on the inputs
+        self.output_spread = self.spreads.get(program.output.index, still)
         if not bool(torch.isfinite(self.output_spread).all()):
             self._refuse()
 
