@@ -6,6 +6,9 @@ All take candidates (…, k) at x and at b, padding at −∞ in both, and retur
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -107,28 +110,33 @@ def shapley(x: Tensor, b: Tensor) -> Tensor:
     """
     low, high = torch.minimum(x, b), torch.maximum(x, b)
     common = low.amax(-1, keepdim=True)  # above this level nobody is at both ends
-    mixed = (x.amax(-1, keepdim=True) > common) & (b.amax(-1, keepdim=True) > common)
+    mixed = (x.amax(-1) > common.squeeze(-1)) & (b.amax(-1) > common.squeeze(-1))
     size = torch.sub(high, low, out=low).clamp_(min=torch.finfo(x.dtype).tiny)
     height = high.sub_(common).relu_()
-    share = _increments if x.shape[-1] <= _FEW else _sorted_increments
-    weights = share(height).div_(size).clamp_(0, 1)
-    if torch.isnan(weights.sum()):  # padding
-        weights = weights.nan_to_num_()
-    mixed = mixed.squeeze(-1)
-    if bool(mixed.any()):
-        x, b = torch.broadcast_tensors(x, b)
-        weights[mixed] = _levels(x[mixed], b[mixed], common[mixed])
-    return weights
+    many = int(mixed.sum())
+    if x.shape[-1] > _FEW:
+        value = _by_sorting(height, x > b)
+    elif 4 * many > mixed.numel():
+        value = _of_both_kinds(height, x > b)
+    else:
+        value = _increments(height)
+        if many:
+            x, b = torch.broadcast_tensors(x, b)
+            value[mixed] = _of_both_kinds(height[mixed], x[mixed] > b[mixed])
+    weights = value.div_(size).clamp_(0, 1)
+    return weights if not torch.isnan(weights.sum()) else weights.nan_to_num_()  # padding
+
+
+_FEW = 16
+"""Candidates up to which a network of exchanges beats sorting."""
 
 
 def _increments(height: Tensor) -> Tensor:
     """F(h_i), F(h) = ∫_0^h dt over the number of heights above t = h + Σ_{j>1} min(h, H_j)(1/j − 1/(j−1))."""
     k, total = height.shape[-1], height
-    order = list(height.unbind(-1))  # to become H_1 ≥ H_2 ≥ …, by a network of exchanges
-    for end in range(k - 1, 0, -1):  # the lowest of the first ones moves to the end
-        for j in range(end):
-            one, two = order[j], order[j + 1]
-            order[j], order[j + 1] = torch.maximum(one, two), torch.minimum(one, two)
+    order = list(height.unbind(-1))  # to become H_1 ≥ H_2 ≥ …
+    for j, i in _exchanges(k):
+        order[j], order[i] = torch.maximum(order[j], order[i]), torch.minimum(order[j], order[i])
     for j in range(2, k + 1):
         low = order[j - 1].unsqueeze(-1)
         reached = low if j == k else torch.minimum(height, low)
@@ -137,35 +145,56 @@ def _increments(height: Tensor) -> Tensor:
     return total
 
 
-def _sorted_increments(height: Tensor) -> Tensor:
-    """The same by sorting, for many candidates."""
+def _exchanges(k: int) -> Iterator[tuple[int, int]]:
+    """Neighbours to put in order, one after the other, until all k are."""
+    return ((j, j + 1) for end in range(k - 1, 0, -1) for j in range(end))
+
+
+def _of_both_kinds(height: Tensor, rises: Tensor) -> Tensor:
+    """The same where a level tells risers and fallers apart: |φ_i| = Σ_j (g_j − g_{j−1}) min(h_i, H_j).
+
+    Between H_{j+1} and H_j there are u risers and j − u fallers above, and 1/g_j is C(j, u)·u for a riser,
+    C(j, u)·(j − u) for a faller. Heights are ordered as integers, which read the same order off their bits,
+    and the last bit says who rises: it moves a height by an ulp.
+
+    Args:
+        height: Shape (…, k), ≥ 0.
+        rises: Whether x > b.
+
+    Returns:
+        Shape (…, k).
+    """
+    code = {2: torch.int16, 4: torch.int32, 8: torch.int64}[height.element_size()]
+    mark = rises & (height > 0)  # 0 with a last bit is a denormal, and slow
+    order = list(height.view(code).bitwise_and(-2).bitwise_or_(mark).unbind(-1))
+    for j, i in _exchanges(len(order)):
+        order[j], order[i] = torch.maximum(order[j], order[i]), torch.minimum(order[j], order[i])
+    totals = torch.zeros_like(height), torch.zeros_like(height)
+    before: tuple[Tensor | float, ...] = (0.0, 0.0)
+    u = torch.zeros_like(order[0], dtype=torch.int64)
+    for j, coded in enumerate(order, 1):
+        u += coded.bitwise_and(1)
+        reached = torch.minimum(height, coded.view(height.dtype).unsqueeze(-1))
+        now = tuple(table.to(height).take(u) for table in _weights_above(j))
+        for total, g, last in zip(totals, now, before, strict=True):
+            total.addcmul_((g - last).unsqueeze(-1), reached)
+        before = now
+    up, down = totals
+    return torch.addcmul(down, up.sub_(down), rises.to(height.dtype))
+
+
+def _weights_above(j: int) -> tuple[Tensor, Tensor]:
+    """1/(C(j, u)·u) and 1/(C(j, u)·(j − u)) for u = 0 … j, 0 for nobody."""
+    up = [1 / (math.comb(j, u) * u) if u else 0.0 for u in range(j + 1)]
+    return torch.tensor(up, dtype=torch.float64), torch.tensor(up[::-1], dtype=torch.float64)
+
+
+def _by_sorting(height: Tensor, rises: Tensor) -> Tensor:
+    """The same for many candidates: the levels' steps times g_j, summed from the top level down."""
     order, who = height.sort(-1, descending=True)
-    rank = torch.arange(1, height.shape[-1] + 1, dtype=height.dtype, device=height.device)
-    return torch.empty_like(height).scatter_(-1, who, _suffix_sums(_steps(order) / rank))
-
-
-def _steps(order: Tensor) -> Tensor:
-    """H_j − H_{j+1}, the last one against 0."""
-    return order - torch.cat([order[..., 1:], torch.zeros_like(order[..., :1])], -1)
-
-
-def _suffix_sums(a: Tensor) -> Tensor:
-    return a.flip(-1).cumsum(-1).flip(-1)
-
-
-def _levels(x: Tensor, b: Tensor, common: Tensor) -> Tensor:
-    """Weights of rows (R, k) with candidates of both kinds."""
-    order, who = (torch.maximum(x, b) - common).relu().sort(-1, descending=True)
-    rises = (x > b).gather(-1, who)
-    u = rises.cumsum(-1).to(x.dtype)
-    d = (~rises).cumsum(-1).to(x.dtype)
-    share = ((u + 1).lgamma() + (d + 1).lgamma() - (u + d + 1).lgamma()).exp() * _steps(order)  # u!d!/(u+d)!
-    up, down = _suffix_sums(share / u.clamp(min=1)), _suffix_sums(share / d.clamp(min=1))
-    value = torch.zeros_like(x).scatter_(-1, who, torch.where(rises, up, -down))
-    delta = x - b
-    still = (delta == 0) | torch.isnan(delta)
-    return torch.where(still, 0.0, value / torch.where(still, 1.0, delta))
-
-
-_FEW = 16
-"""Candidates up to which a network of exchanges beats sorting."""
+    kind = rises.gather(-1, who)
+    u, d = (a.cumsum(-1).to(height.dtype) for a in (kind, ~kind))
+    step = order - torch.cat([order[..., 1:], torch.zeros_like(order[..., :1])], -1)
+    share = ((u + 1).lgamma() + (d + 1).lgamma() - (u + d + 1).lgamma()).exp() * step  # 1/C(j, u)
+    sums = [(share / n.clamp(min=1)).flip(-1).cumsum(-1).flip(-1) for n in (u, d)]
+    return torch.empty_like(height).scatter_(-1, who, torch.where(kind, *sums))

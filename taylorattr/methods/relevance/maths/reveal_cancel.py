@@ -84,11 +84,11 @@ def relu_map(
     rise, fall = spread + delta, spread - delta  # 2Δ⁺, −2Δ⁻
     ends = torch.add(z0, rise, alpha=0.5).relu_().sub_(torch.add(z0, fall, alpha=-0.5).relu_())
     bound = torch.finfo(z.dtype).eps ** 0.5
-    margin = torch.minimum(rise, fall).sub_(spread, alpha=bound).sub_(z0.abs(), alpha=bound)
-    some = bool(margin.numel()) and bool(margin.amin() <= 0)
+    margin = torch.minimum(rise, fall).sub_(spread, alpha=bound)
+    some = bool(margin.numel()) and bool(margin.amin() <= bound * z0.abs().amax())
     up, down = (ends + effect).div_(rise), (ends - effect).div_(fall)
     mean = up.add_(down).mul_(0.5)
-    small = (margin <= 0).reshape(-1).nonzero().squeeze(1) if some else None
+    small = (margin <= bound * z0.abs()).reshape(-1).nonzero().squeeze(1) if some else None
     if small is not None:
         start = z0.take(small % z0.numel())
         mean.put_(small, _relu_mean(start, z.take(small), rise.take(small), fall.take(small)))

@@ -95,3 +95,20 @@ def test_the_layout_of_the_candidates_does_not_matter():
     for weights in WEIGHTS.values():
         turned = weights(x.T.contiguous().T, b.T.contiguous().T)
         assert torch.equal(turned, weights(x, b))
+
+
+def test_rows_do_not_depend_on_each_other():
+    """Risers and fallers in one row of a dozen, in most rows, or in one alone: the same weights."""
+    x, b = rows(60, 4, 6)
+    b[6:] = b[6:].amin()  # everything rises in nine rows of ten
+    together = shapley(x, b)
+    alone = torch.cat([shapley(x[i : i + 1], b[i : i + 1]) for i in range(60)])
+    torch.testing.assert_close(together, alone, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_shapley_in_lower_precision(dtype):
+    """Heights are ordered by their bits; a few eps of each dtype."""
+    x, b = (a.to(dtype) for a in rows(50, 4, 7))
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(shapley(x, b).to(D), shapley(x.to(D), b.to(D)), rtol=0, atol=40 * eps)
