@@ -114,17 +114,16 @@ class Ledger:
         self._open = None
 
     def _sums(self, amount: Tensor) -> Layouts:
-        amount = amount.double()
         if self.rows == 1:
-            return [amount.sum().reshape(1).cpu()]
+            return [amount.sum(dtype=torch.float64).reshape(1).cpu()]
         found = []
         for d, size in enumerate(amount.shape):
             if size and size % self.rows == 0:
-                first = amount.movedim(d, 0).reshape(self.rows, -1)
-                found.append(first.sum(1).cpu())
+                others = [i for i in range(amount.dim()) if i != d]
+                along = (amount.sum(others, dtype=torch.float64) if others else amount.double()).cpu()
+                found.append(along.reshape(self.rows, -1).sum(1))
                 if size > self.rows:  # merged with another dimension, the examples last
-                    last = amount.movedim(d, 0).reshape(size // self.rows, self.rows, -1)
-                    found.append(last.sum((0, 2)).cpu())
+                    found.append(along.reshape(-1, self.rows).sum(0))
         return found
 
     def row(self, row: int) -> Ledger:
