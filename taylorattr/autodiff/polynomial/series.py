@@ -30,7 +30,7 @@ SeriesFunction: TypeAlias = Callable[[Tensor, int], Series]
 def exp(u: Tensor, order: int) -> Series:
     """e^u: f_k = e^u/k!."""
     value = torch.exp(u)
-    return [value] + [value / math.factorial(k) for k in range(1, order + 1)]
+    return [value] + [value / float(math.factorial(k)) for k in range(1, order + 1)]
 
 
 def exponential(base: float) -> SeriesFunction:
@@ -139,7 +139,7 @@ def log10(u: Tensor, order: int) -> Series:
 
 
 def _phases(cycle: list[Tensor], order: int) -> Series:
-    return [cycle[k % len(cycle)] / math.factorial(k) for k in range(order + 1)]
+    return [cycle[k % len(cycle)] / float(math.factorial(k)) for k in range(order + 1)]
 
 
 def sin(u: Tensor, order: int) -> Series:

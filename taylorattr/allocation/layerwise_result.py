@@ -1,0 +1,149 @@
+"""What a layer-wise reformulation says: who got how much, and what happened at every operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.effects.result import Result
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerRecord(Result):
+    """One operation of the network, as the rule saw it. All tensors are per example, in units of the output.
+
+    Attributes:
+        operation: ATen name.
+        module: Path of the module.
+        where: ``file:line``.
+        kind: ``unit`` (a function of one sum), ``sum``, ``move`` or ``maximum``.
+        rule: Name of the ratio in ``ta.RULES``; empty where nothing is shared.
+        ratio: The ratio as text.
+        inputs_of: Operation whose inputs κ counts; empty where the unit has one input.
+        units: Units of one example.
+        relevance_out: What arrives from above, shape (B,).
+        relevance_in: What is handed on below, shape (B,).
+        by_order: Part of the relevance that terms of order 1 … K carry, shape (B, K); series units only.
+        constant: Part that is the constant I(0) = σ(c), handed out by relevance rules, shape (B,).
+        tail: Part that terms of order > K carry, known exactly, shape (B,).
+        tail_share: Σ|tail| over the sum of |relevance| of all units, shape (B,).
+        secant: Relevance of units without a series at x, shared in closed form, shape (B,).
+        secant_share: Σ|R_j| of those over all, shape (B,).
+        series_units: How many units have a series that reaches x, shape (B,).
+        secant_units: How many have not, shape (B,).
+        bias_loss: Relevance kept by biases, shape (B,).
+        empty_loss: Relevance of units without a contribution of the sign that takes it, shape (B,).
+        epsilon_loss: Relevance kept by ε, shape (B,).
+    """
+
+    operation: str
+    module: str
+    where: str
+    kind: str
+    rule: str
+    ratio: str
+    inputs_of: str
+    units: int
+    relevance_out: Tensor
+    relevance_in: Tensor
+    by_order: Tensor
+    constant: Tensor
+    tail: Tensor
+    tail_share: Tensor
+    secant: Tensor
+    secant_share: Tensor
+    series_units: Tensor
+    secant_units: Tensor
+    bias_loss: Tensor
+    empty_loss: Tensor
+    epsilon_loss: Tensor
+
+    def line(self, example: int = 0) -> str:
+        """Return one line for a reader."""
+        name = f"{self.module}: {self.operation}" if self.module else self.operation
+        parts = [f"{name} ×{self.units}", f"R {float(self.relevance_out[example]):+.4g}"]
+        parts.append(f"→ {float(self.relevance_in[example]):+.4g}")
+        if self.kind == "unit":
+            series, secant = int(self.series_units[example]), int(self.secant_units[example])
+            parts.append(f"w = {self.ratio.partition(', with ')[0]}" if self.ratio else "one input")
+            if series:
+                parts.append(f"series {series}, beyond order K {float(self.tail_share[example]):.1e}")
+            if secant:
+                parts.append(f"secant {secant} ({float(self.secant_share[example]):.0%})")
+        named = {"bias": self.bias_loss, "nobody": self.empty_loss, "ε": self.epsilon_loss}
+        for label, loss in (named | {"I(0)": self.constant}).items():
+            if abs(float(loss[example])) > 1e-12 * abs(float(self.relevance_out[example])):
+                parts.append(f"{label} {float(loss[example]):+.2g}")
+        return "  ".join(parts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Layerwise(Result):
+    """Scores of a back-propagation method as ratios of each layer's effects, chained.
+
+    Attributes:
+        method: Name of the method.
+        names: Names of the n players.
+        order: Highest order K of the terms that were summed.
+        scores: What terms up to order K give to the players, units without a series in closed form, (B, n).
+        tail: What terms beyond order K give, known exactly, shape (B, n).
+        layers: One record per operation, from the output to the inputs.
+        f_input: f(x), shape (B,).
+        f_baseline: f(b), shape (B,).
+        options: Options of the method that were used.
+        diagnostics: What a reader must know.
+    """
+
+    method: str
+    names: tuple[str, ...]
+    order: int
+    scores: Tensor
+    tail: Tensor
+    layers: tuple[LayerRecord, ...]
+    f_input: Tensor
+    f_baseline: Tensor
+    options: dict[str, Any] = field(default_factory=dict)
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Tensor:
+        """Scores with the tail, shape (B, n): the method's own up to rounding."""
+        return self.scores + self.tail
+
+    @property
+    def tail_share(self) -> Tensor:
+        """Σ|tail| over Σ|total|, shape (B,)."""
+        size = self.total.abs().sum(1)
+        return torch.where(size == 0, 0.0, self.tail.abs().sum(1) / torch.where(size == 0, 1.0, size))
+
+    @property
+    def exact(self) -> Tensor:
+        """Whether terms up to order K and closed forms are everything, up to rounding, shape (B,)."""
+        return self.tail_share < 1e-12
+
+    @property
+    def bias_loss(self) -> Tensor:
+        """Relevance that biases kept, shape (B,)."""
+        return torch.stack([layer.bias_loss for layer in self.layers]).sum(0)
+
+    @property
+    def empty_loss(self) -> Tensor:
+        """Relevance that nobody got, for want of a contribution of the right sign, shape (B,)."""
+        return torch.stack([layer.empty_loss for layer in self.layers]).sum(0)
+
+    @property
+    def epsilon_loss(self) -> Tensor:
+        """Relevance that ε kept, shape (B,)."""
+        return torch.stack([layer.epsilon_loss for layer in self.layers]).sum(0)
+
+    def __repr__(self) -> str:
+        """Show one line per layer of the first example."""
+        head = f"Layerwise {self.method}, terms to order {self.order}, {len(self.names)} players"
+        if not len(self.scores):
+            return head
+        lines = [layer.line() for layer in self.layers if layer.kind != "move"]
+        foot = f"beyond order {self.order}: {float(self.tail_share[0]):.1e} of the scores"
+        return "\n  ".join([head, *lines, foot])

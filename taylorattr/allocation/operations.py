@@ -1,0 +1,313 @@
+"""A model as affine maps, one-input activations and maxima: what a layer-wise rule is chained through.
+
+An operation of the captured program is lowered to primitive steps on its own, so that its kind, its values,
+its linear part, the transpose of that and the Taylor series of its activation all come from one place. Values
+have shape (1, E, …): E examples, then the shape at batch size 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.polynomial import rules as _taylor_rules  # noqa: F401 -- registers the operations
+from taylorattr.autodiff.polynomial.builder import Builder, Slot, find_slots
+from taylorattr.autodiff.polynomial.full import advance
+from taylorattr.autodiff.polynomial.ring import Ring
+from taylorattr.autodiff.polynomial.series import SeriesFunction
+from taylorattr.autodiff.polynomial.steps import (
+    Elementwise,
+    Frozen,
+    Linear,
+    Matmul,
+    Multiply,
+    Step,
+    pull_by_autograd,
+)
+from taylorattr.errors import BudgetError, MissingRuleError
+from taylorattr.program.affine import PRODUCTS
+from taylorattr.program.program import Node, Program
+from taylorattr.program.walk import walk
+
+Values: TypeAlias = dict[int, Tensor]
+"""Slot -> value (1, E, …)."""
+
+OperationKind: TypeAlias = Literal["affine", "unit", "maximum", "choice"]
+"""Affine in its operands; function of one value; largest or smallest of several; frozen (comparisons)."""
+
+WEIGHTED = frozenset(PRODUCTS) - {"mul", "div", "index", "index_select", "gather"} | {
+    "upsample_bicubic2d",
+    "addmv",
+}
+"""Sums with weights of both signs: their matrix is written out where |W| is needed."""
+
+SUMS = frozenset(
+    "add sub rsub sum mean cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d col2im neg trace "
+    "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d upsample_linear1d "
+    "upsample_bilinear2d upsample_trilinear3d batch_norm".split()
+)
+"""Sums of activations; other affine operations move entries or scale them one by one."""
+
+MAXIMA = frozenset(
+    "max min amax amin maximum minimum fmax fmin max_pool1d_with_indices max_pool2d_with_indices "
+    "max_pool3d_with_indices max_pool2d max_pool3d adaptive_max_pool2d adaptive_max_pool3d".split()
+)
+"""Operations that pass on the largest or smallest of their candidates."""
+
+MATRIX_ENTRIES = 1 << 26
+"""Largest weight matrix that is written out: 512 MiB in float64."""
+
+_ONE = Ring(1)
+
+
+@dataclass(eq=False)
+class Operation:
+    """One operation of the program.
+
+    Attributes:
+        node: Where it stands.
+        steps: Its primitive steps.
+        inputs: Slots it reads that depend on the inputs differentiably, each once.
+        choices: Frozen slots it reads (winners found by another operation).
+        outs: Slots others may read.
+        kind: What it is.
+        normalises: Whether it is a BatchNorm, several operations of the program taken together.
+    """
+
+    node: Node
+    steps: list[Step]
+    inputs: tuple[int, ...]
+    choices: tuple[int, ...]
+    outs: tuple[int, ...]
+    kind: OperationKind
+    normalises: bool = False
+
+    @property
+    def name(self) -> str:
+        """ATen name without overload."""
+        if self.normalises:
+            return "batch_norm"
+        return self.node.op.overloadpacket.__name__
+
+    @property
+    def place(self) -> str:
+        """Operation, module and line, for messages."""
+        where = f" in module '{self.node.module}'" if self.node.module else ""
+        return f"{self.name}{where}" + (f" at {self.node.where}" if self.node.where else "")
+
+    @property
+    def out(self) -> int:
+        """The slot of its result."""
+        return self.outs[0]
+
+    @property
+    def series(self) -> SeriesFunction:
+        """Taylor series of a unit."""
+        (step,) = [s for s in self.steps if isinstance(s, Elementwise)]
+        return step.series
+
+    def run(self, values: Mapping[int, Tensor], frozen: Mapping[int, Tensor] | None = None) -> Values:
+        """Return the values of its steps.
+
+        Args:
+            values: Values of what it reads.
+            frozen: Results of its own comparisons and winners, where those of another point are imposed.
+        """
+        known = dict(values)
+        for step in self.steps:
+            if frozen is not None and isinstance(step, Frozen) and step.out in frozen:
+                known[step.out] = frozen[step.out]
+                continue
+            operands: list[Any] = [[known[i]] for i in step.inputs]
+            found = advance(step, _ONE, operands, 0)[0]
+            assert found is not None
+            known[step.out] = found
+        return known
+
+    def push(
+        self, blocks: Mapping[int, Tensor], values: Mapping[int, Tensor], out: int | None = None
+    ) -> Tensor:
+        """Return the linear part applied to blocks (C, E, …) at some of the inputs, 0 at the others.
+
+        Args:
+            blocks: Slot -> block.
+            values: Where winners and masks are read.
+            out: Slot of the result; None: the first.
+        """
+        wanted = self.out if out is None else out
+        moved: dict[int, Tensor | None] = dict(blocks)
+        like = next(iter(blocks.values()))
+        for step in self.steps:
+            if not isinstance(step, Linear):
+                continue
+            present = [moved.get(i) for i in step.inputs]
+            if all(p is None for p in present):
+                continue
+            if not step.accepts_missing:
+                present = [
+                    like.new_zeros((*like.shape[:2], *shape)) if p is None else p
+                    for p, shape in zip(present, step.shapes, strict=True)
+                ]
+            moved[step.out] = step.push(present, _context(step, values))
+        result = moved.get(wanted)
+        shape = values[wanted].shape[2:]
+        return like.new_zeros((*like.shape[:2], *shape)) if result is None else result
+
+    def pull(self, given: Mapping[int, Tensor], values: Mapping[int, Tensor]) -> Values:
+        """Return the transpose of the linear part applied to blocks (C, E, …) at its results.
+
+        Args:
+            given: Slot of a result -> block.
+            values: Where winners and masks are read.
+        """
+        total: Values = dict(given)
+        for step in reversed(self.steps):
+            block = total.pop(step.out, None)
+            if block is None or not isinstance(step, Linear):
+                continue
+            context = _context(step, values)
+            found = step.pull(block, context) if step.pull is not None else None
+            pulled = found if found is not None else pull_by_autograd(step, block, context)
+            for index, part in zip(step.inputs, pulled, strict=True):
+                if part is not None:
+                    total[index] = total[index] + part if index in total else part
+        return {i: total[i] for i in self.inputs if i in total}
+
+    def signs(self, slot: int, values: Mapping[int, Tensor], out: int | None = None) -> Tensor:
+        """Return sgn W1 for one input: of an unweighted operation no row has entries of both signs."""
+        ones = torch.ones_like(values[slot])
+        return self.push({slot: ones}, values, out).sign()
+
+    def matrix(self, values: Mapping[int, Tensor]) -> Tensor:
+        """Return W of a weighted sum of one operand, shape (outputs, inputs).
+
+        Raises:
+            BudgetError: If it has too many entries.
+        """
+        (slot,) = self.inputs
+        shape = values[slot].shape[2:]
+        size, results = shape.numel(), values[self.out][0, 0].numel()
+        if size * results > MATRIX_ENTRIES:
+            raise BudgetError(
+                f"{self.place}: the positive and negative weights of {size} × {results} connections would be "
+                f"written out, more than {MATRIX_ENTRIES}; use deeplift_rescale or lrp_epsilon, which need "
+                "only transposes, or analyse a part of the network"
+            )
+        identity = torch.eye(size, dtype=values[slot].dtype, device=values[slot].device)
+        columns = self.push({slot: identity.reshape(size, 1, *shape)}, values)
+        return columns.reshape(size, results).T
+
+
+def _context(step: Linear, values: Mapping[int, Tensor]) -> Any:
+    return step.context([values[i] for i in step.inputs]) if step.context is not None else None
+
+
+@dataclass(eq=False)
+class Network:
+    """A program as operations.
+
+    Attributes:
+        inputs: Slots of the inputs.
+        output: Slot of the result, value shape (1,).
+        operations: In order of execution.
+        readers: Slot -> how many operations read it.
+        makers: Slot -> the operation it is a result of.
+    """
+
+    inputs: tuple[int, ...]
+    output: int
+    operations: list[Operation]
+    readers: dict[int, int]
+    makers: dict[int, Operation]
+
+    def values(self, point: Sequence[Tensor]) -> Values:
+        """Return every value at a point, tensors (E, …)."""
+        known: Values = {slot: x[None, :, None] for slot, x in zip(self.inputs, point, strict=True)}
+        for operation in self.operations:
+            known = operation.run(known)
+        return known
+
+
+def network(program: Program, point: Sequence[Tensor], batch_norms: Collection[str] = frozenset()) -> Network:
+    """Return a program's operations.
+
+    Args:
+        program: Captured at batch size 1.
+        point: Tensors (1, …), for the shapes.
+        batch_norms: Paths of the BatchNorm modules, each one operation.
+
+    Raises:
+        MissingRuleError: If an operation is neither affine, nor a function of one value, nor a maximum.
+    """
+    grouping = _Grouping(batch_norms)
+    entries = tuple(grouping.builder.slot(x.detach()[None, None]) for x in point)
+    output = walk(program, entries, grouping)
+    if not isinstance(output, Slot):
+        raise MissingRuleError("the output does not depend on the inputs; there is nothing to share")
+    operations = [o for o in grouping.operations if o.steps]
+    readers: dict[int, int] = {output.index: 1}
+    makers: dict[int, Operation] = {}
+    for operation in operations:
+        for slot in operation.inputs:
+            readers[slot] = readers.get(slot, 0) + 1
+        makers.update(dict.fromkeys(operation.outs, operation))
+    return Network(tuple(e.index for e in entries), output.index, operations, readers, makers)
+
+
+class _Grouping:
+    """Lowers node by node and keeps the steps of each together."""
+
+    def __init__(self, batch_norms: Collection[str]) -> None:
+        self.builder = Builder()
+        self.batch_norms = batch_norms
+        self.operations: list[Operation] = []
+
+    def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Lower one operation and say what it is."""
+        start = len(self.builder.steps)
+        result = self.builder.apply(node, args, kwargs)
+        steps = self.builder.steps[start:]
+        normalises = node.module in self.batch_norms
+        last = self.operations[-1] if self.operations else None
+        if normalises and last is not None and last.normalises and last.node.module == node.module:
+            steps = [*self.operations.pop().steps, *steps]
+        made = {step.out for step in steps}
+        read = dict.fromkeys(i for step in steps for i in step.inputs if i not in made)
+        frozen = {slot.index for slot in self.builder.slots if slot.frozen}
+        outs = tuple(slot.index for slot in find_slots(result) if slot.index in made)
+        operation = Operation(
+            node,
+            steps,
+            tuple(i for i in read if i not in frozen),
+            tuple(i for i in read if i in frozen),
+            outs,
+            "affine",
+            normalises,
+        )
+        operation.kind = _kind(operation, frozen)
+        self.operations.append(operation)
+        return result
+
+
+def _kind(operation: Operation, frozen: set[int]) -> OperationKind:
+    steps = operation.steps
+    smooth = [step for step in steps if isinstance(step, Elementwise)]
+    if all(step.out in frozen for step in steps):
+        return "choice"
+    if operation.name in MAXIMA:
+        return "maximum"
+    if len(smooth) == 1 and len(steps) == 1:
+        return "unit"
+    chosen = bool(operation.choices) or any(not isinstance(s, Linear) or s.context for s in steps)
+    if chosen:
+        product = any(isinstance(step, Multiply | Matmul) for step in steps)
+        raise MissingRuleError(
+            f"no layer-wise ratio for {operation.place}: it is neither affine, nor a function of one value, "
+            f"nor a maximum{', but a product of activations' if product else ''}; ta.attribute has a rule "
+            "for it, without a reformulation"
+        )
+    return "affine"
