@@ -15,7 +15,7 @@ from taylorattr.memory import available
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
 
-_CACHE_BYTES = {"cpu": 8 * 2**20, "cuda": 512 * 2**20}
+_CACHE_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
 _ROWS = {"cpu": (16, 2048), "cuda": (64, 2**14)}
 
 
