@@ -29,7 +29,7 @@ def deeplift_reveal_cancel(
     Each part's effect on a unit is averaged over both orders of adding the parts, so that cancelling
     contributions show. The default bookkeeping is ``parts``.
 
-    With depth the parts outgrow the values (by 1e8 in ten layers of a randomly initialised network): units
+    With depth the parts outgrow the values (by 1e10 in ten layers of a randomly initialised network): units
     are then compared at points far from any value, where a ReLU hands on about half of each part. The scores
     stay complete, and the diagnostics say ``parts_over_scores``, the largest (Δf⁺ − Δf⁻)/Σ|scores|.
     ``variables`` keeps to the size of the values.

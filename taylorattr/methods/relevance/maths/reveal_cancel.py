@@ -5,9 +5,9 @@ and r = ½(q⁺ − q⁻). Effects and differences are then related by one symme
 
     D = Δy = pΔ + rA,    B = Δy⁺ − Δy⁻ = rΔ + pA.
 
-With depth A grows like a product of ‖|W|‖, by 1e8 in ten layers, while Δ and D stay of the size of the
+With depth A grows like a product of ‖|W|‖, by 1e10 in ten layers, while Δ and D stay of the size of the
 values: r is of the size D/A, and as a difference of two computed slopes it would be rounding (eps·A in every
-sum, which is 1e-8 in float64 and more than the scores in float32). Completeness gives it instead,
+sum, which is 1e-6 in float64 and more than the scores in float32). Completeness gives it instead,
 
     r = (D − pΔ)/A,
 
