@@ -298,6 +298,12 @@ class RevealCancelLayers(DifferenceLayers):
             return (self.x[operation.out] - self.b[operation.out]).abs()
         return (q_up * up).abs() + (q_down * down).abs()
 
+    def labels(self, operation: Operation) -> tuple[Tensor, Tensor]:
+        """Return whether the effect of either part of a unit's sum is ≥ 0, by parts."""
+        up, down = self._groups(operation.inputs[0])
+        q_up, q_down = self.slopes[operation.out]
+        return q_up * up >= 0, q_down * down > 0
+
     def _groups(self, slot: int) -> tuple[Tensor, Tensor]:
         """P and Q of each unit."""
         delta = self.x[slot] - self.b[slot]

@@ -1,0 +1,78 @@
+"""Truncated power series in t_1 … t_n as tensors: one row per monomial, values behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.polynomial.layout import index_table
+from taylorattr.maths.multi_index import count
+
+
+class Algebra:
+    """Series up to order K: tensors (T, …), the constant term first, then by order.
+
+    Args:
+        n: Number of variables.
+        order: K.
+    """
+
+    def __init__(self, n: int, order: int) -> None:
+        """Lay out the rows."""
+        self.n, self.order = n, order
+        starts = [0]
+        for degree in range(order + 1):
+            starts.append(starts[-1] + count(n, degree))
+        self.rows = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+        self.terms = starts[-1]
+
+    def constant(self, value: Tensor) -> Tensor:
+        """Return a value (1, …) as a series."""
+        series = value.new_zeros(self.terms, *value.shape[1:])
+        series[:1] = value
+        return series
+
+    def multiply(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return x·y to order K; values broadcast."""
+        shape = torch.broadcast_shapes(x.shape[1:], y.shape[1:])
+        out = x.new_zeros(self.terms, *shape)
+        for a, left in enumerate(self.rows):
+            if not bool(x[left].any()):
+                continue
+            for b in range(self.order + 1 - a):
+                right = y[self.rows[b]]
+                pairs = (x[left][:, None] * right[None]).expand(-1, -1, *shape)
+                place = index_table(self.n, a, b, x.device).flatten()
+                out[self.rows[a + b]] += out.new_zeros(len(out[self.rows[a + b]]), *shape).index_add_(
+                    0, place, pairs.flatten(0, 1)
+                )
+        return out
+
+    def powers(self, x: Tensor, highest: int) -> list[Tensor]:
+        """Return x⁰ … x^highest."""
+        found = [self.constant(torch.ones_like(x[:1]))]
+        for _ in range(highest):
+            found.append(self.multiply(found[-1], x))
+        return found
+
+    def slope(self, coefficients: Sequence[Tensor], start: Tensor, step: Tensor) -> Tensor:
+        """Return (σ(z⁰ + V + u) − σ(z⁰ + V))/u as a series, the division carried out.
+
+        Σ_m s_m Σ_{a<m} (V + u)^a V^{m−1−a}, with s_m the coefficients at z⁰.
+
+        Args:
+            coefficients: s_0, s_1, …, values (1, …).
+            start: V, without a constant term.
+            step: u, without a constant term.
+        """
+        highest = min(len(coefficients) - 1, self.order + 1)
+        if highest < 1:
+            return torch.zeros_like(step)
+        ends, starts = self.powers(start + step, highest - 1), self.powers(start, highest - 1)
+        total = torch.zeros_like(step + start)
+        for m in range(1, highest + 1):
+            inner = sum((self.multiply(ends[a], starts[m - 1 - a]) for a in range(m)), torch.zeros(()))
+            total = total + coefficients[m] * inner
+        return total
