@@ -36,6 +36,8 @@ from taylorattr.methods import METHODS, attribute
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
 if TYPE_CHECKING:
     from taylorattr.allocation import RULES, AllocationRule, allocate
+    from taylorattr.criteria import CriteriaReport, CriteriaTable, Verdict, check
+    from taylorattr.reformulation import Reformulation, reformulate
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,12 @@ _LATER = {
     "RULES": "taylorattr.allocation",
     "AllocationRule": "taylorattr.allocation",
     "allocate": "taylorattr.allocation",
+    "CriteriaReport": "taylorattr.criteria",
+    "CriteriaTable": "taylorattr.criteria",
+    "Verdict": "taylorattr.criteria",
+    "check": "taylorattr.criteria",
+    "Reformulation": "taylorattr.reformulation",
+    "reformulate": "taylorattr.reformulation",
 }
 
 
@@ -60,16 +68,21 @@ __all__ = [
     "RULES",
     "AllocationRule",
     "Attribution",
+    "CriteriaReport",
+    "CriteriaTable",
     "Effect",
     "HarsanyiEffects",
     "IntegratedHessians",
     "InteractionIndex",
     "Players",
+    "Reformulation",
     "Result",
     "SymbolicEffects",
     "TaylorEffects",
+    "Verdict",
     "allocate",
     "attribute",
+    "check",
     "decompose",
     "degree_by_support",
     "errors",
@@ -77,5 +90,6 @@ __all__ = [
     "hessian",
     "hvp",
     "integrated_hessians",
+    "reformulate",
     "symbolic_effects",
 ]

@@ -20,7 +20,7 @@ LAYERS = (
     ("effects", "toys"),
     ("attribution",),
     ("allocation", "methods"),
-    ("reformulate", "criteria", "evaluation", "graphs"),
+    ("reformulation", "criteria", "evaluation", "graphs"),
     ("design",),
     ("plot",),
     ("html",),

@@ -1,0 +1,156 @@
+"""``ta.reformulate``: a method's own scores beside the weighted sum of effects that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.errors import OptionError
+from taylorattr.methods.method import METHODS, attribute
+from taylorattr.reformulation.cells import grad_cam
+from taylorattr.reformulation.gradient_methods import (
+    expected_gradients,
+    gradient_x_input,
+    integrated_gradients,
+    smooth_grad,
+)
+from taylorattr.reformulation.layers import through_layers
+from taylorattr.reformulation.occlusion_methods import from_coalitions, occlusion_patch, prediction_difference
+from taylorattr.reformulation.request import Answer, Request
+from taylorattr.reformulation.result import Reformulation
+
+ANSWERS: dict[str, Callable[[Request], Answer]] = {
+    "gradient_x_input": gradient_x_input,
+    "smooth_grad": smooth_grad,
+    "integrated_gradients": integrated_gradients,
+    "expected_gradients": expected_gradients,
+    "grad_cam": grad_cam,
+    "occlusion_1": from_coalitions,
+    "occlusion_patch": occlusion_patch,
+    "prediction_difference": prediction_difference,
+    "shapley": from_coalitions,
+    "lrp_epsilon": through_layers,
+    "lrp_alpha_beta": through_layers,
+    "deep_taylor": through_layers,
+    "deeplift_rescale": through_layers,
+    "deeplift_reveal_cancel": through_layers,
+    "deep_shap": through_layers,
+}
+"""Method -> how its scores come out of effects."""
+
+MAX_PLAYERS = 14
+"""Most players whose 2^n coalitions are evaluated by default."""
+
+
+def reformulate(
+    method: str,
+    model: Callable[..., Any],
+    inputs: Tensors,
+    baselines: Baselines = None,
+    *,
+    target: AnyTarget = None,
+    order: int = 4,
+    frame: Frame | None = None,
+    players: PlayersLike = None,
+    additional_forward_args: Any = None,
+    max_players: int = MAX_PLAYERS,
+    bound: bool = True,
+    seed: int = 0,
+    internal_batch_size: int | None = None,
+    show_progress: bool = False,
+    **options: Any,
+) -> Reformulation:
+    """Return a method's scores a_i beside Σ_κ w_i(κ) I(κ), with their difference and what explains it.
+
+    Gradient methods are rebuilt from Taylor effects up to an order, occlusion methods from the exact effects
+    of all coalitions (for many players from Taylor effects), Grad-CAM from the effects of the feature maps'
+    cells, and back-propagation methods unit by unit through the captured operations, eq. (28). All runs in
+    float64.
+
+    Args:
+        method: One of ``ta.METHODS``.
+        model: Module or callable on torch tensors; never changed.
+        inputs: Tensor (B, …) or tuple of them.
+        baselines: As in ``ta.attribute``; a reference set (R, …) for the methods that read one.
+        target: Captum's TargetType or a callable output -> (B,).
+        order: K, the largest order of the Taylor effects.
+        frame: Frame of the effects; None: the one the method's first ratio is stated in.
+        players: Which elements move together; None: every element is a player.
+        additional_forward_args: What the model takes after the inputs.
+        max_players: Most players whose 2^n coalitions are evaluated.
+        bound: Whether to look for a bound of what the order leaves out (nine further expansions).
+        seed: Seed of everything drawn at random.
+        internal_batch_size: Rows per model call; None: chosen from memory.
+        show_progress: Whether to show progress bars.
+        **options: Of the method.
+
+    Returns:
+        Both scores, the effects, the errors that may separate them, and ``matrix``: which effect gave how
+        much to whom.
+
+    Raises:
+        OptionError: Unknown method or option, a frame in which the method has no ratio, or a setting whose
+            scores are no sum of effects.
+        BudgetError: If the table of Taylor effects exceeds the memory; lower order= or group with players=.
+        MissingRuleError: For back-propagation methods, an operation whose units have no known ratio.
+
+    Source: eq. (10), (28), (45); Deng et al., arXiv 2303.01506.
+    """
+    entry = METHODS[method]
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise OptionError(f"order={order!r}; expected a whole number, at least 1")
+    shared: dict[str, Any] = {
+        "target": target,
+        "players": players,
+        "additional_forward_args": additional_forward_args,
+        "internal_batch_size": internal_batch_size,
+    }
+    direct = attribute(
+        method, model, inputs, baselines, dtype=torch.float64, seed=seed, show_progress=show_progress,
+        **shared, **options,
+    )  # fmt: skip
+    given = input_tuple(inputs)
+    starts = direct.baselines if isinstance(direct.baselines, tuple) else (direct.baselines,)
+    rows = tuple(
+        torch.zeros_like(x) if b is None else b.to(x.device) for x, b in zip(given, starts, strict=True)
+    )
+    request = Request(
+        method=method,
+        model=model,
+        inputs=tuple(x.double() if x.is_floating_point() else x for x in given),
+        baselines=tuple(b.double() if b.is_floating_point() else b for b in rows),
+        direct=direct,
+        order=order,
+        frame=frame,
+        max_players=max_players,
+        bound=bound,
+        options={**entry.options, **options},
+        shared=shared,
+        show_progress=show_progress,
+    )
+    answer = ANSWERS[method](request)
+    return Reformulation(
+        method=method,
+        rule="" if answer.rule is None else answer.rule.name,
+        direct=direct,
+        allocated=answer.allocated,
+        effects=answer.effects,
+        context=tuple(_kept(context) for context in answer.context),
+        errors=answer.errors,
+        remarks=answer.remarks,
+        layers=answer.layers,
+        formal=answer.formal,
+    )
+
+
+def _kept(context: Any) -> dict[str, Any]:
+    """Return a context as a result keeps it: tensors and numbers."""
+    return {
+        name: value if isinstance(value, int | float | torch.Tensor) else torch.as_tensor(value)
+        for name, value in context.items()
+    }

@@ -1,0 +1,82 @@
+"""What the terms above the order add to a method that integrates gradients along the straight path.
+
+For h_i(α) = Δ_i ∂_i f(b + αΔ) and a_i = ∫ h_i dμ, Taylor's theorem with Lagrange's remainder gives a tail of
+∫ h_i^{(K)}(ξ) α^K/K! dμ, and h_i^{(K)}(τ)/K! = Σ_{|κ|=K+1} κ_i I_τ(κ) with the effects I_τ expanded at
+b + τΔ in the direction Δ. So |tail_i| ≤ max_τ |Σ_{|κ|=K+1} w_i(κ) I_τ(κ)| for every rule whose ratio is
+κ_i·M_{|κ|−1} (eq. 59, 60, 70). The largest value is sought among the points of a grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.allocation.context import Context
+from taylorattr.allocation.rule import AllocationRule
+from taylorattr.effects.taylor_effects import TaylorEffects
+
+POINTS = 9
+"""Points of the segment at which the next order is looked at, both ends among them."""
+
+Expand = Callable[[tuple[Tensor, ...], tuple[Tensor, ...], int], TaylorEffects]
+"""(far ends, expansion points, order) -> effects."""
+
+
+def lagrange_bound(
+    rule: AllocationRule,
+    context: Context,
+    expand: Expand,
+    inputs: tuple[Tensor, ...],
+    baselines: tuple[Tensor, ...],
+    order: int,
+) -> Tensor:
+    """Return max_τ |Σ_{|κ|=K+1} w_i(κ) I_τ(κ)| over the grid, shape (B, R).
+
+    Args:
+        rule: Its ratio must be κ_i times a function of the order, or linear in κ.
+        context: What it reads besides κ.
+        expand: Taylor effects in frame b between two points.
+        inputs: x, tensors (B, …).
+        baselines: b, tensors (B, …).
+        order: K.
+    """
+    largest: Tensor | None = None
+    for tau in 0.5 - 0.5 * np.cos(np.pi * np.arange(POINTS) / (POINTS - 1)):
+        near = tuple(b + float(tau) * (x - b) for x, b in zip(inputs, baselines, strict=True))
+        # the expansion looks at the farther end, so that the model is only asked on the segment
+        forward = tau < 0.5
+        far = inputs if forward else baselines
+        reach = 1 - tau if forward else -tau
+        effects = expand(far, near, order + 1)
+        top = effects.order_values(order + 1).double().cpu() / reach ** (order + 1)
+        start = effects.multi_indices.shape[0] - top.shape[1]
+        kappas = effects.multi_indices[start:]
+        rows = [top[e] @ torch.from_numpy(rule.ratios(kappas, context, example=e)) for e in range(len(top))]
+        here = torch.stack(rows).abs()
+        largest = here if largest is None else torch.maximum(largest, here)
+    assert largest is not None
+    return largest
+
+
+def quadrature_error(
+    rule: AllocationRule, quadrature: AllocationRule, effects: TaylorEffects, nodes: list[dict[str, Any]]
+) -> Tensor:
+    """Return |Σ_κ (w_i(κ) − κ_i Q(|κ|)) I(κ)|: what a quadrature changes, eq. (19), shape (B, n).
+
+    Args:
+        rule: The ratio of the integral.
+        quadrature: The ratio of the quadrature.
+        effects: Taylor effects.
+        nodes: Context of the quadrature for every example.
+    """
+    kappas = effects.multi_indices
+    exact = rule.ratios(kappas)
+    rows = [
+        effects.values[e].double().cpu() @ torch.from_numpy(exact - quadrature.ratios(kappas, nodes[e]))
+        for e in range(effects.batch)
+    ]
+    return torch.stack(rows).abs()
