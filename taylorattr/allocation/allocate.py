@@ -21,8 +21,8 @@ from taylorattr.errors import OptionError, ShapeError
 
 Effects: TypeAlias = TaylorEffects | HarsanyiEffects | SymbolicEffects
 
-CELLS = 1 << 22
-"""Entries of the ratio table held at a time: 32 MiB."""
+CELLS = 1 << 18
+"""Entries of the ratio table held at a time: 2 MiB, which stay in the processor's cache."""
 
 
 def allocate(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from fractions import Fraction
 from typing import Any
 
@@ -185,18 +186,49 @@ def _turns(
     if not lows.size or not highs.size:
         return result
     same = lows.size == highs.size == 1
-    read.first[index] = int(lows.min())
-    for value in range(int(lows.min()), int(highs.max()) + 1):
-        read.bound[index] = value
+    for value in _running(read, index, int(lows.min()), int(highs.max())):
         turn = _turns(read, body, tuple(inner), start, join)
         result = join(result, turn if same else np.where((lows <= value) & (value <= highs), turn, neutral))
-    read.bound.pop(index, None)
-    del read.first[index]
     return result
 
 
+def _running(read: Interpreter, index: Any, first: int, last: int) -> Generator[int, None, None]:
+    """Iterate over the values of a running letter, which it has meanwhile."""
+    read.first[index] = first
+    try:
+        for value in range(first, last + 1):
+            read.bound[index] = value
+            yield value
+    finally:
+        read.bound.pop(index, None)
+        del read.first[index]
+
+
 def _sum(read: Interpreter, node: Any) -> Any:
-    return _loop(read, node, 0, lambda a, b: a + b)
+    found = _inner_product(read, node) if node.function.is_Mul and len(node.limits) == 1 else None
+    return _loop(read, node, 0, lambda a, b: a + b) if found is None else found
+
+
+def _inner_product(read: Interpreter, node: Any) -> Any:
+    """Return Σ_j a_j b_j as a matrix product, where a_j belongs to the term and b_j to the receiver."""
+    index, low, high = node.limits[0]
+    ends = [np.asarray(read.visit(end)) for end in (low, high)]
+    if any(end.size != 1 for end in ends) or ends[0].item() > ends[1].item():
+        return None
+    terms, receivers = [], []
+    with closing(_running(read, index, *(int(end.item()) for end in ends))) as turns:
+        for _ in turns:
+            term, receiver = read.one, read.one
+            for value in (np.asarray(read.visit(factor)) for factor in node.function.args):
+                if value.ndim < 2:
+                    receiver = receiver * value
+                elif value.shape[1] == 1:
+                    term = term * value
+                else:
+                    return None
+            terms.append(np.atleast_2d(term))
+            receivers.append(np.atleast_2d(receiver))
+    return np.concatenate(terms, axis=1) @ np.concatenate(receivers)
 
 
 def _product(read: Interpreter, node: Any) -> Any:
@@ -281,13 +313,12 @@ def _whole(function: Callable[..., Any]) -> Callable[[Interpreter, Any], Any]:
         arguments = [np.asarray(read.visit(a)) for a in node.args]
         if not all(a.size for a in arguments):
             return read.number(np.empty(np.broadcast_shapes(*[a.shape for a in arguments])))
-        whole = [a.astype(np.int64) for a in arguments]
-        ranges = [range(int(a.min()), int(a.max()) + 1) for a in whole]
-        table = np.empty([len(r) for r in ranges], dtype=object)
-        for position, entries in zip(np.ndindex(table.shape), itertools.product(*ranges), strict=True):
-            table[position] = function(*entries)
-        found = read.number(table)[tuple(a - r.start for a, r in zip(whole, ranges, strict=True))]
-        return found
+        ranges = [range(int(a.min()), int(a.max()) + 1) for a in arguments]
+        table = np.array([function(*entries) for entries in itertools.product(*ranges)], dtype=object)
+        position: Any = 0
+        for argument, entries in zip(arguments, ranges, strict=True):
+            position = position * len(entries) + (argument - entries.start)
+        return read.number(table)[np.asarray(position).astype(np.intp)]
 
     return value
 
@@ -303,17 +334,22 @@ def _choose(a: int, b: int) -> int:
 
 
 def _moment(read: Interpreter, node: Any) -> Any:
-    order, rho, mean = np.broadcast_arrays(
-        *[np.asarray(read.visit(a)) for a in node.args], *[np.asarray(read.one)] * (3 - len(node.args))
-    )
-    square = rho * rho
-    result = here = np.broadcast_to(np.asarray(read.one), order.shape)
-    below = read.zero * here
-    for k in range(int(order.max(initial=0))):
-        below, here = here, mean * here + k * square * below
-        result = np.where(order > k, here, result)
+    order, rho, *rest = (np.asarray(read.visit(a)) for a in node.args)
+    mean = rest[0] if rest else np.asarray(read.one)
     # orders below 0 only ever meet a factor κ_i = 0
-    return result
+    order = order.astype(np.int64).clip(0)
+    here = read.one + read.zero * (rho + mean)
+    levels, below = [here], read.zero * here
+    for k in range(int(order.max(initial=0))):
+        below, here = here, mean * here + k * rho * rho * below
+        levels.append(here)
+    table = np.stack([np.asarray(level) for level in levels])
+    shape = np.broadcast_shapes(order.shape, table.shape[1:])
+    table = np.broadcast_to(
+        table.reshape(len(table), *(1,) * (len(shape) - table.ndim + 1), *table.shape[1:]),
+        (len(table), *shape),
+    )
+    return np.take_along_axis(table, np.broadcast_to(order, shape)[None], 0)[0]
 
 
 NODES: tuple[tuple[Any, Callable[[Interpreter, Any], Any]], ...] = (
