@@ -59,9 +59,8 @@ class Outputs:
     def __init__(
         self, scalar: ScalarModel, x: Rows, b: Rows, *, later: bool, internal_batch_size: int | None
     ) -> None:
-        self._scalar, self._x = scalar, x
+        self._scalar, self._x, self._b, self._later = scalar, x, b, later
         self._size = internal_batch_size or _CHUNK
-        self._first = first_rows(x, b, later=later)
         self._f_input: Tensor | None = None
         batch = scalar.batch
         own = batch if scalar.varies or not _equal_rows(b) else 1
@@ -120,7 +119,8 @@ class Outputs:
             return
         with torch.inference_mode(False), preserved_rng():
             if not self._scalar.draws:
-                _compare_repeat(self._scalar.tried, _call(self._scalar, *self._first), exact)
+                first = first_rows(self._x, self._b, later=self._later)
+                _compare_repeat(self._scalar.tried, _call(self._scalar, *first), exact)
         if spread > _same_row(largest, self._scalar.dtype):
             raise ShapeError(
                 f"the output of an example depends on the other rows of its batch: {now:.8g} in one batch, "

@@ -235,10 +235,13 @@ def _masks_in(players: PlayersLike) -> tuple[Tensor, ...] | None:
 def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Return each input tensor's player of every element, −1 for the rest; shapes of one example, int64."""
     shapes = example_shapes(inputs)
-    sizes = np.fromiter(map(len, players.groups), np.int64, len(players))
-    elements = np.fromiter(itertools.chain.from_iterable(players.groups), np.int64, sizes.sum())
+    named = sum(map(len, players.groups))
+    elements = np.fromiter(itertools.chain.from_iterable(players.groups), np.int64, named)
+    owners = np.arange(len(players))
+    if named > len(players):
+        owners = np.repeat(owners, np.fromiter(map(len, players.groups), np.int64, len(players)))
     owner = np.full(_total(shapes), -1, np.int64)
-    owner[elements] = np.repeat(np.arange(len(players)), sizes)
+    owner[elements] = owners
     parts = torch.split(torch.from_numpy(owner), [math.prod(s) for s in shapes])
     return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
@@ -264,7 +267,7 @@ def element_names(shapes: list[tuple[int, ...]]) -> list[str]:
         for size, end in zip(shape, [","] * (len(shape) - 1) + ["]"], strict=True):
             indices = [f"{i}{end}" for i in range(size)]
             places = [place + index for place in places for index in indices]
-        names += places
+        names = names + places if names else places
     return names
 
 

@@ -60,6 +60,7 @@ class ScalarModel:
         device: Where the analysis runs.
         tried: f of the rows of the trial, shape (R,).
         operations: Names of the torch functions called in the trial.
+        widest: Bytes of the largest tensor they returned, per row.
         draws: Whether a global generator of random numbers moved in the trial.
         diagnostics: What was decided, by name.
 
@@ -287,6 +288,7 @@ class ScalarModel:
             self.draws = draws_random_numbers(before)
         require_unwritten(xs, kept, versions)
         output, self.operations = seen.result, seen.operations
+        self.widest = seen.widest / len(examples)
         self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"

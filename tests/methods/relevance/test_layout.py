@@ -86,3 +86,13 @@ def test_float32_scores_are_those_of_float64(method, options, flat):
     single = ta.attribute(method, model, X, start, target=1, **options).scores
     double = ta.attribute(method, model, X, start, target=1, dtype=torch.float64, **options).scores
     assert float((single - double).abs().max() / double.abs().max()) < 1e-4  # rounding of float32: 1e-6
+
+
+def test_weights_that_outweigh_the_images_keep_the_layout():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 40, 3), nn.ReLU(), nn.Flatten(), nn.Linear(40 * 4, 1)).eval()
+    for size, rows in ((4, 1), (4, 64)):
+        game = bind(model, X[:1, :, :size, :size].repeat(rows, 1, 1, 1) + 1, dtype=None)
+        recording = record_rows(game, slice(0, rows), reference=False)
+        image = next(v for v in recording.values.values() if v.shape == (rows, 40, 2, 2))
+        assert image.is_contiguous() == (rows == 1)
