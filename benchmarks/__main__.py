@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    allocation,
     growth,
     harsanyi,
     hessians,
@@ -42,6 +43,7 @@ SUBJECTS = {
     "integrated_hessians": integrated_hessians.CASES,
     "hessians": hessians.CASES,
     "growth": growth.CASES,
+    "allocation": allocation.CASES,
 }
 
 DESCRIPTION = """\

@@ -49,6 +49,14 @@ def allocate(
             quantity in the context, a context that the rule's domain excludes, or several references for a
             rule that has one.
         ShapeError: A quantity of the context has the wrong shape, or tables of effects do not match.
+
+    Example:
+        >>> import sympy
+        >>> from taylorattr.effects.symbolic import symbolic_effects
+        >>> x0, x1 = sympy.symbols("x0 x1")
+        >>> effects = symbolic_effects(3 * x0 + x1**2 + 3 * x0 * x1**2, (x0, x1), (1, 2))  # 3, 4 and 12
+        >>> allocate("integrated_gradients", effects).player_scores.tolist()
+        [[7.0, 12.0]]
     """
     chosen = RULES[rule] if isinstance(rule, str) else rule
     if isinstance(effects, TaylorEffects | HarsanyiEffects | SymbolicEffects):

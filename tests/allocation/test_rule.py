@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import taylorattr as ta
+from proofs.catalogue import THEOREMS
 from taylorattr.allocation.extra.interaction_indices import interaction_rule
 from taylorattr.allocation.rule import Domain, Rules
 from taylorattr.errors import OptionError, ShapeError
@@ -49,6 +50,11 @@ def test_every_rule_says_what_it_is(name):
     assert rule.formula in repr(rule) and rule.domain.words in repr(rule)
     for quantity, need in rule.needs.items():
         assert need.meaning, quantity
+
+
+@pytest.mark.parametrize("name", ta.RULES)
+def test_every_rule_has_a_theorem(name):
+    assert ta.RULES[name].proof in THEOREMS, f"proofs/ has no theorem {ta.RULES[name].proof!r}"
 
 
 def test_a_missing_quantity_is_named():
