@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.layer_ledger import LayerLedger, per_example, unit_parts
+from taylorattr.allocation.maximum_game import MaximumGame
 from taylorattr.allocation.operations import WEIGHTED, Network, Operation, Values
 from taylorattr.allocation.unit_series import Activation, beyond, group_terms, powers
-from taylorattr.errors import MissingRuleError, OptionError
+from taylorattr.errors import OptionError
 
 FAN_IN = 12
 """Widest neuron whose game is enumerated."""
@@ -53,8 +54,11 @@ class DifferenceLayers:
                 continue
             if operation.kind == "unit":
                 self._unit(operation, given[operation.out])
-            elif operation.kind == "maximum":
+            elif operation.kind == "maximum" and self.rule == "deeplift_rescale":
                 self._pass(operation, given, self._winners(operation, given))
+            elif operation.kind == "maximum":
+                game = MaximumGame.of(operation, self.x, self.b)
+                self._pass(operation, given, game.pull(given[operation.out]), "deep_shap")
             else:
                 self._pass(operation, given, operation.pull(given, self.x))
         return [self._amount(i) for i in self.network.inputs]
@@ -73,9 +77,9 @@ class DifferenceLayers:
         parts = [per_example(m[:1] * (self.x[i] - self.b[i])) for i, m in given.items()]
         return torch.stack(parts).sum(0)
 
-    def _pass(self, operation: Operation, given: Values, found: Values) -> None:
+    def _pass(self, operation: Operation, given: Values, found: Values, rule: str = "") -> None:
         self._add(found)
-        self.ledger.write(operation, self._relevance(given), self._relevance(found))
+        self.ledger.write(operation, self._relevance(given), self._relevance(found), rule=rule)
 
     def _unit(self, operation: Operation, m: Tensor) -> None:
         layer = self._layer(operation)
@@ -143,11 +147,6 @@ class DifferenceLayers:
 
     def _winners(self, operation: Operation, given: Values) -> Values:
         """The winner at x takes θ, that at b the rest: x_w − b_v = θ(x_w − b_w) + (1 − θ)(x_v − b_v)."""
-        if self.rule == "deep_shap/linear_activation" or self.neurons:
-            raise MissingRuleError(
-                f"no layer-wise ratio for {operation.place} in Deep SHAP: a maximum is a component with "
-                "ratio 1/s; share its own coalition effects by ta.allocate('deep_shap', ta.harsanyi(...))"
-            )
         out = operation.out
         frozen_x = {step.out: self.x[step.out] for step in operation.steps}
         frozen_b = {step.out: self.b[step.out] for step in operation.steps}
@@ -213,6 +212,7 @@ class RevealCancelLayers(DifferenceLayers):
         self.bookkeeping = bookkeeping
         self.halves: Values = {}
         self.matrices: dict[int, Tensor] = {}
+        self.games: dict[int, MaximumGame] = {}
         self.spreads: Values = {i: (x[i] - b[i]).abs() for i in network.inputs}
         self.slopes: dict[int, tuple[Tensor, Tensor]] = {}
         for operation in network.operations:
@@ -229,12 +229,17 @@ class RevealCancelLayers(DifferenceLayers):
             if operation.kind == "unit":
                 self._parted(operation, sums[operation.out], halves.get(operation.out), before)
                 continue
-            found, found_halves = operation.pull(sums, self.x), self._pull_abs(operation, halves)
+            game = self.games.get(operation.out)
+            if game is not None:  # no weight is negative
+                found, found_halves = (game.pull(m[operation.out]) if m else {} for m in (sums, halves))
+            else:
+                found, found_halves = operation.pull(sums, self.x), self._pull_abs(operation, halves)
             self._add(found)
             for i, d in found_halves.items():
                 self.halves[i] = self.halves[i] + d if i in self.halves else d
             after = self._relevance(found) + self._spread_relevance(found_halves)
-            self.ledger.write(operation, before, after)
+            rule = "deep_shap" if game is not None else ""
+            self.ledger.write(operation, before, after, rule=rule)
         return [self._amount(i) + self._half(i) for i in self.network.inputs]
 
     def _half(self, slot: int) -> Tensor:
@@ -251,10 +256,9 @@ class RevealCancelLayers(DifferenceLayers):
         if operation.kind == "choice":
             return
         if operation.kind == "maximum":
-            raise MissingRuleError(
-                f"no layer-wise ratio for {operation.place} in RevealCancel: a maximum is shared by "
-                "Shapley's weights there; use deeplift_rescale, or write the maximum with ReLUs"
-            )
+            game = self.games[operation.out] = MaximumGame.of(operation, self.x, self.b)
+            self.spreads[operation.out] = game.push(self.spreads, self.x[operation.out])
+            return
         if operation.kind == "unit":
             self.spreads[operation.out] = self._spread_of_unit(operation)
             return

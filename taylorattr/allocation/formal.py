@@ -1,8 +1,8 @@
 """Formal allocation of a whole network: A_i(κ) = [t^κ] R_i(t), docs/theory.md eq. (45) to (47).
 
 With Δ_i t_i in place of Δ_i, the scores R_i of Rescale, RevealCancel (by parts) and Deep SHAP are power
-series in t: each unit's Δy/Δz = s_1 + s_2Δz + … is one, and every share of player i starts with the factor t_i.
-So at any depth Σ_i A_i(κ) = I(κ), and A_i(κ) = 0 where κ_i = 0. The realised ratio A_i(κ)/I(κ) belongs to the
+series in t: each unit's Δy/Δz = s_1 + s_2Δz + … is one, and every share of i starts with t_i. So at
+any depth Σ_i A_i(κ) = I(κ), and A_i(κ) = 0 where κ_i = 0. The realised ratio A_i(κ)/I(κ) belongs to the
 network, not to its function; where I(κ) = 0 by cancellation there is none.
 """
 

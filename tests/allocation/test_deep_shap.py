@@ -1,5 +1,7 @@
 """Eq. (43): the component decides whether Deep SHAP shares by 1/s or by κ_i/m."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from torch import nn
@@ -18,6 +20,13 @@ def test_a_neuron_as_component_shares_equally_whatever_its_activation(n, activat
     for frame in ("baseline", "input"):
         effects = ta.harsanyi(unit.unit, unit.x, unit.b, frame=frame)
         assert_same(ta.allocate("deep_shap", effects), direct)
+
+
+def test_the_terms_of_a_coalition_are_shared_alike():
+    assert ta.RULES["deep_shap"].ratio([3, 1, 0]).tolist() == [Fraction(1, 2), Fraction(1, 2), 0]
+    unit = case(Power(3), 3, seed=2, bias=0.6, baseline=True)
+    direct = unit.scores("deep_shap", components="neuron")
+    assert_same(ta.allocate("deep_shap", unit.effects(3)), direct)
 
 
 @pytest.mark.parametrize("activation", [Power(3), Polynomial(0.5, -1.0, 0.3)])

@@ -12,8 +12,12 @@ from taylorattr.allocation.layerwise import OPTIONS, layerwise
 from taylorattr.allocation.layerwise_result import Layerwise
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
 from tests.allocation.units import Polynomial, Power
+from tests.allocation.units import case as unit_case
 
-pytestmark = pytest.mark.filterwarnings("ignore::taylorattr.errors.PrecisionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::taylorattr.errors.PrecisionWarning"),
+    pytest.mark.filterwarnings("ignore::taylorattr.errors.DivergenceWarning"),
+]
 
 CASES = [
     ("deeplift_rescale", {}),
@@ -123,14 +127,28 @@ def test_the_chain_is_the_method_on_a_graph(case):
     assert_equal(found.total, direct)
 
 
-@pytest.mark.parametrize(
-    "case", [("deeplift_rescale", {}), *(c for c in CASES if c[0] in NO_BASELINE)], ids=label
-)
-def test_maxima_by_their_winners(case):
+@pytest.mark.parametrize("case", SERIES_ONLY, ids=label)
+def test_maxima_by_winners_or_as_components(case):
     model = Convolutions(nn.MaxPool2d(3, 2, 1, ceil_mode=True))
     found, direct = both(case, model, *points(1, 7, 7))
     assert_equal(found.total, direct)
     assert any(layer.kind == "maximum" for layer in found.layers)
+
+
+def all_kinds(t):
+    """Reductions over some and all dimensions, pairs, minima, a pool of three dimensions."""
+    square = t.reshape(-1, 2, 3, 2)
+    pairs = torch.maximum(t[:, :4], t[:, 4:8]).sum(1) - torch.minimum(t[:, :6], t[:, 6:]).sum(1)
+    rows = square.amax((1, 3)).sum(1) + 2 * square.min(2).values.sum((1, 2)) + t.amax(1) - t.amin(1)
+    return pairs + rows + F.adaptive_max_pool2d(square, 2).sum((1, 2, 3))
+
+
+@pytest.mark.parametrize("case", [c for c in SERIES_ONLY if c[0] not in NO_BASELINE], ids=label)
+def test_every_kind_of_maximum(case):
+    x, b = points(12)
+    found = layerwise(case[0], all_kinds, x, b, **case[1])
+    direct = ta.attribute(case[0], all_kinds, x, b, dtype=torch.float64, **case[1]).player_scores
+    assert_equal(found.total, direct)
 
 
 @pytest.mark.parametrize("case", SERIES_ONLY, ids=label)
@@ -140,6 +158,34 @@ def test_polynomial_units_need_no_tail(case):
     assert bool(found.exact.all())
     units = [layer for layer in found.layers if layer.kind == "unit"]
     assert all(int(u.secant_units.sum()) == 0 for u in units)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "rule", "quantities"),
+    [
+        ("deeplift_rescale", {}, "deeplift_rescale", ""),
+        ("deeplift_reveal_cancel", {}, "deeplift_reveal_cancel", "u"),
+        ("lrp_epsilon", {"epsilon": 0.1}, "lrp_epsilon", "u c epsilon"),
+        ("lrp_alpha_beta", {}, "lrp_alpha_beta/bias", "u c"),
+        ("lrp_alpha_beta", {"bias": "ignore"}, "lrp_alpha_beta", "u"),
+        ("deep_taylor", {}, "deep_taylor", "u"),
+        ("deep_taylor", {"bias": "denominator"}, "deep_taylor/bias", "u c"),
+        ("deep_taylor", {"first": "w2"}, "deep_taylor/w2", "w"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 3, 6])
+def test_one_unit_is_the_rule_on_its_truncated_effects(method, options, rule, quantities, order):
+    """The closed sums by groups are Σ_{|κ| ≤ K} w(κ)I(κ), term by term: what truncation leaves out too."""
+    unit = unit_case(nn.Tanh(), 4, seed=6, bias=0.3, baseline="deeplift" in method, reach=0.9)
+    given = {"u": unit.u, "c": 0.3, "epsilon": 0.1, "w": unit.w}
+    context = {name: given[name] for name in quantities.split()}
+    allocated = ta.allocate(rule, unit.effects(order), context)
+    args = (unit.b,) if "deeplift" in method else ()
+    found = layerwise(method, unit.unit, unit.x, *args, order=order, **options)
+    assert_equal(found.scores, allocated.player_scores, 1e-12)
+    assert float(found.tail_share.min()) > 0
+    sums = [layer for layer in found.layers if layer.kind == "unit"]
+    assert all(int(u.secant_units.sum()) == 0 for u in sums)
 
 
 def test_a_network_of_sums_of_powers():
@@ -159,13 +205,15 @@ def test_the_tail_shrinks_with_the_order(case, width):
     args = () if case[0] in NO_BASELINE else (b,)
     shares = [layerwise(case[0], model, x, *args, order=k, **case[1]).tail_share for k in (2, 6, 10)]
     assert bool((shares[2] <= 0.1 * shares[1]).all() and (shares[1] <= 0.1 * shares[0]).all())
+    assert bool((shares[0] > 0).all())
 
 
-def test_records_say_what_each_layer_did():
-    found, _ = both(("deeplift_rescale", {}), dense(nn.ReLU()), *points(5))
+@pytest.mark.parametrize(("activation", "name"), [(nn.ReLU(), "relu"), (nn.Tanh(), "tanh")])
+def test_records_say_what_each_layer_did(activation, name):
+    found, _ = both(("deeplift_rescale", {}), dense(activation), *points(5))
     units = [layer for layer in found.layers if layer.kind == "unit"]
-    assert [u.operation for u in units] == ["relu", "relu"]
-    assert [u.module for u in units] == ["1", "1"]  # one ReLU used twice
+    assert [u.operation for u in units] == [name, name]
+    assert [u.module for u in units] == ["1", "1"]  # one module used twice
     assert [u.units for u in units] == [6, 7]
     assert all(u.inputs_of == "addmm" and u.rule == "deeplift_rescale" and "m" in u.ratio for u in units)
     for layer in found.layers:  # difference rules lose nothing anywhere
@@ -268,10 +316,6 @@ def test_what_has_no_ratio_is_refused_by_name():
         layerwise("deeplift_rescale", lambda t: (t * t.tanh()).sum(1), x, b)
     with pytest.raises(MissingRuleError, match="_softmax"):
         layerwise("deeplift_rescale", lambda t: torch.softmax(t, 1)[:, 0], x, b)
-    with pytest.raises(MissingRuleError, match="amax.*RevealCancel"):
-        layerwise("deeplift_reveal_cancel", lambda t: t.amax(1), x, b)
-    with pytest.raises(MissingRuleError, match="amax.*Deep SHAP"):
-        layerwise("deep_shap", lambda t: t.amax(1), x, b)
     with pytest.raises(MissingRuleError, match="frac"):
         layerwise("deeplift_rescale", lambda t: t.frac().sum(1), x, b)
     with pytest.raises(CaptureError, match="has no Taylor rule"):
