@@ -144,7 +144,13 @@ def _against(method: str, game: Game, order: int, used: dict[str, Any]) -> Layer
     """One baseline: examples that share a program are walked together."""
     rows: list[Layerwise] = []
     with torch.no_grad():
-        for examples, operations in _programs(game):
+        programs = _programs(game)
+        if len(programs) > 1 and used.get("first") == "z_B" and None in (used["low"], used["high"]):
+            raise OptionError(
+                "the examples differ in target or program, and first='z_B' would read another box off each; "
+                "pass low= and high="
+            )
+        for examples, operations in programs:
             x = tuple(t[examples] for t in game.inputs)
             b = tuple(t[examples].expand_as(s) for t, s in zip(game.baselines, x, strict=True))
             walk = _walk(method, operations, x, b, order, used)

@@ -1,7 +1,8 @@
 """LRP-ε on one unit σ(z), z = Σ_i u_i + c with u_i = w_i a_i: κ_i/m, scaled by U/d.
 
 Bach et al. (2015), eq. 58; docs/theory.md eq. (29) to (32). Below the unit is expanded at a = 0; with the
-constant I(0) = σ(c) the rule hands out something that is nobody's effect.
+constant I(0) = σ(c) the rule hands out something that is nobody's effect. Where σ(0) ≠ 0 and ε > 0, walks
+over operations stabilise the activation and the sum each: all shares of such a unit get z/d once more.
 """
 
 from __future__ import annotations

@@ -225,6 +225,28 @@ def test_records_say_what_each_layer_did(activation, name):
         torch.testing.assert_close(accounted, unit.relevance_out)
 
 
+@pytest.mark.parametrize("case", [c for c in CASES if c[0] not in NO_BASELINE], ids=label)
+def test_difference_rules_lose_nothing_at_any_operation(case):
+    found, _ = both(case, Residual(), *points(5))
+    for layer in found.layers:
+        torch.testing.assert_close(layer.relevance_out, layer.relevance_in)
+    for layer in found.layers:
+        if layer.kind == "unit" and layer.rule != "deep_shap":
+            accounted = layer.by_order.sum(1) + layer.tail + layer.secant
+            torch.testing.assert_close(accounted, layer.relevance_out)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c[0] in NO_BASELINE], ids=label)
+def test_relevance_rules_account_for_all_they_get(case):
+    found, _ = both(case, Residual(), *points(5))
+    for layer in found.layers:
+        kept = layer.bias_loss + layer.empty_loss + layer.epsilon_loss
+        torch.testing.assert_close(layer.relevance_out, layer.relevance_in + kept)
+        if layer.kind == "unit":
+            accounted = layer.constant + layer.by_order.sum(1) + layer.tail + layer.secant
+            torch.testing.assert_close(accounted, layer.relevance_out)
+
+
 def test_a_switching_relu_is_shared_in_closed_form():
     model = nn.Sequential(nn.Linear(2, 1), nn.ReLU()).double().eval()
     model[0].weight.data[:], model[0].bias.data[:] = torch.tensor([[1.0, 2.0]]), -1.0
@@ -337,6 +359,8 @@ def test_options_are_checked():
         layerwise("lrp_alpha_beta", model, x, beta=3.0)
     with pytest.raises(OptionError, match="integer ≥ 1"):
         layerwise("deeplift_rescale", model, x, order=0)
+    with pytest.raises(OptionError, match="pass low= and high="):
+        layerwise("deep_taylor", model, x, target=[0, 1, 2], first="z_B")
     wide = dense(nn.Tanh(), widths=(5, 13, 13, 1))
     with pytest.raises(OptionError, match="13 inputs.*linear_activation"):
         layerwise("deep_shap", wide, x, b, components="neuron")

@@ -68,6 +68,17 @@ def test_a_smooth_unit_inside_the_radius_and_the_remainder_shrinks():
     assert errors[2] < 0.1 * errors[1] < 0.01 * errors[0]
 
 
+def test_a_unit_that_is_not_0_at_0_is_stabilised_twice():
+    unit = case(nn.Sigmoid(), 3, seed=4, bias=0.4, reach=0.3)
+    z = unit.x @ unit.w + 0.4
+    assert bool((z > 0).all())
+    context = {"u": unit.u, "c": 0.4, "epsilon": 0.1}
+    allocated = ta.allocate("lrp_epsilon", unit.effects(10), context).player_scores
+    direct = unit.scores("lrp_epsilon", baselines=False, epsilon=0.1)
+    # the remainder of order 10 at |u| ≤ 0.3 and radius 3 is below 1e-9
+    torch.testing.assert_close(allocated * (z / (z + 0.1))[:, None], direct, atol=1e-9, rtol=0)
+
+
 def test_a_wrong_scale_is_caught():
     unit = case(Power(2), 3, seed=5, bias=0.7)
     direct = unit.scores("lrp_epsilon", baselines=False, epsilon=0.0)
