@@ -6,20 +6,23 @@ turn (increasing or decreasing σ) it is the label at every t.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.difference_layers import FAN_IN, RevealCancelLayers
+from taylorattr.allocation.neuron_game import coalition_weights, fan_in
 from taylorattr.allocation.operations import WEIGHTED, Network, Operation, Values
 from taylorattr.allocation.power_series import Algebra
+from taylorattr.allocation.reveal_cancel_layers import RevealCancelLayers
 from taylorattr.allocation.unit_series import Activation
 from taylorattr.errors import MissingRuleError, OptionError
 
 PLUS, MINUS = 0, 1
 """Which part."""
+
+NUMBERS = 1 << 22
+"""Numbers held at once by a block of neurons: 32 MiB."""
 
 Parts = dict[tuple[int, int], Tensor]
 """(Slot, part) -> series (T, 1, …)."""
@@ -214,31 +217,23 @@ class FormalWalk:
         """φ_i/Δh_i = Σ_j m_j w_ji E_S[slope from V_S by u_i], straight to the layer's inputs."""
         (slot,) = layer.inputs
         matrix, (_, s) = layer.matrix(self.b), self._coefficients(operation)
-        s = [c.flatten(2) for c in s]
+        used, weights = fan_in(layer, matrix)
         inputs, above = self.delta[slot].flatten(2), m.flatten(2)
+        steps = inputs[:, :, used] * weights  # (T, 1, units, k)
+        coefficients = [c.flatten(2)[..., None] for c in s]
         found = torch.zeros_like(inputs)
-        for j, weights in enumerate(matrix):
-            used = [int(i) for i in weights.nonzero()]
-            if len(used) > FAN_IN:
-                raise OptionError(
-                    f"a neuron of {layer.place} has {len(used)} inputs; coalitions are enumerated up "
-                    f"to {FAN_IN}"
-                )
-            u = inputs[..., used] * weights[used]
-            local = [c[..., j : j + 1] for c in s]
-            for position, i in enumerate(used):
-                slope = self._averaged(local, u, position)
-                found[..., i : i + 1] += weights[i] * self.algebra.multiply(above[..., j : j + 1], slope)
+        count = max(1, NUMBERS // (self.algebra.terms << used.shape[1]))
+        for first in range(0, len(used), count):
+            part = slice(first, first + count)
+            local = [c[:, :, part] for c in coefficients]
+            for i in range(used.shape[1]):
+                slope = self._averaged(local, steps[:, :, part], i)
+                given = self.algebra.multiply(above[:, :, part], slope) * weights[part, i]
+                found.index_add_(2, used[part, i], given)
         self._add(slot, PLUS, found.reshape(self.delta[slot].shape))
 
     def _averaged(self, s: list[Tensor], u: Tensor, i: int) -> Tensor:
-        """E_S[(σ(V_S + u_i) − σ(V_S))/u_i] over S ∌ i."""
-        k = u.shape[-1]
-        others = [j for j in range(k) if j != i]
-        total = torch.zeros_like(u[..., :1])
-        for mask in range(1 << len(others)):
-            chosen = [j for bit, j in enumerate(others) if mask >> bit & 1]
-            start = u[..., chosen].sum(-1, keepdim=True)
-            weight = 1 / (k * math.comb(k - 1, len(chosen)))
-            total = total + weight * self.algebra.slope(s, start, u[..., i : i + 1])
-        return total
+        """E_S[(σ(V_S + u_i) − σ(V_S))/u_i] over S ∌ i, shape (T, 1, units)."""
+        bits, weights = coalition_weights(u.shape[-1], u.dtype)
+        others = torch.cat([u[..., :i], u[..., i + 1 :]], -1)
+        return self.algebra.slope(s, others @ bits.T, u[..., i : i + 1]) @ weights

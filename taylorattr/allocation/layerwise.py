@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.allocation.difference_layers import DifferenceLayers, RevealCancelLayers
+from taylorattr.allocation.difference_layers import DifferenceLayers
 from taylorattr.allocation.layerwise_result import LayerRecord, Layerwise
 from taylorattr.allocation.operations import Network, network
 from taylorattr.allocation.relevance_layers import RelevanceLayers, RelevanceRule
+from taylorattr.allocation.reveal_cancel_layers import RevealCancelLayers
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.game import Game, bind
 from taylorattr.autodiff.inputs import input_tuple

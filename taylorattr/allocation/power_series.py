@@ -50,13 +50,6 @@ class Algebra:
                 )
         return out
 
-    def powers(self, x: Tensor, highest: int) -> list[Tensor]:
-        """Return x⁰ … x^highest."""
-        found = [self.constant(torch.ones_like(x[:1]))]
-        for _ in range(highest):
-            found.append(self.multiply(found[-1], x))
-        return found
-
     def slope(self, coefficients: Sequence[Tensor], start: Tensor, step: Tensor) -> Tensor:
         """Return (σ(z⁰ + V + u) − σ(z⁰ + V))/u as a series, the division carried out.
 
@@ -67,12 +60,11 @@ class Algebra:
             start: V, without a constant term.
             step: u, without a constant term.
         """
-        highest = min(len(coefficients) - 1, self.order + 1)
-        if highest < 1:
-            return torch.zeros_like(step)
-        ends, starts = self.powers(start + step, highest - 1), self.powers(start, highest - 1)
-        total = torch.zeros_like(step + start)
-        for m in range(1, highest + 1):
-            inner = sum((self.multiply(ends[a], starts[m - 1 - a]) for a in range(m)), torch.zeros(()))
-            total = total + coefficients[m] * inner
+        quotient = self.constant(torch.ones_like((start + step)[:1]))
+        power, end, total = start, start + step, torch.zeros_like(quotient)
+        for m in range(1, min(len(coefficients), self.order + 2)):
+            if m > 1:  # Σ_{a<m} E^a V^{m−1−a} = E·Σ_{a<m−1} E^a V^{m−2−a} + V^{m−1}
+                quotient = self.multiply(end, quotient) + power
+                power = self.multiply(power, start)
+            total = total + coefficients[m] * quotient
         return total
