@@ -15,7 +15,7 @@ import sympy as sp
 from taylorattr.allocation.context import Need
 from taylorattr.allocation.receivers import POSITIONS
 from taylorattr.allocation.rule import RULES, AllocationRule, Domain
-from taylorattr.allocation.symbols import Indicator, indexed, k, kappa, p, q, total
+from taylorattr.allocation.symbols import Expr, Indicator, indexed, k, kappa, m, p, q, total
 
 _A, _c, _L = indexed("A"), indexed("c"), indexed("L")
 _channels, _positions = sp.symbols("K Z", integer=True, positive=True)
@@ -34,7 +34,10 @@ def _no_ratio(context: Mapping[str, np.ndarray]) -> str | None:
     if np.asarray(context["A"] != 0, dtype=bool).all():
         return None
     channel, position = np.argwhere(np.asarray(context["A"] == 0, dtype=bool))[0] + 1
-    return f"A_{{{channel},{position}}} = 0, where no finite ratio exists"
+    return (
+        f"A_{{{channel},{position}}} = 0, where no finite ratio exists; use grad_cam/coefficients, or "
+        "grad_cam/input, which needs no series"
+    )
 
 
 GRAD_CAM = RULES.add(
@@ -73,6 +76,57 @@ GENERAL = RULES.add(
             excludes=_no_ratio,
         ),
         source="eq. (24)",
+        proof="grad_cam",
+        needs=CELLS | ACTIVATIONS,
+        scope="cells",
+        receivers=POSITIONS,
+    )
+)
+
+z: Expr = sp.Symbol("z", integer=True, nonnegative=True)
+"""Exponents of the cells at 0, summed."""
+
+_l, _r = sp.symbols("l r", integer=True)
+_still = Indicator(sp.Eq(_A[k, q], 0))
+_moved = kappa[_c[k, q]] * _A[k, p] / (_A[k, q] + _still)
+
+COEFFICIENTS = RULES.add(
+    AllocationRule(
+        name="grad_cam/coefficients",
+        symbolic=total(total(_moved * Indicator(sp.Eq(z, _still)), q, _positions), k, _channels) / _positions,
+        kind="X",
+        frame="baseline",
+        granularity="term",
+        domain=Domain(
+            "heads whose series converges in the cells at A = 0, no final ReLU; the effects are those at the "
+            "cells with 1 in place of 0, where they are coefficients",
+            series=True,
+        ),
+        source="eq. (24), (17)",
+        proof="grad_cam",
+        where={
+            z: total(
+                total(kappa[_c[_l, _r]] * Indicator(sp.Eq(_A[_l, _r], 0)), _r, _positions), _l, _channels
+            )
+        },
+        needs=CELLS | ACTIVATIONS,
+        scope="cells",
+        receivers=POSITIONS,
+    )
+)
+
+INPUT = RULES.add(
+    AllocationRule(
+        name="grad_cam/input",
+        symbolic=Indicator(sp.Eq(m, 1)) * total(total(_moved, q, _positions), k, _channels) / _positions,
+        kind="X",
+        frame="input",
+        granularity="term",
+        domain=Domain(
+            "heads differentiable at A, no final ReLU; the effects are those of the cells from A to 0, and "
+            "from 0 to −1 where a cell is 0"
+        ),
+        source="eq. (24), (13)",
         proof="grad_cam",
         needs=CELLS | ACTIVATIONS,
         scope="cells",

@@ -127,6 +127,53 @@ def test_positions_receive_by_name():
     assert found.player_scores.sum() == pytest.approx(float(3 * effects.delta))
 
 
+def with_zeros(a, zeros):
+    """The cells with 0 at some places, and the same with 1 there."""
+    a = a.clone()
+    for place in zeros:
+        a.flatten()[place] = 0
+    return a, a + (a == 0)
+
+
+@pytest.mark.filterwarnings("ignore::taylorattr.errors.ZeroDifferenceWarning")
+@settings(deadline=None, max_examples=8)
+@given(general_heads(), st.sets(st.integers(0, PLAYERS - 1), max_size=3))
+def test_cells_at_zero_enter_by_their_coefficients(case, zeros):
+    head, a = case
+    a, moved = with_zeros(a, zeros)
+    context = {"c": cells(CHANNELS, POSITIONS), "A": a}
+    scores = direct(head, a)
+    confirm("grad_cam/coefficients", effects_of(head, moved), scores, context)
+    # with A = 0 nowhere it is the ratio of the general head
+    context, kappas = context | {"A": moved[0]}, 2 * np.eye(PLAYERS, dtype=int)
+    rules = [ta.RULES[name] for name in ("grad_cam/coefficients", "grad_cam/general")]
+    assert (rules[0].ratios(kappas, context) == rules[1].ratios(kappas, context)).all()
+
+
+@pytest.mark.filterwarnings("ignore::taylorattr.errors.ZeroDifferenceWarning")
+@settings(deadline=None, max_examples=8)
+@given(general_heads(), st.sets(st.integers(0, PLAYERS - 1), max_size=3))
+def test_first_order_at_the_input_is_enough(case, zeros):
+    head, a = case
+    a, moved = with_zeros(a, zeros)
+    effects = ta.decompose(head, a, a - moved, order=2, frame="input", with_tails=False)
+    confirm("grad_cam/input", effects, direct(head, a), {"c": cells(CHANNELS, POSITIONS), "A": a})
+
+
+def test_the_frame_of_the_input_needs_no_series():
+    class Bent(torch.nn.Module):
+        def forward(self, a):
+            return (a.flatten(1) - 0.3).relu().prod(1)
+
+    head = torch.nn.Sequential(torch.nn.Identity(), Bent()).eval()
+    a = torch.linspace(0.5, 1, PLAYERS).double().reshape(1, CHANNELS, POSITIONS)
+    scores = ta.attribute("grad_cam", head, a, layer="0", relu=False, upsample=None).player_scores
+    effects = ta.decompose(head, a, order=1, frame="input", with_tails=False)
+    context = {"c": cells(CHANNELS, POSITIONS), "A": a}
+    confirm("grad_cam/input", effects, scores, context)
+    assert refuted(off_by_one_percent("grad_cam/input", (0, 1, 0, 0, 0, 0)), effects, scores, context)
+
+
 def test_a_cell_at_zero_is_refused_by_the_general_head():
     effects = ta.decompose(
         Head({(1, 1): 1}, pooled=True), torch.ones(1, CHANNELS, POSITIONS).double(), order=2

@@ -16,6 +16,14 @@ def squared_noise(kappa, rho):
     return smooth_grad.share(kappa, [sp.sqrt(r) for r in rho])
 
 
+def _without_cells_at_zero(kappa, A, p):
+    """0 for every term that holds a cell at 0."""
+    cells = [(e, a) for es, row in zip(kappa, A, strict=True) for e, a in zip(es, row, strict=True)]
+    if any(e and a == 0 for e, a in cells):
+        return sp.Integer(0)
+    return grad_cam.share_of_coefficients(kappa, A, p)
+
+
 FALSE_RATIOS = [
     ("gradient_x_input", "κ_i/m", unchanged),
     ("gradient_x_input", "1[κ_i > 0]", lambda k, m: sp.Integer(k != 0)),
@@ -66,6 +74,12 @@ FALSE_RATIOS = [
         "grad_cam",
         "any head: a sum over positions",
         {"of_any_head": lambda kappa, A, p: len(A[0]) * grad_cam.share_of_any_head(kappa, A, p)},
+    ),
+    ("grad_cam", "cells at 0: ignored", {"of_coefficients": _without_cells_at_zero}),
+    (
+        "grad_cam",
+        "frame of the input: all orders",
+        {"from_the_input": lambda kappa, A, p: grad_cam.spread(kappa, A, grad_cam.moved(A), p)},
     ),
     ("occlusion_1", "1/|S|, which is Shapley", lambda i, S: sp.Rational(i in S, len(S))),
     ("occlusion_1", "1[S = {i}]", lambda i, S: sp.Integer({i} == S)),

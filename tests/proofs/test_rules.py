@@ -49,6 +49,7 @@ WEIGHTS, INPUT = (F(1), F(-2), F(3), F(1, 2)), (F(1, 2), F(1), F(3, 2), F(-1))
 LOW, HIGH = (F(-2),) * N, (F(3),) * N
 NODES, MASSES = (F(1, 4), F(3, 4)), (F(1, 3), F(2, 3))
 ACTIVATIONS = ((F(2), F(3)), (F(-1), F(5)))
+SILENT = ((F(2), F(0)), (F(-1), F(0)))  # behind a ReLU cells are 0
 WINDOWS = ((1, 1, 0, 0), (0, 1, 1, 0), (0, 0, 1, 1))
 PATCH = (0, 0, 1, 1)
 MOMENTS = tuple(F(1, 2 + k) for k in range(ORDER))
@@ -120,9 +121,9 @@ def overlapping(c: Callable) -> Callable:
     return share
 
 
-def cells(share: Callable) -> Callable:
+def cells(share: Callable, activations=ACTIVATIONS) -> Callable:
     """κ as [channel][position]; the receivers are the two positions."""
-    maps = [rationals(row) for row in ACTIVATIONS]
+    maps = [rationals(row) for row in activations]
     return lambda kappa, p: share([kappa[:2], kappa[2:]], maps, p)
 
 
@@ -167,6 +168,8 @@ RULE = {
     "expected_gradients": ({}, by_exponent(expected_gradients.share)),
     "grad_cam": (CELLS, cells(grad_cam.share)),
     "grad_cam/general": (CELLS | {"A": ACTIVATIONS}, cells(grad_cam.share_of_any_head)),
+    "grad_cam/coefficients": (CELLS | {"A": SILENT}, cells(grad_cam.share_of_coefficients, SILENT)),
+    "grad_cam/input": (CELLS | {"A": SILENT}, cells(grad_cam.share_from_the_input, SILENT)),
     "occlusion_1": ({}, by_coalition(occlusion_1.share)),
     "occlusion_1/input": ({}, by_coalition(occlusion_1.share_from_the_input)),
     "occlusion_patch": (
