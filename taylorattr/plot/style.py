@@ -2,34 +2,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from taylorattr.errors import MissingExtraError
+from taylorattr.registry import Registry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-POSITIVE = "#c0392b"
-NEGATIVE = "#2c6fbb"
 NEUTRAL = "#7f7f7f"
+"""Remainders, ends and whatever was folded."""
+
+FAINT = "#d9d9d9"
+"""Lines that lead the eye: grids, connections, borders of patches."""
+
+INK = "#222222"
+"""Text and axes."""
 
 
-def colour(value: float) -> str:
-    """Return the colour of a signed quantity."""
-    return POSITIVE if value >= 0 else NEGATIVE
+@dataclass(frozen=True)
+class Palette:
+    """Colours of signed quantities.
+
+    Attributes:
+        name: Name in :data:`PALETTES`.
+        positive: Colour of what is ≥ 0.
+        negative: Colour of what is < 0.
+    """
+
+    name: str
+    positive: str
+    negative: str
+
+    def of(self, value: float) -> str:
+        """Return the colour of a signed quantity."""
+        return self.positive if value >= 0 else self.negative
+
+    def colour_map(self) -> LinearSegmentedColormap:
+        """Return the diverging map from negative over white to positive."""
+        from matplotlib.colors import LinearSegmentedColormap
+
+        return LinearSegmentedColormap.from_list(self.name, [self.negative, "#ffffff", self.positive])
+
+
+PALETTES: Registry[Palette] = Registry("palette")
+"""Name -> palette. A colour-blind reader may choose ``orange-purple``, kept apart by every kind of vision."""
+
+for _palette in (
+    Palette("red-blue", "#c0392b", "#2c6fbb"),
+    Palette("orange-purple", "#e66100", "#5d3a9b"),
+):
+    PALETTES.register(_palette.name)(_palette)
+
+_chosen: ContextVar[str] = ContextVar("palette", default="red-blue")
+
+
+@contextmanager
+def palette(name: str) -> Generator[Palette]:
+    """Draw with another palette inside a ``with`` block.
+
+    Args:
+        name: One of :data:`PALETTES`: ``red-blue`` or ``orange-purple``.
+
+    Yields:
+        The palette.
+
+    Raises:
+        OptionError: If there is no such palette.
+    """
+    found = PALETTES[name]
+    token = _chosen.set(name)
+    try:
+        yield found
+    finally:
+        _chosen.reset(token)
+
+
+def chosen(name: str | None = None) -> Palette:
+    """Return the palette of that name; None: the one of the surrounding :func:`palette`.
+
+    Raises:
+        OptionError: If there is no such palette.
+    """
+    return PALETTES[_chosen.get() if name is None else name]
+
+
+def colour(value: float, name: str | None = None) -> str:
+    """Return the colour of a signed quantity in a palette; None: the surrounding one."""
+    return chosen(name).of(value)
 
 
 def axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
     """Return the given axes with their figure, or new ones of the given size in inches.
 
     A new figure is made without pyplot, so no window system is touched and nothing has to be closed.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
     """
     if ax is not None:
         figure = ax.get_figure(root=True)
         assert figure is not None  # axes that can be drawn on belong to a figure
         return figure, ax
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # loading matplotlib costs 0.3 s
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # loading matplotlib costs 0.3 s
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            "pictures need matplotlib, which is not installed: pip install matplotlib"
+        ) from error
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -1,0 +1,99 @@
+"""Effects by order: a waterfall from f(b) to f(x)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
+from taylorattr.errors import OptionError
+from taylorattr.plot.entries import one_example
+from taylorattr.plot.labels import LARGEST, name_rows, number, row_font
+from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FAR = 3.0
+"""The axis starts at 0 unless the waterfall lies more than so many of its own widths away."""
+
+
+def by_order(
+    effects: TaylorEffects | HarsanyiEffects,
+    *,
+    example: int = 0,
+    palette: str | None = None,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw a waterfall from f(b) over the sum of the effects of each order to f(x).
+
+    Args:
+        effects: Taylor effects (the remainder is the last step) or Harsanyi effects (order = size of S); of a
+            truncated table the remainder is the last step, too.
+        example: Which example of the batch.
+        palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
+        ax: Axes to draw on; None makes a figure.
+
+    Returns:
+        The figure and the axes. One bar per step, from the level before it to the level after it.
+
+    Raises:
+        OptionError: If these are no effects, or there is no such example or palette.
+        NonFiniteError: If a sum is NaN or infinite.
+        MissingExtraError: If matplotlib is not installed.
+    """
+    colours = chosen(palette)
+    if not isinstance(effects, (TaylorEffects, HarsanyiEffects)):
+        raise OptionError(
+            f"by_order draws the effects of ta.decompose or ta.harsanyi; given a {type(effects).__name__}"
+        )
+    sums = one_example(effects.by_order, example, "sums by order")
+    start = float(one_example(effects.f_baseline[:, None], example, "outputs")[0])
+    end = float(one_example(effects.f_input[:, None], example, "outputs")[0])
+    steps = [(f"order {k}", float(v)) for k, v in enumerate(sums, start=1)]
+    if isinstance(effects, TaylorEffects) or not effects.full or effects.truncated_at is not None:
+        steps.append(("remainder", end - start - float(sums.sum())))
+    labels = ["f(baseline)", *(name for name, _ in steps), "f(x)"]
+    figure, ax = axes(ax, (7.0, 1.1 + 0.3 * len(labels)))
+
+    changes = np.array([value for _, value in steps])
+    after = start + np.cumsum(changes)
+    lefts = np.array([0.0, start, *after[:-1], 0.0])
+    widths = np.array([start, *changes, end])
+    paints = [NEUTRAL if name == "remainder" else colours.of(value) for name, value in steps]
+    ax.barh(range(len(labels)), widths, left=lefts, color=[NEUTRAL, *paints, NEUTRAL], height=0.62)
+    levels = np.array([start, *after, end])
+    for row, level in enumerate(levels[:-1]):
+        ax.plot([level, level], [row - 0.31, row + 1.31], color=INK, linewidth=0.6, alpha=0.5)
+
+    low, high = float(levels.min()), float(levels.max())
+    span = high - low
+    cut = span > 0 and (low > FAR * span or high < -FAR * span)
+    if not cut:
+        low, high = min(low, 0.0), max(high, 0.0)
+        span = high - low
+    pad = 0.2 * span if span > 0 else 1.0
+    ax.set_xlim(low - pad, high + pad)
+    font = row_font(ax, len(labels))
+    for row, (left, width) in enumerate(zip(lefts, widths, strict=True)):
+        inner = 0 < row < len(labels) - 1
+        ax.annotate(
+            number(width, sign=inner),
+            (max(left, left + width), row),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=min(font, LARGEST - 1),
+        )
+    name_rows(ax, labels, font)
+    if not cut:
+        ax.axvline(0.0, color=INK, linewidth=0.8)
+    ax.set_xlabel("model output" + (" (the axis does not start at 0)" if cut else ""), fontsize=LARGEST)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.set_title("From the baseline's output to the input's, by order", fontsize=10, loc="left")
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.grid(axis="x", color=FAINT, linewidth=0.5)
+    ax.set_axisbelow(True)
+    return figure, ax

@@ -1,0 +1,107 @@
+"""What the pictures draw: one example's numbers, checked; the largest of them, and the rest as one amount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from taylorattr.attribution import Attribution
+from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.errors import NonFiniteError, OptionError
+from taylorattr.plot.labels import joined, shortened
+
+Effects = TaylorEffects | HarsanyiEffects | InteractionIndex
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The largest entries of a row, and the others together.
+
+    Attributes:
+        shown: Positions of the entries shown, largest size first, shape (k,).
+        rest: Positions of the others ≠ 0.
+        total: Sum of the others.
+        size: Σ|·| of the others: larger than |total| where they cancel.
+    """
+
+    shown: np.ndarray
+    rest: np.ndarray
+    total: float
+    size: float
+
+
+def folded(values: np.ndarray, k: int) -> Folded:
+    """Return the k entries ≠ 0 of largest size and what the others amount to.
+
+    One entry that would be folded alone is shown instead, where k allows for it: k counts the fold.
+    """
+    order = np.argsort(-np.abs(values), kind="stable")
+    order = order[values[order] != 0]
+    shown, rest = order[:k], order[k:]
+    return Folded(shown, rest, float(values[rest].sum()), float(np.abs(values[rest]).sum()))
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise OptionError unless a number of things to draw is a whole number ≥ 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise OptionError(f"{name}={value!r}; give a whole number, at least 1")
+
+
+def one_example(table: Tensor, example: int, what: str) -> np.ndarray:
+    """Return row ``example`` of a table (B, …), float64.
+
+    Raises:
+        OptionError: If there is no such example.
+        NonFiniteError: If the row holds NaN or infinity.
+    """
+    if len(table) == 0:
+        raise OptionError(f"the {what} hold no example, so there is nothing to draw")
+    if not isinstance(example, int) or not 0 <= example < len(table):
+        raise OptionError(f"example={example}; the result holds examples 0 … {len(table) - 1}")
+    row = table[example].detach().cpu().double().numpy()
+    bad = int((~np.isfinite(row)).sum())
+    if bad:
+        raise NonFiniteError(
+            f"{bad} of {row.size} {what} of example {example} are NaN or infinite and cannot be drawn; look "
+            "for the input or the operation they come from"
+        )
+    return row
+
+
+def effect_values(effects: Effects, example: int) -> np.ndarray:
+    """Return the effects of one example in the order of their columns, the constant one left out."""
+    if not isinstance(effects, (TaylorEffects, HarsanyiEffects, InteractionIndex)):
+        raise OptionError(
+            f"expected effects (of ta.decompose, ta.harsanyi or .index), given a {type(effects).__name__}"
+        )
+    skip = 0 if isinstance(effects, TaylorEffects) else 1
+    return one_example(effects.values[:, skip:], example, "effects")
+
+
+def effect_label(effects: Effects, position: int, limit: int) -> str:
+    """Return the name of an entry of :func:`effect_values` in at most ``limit`` characters or so."""
+    if isinstance(effects, TaylorEffects):
+        kappa = effects.multi_indices[position]
+        players = np.flatnonzero(kappa)
+        powers = [power(int(kappa[i])) for i in players]
+        bare = joined([effects.names[i] + p for i, p in zip(players, powers, strict=True)], limit)
+        if "…" not in bare or not any(powers):
+            return bare
+        share = max(6, (limit + 3) // len(players) - 3)
+        cut = [shortened(effects.names[i], share) + p for i, p in zip(players, powers, strict=True)]
+        return joined(cut, max(limit, sum(map(len, cut)) + 3 * len(cut)))
+    return joined([effects.names[i] for i in effects.coalitions[position + 1]], limit)
+
+
+def power(exponent: int) -> str:
+    """Return an exponent as superscript, "" for 1."""
+    return str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")) if exponent > 1 else ""
+
+
+def player_scores(attribution: Attribution, example: int) -> np.ndarray:
+    """Return one example's scores, shape (n,)."""
+    if not isinstance(attribution, Attribution):
+        raise OptionError(f"expected an Attribution of ta.attribute, given a {type(attribution).__name__}")
+    return one_example(attribution.player_scores, example, "scores")

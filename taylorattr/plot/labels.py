@@ -1,0 +1,123 @@
+"""Names and numbers in pictures: names of any length and any characters are text, and fit their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
+"""Passed to every text that holds a user's name: a ``$`` is a dollar."""
+
+SMALLEST = 6.0
+"""Smallest font, in points, before rows are folded instead."""
+
+LARGEST = 9.0
+"""Font of rows that have room, in points."""
+
+PITCH = 1.35
+"""Height of a row over the size of its font."""
+
+
+def clean(name: str) -> str:
+    """Return a name on one line: runs of white space become one space, what cannot be printed a �."""
+    joined = " ".join(name.split())
+    return "".join(c if c.isprintable() else "�" for c in joined)
+
+
+def shortened(name: str, limit: int) -> str:
+    """Return a name of at most ``limit`` characters; of a longer one the middle gives way to an ellipsis."""
+    name = clean(name)
+    if len(name) <= limit:
+        return name
+    kept = max(limit - 1, 1)
+    tail = kept // 3
+    return f"{name[: kept - tail]}…{name[len(name) - tail :]}"
+
+
+def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
+    """Return several names in one label, each shortened to its share; what finds no place is counted.
+
+    Args:
+        parts: The names.
+        limit: Characters in all.
+        sign: What stands between them.
+    """
+    least = 6
+    parts = [clean(part) for part in parts]
+    whole = sign.join(parts)
+    if len(whole) <= limit or not parts:
+        return whole
+    room = max(1, (limit + len(sign)) // (least + len(sign)))
+    if len(parts) > room:
+        shown = max(1, room - 1)
+        return sign.join([*(shortened(p, least) for p in parts[:shown]), f"{len(parts) - shown} more"])
+    free = limit - len(sign) * (len(parts) - 1)
+    lengths = sorted(len(part) for part in parts)
+    share = free // len(parts)
+    for taken, length in enumerate(lengths):  # short names leave their room to the long ones
+        left = len(parts) - taken
+        share = free // left
+        if length > share:
+            break
+        free -= length
+    return sign.join(shortened(part, share) for part in parts)
+
+
+def number(value: float, sign: bool = True) -> str:
+    """Return three digits of a number, with a proper minus."""
+    if 1e3 <= abs(value) < 1e6:
+        text = f"{value:+,.0f}" if sign else f"{value:,.0f}"
+    else:
+        text = f"{value:+.3g}" if sign else f"{value:.3g}"
+    return text.replace("-", "−") if value else "0"
+
+
+def room(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the axes in points, as they stand now."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    box = ax.get_position()
+    width, height = figure.get_size_inches()
+    return 72.0 * width * box.width, 72.0 * height * box.height
+
+
+def rows_that_fit(ax: Axes) -> int:
+    """Return how many rows of the smallest font the axes hold."""
+    return max(2, int(room(ax)[1] / (SMALLEST * PITCH)))
+
+
+def row_font(ax: Axes, rows: int) -> float:
+    """Return the font in which so many rows stand below each other, in points."""
+    return min(LARGEST, max(SMALLEST - 1, room(ax)[1] / (rows * PITCH)))
+
+
+def characters(ax: Axes, share: float, font: float = LARGEST) -> int:
+    """Return how many characters of a font take that share of the axes' width; at least 8, at most 60."""
+    return int(min(60.0, max(8.0, share * room(ax)[0] / (0.56 * font))))
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float) -> float:
+    """Return the width of a text in the default font, in points; no renderer is needed."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    width, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return float(width)
+
+
+def name_rows(ax: Axes, names: Sequence[str], font: float) -> None:
+    """Name the rows 0, 1, … from top to bottom on the left."""
+    ax.set_yticks(range(len(names)), names, fontsize=font, **PLAIN)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+
+
+def say(ax: Axes, message: str) -> None:
+    """Write a sentence in the middle of axes that have nothing to show."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, message, transform=ax.transAxes, ha="center", va="center", wrap=True, **PLAIN)

@@ -1,0 +1,90 @@
+"""The largest effects as bars, and the others as one bar with what they amount to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taylorattr.plot.entries import Effects, check_count, effect_label, effect_values, folded
+from taylorattr.plot.labels import LARGEST, characters, name_rows, number, row_font, rows_that_fit, say
+from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def top_effects(
+    effects: Effects,
+    k: int = 15,
+    *,
+    example: int = 0,
+    palette: str | None = None,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw the k effects largest in size as bars, and the others as one bar with their sum.
+
+    Effects that are 0 are neither drawn nor counted. Given axes too low for k names show fewer.
+
+    Args:
+        effects: Taylor effects, Harsanyi effects or an interaction index.
+        k: Number of bars.
+        example: Which example of the batch.
+        palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
+        ax: Axes to draw on; None makes a figure.
+
+    Returns:
+        The figure and the axes; one bar per effect, as long as the effect.
+
+    Raises:
+        OptionError: If these are no effects, k < 1, or there is no such example or palette.
+        NonFiniteError: If an effect is NaN or infinite.
+        MissingExtraError: If matplotlib is not installed.
+    """
+    colours = chosen(palette)
+    check_count("k", k)
+    values = effect_values(effects, example)
+    given = ax is not None
+    nonzero = int((values != 0).sum())
+    figure, ax = axes(ax, (7.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
+    title = f"The largest of {nonzero:,} effects" if nonzero > k else "Effects, largest first"
+    ax.set_title(title, fontsize=10, loc="left")
+    if nonzero == 0:
+        say(ax, "every effect is 0")
+        return figure, ax
+    if given:
+        k = min(k, rows_that_fit(ax) - 1)
+    parts = folded(values, k)
+    bars = [float(values[p]) for p in parts.shown]
+    paints = [colours.of(v) for v in bars]
+    font = row_font(ax, len(bars) + bool(len(parts.rest)))
+    limit = characters(ax, 0.42, font)
+    names = [effect_label(effects, int(p), limit) for p in parts.shown]
+    notes = [number(v) for v in bars]
+    if len(parts.rest):
+        bars.append(parts.total)
+        paints.append(NEUTRAL)
+        names.append(f"{len(parts.rest):,} others together")
+        notes.append(f"{number(parts.total)} (Σ|·| {number(parts.size, sign=False)})")
+    ax.barh(range(len(bars)), bars, color=paints, height=0.7)
+    low, high = min(0.0, *bars), max(0.0, *bars)
+    pad = 0.2 * (high - low)
+    ax.set_xlim(low - pad * (1.0 if low < 0 else 0.1), high + pad)
+    for row, (value, note) in enumerate(zip(bars, notes, strict=True)):
+        wide = len(note) > 12  # the others' note would leave the axes on the negative side
+        ax.annotate(
+            note,
+            (max(value, 0.0) if wide else value, row),
+            xytext=(4 if value >= 0 or wide else -4, 0),
+            textcoords="offset points",
+            va="center",
+            ha="left" if value >= 0 or wide else "right",
+            fontsize=min(font, LARGEST - 1),
+        )
+    name_rows(ax, names, font)
+    ax.axvline(0.0, color=INK, linewidth=0.8)
+    ax.set_xlabel("effect, in units of the model output", fontsize=LARGEST)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.grid(axis="x", color=FAINT, linewidth=0.5)
+    ax.set_axisbelow(True)
+    return figure, ax
