@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors",),
-    ("aliases", "registry", "atomic", "memory"),
+    ("aliases", "registry", "atomic", "memory", "tables"),
     ("maths",),
     ("program",),
     ("autodiff",),

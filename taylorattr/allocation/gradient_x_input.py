@@ -14,9 +14,7 @@ from taylorattr.allocation.context import Need
 from taylorattr.allocation.rule import RULES, AllocationRule, Domain
 from taylorattr.allocation.symbols import Expr, Indicator, i, indexed, kappa, m
 
-GRADIENT_X__first_order: Expr = Indicator(sp.Eq(m, 1))
-
-INPUT = RULES.add(
+GRADIENT_X_INPUT = RULES.add(
     AllocationRule(
         name="gradient_x_input",
         symbolic=kappa[i],

@@ -8,10 +8,17 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from taylorattr.cli import attribute, bench, decompose, demo, prove
+from taylorattr.cli import attribute, bench, check, decompose, demo, prove
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
 
-COMMANDS = {"demo": demo, "decompose": decompose, "attribute": attribute, "bench": bench, "prove": prove}
+COMMANDS = {
+    "demo": demo,
+    "decompose": decompose,
+    "attribute": attribute,
+    "check": check,
+    "bench": bench,
+    "prove": prove,
+}
 
 DESCRIPTION = """\
 Take a network's prediction apart: f(x) − f(baseline) as a sum of first-order effects, high-order

@@ -1,199 +1,164 @@
-"""Small exact values of everything a ratio may read, in order of size: where counterexamples are sought."""
+"""Settings in which all small terms of a rule are looked at, in order of size."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from taylorattr.allocation.context import REQUIRED, SIZES
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.criteria.quantities import Cases, Values, together, values_of
+from taylorattr.criteria.symmetry import fingerprint, treats_players_alike
+from taylorattr.errors import OptionError, ShapeError
 from taylorattr.maths.multi_index import enumerate_up_to
 
-LARGEST_N = 3
-"""Players at most."""
+SMALL = {1: 4, 2: 4, 3: 4}
+"""Players -> order of the terms, where a ratio reads more than κ."""
 
-ORDER = 4
-"""Orders of terms at most."""
+LARGE = {1: 6, 2: 6, 3: 5, 4: 5, 5: 5}
+"""The same where it reads κ alone, so that there is one setting per number of players."""
+
+TERMS = 300
+"""Terms at most where a rule is made for one number of players."""
 
 CONTEXTS = 240
 """Contexts per number of players at most, the smallest first."""
 
-Values: TypeAlias = Sequence[Any]
-Cases: TypeAlias = Mapping[str, Callable[[int], Values]]
-"""Name of a quantity -> n -> values to try."""
 
+@dataclass(frozen=True)
+class Terms:
+    """All terms up to an order, with what is asked of them in every setting.
 
-def each_entry(*values: int) -> Callable[[int], Values]:
-    """Return n -> every vector with these entries, the smallest and least mixed first."""
+    Attributes:
+        kappas: Multi-indices, shape (M, n), by order.
+        orders: |κ| of each.
+        members: |supp κ| of each.
+        supports: Rows of the terms of each support.
+    """
 
-    def of(n: int) -> Values:
-        rows = itertools.product(values, repeat=n)
-        return sorted(rows, key=lambda row: (sum(map(abs, row)), len(set(row)), [-v for v in row]))
+    kappas: np.ndarray
+    orders: np.ndarray
+    members: np.ndarray
+    supports: tuple[list[int], ...]
 
-    return of
-
-
-def windows(n: int) -> Values:
-    """Return lists of windows: each player alone, one that slides by one, one of all."""
-    alone = np.eye(n, dtype=int)
-    sliding = np.array([[int(start <= i < start + 2) for i in range(n)] for start in range(max(1, n - 1))])
-    return [alone, sliding, np.ones((1, n), dtype=int)]
-
-
-def patches(n: int) -> Values:
-    """Return the patch of each player: each alone, the first two together, all together."""
-    together = [0, *range(n - 1)] if n > 1 else [0]
-    return [list(range(n)), together, [0] * n]
-
-
-def kernels(n: int) -> Values:
-    """Return weights of masks by size: all equal, Shapley's (finite), those of a distance."""
-    return [[1] * (n + 1), [Fraction(1, 1 + k) for k in range(n + 1)]]
-
-
-def shares(n: int) -> Values:
-    """Return coefficients ξ_{S,i} that add up to 1 in each coalition: equal, and all to the first member."""
-    tables = []
-    for first in (False, True):
-        table = np.full((1 << n, n), Fraction(0), dtype=object)
-        for mask in range(1, 1 << n):
-            members = [i for i in range(n) if mask >> i & 1]
-            for i in members:
-                table[mask, i] = Fraction(int(i == members[0])) if first else Fraction(1, len(members))
-        tables.append(table)
-    return tables
-
-
-def channels(n: int) -> Values:
-    """Return cells as channels × positions: one channel, and two channels where n is even."""
-    tables = [np.arange(n).reshape(1, n)]
-    return tables if n % 2 else [*tables, np.arange(n).reshape(2, n // 2)]
-
-
-NAMED: Cases = {
-    "sigma": each_entry(1, 2),
-    "u": each_entry(1, -1, 2, 3),
-    "w": each_entry(1, -1, 2),
-    "x": each_entry(1, 2),
-    "low": lambda n: [[0] * n, [-1] * n],
-    "high": lambda n: [[4] * n, [3] * n],
-    "W": windows,
-    "patch": patches,
-    "pi": kernels,
-    "xi": shares,
-    "p": each_entry(1, 2),
-    "omega": each_entry(1, 2),
-    "alpha": lambda n: [2, 1, 3],
-    "beta": lambda n: [1, 0, 2],
-    "epsilon": lambda n: [0, Fraction(1, 10)],
-    "c": lambda n: [0, 1, -1],
-    "a": lambda n: [1, 2],
-    "b": lambda n: [1, 2],
-    "k": lambda n: [min(2, n)],
-    "y": lambda n: [1, -1],
-    "slope": lambda n: [1, 2],
-}
-"""Values of the quantities that only make sense in some range."""
-
-TOGETHER: dict[frozenset[str], Callable[[int], Values]] = {
-    frozenset({"alpha", "beta"}): lambda n: [(2, 1), (1, 0), (3, 2)],
-    frozenset({"alpha", "omega"}): lambda n: [
-        ([Fraction(1, 2)], [1]), ([0, 1], [Fraction(1, 2), Fraction(1, 2)]), ([1], [1]),
-    ],
-    frozenset({"W", "c"}): lambda n: [(w, w) for w in windows(n)],
-}  # fmt: skip
-"""Quantities that are chosen together, in the order of their sorted names."""
+    @classmethod
+    def up_to(cls, n: int, order: int) -> Terms:
+        """Return the terms of n players up to an order."""
+        kappas = enumerate_up_to(n, order).astype(np.int64)
+        supports: dict[tuple[bool, ...], list[int]] = {}
+        for row, inside in enumerate((kappas > 0).tolist()):
+            supports.setdefault(tuple(inside), []).append(row)
+        return cls(kappas, kappas.sum(axis=1), (kappas > 0).sum(axis=1), tuple(supports.values()))
 
 
 @dataclass(frozen=True)
 class Case:
-    """One setting in which all ratios up to `ORDER` are looked at.
+    """One setting in which all ratios up to an order are looked at.
 
     Attributes:
         n: Number of players.
         context: What the rule reads besides κ.
-        kappas: Multi-indices, shape (M, n), by order.
+        resolved: The same as the rule takes it, with the sizes of its dimensions.
+        terms: What is looked at.
         size: Σ|values| of the context, for choosing the smallest.
     """
 
     n: int
     context: dict[str, Any]
-    kappas: np.ndarray
+    resolved: dict[str, np.ndarray]
+    terms: Terms
     size: float
 
+    @property
+    def kappas(self) -> np.ndarray:
+        """Multi-indices, shape (M, n), by order."""
+        return self.terms.kappas
 
-def cases(rule: AllocationRule, own: Cases | None = None) -> Iterator[Case]:
-    """Iterate over settings of a rule, by number of players and then by size.
+
+def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
+    """Return settings of a rule inside its domain, by number of players and then by size.
+
+    Of settings that differ by the order of the players only one is kept where the ratio treats all alike:
+    their terms are the same but for names.
 
     Args:
         rule: The rule.
         own: Values of its quantities where they are known to be special; they replace the standard ones.
 
-    Yields:
-        Settings inside the rule's domain.
+    Raises:
+        OptionError: None of the settings tried is inside its domain, or ``own`` names what it does not read.
     """
-    for n in range(1, LARGEST_N + 1):
-        kappas = enumerate_up_to(n, ORDER).astype(np.int64)
-        found = [Case(n, context, kappas, _size(context)) for context in _contexts(rule, n, own or {})]
-        found.sort(key=lambda case: case.size)
-        usable = (case for case in found if not _excluded(rule, case))
-        yield from itertools.islice(usable, CONTEXTS)
+    own = own or {}
+    unknown = [name for name in own if name not in rule.needs]
+    if unknown:
+        raise OptionError(
+            f"own_cases has {unknown[0]!r}, which {rule.name} does not read; it reads: "
+            f"{', '.join(rule.needs) or 'nothing'}"
+        )
+    alike = treats_players_alike(rule)
+    found: list[Case] = []
+    for n, order in _sizes(rule).items():
+        terms = Terms.up_to(n, order)
+        seen = set()
+        several: list[Case] = []
+        for context in _contexts(rule, n, own):
+            mark = fingerprint(rule, context, sort=alike)
+            resolved = None if mark in seen else _usable(rule, n, context)
+            seen.add(mark)
+            if resolved is not None:
+                several.append(Case(n, context, resolved, terms, _size(context)))
+        found += sorted(several, key=lambda case: case.size)[:CONTEXTS]
+    if not found:
+        raise OptionError(
+            f"{rule.name}: no small setting lies inside its domain ({rule.domain.words}); pass "
+            f"own_cases={{{next(iter(rule.needs), 'name')!r}: lambda n: [values, …]}}"
+        )
+    return found
 
 
-def _excluded(rule: AllocationRule, case: Case) -> bool:
-    """Whether a setting lies outside the rule's domain, or nobody receives."""
-    if rule.domain.excludes(rule.resolved(case.n, case.context)) is not None:
-        return True
-    return not rule.receiver_names(["player"] * case.n, case.context)
+def _sizes(rule: AllocationRule) -> dict[int, int]:
+    """Return number of players -> order; a quantity that is given in full decides the number."""
+    if not rule.needs:
+        return LARGE
+    for need in rule.needs.values():
+        if need.default is REQUIRED:
+            continue
+        for axis, size in zip(need.axes, np.shape(need.default), strict=True):
+            if axis in SIZES:
+                n = next(k for k in itertools.count(1) if SIZES[axis](k) >= size)
+                return {n: max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= TERMS)}
+    return SMALL
+
+
+def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | None:
+    """Return the resolved context; None if it does not fit, lies outside the domain, or nobody receives."""
+    try:
+        resolved = rule.resolved(n, context)
+    except ShapeError:
+        return None
+    if rule.domain.excludes(resolved) is not None or not rule.receiver_names(["player"] * n, context):
+        return None
+    return resolved
 
 
 def _contexts(rule: AllocationRule, n: int, own: Cases) -> Iterator[dict[str, Any]]:
-    names = sorted(rule.needs)
-    choices: list[tuple[tuple[str, ...], Values]] = []
-    for group, values in TOGETHER.items():
-        if group <= set(names) and not group & set(own):
-            choices.append((tuple(sorted(group)), values(n)))
-            names = [name for name in names if name not in group]
-    for name in names:
-        values = own[name](n) if name in own else _values(rule, name, n)
-        choices.append(((name,), [(value,) for value in values]))
-    for chosen in itertools.product(*(values for _, values in choices)):
+    groups: list[tuple[tuple[str, ...], Values]] = [
+        (names, values(n)) for names, values in together(rule, own).items()
+    ]
+    grouped = {name for names, _ in groups for name in names}
+    for name in sorted(set(rule.needs) - grouped):
+        values = own[name](n) if name in own else values_of(rule, name, n)
+        groups.append(((name,), [(value,) for value in values]))
+    for chosen in itertools.product(*(values for _, values in groups)):
         context: dict[str, Any] = {}
-        for (group, _), entries in zip(choices, chosen, strict=True):
-            context |= dict(zip(group, entries, strict=True))
+        for (names, _), entries in zip(groups, chosen, strict=True):
+            context |= dict(zip(names, entries, strict=True))
         yield context
-
-
-def _values(rule: AllocationRule, name: str, n: int) -> Values:
-    axes = rule.needs[name].axes
-    if rule.scope == "cells" and name in ("c", "A", "L"):
-        return _of_cells(name, n)
-    if name in NAMED and (name != "c" or not axes):
-        return NAMED[name](n)
-    if not axes:
-        default = rule.needs[name].default
-        return [1, -1, 2] if default is REQUIRED else [default]
-    if len(axes) == 1:
-        return each_entry(1, -1, 2)(SIZES[axes[0]](n)) if axes[0] in SIZES else [_moments(ORDER)]
-    return []
-
-
-def _of_cells(name: str, n: int) -> Values:
-    """Return quantities of one channel with n positions."""
-    if name == "c":
-        return [np.arange(n).reshape(1, n)]
-    rows = each_entry(1, -1, 2)(n)
-    return rows if name == "L" else [[row] for row in rows]
-
-
-def _moments(order: int) -> list[int]:
-    """Return the moments of δ_1."""
-    return [1] * order
 
 
 def _size(context: Mapping[str, Any]) -> float:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from typing import Any, overload
-
-import numpy as np
+from dataclasses import replace
+from typing import overload
 
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.criteria.cases import LARGEST_N, ORDER, Case, Cases, cases
-from taylorattr.criteria.complete import incomplete
+from taylorattr.criteria.cases import cases
 from taylorattr.criteria.conditions import rescuing
-from taylorattr.criteria.coverage import cancelling, uncovered
 from taylorattr.criteria.identities import always_complete, never_leaks
-from taylorattr.criteria.no_leak import leaks
-from taylorattr.criteria.parts import has_part
+from taylorattr.criteria.quantities import Cases
 from taylorattr.criteria.references import mean_reference_weight
 from taylorattr.criteria.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.reservations import limits, reservations
+from taylorattr.criteria.search import Finding, Search
 from taylorattr.criteria.verdict import Criterion, Verdict
-from taylorattr.criteria.witness import about_effect, about_term
-from taylorattr.maths.frames import binomial, lower
+from taylorattr.errors import OptionError
 
 
 @overload
@@ -38,9 +35,9 @@ def check(
 
     C1 coverage: Σ_i |w_i(κ)| > 0 for every κ, at effect level Σ_i |a_i| > 0 for every J(S) ≠ 0 (eq. 12). C2
     no leak: w_i(κ) = 0 whenever κ_i = 0. C3 complete: Σ_i w_i(κ) = 1. First the formula is tried by algebra;
-    then every term up to order 4 of up to 3 players is looked at in exact arithmetic, in small settings of
-    everything the ratio reads besides κ. Verdicts in the frame that the ratio is not stated in come from eq.
-    (9a).
+    then every term up to order 4 of up to 3 players (order 5 of 5 where the ratio reads κ alone) is looked at
+    in exact arithmetic, in small settings of everything the ratio reads besides κ. Verdicts in the frame that
+    the ratio is not stated in come from eq. (9a).
 
     Args:
         rule: A name in ``ta.RULES``, a rule, several of these, or the built-in ``all`` for every rule.
@@ -50,125 +47,97 @@ def check(
         Report of one rule, or a table.
 
     Raises:
-        OptionError: If there is no such rule.
+        OptionError: If there is no such rule, or none of the settings tried lies inside its domain.
 
     Source: docs/theory.md §3, §4; the six methods that keep all three: Deng et al., arXiv 2303.01506.
     """
     if rule is builtins.all or rule == "all":
-        return CriteriaTable(tuple(check(each) for each in RULES.values()))
+        return CriteriaTable(tuple(_check(each, None) for each in RULES.values()))
     if isinstance(rule, str):
         rule = RULES[rule]
     if isinstance(rule, AllocationRule):
         return _check(rule, own_cases)
-    assert isinstance(rule, Iterable)
+    if not isinstance(rule, Iterable) or own_cases is not None:
+        raise OptionError(
+            f"check takes a name, a rule, several of these or the built-in all, not {rule!r}; own_cases goes "
+            "with one rule"
+        )
     return CriteriaTable(tuple(check(each) for each in rule))
 
 
 def _check(rule: AllocationRule, own: Cases | None) -> CriteriaReport:
-    settings = list(cases(rule, own))
-    verdicts: list[Verdict] = []
-    for frame in _frames(rule):
-        tables = [_ratios(rule, case, frame) for case in settings]
-        verdicts += _verdicts(rule, frame, settings, tables)
+    settings = cases(rule, own)
+    tables = [rule.exact_ratios(case.kappas, case.context) for case in settings]
+    found = {frame: _verdicts(Search(rule, frame, settings, tables)) for frame in _frames(rule)}
+    if len(rule.frames) > 1:  # the ratio is the same in both, eq. (9)
+        found |= {frame: [replace(v, frame=frame) for v in found[rule.frames[0]]] for frame in rule.frames}
+    verdicts = tuple(verdict for frame in found for verdict in found[frame])
     return CriteriaReport(
         rule=rule.name,
         formula=rule.formula,
         kind=rule.kind,
         source=rule.source,
-        verdicts=tuple(verdicts),
+        verdicts=verdicts,
         settings=len(settings),
-        reservation=rule.depth,
+        reservations=reservations(rule),
         extra=rule.extra,
     )
 
 
 def _frames(rule: AllocationRule) -> list[str]:
-    """Return the frames a verdict is given in: the rule's own first, the other where eq. (9a) leads there."""
-    frames: list[str] = list(rule.frames)
+    """Return the frames to look at: the first of the rule's own, and the other where eq. (9a) leads there."""
+    frames: list[str] = list(rule.frames[:1])
     has_twin = any(r.variant == "input" for r in RULES.of_method(rule.method))
-    if rule.kind in ("U", "S") and rule.scope == "players" and not has_twin:
+    if rule.kind in ("U", "S") and rule.scope == "players" and len(rule.frames) == 1 and not has_twin:
         frames += [frame for frame in ("baseline", "input") if frame not in frames]
     return frames
 
 
-def _ratios(rule: AllocationRule, case: Case, frame: str) -> np.ndarray:
-    own = rule.exact_ratios(case.kappas, case.context)
-    if frame in rule.frames:
-        return own
-    row = {tuple(kappa): own[k] for k, kappa in enumerate(case.kappas.tolist())}
-    return np.array(
-        [
-            sum((-1) ** (sum(mu) + 1) * binomial(tuple(kappa), mu) * row[mu] for mu in lower(tuple(kappa)))
-            for kappa in case.kappas.tolist()
-        ],
-        dtype=object,
-    )
-
-
-def _verdicts(
-    rule: AllocationRule, frame: str, settings: list[Case], tables: list[np.ndarray]
-) -> list[Verdict]:
-    own = frame in rule.frames
-    parts = [has_part(rule, case.kappas, case.context) for case in settings]
-
-    def rows(flags: Callable[[int], np.ndarray]) -> Callable[[int], str]:
-        def broken(k: int) -> str:
-            found = np.flatnonzero(flags(k))
-            return about_term(rule, settings[k], int(found[0]), tables[k]) if len(found) else ""
-
-        return broken
-
-    def cancelled(k: int) -> str:
-        kappas = settings[k].kappas
-        for support in np.unique(kappas > 0, axis=0):
-            inside = np.flatnonzero(((kappas > 0) == support).all(axis=1))
-            found = cancelling(tables[k][inside])
-            if found is not None:
-                return about_effect(rule, settings[k], {int(inside[r]): v for r, v in found.items()})
-        return ""
-
-    shown: list[tuple[Criterion, str, Callable[[int], str], str]] = [
-        ("coverage", "term", rows(lambda k: uncovered(tables[k])), ""),
-        ("coverage", "effect", cancelled, ""),
-        ("no_leak", "term", rows(lambda k: leaks(tables[k], parts[k])), never_leaks(rule) if own else ""),
-        ("complete", "term", rows(lambda k: incomplete(tables[k])), always_complete(rule) if own else ""),
+def _verdicts(search: Search) -> list[Verdict]:
+    """Return C1 of terms and of effects, C2 and C3 in one frame."""
+    rule, own = search.rule, search.frame in search.rule.frames
+    alone, whole = never_leaks(rule), always_complete(rule) if own else ""
+    if alone and not own:
+        alone += ", and by eq. (9a) so does that of this frame"
+    covers = "follows from complete, eq. (11)" if whole else ""
+    return [
+        _verdict(search, "coverage", "term", search.uncovered(), covers),
+        _verdict(search, "coverage", "effect", search.cancelled(), covers),
+        _verdict(search, "no_leak", "term", search.leaks(), alone),
+        _verdict(search, "complete", "term", search.incomplete(), whole),
     ]
-    verdicts = []
-    complete = ""
-    for criterion, level, broken, identity in reversed(shown):
-        if criterion == "complete":
-            complete = identity
-        if criterion == "coverage" and complete:
-            identity = "follows from complete, eq. (11)"
-        findings = [broken(k) for k in range(len(settings))]
-        verdicts.append(_verdict(rule, frame, criterion, level, settings, findings, identity))
-    return verdicts[::-1]
 
 
 def _verdict(
-    rule: AllocationRule,
-    frame: str,
-    criterion: Criterion,
-    level: str,
-    settings: list[Case],
-    findings: list[str],
-    identity: str,
+    search: Search, criterion: Criterion, level: str, findings: list[Finding | None], identity: str
 ) -> Verdict:
-    said: dict[str, Any] = {"criterion": criterion, "frame": frame, "level": level}
-    witness = next((text for text in findings if text), "")
-    if witness:
-        group = rescuing(rule, settings, [bool(text) for text in findings])
-        words = " and ".join(condition.words for condition in group or ())
-        if group is None or not all(condition.generic for condition in group):
-            return Verdict("fails", condition=words, witness=witness, **said)
-        return Verdict("conditional", condition=words, witness=witness, **said)
-    looked = f"every term of order ≤ {ORDER} of ≤ {LARGEST_N} players in {len(settings)} settings, exactly"
-    statement = identity or (f"{looked}; theorem {rule.proof}" if rule.proof else looked)
-    limits = (["for each unit in its own inputs"] if rule.scope == "unit" else []) + (
-        ["each effect in the frame of its own reference"] if rule.per_reference else []
+    rule = search.rule
+    bounds = limits(rule, criterion, level)
+    smallest = min((f for f in findings if f is not None), key=lambda f: f.key, default=None)
+    if smallest is not None:
+        group = rescuing(rule, search.settings, [f is not None for f in findings])
+        sentences = [condition.words for condition in group or ()]
+        usual = group is not None and all(condition.generic for condition in group)
+        return Verdict(
+            "conditional" if usual else "fails",
+            criterion=criterion,
+            frame=search.frame,
+            level=level,
+            condition=_joined(sentences, bounds if usual else []),
+            statement="kept in every setting looked at that meets the condition" if sentences else "",
+            witness=search.describe(smallest),
+        )
+    statement = identity or search.looked_at + (f"; theorem {rule.proof}" if rule.proof else "")
+    return Verdict(
+        "conditional" if bounds else "holds",
+        criterion=criterion,
+        frame=search.frame,
+        level=level,
+        condition=_joined([], bounds),
+        statement=statement,
+        witness=mean_reference_weight(rule, criterion) if rule.per_reference else "",
     )
-    if limits:
-        witness = mean_reference_weight(criterion) if rule.per_reference else ""
-        condition = ", ".join(limits)
-        return Verdict("conditional", condition=condition, statement=statement, witness=witness, **said)
-    return Verdict("holds", statement=statement, **said)
+
+
+def _joined(sentences: list[str], bounds: list[str]) -> str:
+    return " and ".join([*sentences, *bounds])

@@ -38,6 +38,14 @@ def always_complete(rule: AllocationRule) -> str:
 
 
 def _vanishes(expression: Any) -> bool:
-    """Whether algebra reduces an expression to 0; indicators are letters to it."""
-    letters = {node: sp.Dummy() for node in expression.atoms(Indicator)}
-    return sp.simplify(expression.xreplace(letters)) == 0
+    """Whether an expression is 0 as a rational function; what is no quotient of sums is a letter to it."""
+    letters: dict[Any, Any] = {}
+
+    def rational(node: Any) -> Any:
+        if isinstance(node, sp.Add | sp.Mul):
+            return node.func(*(rational(part) for part in node.args))
+        if isinstance(node, sp.Pow) and node.exp.is_Integer:
+            return rational(node.base) ** node.exp
+        return node if node.is_Rational else letters.setdefault(node, sp.Dummy())
+
+    return sp.cancel(rational(expression)) == 0

@@ -7,27 +7,32 @@ from typing import Any
 
 import sympy as sp
 
-from taylorattr.allocation.allocate import allocate
+from taylorattr.allocation.allocate import exact_scores
+from taylorattr.allocation.interpret import as_fraction
+from taylorattr.allocation.rule import AllocationRule
 from taylorattr.criteria.verdict import Criterion
 from taylorattr.effects.symbolic import symbolic_effects
 
 LARGEST = 3
 """Inputs 1 … 3 are looked at."""
 
+REFERENCES = (-1, 1)
 
-def fixed_frame_weight(x: int) -> Fraction:
+
+def fixed_frame_weight(rule: AllocationRule, x: int) -> Fraction:
     """Return the weight of y² at x with the references ±1 when its effect is taken at their mean, 0."""
     y: Any = sp.Symbol("y")
-    tables = [symbolic_effects(y**2, [y], [x], [reference]) for reference in (-1, 1)]
-    score = float(allocate("expected_gradients", tables).player_scores[0, 0])
-    return Fraction(score).limit_denominator(1000) / x**2
+    scores = [exact_scores(rule, symbolic_effects(y**2, [y], [x], [b]))[0] for b in REFERENCES]
+    return sum((as_fraction(score) for score in scores), Fraction(0)) / (len(REFERENCES) * x**2)
 
 
-def mean_reference_weight(criterion: Criterion) -> str:
+def mean_reference_weight(rule: AllocationRule, criterion: Criterion) -> str:
     """Return the smallest case in which one fixed frame breaks a criterion; empty where none does."""
+    if rule.needs or "baseline" not in rule.frames:
+        return ""
     for x in range(1, LARGEST + 1):
-        weight = fixed_frame_weight(x)
-        broken = weight != 1 if criterion == "complete" else weight == 0 if criterion == "coverage" else False
+        weight = fixed_frame_weight(rule, x)
+        broken = {"complete": weight != 1, "coverage": weight == 0, "no_leak": False}[criterion]
         if broken:
             return f"at the mean reference, y² at x = {x} with references ±1 gets weight {weight}"
     return ""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from taylorattr import tables
+from taylorattr.allocation.rule import RULES
+from taylorattr.criteria.remarks import NAMES, remarks
 from taylorattr.criteria.verdict import Criterion, Verdict
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError
 
-COLUMNS = ("rule", "kind", "frame", "C1 term", "C1 effect", "C2", "C3", "condition or counterexample")
+COLUMNS = ("rule", "kind", "frame", *NAMES.values())
+"""What the table says of each rule and frame, before the reasons."""
+
+REASONS = "why not, or where"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,7 +29,7 @@ class CriteriaReport(Result):
         source: Where the ratio comes from.
         verdicts: For each frame: coverage of terms and of effects, no leak, complete.
         settings: Number of settings that were enumerated.
-        reservation: What becomes of the ratio in a deep network; empty where κ counts players.
+        reservations: What the verdicts do not say: depth, references, a constant that is handed out as well.
         extra: Whether the rule lies outside the fifteen methods.
     """
 
@@ -32,7 +39,7 @@ class CriteriaReport(Result):
     source: str
     verdicts: tuple[Verdict, ...]
     settings: int
-    reservation: str = ""
+    reservations: tuple[str, ...] = ()
     extra: bool = False
 
     def verdict(self, criterion: Criterion, *, frame: str | None = None, level: str = "term") -> Verdict:
@@ -75,26 +82,53 @@ class CriteriaReport(Result):
         """Frames with verdicts."""
         return tuple(dict.fromkeys(v.frame for v in self.verdicts))
 
+    def in_frame(self, frame: str) -> CriteriaReport:
+        """Return the verdicts of one frame alone.
+
+        Raises:
+            OptionError: If there are none.
+        """
+        if frame not in self.frames:
+            others = [rule.name for rule in RULES.of_method(self.rule) if frame in rule.frames]
+            raise OptionError(
+                f"{self.rule} has no verdicts in frame {frame!r}, only in {' and '.join(self.frames)}"
+                + (f"; {' and '.join(others)} has" if others else "")
+            )
+        return replace(self, verdicts=tuple(v for v in self.verdicts if v.frame == frame))
+
+    def of_frame(self, frame: str) -> list[Verdict]:
+        """Return C1 of terms, C1 of effects, C2 and C3 in one frame."""
+        return [self.verdict(criterion, frame=frame, level=level) for criterion, level in NAMES]
+
     def rows(self) -> list[tuple[str, ...]]:
-        """Return one row per frame, in the order of `COLUMNS`."""
-        rows = []
+        """Return one row per frame: rule, kind, frame, four marks, and why."""
+        found = [(frame, self.of_frame(frame)) for frame in self.frames]
+        return [
+            (self.rule, self.kind, frame, *(v.mark for v in verdicts), "; ".join(remarks(verdicts)))
+            for frame, verdicts in found
+        ]
+
+    def reasons(self) -> str:
+        """Return why criteria fail and where they hold, frame by frame, with the reservations, as text."""
+        said: dict[tuple[str, ...], list[str]] = {}
         for frame in self.frames:
-            found = [
-                self.verdict("coverage", frame=frame),
-                self.verdict("coverage", frame=frame, level="effect"),
-                self.verdict("no_leak", frame=frame),
-                self.verdict("complete", frame=frame),
-            ]
-            marks = [v.mark for v in found]
-            rows.append((self.rule, self.kind, frame, *marks, _remark(found)))
-        return rows
+            said.setdefault(tuple(remarks(self.of_frame(frame))), []).append(frame)
+        lines = []
+        for words, frames in said.items():
+            lines += [f"{self.rule}, frame {' and '.join(frames)}"] if words else []
+            lines += [tables.paragraph(sentence, 6, first="    ") for sentence in words]
+        if self.reservations and not lines:
+            lines.append(self.rule)
+        lines += [tables.paragraph(sentence, 6, first="    ") for sentence in self.reservations]
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         """Show the formula and every verdict with its reason."""
-        lines = [f"Criteria of {self.rule}: wᵢ(κ) = {self.formula}  (kind {self.kind}; {self.source})"]
-        lines += [f"  {v.mark} {v!r}" for v in self.verdicts]
-        if self.reservation:
-            lines.append(f"  in a deep network: {self.reservation}")
+        lines = [tables.paragraph(f"wᵢ(κ) = {self.formula}", 4, first=f"{self.rule}\n    ")]
+        lines.append(tables.paragraph(f"kind {self.kind}; {self.source}", 4))
+        for verdict in self.verdicts:
+            lines.append(tables.paragraph(repr(verdict), 6, first=f"  {verdict.mark}".ljust(6)))
+        lines += [tables.paragraph(words, 6, first="    ") for words in self.reservations]
         return "\n".join(lines)
 
     def to_markdown(self) -> str:
@@ -123,42 +157,30 @@ class CriteriaTable(Result):
                 return report
         raise OptionError(f"no report on {rule!r}; there are: {', '.join(r.rule for r in self.reports)}")
 
+    def of(self, rules: Sequence[str]) -> CriteriaTable:
+        """Return the table of some of its rules, in this order."""
+        return CriteriaTable(tuple(self[rule] for rule in rules))
+
+    def in_frame(self, frame: str) -> CriteriaTable:
+        """Return the verdicts of one frame alone; rules that have none there are left out."""
+        return CriteriaTable(tuple(r.in_frame(frame) for r in self.reports if frame in r.frames))
+
     def rows(self) -> list[tuple[str, ...]]:
         """Return one row per rule and frame."""
         return [row for report in self.reports for row in report.rows()]
 
     def __repr__(self) -> str:
-        """Show the table as text."""
-        table = [COLUMNS, *self.rows()]
-        widths = [max(len(row[k]) for row in table) for k in range(len(COLUMNS) - 1)]
-        return "\n".join(
-            "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]).rstrip()
-            for row in table
-        )
+        """Show the marks as a table, the reasons below it."""
+        marks = tables.text(COLUMNS, [row[:-1] for row in self.rows()])
+        reasons = [text for text in (report.reasons() for report in self.reports) if text]
+        return "\n".join([marks, *(["", *reasons] if reasons else [])])
 
     def to_markdown(self) -> str:
         """Return the table in markdown."""
-        lines = [COLUMNS, tuple("---" for _ in COLUMNS), *self.rows()]
-        return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in lines)
+        rows = [(f"`{row[0]}`", *row[1:]) for row in self.rows()]
+        return tables.markdown((*COLUMNS, REASONS), rows)
 
     def to_latex(self) -> str:
         """Return the table in LaTeX, marks as math symbols."""
-        symbols = {"✓": r"$\checkmark$", "✗": r"$\times$", "(✓)": r"$(\checkmark)$"}
-        body = []
-        for row in self.rows():
-            cells = [symbols.get(cell, cell.replace("_", r"\_")) for cell in row[:-1]]
-            body.append(" & ".join(cells) + r" \\")
-        head = " & ".join(COLUMNS[:-1]) + r" \\ \hline"
-        return "\n".join([r"\begin{tabular}{lllcccc}", head, *body, r"\end{tabular}"])
-
-
-def _remark(found: list[Verdict]) -> str:
-    parts = []
-    for verdict in found:
-        if verdict.status == "conditional":
-            parts.append(f"where {verdict.condition}")
-        if verdict.status == "fails" and verdict.witness:
-            name = {"coverage": "C1", "no_leak": "C2", "complete": "C3"}[verdict.criterion]
-            kept = f" (kept where {verdict.condition})" if verdict.condition else ""
-            parts.append(f"{name}: {verdict.witness}{kept}")
-    return "; ".join(dict.fromkeys(parts))
+        rows = [tuple(tables.escaped(cell) for cell in row) for row in self.rows()]
+        return tables.latex((*COLUMNS, REASONS), rows, r"lllccccp{9cm}")
