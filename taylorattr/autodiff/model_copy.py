@@ -263,8 +263,11 @@ def _deep_copy(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def _attribute(value: Any, memo: dict[int, Any]) -> Any:
-    if isinstance(value, _ATOMS):
+    if isinstance(value, _ATOMS) or _is_literal(value):
         return value
+    if not value and id(value) not in memo and type(value) in (dict, OrderedDict):  # hooks, mostly
+        memo[id(value)] = result = type(value)()
+        return result
     if type(value) is set and not value:
         return set()
     if (type(value) is dict or type(value) is OrderedDict) and id(value) not in memo:
@@ -275,12 +278,16 @@ def _attribute(value: Any, memo: dict[int, Any]) -> Any:
     return copy.deepcopy(value, memo)
 
 
+def _is_literal(value: Any) -> bool:
+    """Whether a tuple holds numbers and strings alone: sizes, strides; deepcopy returns it as it is."""
+    return type(value) is tuple and all(isinstance(item, _ATOMS) for item in value)
+
+
 @functools.cache
 def _copied_by_default(kind: type) -> bool:
     """Return whether a class leaves copying to its instances' attributes."""
     return (
-        kind.__setstate__ is nn.Module.__setstate__
-        and getattr(kind, "__getstate__", None) is getattr(nn.Module, "__getstate__", None)
+        getattr(kind, "__getstate__", None) is getattr(nn.Module, "__getstate__", None)
         and kind.__reduce_ex__ is object.__reduce_ex__
         and kind.__reduce__ is object.__reduce__
         and not any(hasattr(kind, name) for name in ("__deepcopy__", "__getnewargs__", "__getnewargs_ex__"))

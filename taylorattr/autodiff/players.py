@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,11 +80,11 @@ class Players:
     def elements(cls, x: Tensors, names: Sequence[str] | None = None) -> Players:
         """Return one player per element of x (B, …) or of a tuple of such tensors."""
         shapes = example_shapes(x)
-        groups = tuple(zip(range(_total(shapes)), strict=True))  # (0,), (1,), …
+        groups = _singles(_total(shapes))
         if names is not None or not groups:
             return cls(groups, names)
         players = object.__new__(cls)  # nothing to check, and an image has 150,000 elements
-        for field, value in (("groups", groups), ("names", tuple(element_names(shapes))), ("rest", None)):
+        for field, value in (("groups", groups), ("names", _names(tuple(shapes))), ("rest", None)):
             object.__setattr__(players, field, value)
         return players
 
@@ -235,13 +236,21 @@ def _masks_in(players: PlayersLike) -> tuple[Tensor, ...] | None:
 def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Return each input tensor's player of every element, −1 for the rest; shapes of one example, int64."""
     shapes = example_shapes(inputs)
+    total = _total(shapes)
+    if len(players) == total and players.groups is _singles(total):
+        return _shaped(np.arange(total), shapes)
     named = sum(map(len, players.groups))
     elements = np.fromiter(itertools.chain.from_iterable(players.groups), np.int64, named)
     owners = np.arange(len(players))
     if named > len(players):
         owners = np.repeat(owners, np.fromiter(map(len, players.groups), np.int64, len(players)))
-    owner = np.full(_total(shapes), -1, np.int64)
+    owner = np.full(total, -1, np.int64)
     owner[elements] = owners
+    return _shaped(owner, shapes)
+
+
+def _shaped(owner: np.ndarray, shapes: list[tuple[int, ...]]) -> tuple[Tensor, ...]:
+    """Split a player of every element into the input tensors."""
     parts = torch.split(torch.from_numpy(owner), [math.prod(s) for s in shapes])
     return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
@@ -269,6 +278,17 @@ def element_names(shapes: list[tuple[int, ...]]) -> list[str]:
             places = [place + index for place in places for index in indices]
         names = names + places if names else places
     return names
+
+
+@functools.lru_cache(maxsize=2)  # one analysis follows another on the same shapes
+def _singles(total: int) -> tuple[tuple[int, ...], ...]:
+    """Return one group per element: (0,), (1,) and so on."""
+    return tuple(zip(range(total), strict=True))
+
+
+@functools.lru_cache(maxsize=2)
+def _names(shapes: tuple[tuple[int, ...], ...]) -> tuple[str, ...]:
+    return tuple(element_names(list(shapes)))
 
 
 def describe_elements(elements: Sequence[int], shapes: list[tuple[int, ...]]) -> str:

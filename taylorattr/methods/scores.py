@@ -67,8 +67,7 @@ def element_scores(
     Returns:
         Tensors shaped like the inputs, in the dtype of the analysis and on its device.
     """
-    single = all(len(group) == 1 for group in game.players.groups)
-    own = single and sum(owner.numel() for owner in game.maps) == game.n
+    own = sum(owner.numel() for owner in game.maps) == game.n  # players are disjoint, and none is empty
     if own and len(scores) == 1 and scores[0].elements is not None:
         return scores[0].elements
     sizes = torch.tensor([len(group) for group in game.players.groups], dtype=torch.float64)

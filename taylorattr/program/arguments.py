@@ -20,20 +20,19 @@ def map_leaves(kind: type[T], function: Callable[[T], Any], arguments: Any) -> A
         function: What replaces it.
         arguments: Tuples, lists and dicts of anything.
     """
-    if isinstance(arguments, kind):
-        return function(arguments)
     if isinstance(arguments, (tuple, list)):
-        items = [_mapped(kind, function, item) for item in arguments]
+        items = [  # most arguments are numbers: a recording asks hundreds of times
+            item
+            if type(item) in _ATOMS
+            else function(item)
+            if isinstance(item, kind)
+            else map_leaves(kind, function, item)
+            for item in arguments
+        ]
         return items if type(arguments) is list else type(arguments)(items)
     if isinstance(arguments, dict):
-        return {key: _mapped(kind, function, item) for key, item in arguments.items()}
-    return arguments
-
-
-def _mapped(kind: type[T], function: Callable[[T], Any], item: Any) -> Any:
-    if type(item) in _ATOMS:  # most arguments are numbers: a recording asks hundreds of times
-        return item
-    return function(item) if isinstance(item, kind) else map_leaves(kind, function, item)
+        return {key: map_leaves(kind, function, item) for key, item in arguments.items()}
+    return function(arguments) if isinstance(arguments, kind) else arguments
 
 
 def leaves(kind: type[T], arguments: Any) -> Iterator[T]:

@@ -49,17 +49,22 @@ def pull(site: Site, m: Sequence[Tensor | None] | Tensor, part: Part = "all") ->
     return _autograd_pull(site, given)
 
 
-def push(site: Site, parts: Sequence[Tensor], part: Part = "all") -> Tensor:
-    """Return L applied to other operands, additive constants dropped.
+def push(site: Site, parts: Sequence[Tensor], part: Part = "all", constant: Tensor | None = None) -> Tensor:
+    """Return L applied to other operands, the operation's own additive constants dropped.
 
     Args:
         site: A linear operation with one result that matters.
         parts: One tensor in the shape of each operand.
         part: Which weights.
+        constant: Added to the result, against which it broadcasts.
 
     Returns:
         Shape of the first result.
     """
+    if constant is not None:
+        if site.name == "convolution" and constant.numel() == site.y.shape[1]:
+            return _convolution_push(site, parts, _PARTS[part], constant.reshape(-1))
+        return push(site, parts, part) + constant
     if site.name in _PUSHES:
         return _PUSHES[site.name](site, parts, _PARTS[part])
     return _autograd_push(site, parts)[0]
@@ -119,11 +124,13 @@ def _convolution_pull(site: Site, m: Tensor, part: Weights) -> Slots:
     return [back[0]]
 
 
-def _convolution_push(site: Site, parts: Sequence[Tensor], part: Weights) -> Tensor:
+def _convolution_push(
+    site: Site, parts: Sequence[Tensor], part: Weights, constant: Tensor | None = None
+) -> Tensor:
     _only_the_input(site, "input")
     a = site.named
     shape = (a["stride"], a["padding"], a["dilation"], a["transposed"], a["output_padding"], a["groups"])
-    return aten.convolution.default(parts[0], part(a["weight"]), None, *shape)
+    return aten.convolution.default(parts[0], part(a["weight"]), constant, *shape)
 
 
 def _only_the_input(site: Site, name: str) -> None:

@@ -14,7 +14,7 @@ from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.recording import Recording
 from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule, RuleTable
 from taylorattr.methods.relevance.site import Site, finite_difference
-from taylorattr.program.program import Node
+from taylorattr.program.program import Node, Ref
 
 
 def propagate(
@@ -48,6 +48,7 @@ def propagate(
         seed = torch.ones_like(recording.output)
     multipliers: dict[int, Tensor] = {program.output.index: seed.expand_as(recording.output)}
     relevances: dict[int, Tensor] = {}
+    clipped: dict[int, Tensor] = {}
     with torch.no_grad():
         for node in reversed(program.nodes):
             site = site_of(recording, node, ledger)
@@ -68,7 +69,15 @@ def propagate(
             if ledger is not None and not opened:
                 ledger.open(site, ms)
             rule = rules.find(site)
-            given = rule.pull_all(site, ms)
+            if ledger is None and ms[0] is not None and _gate_may_wait(site, rule):
+                (z,) = site.operands
+                multipliers[z], clipped[z] = ms[0], site.y
+                continue
+            gate = clipped.pop(site.outs[0], None) if site.outs[0] is not None else None
+            if gate is not None and ms[0] is not None:
+                given = rule.pull_gated(site, ms[0], gate)
+            else:
+                given = rule.pull_all(site, ms)
             if isinstance(given, Relevance):
                 found = {i: g for i, g in zip(site.operands, given, strict=True) if g is not None}
                 _add(relevances, found)
@@ -120,6 +129,15 @@ def by_value(site: Site, given: Pulled, rule: Rule) -> list[tuple[int, Tensor]]:
                 f"operand of shape {tuple(site.values[i].shape)}"
             )
     return pairs
+
+
+def _gate_may_wait(site: Site, rule: Rule) -> bool:
+    """Whether a ReLU may leave its gate to the operation before it, whose only result it alone reads."""
+    if not rule.gates(site):
+        return False
+    (z,) = site.operands
+    maker = site.makers.get(z)
+    return maker is not None and isinstance(maker.out, Ref) and len(site.readers[z]) == 1
 
 
 def _add_all(total: dict[int, Tensor], pairs: Sequence[tuple[int, Tensor]]) -> None:

@@ -63,6 +63,25 @@ class Rule(ABC):
             raise site.refuse("a result other than the first carries relevance, which its rule does not take")
         return [] if ms[0] is None else self.pull(site, ms[0])
 
+    def gates(self, site: Site) -> bool:
+        """Whether `pull` multiplies by 1 where the result is > 0, by 0 elsewhere, and notes nothing: ReLU."""
+        return False
+
+    def pull_gated(self, site: Site, m: Tensor, clipped: Tensor) -> Pulled | Relevance:
+        """Return what `pull` makes of m·1[y > 0], where a ReLU alone reads the result y.
+
+        A rule that divides by y, or multiplies by it, needs no pass of its own for the gate.
+
+        Args:
+            site: The operation.
+            m: Multiplier of the ReLU's result.
+            clipped: relu(y).
+
+        Returns:
+            As `pull`.
+        """
+        return self.pull_all(site, [torch.ops.aten.threshold_backward.default(m, clipped, 0)])
+
     def pull_abs(self, site: Site, m: Tensor) -> Pulled | None:
         """Return |M|ᵀm, M the matrix `pull` applies transposed; None where |M| is not known."""
         return None

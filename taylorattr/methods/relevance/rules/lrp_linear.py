@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from taylorattr.errors import OptionError
 from taylorattr.methods.relevance import linear_map
-from taylorattr.methods.relevance.rule import Pulled, Rule
+from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule
 from taylorattr.methods.relevance.rules.products import stabilised
 from taylorattr.methods.relevance.site import Site
 
@@ -52,3 +53,10 @@ class Epsilon(Rule):
         if site.note is not None:
             site.give_up("bias", m, site.at_zero()[0])
         return linear_map.pull(site, m)
+
+    def pull_gated(self, site: Site, m: Tensor, clipped: Tensor) -> Pulled | Relevance:
+        """Return Lᵀ(f m) with f = y⁺/(y⁺ + ε), which is gate and ε in one."""
+        if self.eps == 0:
+            return super().pull_gated(site, m, clipped)
+        f = clipped + self.eps
+        return linear_map.pull(site, torch.div(clipped, f, out=f).mul_(m))

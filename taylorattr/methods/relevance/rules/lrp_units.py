@@ -46,7 +46,7 @@ class RelevanceUnit(Rule):
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return m·σ(z)/z."""
         (z,) = site.x
-        if site.name == "relu":
+        if self.gates(site):
             return [aten.threshold_backward.default(m, site.y, 0)]
         zero = torch.zeros_like(z)
         at_zero = site.call([zero])
@@ -55,6 +55,10 @@ class RelevanceUnit(Rule):
                 site.note("constant", m * at_zero)
             return [fit(m * chord_slope(site, zero, z, at_zero, site.y), z)]
         return [fit(self._passed(site, m, z), z)]
+
+    def gates(self, site: Site) -> bool:
+        """Whether this is a ReLU, which has no constant to note."""
+        return site.name == "relu"
 
     def _passed(self, site: Site, m: Tensor, z: Tensor) -> Tensor:
         side = torch.where(z < 0, -1.0, 1.0).to(z.dtype)

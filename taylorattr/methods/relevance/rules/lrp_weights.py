@@ -26,21 +26,21 @@ OnEmpty: TypeAlias = Callable[[Site, Tensor], None]
 """Told of the relevance of units without a contribution to take it, entry by entry."""
 
 
-def positive_part(site: Site) -> Tensor:
-    """Return P_j = Σ_i (a_i w_ij)⁺, without bias; a tensor of its own."""
-    return _part(site, "positive", "negative")
+def positive_part(site: Site, c: Tensor | None = None) -> Tensor:
+    """Return P_j = c⁺ + Σ_i (a_i w_ij)⁺; a tensor of its own."""
+    return _part(site, "positive", "negative", None if c is None else c.clamp(min=0))
 
 
-def negative_part(site: Site) -> Tensor:
-    """Return Q_j = Σ_i (a_i w_ij)⁻, without bias; a tensor of its own."""
-    return _part(site, "negative", "positive")
+def negative_part(site: Site, c: Tensor | None = None) -> Tensor:
+    """Return Q_j = c⁻ + Σ_i (a_i w_ij)⁻; a tensor of its own."""
+    return _part(site, "negative", "positive", None if c is None else c.clamp(max=0))
 
 
-def _part(site: Site, above: linear_map.Part, below: linear_map.Part) -> Tensor:
+def _part(site: Site, above: linear_map.Part, below: linear_map.Part, constant: Tensor | None) -> Tensor:
     (a,) = site.x
     if not _signed(site):
-        return linear_map.push(site, [a], above)
-    total = linear_map.push(site, [a.clamp(min=0)], above)
+        return linear_map.push(site, [a], above, constant)
+    total = linear_map.push(site, [a.clamp(min=0)], above, constant)
     return total.add_(linear_map.push(site, [a.clamp(max=0)], below))
 
 
@@ -147,20 +147,20 @@ class AlphaBeta(Rule):
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return the multiplier of the input."""
+        return self._shared(site, m * site.y)
+
+    def pull_gated(self, site: Site, m: Tensor, clipped: Tensor) -> Pulled:
+        """Return the multiplier of the input; R = m·y⁺ needs no gate."""
+        return self._shared(site, m * clipped)
+
+    def _shared(self, site: Site, relevance: Tensor) -> Pulled:
         _one_operand(site, self)
-        relevance = m * site.y
         c = bias_of(site) if self.bias == "denominator" else None
-        top = positive_part(site)
-        if c is not None:
-            top.add_(c.clamp(min=0))
-        up = quotient(
-            site, relevance if self.alpha == 1 else self.alpha * relevance, top, "empty group", self.on_empty
-        )
+        top = relevance if self.alpha == 1 else self.alpha * relevance
+        up = quotient(site, top, positive_part(site, c), "empty group", self.on_empty)
         down: Tensor | None = None
         if self.beta:
-            low = negative_part(site)
-            if c is not None:
-                low.add_(c.clamp(max=0))
+            low = negative_part(site, c)
             down = quotient(site, -self.beta * relevance, low, "empty group", self.on_empty)
         if c is not None and site.note is not None:
             site.give_up("bias", up, c.clamp(min=0))
@@ -193,9 +193,7 @@ class Gamma(Rule):
         """Return the multiplier of the input."""
         _one_operand(site, self)
         y, c = site.y, bias_of(site)
-        top, low = positive_part(site), negative_part(site)
-        if c is not None:
-            top, low = top + c.clamp(min=0), low + c.clamp(max=0)
+        top, low = positive_part(site, c), negative_part(site, c)
         active = y >= 0
         divisor = y + self.gamma * torch.where(active, top, low)
         stable = divisor + self.eps * torch.where(active, 1.0, -1.0)

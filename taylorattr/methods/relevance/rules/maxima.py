@@ -93,7 +93,8 @@ def _pool_winners(site: Site, m: Tensor) -> Tensor:
     shape = (a["kernel_size"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
     first = m * share
     total = aten.max_pool2d_with_indices_backward.default(first, x, *shape, w)
-    return total + aten.max_pool2d_with_indices_backward.default(m - first, x, *shape, v)
+    rest = torch.sub(m, first, out=first)
+    return total.add_(aten.max_pool2d_with_indices_backward.default(rest, x, *shape, v))
 
 
 def _pool(site: Site, x: Tensor, outs: Sequence[int | None], values: Any) -> tuple[Tensor, Tensor]:
