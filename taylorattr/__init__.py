@@ -36,7 +36,10 @@ from taylorattr.methods import METHODS, attribute
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
 if TYPE_CHECKING:
     from taylorattr.allocation import RULES, AllocationRule, allocate
-    from taylorattr.criteria import CriteriaReport, CriteriaTable, Verdict, check
+    from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
+    from taylorattr.criteria.audit import audit
+    from taylorattr.criteria.audit_report import AuditReport
+    from taylorattr.criteria.bound_callable import binds
     from taylorattr.reformulation import Reformulation, reformulate
 
 __version__ = "0.1.0"
@@ -47,8 +50,13 @@ _LATER = {
     "allocate": "taylorattr.allocation",
     "CriteriaReport": "taylorattr.criteria",
     "CriteriaTable": "taylorattr.criteria",
+    "ProbedRule": "taylorattr.criteria",
     "Verdict": "taylorattr.criteria",
     "check": "taylorattr.criteria",
+    "probe": "taylorattr.criteria",
+    "AuditReport": "taylorattr.criteria.audit_report",
+    "audit": "taylorattr.criteria.audit",
+    "binds": "taylorattr.criteria.bound_callable",
     "Reformulation": "taylorattr.reformulation",
     "reformulate": "taylorattr.reformulation",
 }
@@ -68,6 +76,7 @@ __all__ = [
     "RULES",
     "AllocationRule",
     "Attribution",
+    "AuditReport",
     "CriteriaReport",
     "CriteriaTable",
     "Effect",
@@ -75,6 +84,7 @@ __all__ = [
     "IntegratedHessians",
     "InteractionIndex",
     "Players",
+    "ProbedRule",
     "Reformulation",
     "Result",
     "SymbolicEffects",
@@ -82,6 +92,8 @@ __all__ = [
     "Verdict",
     "allocate",
     "attribute",
+    "audit",
+    "binds",
     "check",
     "decompose",
     "degree_by_support",
@@ -90,6 +102,7 @@ __all__ = [
     "hessian",
     "hvp",
     "integrated_hessians",
+    "probe",
     "reformulate",
     "symbolic_effects",
 ]

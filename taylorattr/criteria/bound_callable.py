@@ -1,0 +1,137 @@
+"""A callable as an audit hears it: bound by the user, or by a recipe that can bind it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from taylorattr.autodiff.model_copy import copy_model
+from taylorattr.criteria.reading import Reading, read_scores
+from taylorattr.criteria.subject import Attributor, Bound, Exactness, Subject
+from taylorattr.errors import OptionError
+
+
+class Binds(Attributor):
+    """A recipe of a callable rows (m, …) -> scores (m, …); see `binds`."""
+
+    def __init__(
+        self,
+        make: Callable[..., Callable[[Any], Any]],
+        settings: dict[str, Any],
+        name: str,
+        references: bool = False,
+        nodes: str | None = None,
+        exactness: Exactness = "unknown",
+    ) -> None:
+        super().__init__(name, references)
+        self.make, self.settings, self.nodes = make, settings, nodes
+        self.exactness: Exactness = "quadrature" if nodes and exactness == "unknown" else exactness
+
+    def having(self, settings: dict[str, Any]) -> Binds:
+        """Return the recipe with more or other settings."""
+        given = self.settings | settings
+        return Binds(self.make, given, self.name, self.references, self.nodes, self.exactness)
+
+    def bind(self, subject: Subject) -> Bound:
+        """Call the recipe with a copy of the model in the dtype of the analysis and one baseline.
+
+        Returns:
+            The callable it makes, with the coalitions of the subject.
+
+        Raises:
+            OptionError: If there are additional forward arguments, which a recipe is not passed.
+        """
+        if subject.extra:
+            raise OptionError(
+                "ta.binds passes no additional_forward_args; give make= a model that holds them, or a setting"
+            )
+        model = copy_model(subject.model, dtype=subject.game.dtype, device=subject.game.device).function
+        function = self.make(model, subject.baseline(), subject.target, **self.settings)
+        setting = self.nodes
+        again = None if setting is None else lambda count: self.having({setting: count}).bind(subject)
+        return Listening(function, subject, self.exactness, True, again)
+
+
+def binds(
+    make: Callable[..., Callable[[Any], Any]],
+    *,
+    references: bool = False,
+    nodes: str | None = None,
+    exactness: Exactness = "unknown",
+    name: str | None = None,
+    **settings: Any,
+) -> Binds:
+    """Return a recipe for ``ta.audit`` that binds a method of any library by itself.
+
+    An audit can bind it to a float64 copy of the model, to each baseline of a reference set, and with more
+    nodes, none of which is possible with a callable that is bound already::
+
+        def make(model, baselines, target):
+            return lambda rows: captum.attr.DeepLift(model).attribute(rows, baselines, target=target)
+
+        ta.audit(ta.binds(make), model, x, baseline, target=3)
+
+    Args:
+        make: ``make(model, baselines, target, **settings)`` returns rows (m, …) -> scores (m, …); baselines
+            are (1, …), rows and scores in the structure of the inputs.
+        references: Whether baselines are a reference set (R, …), each to be audited by itself, eq. (21).
+        nodes: Name of the setting that counts the nodes of a quadrature.
+        exactness: ``closed``, ``quadrature``, ``sampled`` or ``unknown``; decides the default tolerance.
+        name: Shown in the report; None: that of make.
+        **settings: Passed to make.
+
+    Returns:
+        What ``ta.audit`` takes as method.
+    """
+    shown = name or getattr(make, "__name__", type(make).__name__)
+    return Binds(make, settings, shown, references, nodes, exactness)
+
+
+class BoundCallable(Attributor):
+    """A callable the user has bound to model, baseline and target."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__(getattr(function, "__name__", type(function).__name__))
+        self.function = function
+
+    def bind(self, subject: Subject) -> Bound:
+        """Bind the coalitions to it; the rest is the user's."""
+        bound = Listening(self.function, subject, "unknown", False, None)
+        bound.blind = (
+            "a bound callable cannot be bound in float64, to each reference, or with more nodes: pass "
+            "ta.binds(make) for these",
+        )
+        return bound
+
+
+class Listening(Bound):
+    """A callable asked for the scores of masked rows."""
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        subject: Subject,
+        exactness: Exactness,
+        in_float64: bool,
+        again: Callable[[int], Bound] | None,
+    ) -> None:
+        self.function, self.subject, self.again = function, subject, again
+        self.exactness, self.in_float64 = exactness, in_float64
+
+    def read(self, present: np.ndarray, seed: int = 0) -> Reading:
+        """Call it; a callable draws as it likes, so the seed is not passed on."""
+        rows = self.subject.rows(present, own_dtype=not self.in_float64)
+        found = read_scores(self.subject.game, self.function(rows), present)
+        parts = rows if isinstance(rows, tuple) else (rows,)
+        given = [torch.finfo(r.dtype).eps / 2 for r in parts if r.is_floating_point()]
+        scalar = self.subject.game.scalar
+        native = scalar.dtype if self.in_float64 else scalar.native
+        found.eps = max(found.eps, *given, torch.finfo(native).eps / 2)
+        return found
+
+    def refined(self, nodes: int) -> Bound | None:
+        """Bind again with that many nodes, where the recipe names the setting."""
+        return None if self.again is None else self.again(nodes)
