@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from taylorattr.criteria.bound_method import black_box
 from taylorattr.criteria.check import check
+from taylorattr.criteria.probe import probe
+from taylorattr.criteria.probed_rule import ProbedRule
 from taylorattr.criteria.report import CriteriaReport, CriteriaTable
 from taylorattr.criteria.verdict import Verdict
 
-__all__ = ["CriteriaReport", "CriteriaTable", "Verdict", "check"]
+__all__ = ["CriteriaReport", "CriteriaTable", "ProbedRule", "Verdict", "black_box", "check", "probe"]

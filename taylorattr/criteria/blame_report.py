@@ -15,7 +15,7 @@ Found: TypeAlias = Literal["found", "context", "nothing", "refused", "untraced"]
 by the method; the model could not be taken apart."""
 
 Probe: TypeAlias = Literal["whole", "suffix", "prefix", "isolated", "substitution"]
-"""Which part of the model a sub-network is, docs/relevance.md §6."""
+"""Part of the model: up to the output, from the input, one operation, or what follows a module."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
