@@ -163,6 +163,7 @@ def bind(
     integers_allowed: bool = False,
     internal_batch_size: int | None = None,
     input_later: bool = False,
+    baseline_later: bool = False,
 ) -> Game:
     """Check everything a user passes once, and build the game.
 
@@ -179,6 +180,8 @@ def bind(
         internal_batch_size: Rows per model call; None: chosen from memory.
         input_later: Whether f(x) is left to the caller, who runs the model on all of x in any case and gives
             its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
+        baseline_later: Whether f(b) is left to the caller as well, who gives it to
+            ``game.outputs.settle_baseline``.
 
     Returns:
         The game, with f(x) and f(b) of every example.
@@ -216,11 +219,13 @@ def bind(
             additional_forward_args=additional_forward_args,
             dtype=dtype,
             integers_allowed=integers_allowed,
-            trial=first_rows(x, b, later=input_later),
+            trial=first_rows(x, b, later=input_later, both=baseline_later),
         )
         x, b = (tuple(_cast(part, scalar) for part in end) for end in (x, b))
         maps = tuple(m.to(scalar.device) for m in maps)
-        outputs = Outputs(scalar, x, b, later=input_later, internal_batch_size=internal_batch_size)
+        outputs = Outputs(
+            scalar, x, b, later=input_later, both=baseline_later, internal_batch_size=internal_batch_size
+        )
         diagnostics = dict(scalar.diagnostics)
         _say_zero_difference(x, b, diagnostics)
     return Game(scalar, x, b, group, maps, outputs, diagnostics, internal_batch_size)

@@ -1,8 +1,8 @@
 """Does the model behave like a function of each row? Checked once, before any analysis.
 
-x_0 is evaluated twice, in different batches and at different places. Where the two agree like two runs of one
-call, the model neither draws random numbers, nor keeps state, nor mixes rows; where they do not, the first
-call is made again to tell which it is.
+One example, the witness, is evaluated twice, in different batches and at different places. Where the two
+agree like two runs of one call, the model neither draws random numbers, nor keeps state, nor mixes rows;
+where they do not, the first call is made again to tell which it is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,17 @@ Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
 
 
-def first_rows(x: Rows, b: Rows, *, later: bool) -> Trial:
-    """Return the rows of the first call: x_0 alone, or b_0 and x_0 where f(x) is handed in later."""
+def first_rows(x: Rows, b: Rows, *, later: bool, both: bool = False) -> Trial:
+    """Return the rows of the first call, the witness at their end.
+
+    Args:
+        x: Inputs (B, …).
+        b: Baselines (B, …).
+        later: Whether f(x) is handed in later: b_0 and x_0, else x_0 alone.
+        both: Whether f(b) is handed in as well: the last example alone, if it is not the only one.
+    """
+    if both and len(x[0]) > 1:
+        return tuple(end[-1:] for end in x), torch.tensor([len(x[0]) - 1])
     if not later:
         return tuple(end[:1] for end in x), torch.zeros(1, dtype=torch.int64)
     pairs = tuple(torch.cat([start[:1], end[:1]]) for end, start in zip(x, b, strict=True))
@@ -36,49 +45,74 @@ def first_rows(x: Rows, b: Rows, *, later: bool) -> Trial:
 class Outputs:
     """f(x) and f(b), each evaluated and checked once.
 
-    A method that runs the model on all of x anyway hands its values in by `settle`: they are checked like
-    those of a call made here, and the model does not run on x a second time.
+    A method that runs the model on all of x anyway hands its values in by `settle`, and those at b by
+    `settle_baseline`: they are checked like those of a call made here, and the model does not run there a
+    second time.
 
     Args:
         scalar: The model, tried on `first_rows`.
         x: Inputs (B, …) in the analysis dtype.
         b: Baselines (B, …), likewise; equal rows are evaluated once.
         later: Whether f(x) is handed in, or evaluated when it is first asked for.
+        both: Whether f(b) is too.
         internal_batch_size: Rows per call, None for at most 64.
-
-    Attributes:
-        f_baseline: f(b), shape (B,).
 
     Raises:
         NonFiniteError: If an output is NaN or infinite.
         InputMutationError: If a call changes the tensors it is given.
         NondeterministicModelError: If the same batch gives different outputs.
-        ShapeError: If x_0 has another output in another batch.
+        ShapeError: If the witness has another output in another batch.
     """
 
     def __init__(
-        self, scalar: ScalarModel, x: Rows, b: Rows, *, later: bool, internal_batch_size: int | None
+        self,
+        scalar: ScalarModel,
+        x: Rows,
+        b: Rows,
+        *,
+        later: bool,
+        both: bool = False,
+        internal_batch_size: int | None,
     ) -> None:
-        self._scalar, self._x, self._b, self._later = scalar, x, b, later
-        self._size = internal_batch_size or _CHUNK
+        self._scalar, self._x, self._b = scalar, x, b
+        self._first, examples = first_rows(x, b, later=later, both=both), torch.arange(scalar.batch)
+        self._witness = int(self._first[1][-1])
+        # of three rows the middle one would keep its place where a model reverses them
+        self._size = 2 if internal_batch_size == 3 else internal_batch_size or _CHUNK
         self._f_input: Tensor | None = None
-        batch = scalar.batch
-        own = batch if scalar.varies or not _equal_rows(b) else 1
-        rest = torch.arange(1, own)
+        self._f_baseline: Tensor | None = None
         if scalar.draws:
             self._require_repeatable()
-        if later:
-            f_x, start = None, scalar.tried[:1]
-            f_others = self._evaluate(tuple(part[1:own] for part in b), rest)
-        else:  # b_0, x_0, x_1, …, b_1, …: x_0 is never the only row of a call, nor the first
-            rows = tuple(torch.cat([s[:1], e, s[1:own]]) for e, s in zip(x, b, strict=True))
-            examples = torch.cat([torch.zeros(1, dtype=torch.int64), torch.arange(batch), rest])
-            start, f_x, f_others = self._evaluate(rows, examples).split([1, batch, own - 1])
-        self.f_baseline = torch.cat([start, f_others]).expand(batch).clone()
-        _require_finite(scalar, x, scalar.tried[-1:] if f_x is None else f_x, "input")
-        _require_finite(scalar, b, self.f_baseline[:own], "baseline")
-        if f_x is not None:
-            self.settle(f_x)
+        if later or both:
+            if not bool(torch.isfinite(scalar.tried[-1])):
+                _ = self.f_input  # says which example is the first
+            _require_finite(scalar, x, scalar.tried[-1:], "input", self._witness)
+            if len(scalar.tried) == 2:  # b_0 was tried too
+                own = self._baselines()
+                self._settle_baselines(
+                    torch.cat([scalar.tried[:1], self._evaluate(tuple(r[1:own] for r in b), examples[1:own])])
+                )
+            return
+        # b_0, x_0, x_1, …, b_1, …: x_0 is never the only row of a call, nor first, nor the middle of three
+        own = self._baselines()
+        parts = [examples[:1], examples, examples[1:own]]
+        if scalar.batch + own == 3:
+            parts.append(examples[-1:])
+        rows = tuple(torch.cat([s[:1], e, s[1:own], e[-1:]][: len(parts)]) for e, s in zip(x, b, strict=True))
+        start, f_x, others, *_ = self._evaluate(rows, torch.cat(parts)).split([len(p) for p in parts])
+        _require_finite(scalar, x, f_x, "input")
+        self._settle_baselines(torch.cat([start, others]))
+        self.settle(f_x)
+
+    @property
+    def f_baseline(self) -> Tensor:
+        """f(b), shape (B,)."""
+        if self._f_baseline is None:
+            own = self._baselines()
+            with torch.inference_mode(False), preserved_rng():
+                self._settle_baselines(self._evaluate(tuple(r[:own] for r in self._b), torch.arange(own)))
+        assert self._f_baseline is not None
+        return self._f_baseline
 
     @property
     def f_input(self) -> Tensor:
@@ -95,7 +129,7 @@ class Outputs:
         Raises:
             NonFiniteError: If an output is NaN or infinite.
             NondeterministicModelError: If the first call, made again, gives something else.
-            ShapeError: If x_0 had another output in another batch.
+            ShapeError: If the witness had another output in another batch.
         """
         if self._f_input is not None:
             return
@@ -104,23 +138,40 @@ class Outputs:
         self._compare(values)
         self._f_input = values.clone()
 
+    def settle_baseline(self, values: Tensor) -> None:
+        """Take f(b), shape (B,) or (1,) where all share it, from a run of the model there, once; check it.
+
+        Raises:
+            NonFiniteError: If an output is NaN or infinite.
+        """
+        if self._f_baseline is None:
+            self._settle_baselines(values.detach())
+
+    def _settle_baselines(self, values: Tensor) -> None:
+        _require_finite(self._scalar, self._b, values, "baseline")
+        self._f_baseline = values.expand(self._scalar.batch).clone()
+
+    def _baselines(self) -> int:
+        """Return how many baselines there are to evaluate: one, or one for each example."""
+        return self._scalar.batch if self._scalar.varies or not _equal_rows(self._b) else 1
+
     def against(self, f_baseline: Tensor) -> Outputs:
         """Return the same f(x) beside other values f(b), shape (B,), which were evaluated elsewhere."""
         twin = copy.copy(self)
-        twin.f_baseline = f_baseline
+        twin._f_baseline = f_baseline
         return twin
 
     def _compare(self, f_x: Tensor) -> None:
-        """Compare f(x_0) in its two batches."""
-        before, now = float(self._scalar.tried[-1]), float(f_x[0])
-        largest = max(1e-3, *(float(v.abs().max()) for v in (f_x, self.f_baseline)))
+        """Compare f of the witness in its two batches."""
+        before, now = float(self._scalar.tried[-1]), float(f_x[self._witness])
+        known = f_x if self._f_baseline is None else torch.cat([f_x, self._f_baseline])
+        largest = max(1e-3, float(known.abs().max()))
         spread, exact = abs(before - now), _same_call(largest, self._scalar.dtype)
         if spread <= exact:
             return
         with torch.inference_mode(False), preserved_rng():
             if not self._scalar.draws:
-                first = first_rows(self._x, self._b, later=self._later)
-                _compare_repeat(self._scalar.tried, _call(self._scalar, *first), exact)
+                _compare_repeat(self._scalar.tried, _call(self._scalar, *self._first), exact)
         if spread > _same_row(largest, self._scalar.dtype):
             raise ShapeError(
                 f"the output of an example depends on the other rows of its batch: {now:.8g} in one batch, "
@@ -168,14 +219,15 @@ def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
     return result.detach()
 
 
-def _require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str) -> None:
+def _require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str, start: int = 0) -> None:
+    """Refuse outputs of rows start, start + 1, … that are not finite."""
     bad = (~torch.isfinite(values)).nonzero().reshape(-1)
     if not len(bad):
         return
-    row = int(bad[0])
+    row = start + int(bad[0])
     place = first_bad_operation(scalar, tuple(r[row : row + 1] for r in rows), row)
     raise NonFiniteError(
-        f"the model's output is {float(values[row])} at the {side} of example {row} ({len(bad)} of "
+        f"the model's output is {float(values[row - start])} at the {side} of example {row} ({len(bad)} of "
         f"{len(values)} outputs there are not finite){', first ' + place if place else ''}; check the model "
         "there, or choose another baseline"
     )

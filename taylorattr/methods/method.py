@@ -168,6 +168,7 @@ def attribute(
         _say_one_reference(entry, baselines)
     answers: list[tuple[Question, Scores]] = []
     for start in starts:
+        later = entry.family == "relevance" and internal_batch_size is None
         game = bind(
             model,
             inputs,
@@ -175,7 +176,8 @@ def attribute(
             players=players,
             dtype=dtype,
             integers_allowed=entry.integers,
-            input_later=entry.family == "relevance" and internal_batch_size is None,
+            input_later=later,
+            baseline_later=later and not entry.zero_baseline,
             **shared,
         )
         question = Question(game, model, players=players, seed=seed, show_progress=show_progress, **shared)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from taylorattr.autodiff.game import bind
+from taylorattr.autodiff.game import bind, bind_point
 from taylorattr.errors import (
     InputMutationError,
     NondeterministicModelError,
@@ -224,4 +224,68 @@ def test_values_handed_in_are_checked_like_a_run():
 def test_random_models_are_seen_when_values_are_handed_in(model):
     with pytest.raises(NondeterministicModelError, match="for the same input"):
         game = bind(model, X, input_later=True)
+        game.outputs.settle(model(game.inputs[0]))
+
+
+MIXING = [
+    lambda x: NET(x).cumsum(0),
+    lambda x: NET(x) * torch.arange(1, len(x) + 1).to(x)[:, None],
+    lambda x: NET(x).flip(0),
+    lambda x: NET(x).roll(1, 0),
+    lambda x: NET(x - x.mean(0)),
+]
+
+
+@pytest.mark.parametrize("model", MIXING)
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+@pytest.mark.parametrize("later", [{}, {"input_later": True}, {"input_later": True, "baseline_later": True}])
+def test_mixed_rows_are_seen_in_every_batch(model, batch, later):
+    with pytest.raises(ShapeError, match="depends on the other rows of its batch"):
+        game = bind(model, points(batch, 4), 1.0, dtype=None, **later)
+        game.outputs.settle(model(game.inputs[0])[:, 0])
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4])
+@pytest.mark.parametrize("batch", [2, 3])
+def test_reversed_rows_are_seen_in_every_block(rows, batch):
+    with pytest.raises(ShapeError, match="depends on the other rows of its batch"):
+        bind(lambda x: NET(x).flip(0), points(batch, 4), 1.0, internal_batch_size=rows)
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_reversed_rows_are_seen_without_a_baseline(batch):
+    with pytest.raises(ShapeError, match="depends on the other rows of its batch"):
+        bind_point(lambda x: NET(x).flip(0), points(batch, 4))
+
+
+def test_both_ends_handed_in_leave_one_row_to_try():
+    model = Counting()
+    game = bind(model, X, 0.5, input_later=True, baseline_later=True)
+    start = game.baselines[0][:1].exp().sum(1)
+    game.outputs.settle_baseline(start)
+    game.outputs.settle(game.inputs[0].exp().sum(1))
+    assert model.rows == [1]
+    assert torch.equal(game.f_baseline, start.expand(3))
+    with pytest.raises(NonFiniteError, match="output is nan at the baseline of example 2"):
+        bind(Counting(), X, 0.5, input_later=True, baseline_later=True).outputs.settle_baseline(
+            torch.tensor([1.0, 2.0, torch.nan])
+        )
+
+
+def test_ends_that_nobody_hands_in_are_run_when_asked_for():
+    model = Counting()
+    game = bind(model, X, X + 1, input_later=True, baseline_later=True)
+    assert torch.equal(game.f_baseline, (X + 1).double().exp().sum(1)) and model.rows == [1, 3]
+    assert torch.equal(game.f_input, X.double().exp().sum(1)) and model.rows == [1, 3, 3]
+
+
+def test_the_first_example_that_is_not_finite_is_named_whichever_was_tried():
+    with pytest.raises(NonFiniteError, match=r"output is nan at the input of example 0 \(3 of 3"):
+        bind(lambda x: x.sqrt().sum(1), -1 - X.abs(), 4.0, input_later=True, baseline_later=True)
+
+
+@pytest.mark.parametrize("model", [lambda x: x.sum(1) + np.random.rand(), counted()])
+def test_random_models_are_seen_when_both_ends_are_handed_in(model):
+    with pytest.raises(NondeterministicModelError, match="for the same input"):
+        game = bind(model, X, input_later=True, baseline_later=True)
         game.outputs.settle(model(game.inputs[0]))

@@ -65,6 +65,8 @@ def explain(
         recording = record_rows(game, part, reference=reference, kept=named_operations(rules))
         if recording.batch == game.batch:
             game.outputs.settle(recording.output)
+            if reference:
+                game.outputs.settle_baseline(recording.output_at_b)
         if merge:
             recording = merged(recording)
         used = table

@@ -145,6 +145,8 @@ class _Job:
         function, module = rows_function(game, part.start), module_of(game)
         xs = tuple(x[part] for x in game.inputs)
         at_x = record_at(function, xs, module, kept=named_operations(self.rules))
+        if at_x.batch == game.batch:
+            game.outputs.settle(at_x.output)
         used = self.table.with_overrides(self.rules, at_x.program)
         rows = [question.reference_rows(e) for e in range(part.start, part.start + at_x.batch)]
         count = rows[0][0].shape[0]

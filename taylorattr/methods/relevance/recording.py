@@ -58,10 +58,16 @@ class Recording:
         return self.values[self.program.output.index]
 
     @property
+    def output_at_b(self) -> Tensor:
+        """f(b), shape (B,) or (1,) for all; 0 without a reference."""
+        if self.reference is None:
+            return torch.zeros_like(self.output[:1])
+        return self.reference[self.program.output.index]
+
+    @property
     def gap(self) -> Tensor:
         """f(x) − f(b), shape (B,)."""
-        start = self.reference[self.program.output.index] if self.reference is not None else 0.0
-        return self.output - start
+        return self.output - self.output_at_b
 
     def against(self, function: Scalar, baselines: tuple[Tensor, ...], module: nn.Module | None) -> Recording:
         """Return this program with the values at other baselines.
