@@ -1,0 +1,60 @@
+"""Interaction graphs: what players do alone and together, as ``networkx`` graphs to compute with.
+
+``allocated_effects`` needs sympy, which is imported when the name is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from taylorattr.graphs.compare import Difference, GraphComparison, compare_graphs
+from taylorattr.graphs.concepts import SparseConcepts, sparse_concepts
+from taylorattr.graphs.dataset_graph import dataset_graph
+from taylorattr.graphs.formats.adjacency import from_adjacency, to_adjacency, to_frame
+from taylorattr.graphs.formats.files import FORMATS, read_graph, write_graph
+from taylorattr.graphs.hypergraph import interaction_hypergraph
+from taylorattr.graphs.interaction_graph import interaction_graph
+from taylorattr.graphs.measures import (
+    Clique,
+    backbone,
+    centrality,
+    communities,
+    strongest_cliques,
+    weighted_degree,
+)
+
+if TYPE_CHECKING:
+    from taylorattr.graphs.allocated import allocated_effects
+
+
+def __getattr__(name: str) -> Any:
+    """Import the name that needs sympy when it is first asked for."""
+    if name == "allocated_effects":
+        return importlib.import_module("taylorattr.graphs.allocated").allocated_effects
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "FORMATS",
+    "Clique",
+    "Difference",
+    "GraphComparison",
+    "SparseConcepts",
+    "allocated_effects",
+    "backbone",
+    "centrality",
+    "communities",
+    "compare_graphs",
+    "dataset_graph",
+    "from_adjacency",
+    "interaction_graph",
+    "interaction_hypergraph",
+    "read_graph",
+    "sparse_concepts",
+    "strongest_cliques",
+    "to_adjacency",
+    "to_frame",
+    "weighted_degree",
+    "write_graph",
+]

@@ -1,0 +1,104 @@
+"""GEXF 1.3, Gephi's own format; attributes of the graph stand as JSON in its description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from xml.etree import ElementTree as ET
+
+import networkx as nx
+
+from taylorattr.errors import FormatError
+from taylorattr.graphs.formats.flat import Flat, Scalar, flat, graph_of
+
+SPACE = "http://gexf.net/1.3"
+TYPES = {str: "string", bool: "boolean", int: "long", float: "double"}
+READ = {"string": str, "boolean": lambda text: text == "true", "long": int, "double": float}
+
+
+def dumps(graph: nx.Graph) -> str:
+    """Return the graph as GEXF; edges carry ``weight`` where Gephi looks for it."""
+    parts = flat(graph)
+    root = ET.Element("gexf", xmlns=SPACE, version="1.3")
+    meta = ET.SubElement(root, "meta")
+    ET.SubElement(meta, "creator").text = "taylorattr"
+    ET.SubElement(meta, "description").text = json.dumps(parts.graph)
+    body = ET.SubElement(root, "graph", defaultedgetype="undirected", mode="static")
+    of_nodes = _declared(body, "node", parts.nodes)
+    of_edges = _declared(body, "edge", (attributes for *_, attributes in parts.edges))
+    nodes = ET.SubElement(body, "nodes")
+    for position, attributes in enumerate(parts.nodes):
+        label = str(attributes.get("name", position))
+        node = ET.SubElement(nodes, "node", id=f"n{position}", label=label)
+        _put(node, attributes, of_nodes)
+    edges = ET.SubElement(body, "edges")
+    for position, (one, other, attributes) in enumerate(parts.edges):
+        weight = {"weight": repr(attributes["weight"])} if "weight" in attributes else {}
+        edge = ET.SubElement(
+            edges, "edge", {"id": f"e{position}", "source": f"n{one}", "target": f"n{other}", **weight}
+        )
+        _put(edge, attributes, of_edges)
+    ET.indent(root)
+    return "<?xml version='1.0' encoding='utf-8'?>\n" + ET.tostring(root, encoding="unicode")
+
+
+def _declared(
+    body: ET.Element, what: str, rows: Iterable[Mapping[str, Scalar]]
+) -> dict[tuple[str, str], str]:
+    """Write the list of attributes and return (name, type) -> number."""
+    known: dict[tuple[str, str], str] = {}
+    listed = ET.SubElement(body, "attributes", {"class": what, "mode": "static"})
+    for row in rows:
+        for name, value in row.items():
+            key = name, TYPES[type(value)]
+            if key not in known:
+                known[key] = str(len(known))
+                ET.SubElement(listed, "attribute", id=known[key], title=name, type=key[1])
+    return known
+
+
+def _put(element: ET.Element, attributes: Mapping[str, Scalar], known: dict[tuple[str, str], str]) -> None:
+    values = ET.SubElement(element, "attvalues")
+    for name, value in attributes.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        ET.SubElement(values, "attvalue", {"for": known[name, TYPES[type(value)]], "value": text})
+
+
+def loads(text: str) -> nx.Graph:
+    """Return the graph written by :func:`dumps`.
+
+    Raises:
+        FormatError: If the text is not GEXF written by taylorattr.
+    """
+    try:
+        return _parsed(ET.fromstring(text.encode()))
+    except FormatError:
+        raise
+    except (ET.ParseError, KeyError, ValueError, AttributeError) as error:
+        raise FormatError(f"not GEXF that can be read ({type(error).__name__}: {error})") from error
+
+
+def _parsed(root: ET.Element) -> nx.Graph:
+    if root.findtext(f"{{{SPACE}}}meta/{{{SPACE}}}creator") != "taylorattr":
+        raise FormatError("this GEXF was not written by taylorattr; read it with networkx.read_gexf")
+    facts = json.loads(root.findtext(f"{{{SPACE}}}meta/{{{SPACE}}}description") or "{}")
+    kinds = {
+        (group.get("class"), entry.attrib["id"]): (entry.attrib["title"], READ[entry.attrib["type"]])
+        for group in root.iter(f"{{{SPACE}}}attributes")
+        for entry in group
+    }
+    nodes = list(root.iter(f"{{{SPACE}}}node"))
+    place = {node.attrib["id"]: i for i, node in enumerate(nodes)}
+    edges = [
+        (place[e.attrib["source"]], place[e.attrib["target"]], _values(e, "edge", kinds))
+        for e in root.iter(f"{{{SPACE}}}edge")
+    ]
+    return graph_of(Flat(facts, [_values(node, "node", kinds) for node in nodes], edges))
+
+
+def _values(element: ET.Element, what: str, kinds: Mapping) -> dict[str, Scalar]:
+    found = {}
+    for entry in element.iter(f"{{{SPACE}}}attvalue"):
+        name, read = kinds[what, entry.attrib["for"]]
+        found[name] = read(entry.attrib["value"])
+    return found

@@ -1,0 +1,47 @@
+"""GraphML, read by yEd, Gephi, Cytoscape and igraph."""
+
+from __future__ import annotations
+
+import networkx as nx
+from networkx.readwrite.graphml import GraphMLWriter
+
+from taylorattr.errors import FormatError
+from taylorattr.graphs.formats.flat import Flat, flat, graph_of
+
+DEFAULTS = ("node_default", "edge_default")
+"""What networkx adds to the attributes of a graph it reads."""
+
+
+def dumps(graph: nx.Graph) -> str:
+    """Return the graph as GraphML; nodes are numbered, and their names an attribute."""
+    parts = flat(graph)
+    numbered = nx.Graph()
+    numbered.graph.update(parts.graph)
+    for position, attributes in enumerate(parts.nodes):
+        numbered.add_node(f"n{position}")
+        numbered.nodes[f"n{position}"].update(attributes)
+    for one, other, attributes in parts.edges:
+        numbered.add_edge(f"n{one}", f"n{other}")
+        numbered.edges[f"n{one}", f"n{other}"].update(attributes)
+    writer = GraphMLWriter(encoding="utf-8", prettyprint=True)
+    writer.add_graph_element(numbered)
+    return str(writer)
+
+
+def loads(text: str) -> nx.Graph:
+    """Return the graph written by :func:`dumps`.
+
+    Raises:
+        FormatError: If the text is no GraphML with one undirected graph.
+    """
+    try:
+        numbered = nx.parse_graphml(text)
+    except (SyntaxError, nx.NetworkXError, KeyError, ValueError, StopIteration) as error:
+        raise FormatError(f"not GraphML that can be read ({type(error).__name__}: {error})") from error
+    if numbered.is_directed() or numbered.is_multigraph():
+        raise FormatError("this GraphML holds a directed graph or parallel edges, not an interaction graph")
+    place = {node: i for i, node in enumerate(numbered)}
+    attributes = {name: value for name, value in numbered.graph.items() if name not in DEFAULTS}
+    nodes = [dict(values) for _, values in numbered.nodes(data=True)]
+    edges = [(place[a], place[b], dict(values)) for a, b, values in numbered.edges(data=True)]
+    return graph_of(Flat(attributes, nodes, edges))

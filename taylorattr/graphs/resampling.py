@@ -1,0 +1,62 @@
+"""Means under resampling: bootstrap over rows, and exchanges of rows between two sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+CELLS = 1 << 19
+"""Entries of one block of resampled means: 4 MiB."""
+
+
+def _blocks(count: int, width: int) -> Iterator[int]:
+    step = max(1, CELLS // max(1, width))
+    return (min(step, count - start) for start in range(0, count, step))
+
+
+def bootstrap_means(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return the means of ``count`` samples of B rows drawn with replacement.
+
+    Args:
+        rows: Shape (B, P).
+        count: Number of samples R.
+        seed: Of the draws.
+
+    Returns:
+        Shape (R, P).
+    """
+    generator = np.random.default_rng(seed)
+    size = len(rows)
+    drawn = generator.multinomial(size, np.full(size, 1 / size), size=count)
+    return drawn @ rows / size
+
+
+def exchanged_distances(
+    first: np.ndarray, second: np.ndarray, count: int, seed: int, paired: bool
+) -> np.ndarray:
+    """Return Σ|mean difference| of two sets whose rows change places at random.
+
+    Args:
+        first: Rows of one set, shape (A, P).
+        second: Rows of the other, shape (B, P); B = A if paired.
+        count: Number of exchanges R.
+        seed: Of the exchanges.
+        paired: Exchange row i of one set with row i of the other, each with probability ½; else deal all rows
+            out anew.
+
+    Returns:
+        Shape (R,).
+    """
+    generator = np.random.default_rng(seed)
+    pooled = first - second if paired else np.concatenate([first, second])
+    a, b = len(first), len(second)
+    labels = np.repeat([1 / a, -1 / b], [a, b])
+    distances = []
+    for block in _blocks(count, pooled.shape[1]):
+        if paired:
+            weights = generator.choice([-1 / a, 1 / a], size=(block, a))
+        else:
+            weights = generator.permuted(np.tile(labels, (block, 1)), axis=1)
+        distances.append(np.abs(weights @ pooled).sum(1))
+    return np.concatenate(distances)
