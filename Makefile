@@ -1,5 +1,6 @@
 # make demo   a network's prediction taken apart, on real data       make lint    ruff and pyright
 # make test   the tests                                              make bench   the benchmark table
+# make tables the tables of formulas and criteria in README.md and docs/, from the rules
 #
 # Everything happens in $(VENV), made on first use. An installation runs again only after pyproject.toml or
 # constraints.txt changed. pip is left to its own configuration (pip.conf, PIP_* variables): choose an index
@@ -13,7 +14,7 @@ ARGS ?=
 python := $(VENV)/bin/python
 install := $(python) -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench tables clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed-demo
@@ -26,6 +27,9 @@ test: $(VENV)/.installed-test
 lint: $(VENV)/.installed-dev
 	$(python) -m ruff check .
 	$(python) -m pyright --pythonpath $(python)
+
+tables: $(VENV)/.installed-test
+	$(python) docs/tables.py
 
 bench: $(VENV)/.installed-test
 	$(python) -m benchmarks $(ARGS)

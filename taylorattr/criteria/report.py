@@ -101,12 +101,13 @@ class CriteriaReport(Result):
         return [self.verdict(criterion, frame=frame, level=level) for criterion, level in NAMES]
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Return one row per frame: rule, kind, frame, four marks, and why."""
-        found = [(frame, self.of_frame(frame)) for frame in self.frames]
-        return [
-            (self.rule, self.kind, frame, *(v.mark for v in verdicts), "; ".join(remarks(verdicts)))
-            for frame, verdicts in found
-        ]
+        """Return one row per frame: rule, kind, frame, four marks, reasons and reservations."""
+        rows = []
+        for frame in self.frames:
+            verdicts = self.of_frame(frame)
+            why = "; ".join([*remarks(verdicts), *self.reservations])
+            rows.append((self.rule, self.kind, frame, *(v.mark for v in verdicts), why))
+        return rows
 
     def reasons(self) -> str:
         """Return why criteria fail and where they hold, frame by frame, with the reservations, as text."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.allocation.symbols import i, i2, j, n
+from taylorattr.allocation.symbols import i, j, n
 
-PLAYERS = (i, i2, j)
+LETTERS = (i, j)
 """Letters that run over players."""
 
 
@@ -19,9 +20,9 @@ def treats_players_alike(rule: AllocationRule) -> bool:
     """Return whether renaming the players in κ and in the context only renames the scores.
 
     So it is where players are written by their letters alone, κ_i or u_j, never by their number; quantities
-    are one per player, or numbers.
+    are one per player, or numbers; and it is players who receive.
     """
-    if any(need.axes not in ((), ("n",)) for need in rule.needs.values()) or rule.scope == "cells":
+    if any(need.axes not in ((), ("n",)) for need in rule.needs.values()) or rule.receivers is not PLAYERS:
         return False
     written = [rule.symbolic, *rule.where.values(), *([] if rule.constant is None else [rule.constant])]
     return all(_names_nobody(expression) for expression in written)
@@ -29,15 +30,15 @@ def treats_players_alike(rule: AllocationRule) -> bool:
 
 def _names_nobody(node: Any) -> bool:
     if isinstance(node, sp.Indexed):
-        return len(node.indices) == 1 and node.indices[0] in PLAYERS
-    if isinstance(node, sp.Equality | sp.Unequality) and set(node.args) <= set(PLAYERS):
+        return len(node.indices) == 1 and node.indices[0] in LETTERS
+    if isinstance(node, sp.Equality | sp.Unequality) and set(node.args) <= set(LETTERS):
         return True
     if isinstance(node, sp.Sum | sp.Product):
-        everyone = all((low, high) == (1, n) for letter, low, high in node.limits if letter in PLAYERS)
+        everyone = all((low, high) == (1, n) for letter, low, high in node.limits if letter in LETTERS)
         ends = [end for _, *rest in node.limits for end in rest]
         return everyone and all(_names_nobody(part) for part in (node.function, *ends))
     if isinstance(node, sp.Symbol):
-        return node not in PLAYERS
+        return node not in LETTERS
     return all(_names_nobody(part) for part in node.args)
 
 
