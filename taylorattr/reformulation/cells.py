@@ -1,36 +1,49 @@
-"""Grad-CAM as weighted Taylor effects of the head in the cells of the feature maps, from A = 0."""
+"""Grad-CAM as weighted Taylor effects of the head in the cells of the feature maps."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from taylorattr.allocation.allocate import allocate
 from taylorattr.allocation.grad_cam import cells
 from taylorattr.allocation.rule import RULES
-from taylorattr.autodiff.game import bind
 from taylorattr.autodiff.layers import activation_and_gradient, find_layer, replaced_output
+from taylorattr.autodiff.players import Players
 from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.taylor import decompose
-from taylorattr.reformulation.request import Answer, Request
-from taylorattr.reformulation.rounding import rounding
-from taylorattr.reformulation.truncation import lagrange_bound
+from taylorattr.maths.multi_index import count_up_to
+from taylorattr.reformulation.gradient_methods import doubts
+from taylorattr.reformulation.request import Answer, Request, Rows
+from taylorattr.reformulation.shared_out import kinks, shared_out, smooth
+from taylorattr.reformulation.truncation import POINTS, lagrange_bound
+
+TERMS = 50_000
+"""Most terms of the cells; the order is lowered to stay below."""
 
 
-class Head:
+class Head(nn.Module):
     """The network behind a layer, as a function of the layer's feature maps.
 
     The layer's output is replaced in the private copy; what bypasses the layer stays as it is at the input.
+    It stands for its own copies: it lives on a private copy already, whose parts know each other.
     """
 
-    def __init__(self, scalar: ScalarModel, module: Any, inputs: tuple[Tensor, ...]) -> None:
+    def __init__(self, scalar: ScalarModel, module: Any, inputs: Rows) -> None:
         """Keep the inputs that what bypasses the layer is computed from."""
+        super().__init__()
         self.scalar, self.module, self.inputs = scalar, module, inputs
+        self.eval()
 
-    def __call__(self, maps: Tensor, example: Tensor) -> Tensor:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Head:
+        """Return the head itself."""
+        return self
+
+    def forward(self, maps: Tensor, example: Tensor) -> Tensor:
         """Return f with the layer's output given, shape (R,); ``example`` says whose input each row has."""
         rows = tuple(x.to(maps.dtype)[example] for x in self.inputs)
         with replaced_output(self.module, lambda output: maps):
@@ -38,42 +51,151 @@ class Head:
 
 
 def grad_cam(request: Request) -> Answer:
-    """Σ_k κ_(k,p) behind global average pooling, else (1/Z) Σ_kΣ_q κ_(k,q) A_p^k/A_q^k, eq. (23), (24)."""
+    """Return the positions' scores from the cells' effects, eq. (23), (24).
+
+    In frame b the series of the head from A = 0: Σ_k κ_(k,p) behind global average pooling, else the ratio of
+    the general head, by coefficients where cells are 0. In frame x, and where kinks lie between 0 and A, the
+    first-order effects at A, which are everything for any head.
+    """
     said = request.direct.diagnostics
-    shared = {name: value for name, value in request.shared.items() if name != "players"}
-    game = bind(request.model, request.inputs, None, dtype=torch.float64, **shared)
+    game = request.game(request.starts[0])
     path, module = find_layer(request.model, game.scalar, said["layer"])
     examples = torch.arange(game.batch)
     maps, _ = activation_and_gradient(game.scalar, path, module, game.inputs, examples)
-    head = Head(game.scalar, module, game.inputs)
+    table = _Cells(Head(game.scalar, module, game.inputs), maps, request)
     pooled = str(said["head"]).startswith("global")
-    rule = RULES["grad_cam" if pooled else "grad_cam/general"]
-    channels, positions = maps.shape[1], maps[0, 0].numel()
-    context: dict[str, Any] = {"c": cells(channels, positions)}
-    if not pooled:
-        context["A"] = maps.flatten(2)
+    remarks: list[str] = []
+    answer = None
+    if request.frame != "input":
+        answer = _from_zero(table, pooled, remarks)
+    if answer is None:
+        answer = _from_the_input(table, remarks)
+    if said["relu"]:
+        clipped = answer.allocated.player_scores.relu()
+        answer.allocated = replace(answer.allocated, player_scores=clipped)
+        remarks.append("the final ReLU is a gate behind the allocation, applied to both")
+    direct = request.direct
+    answer.allocated = replace(
+        answer.allocated, f_input=direct.f_input, f_baseline=direct.f_baseline, names=direct.names
+    )
+    channels, positions = table.channels, table.positions
+    kind = "position" if positions == 1 else "positions"
+    head = (
+        f"players are the {channels * positions} cells ({channels} channels, {positions} {kind}) of {path!r}"
+    )
+    answer.remarks = (head, *remarks, *answer.remarks)
+    return answer
 
-    def expand(far: tuple[Tensor, ...], near: tuple[Tensor, ...], order: int) -> Any:
+
+class _Cells:
+    """The cells of the feature maps as players of the head."""
+
+    def __init__(self, head: Head, maps: Tensor, request: Request) -> None:
+        self.head, self.maps, self.request = head, maps, request
+        self.channels, self.positions = maps.shape[1], maps[0, 0].numel()
+        self.examples = torch.arange(len(maps))
+        self.still = maps == 0
+        self.moved = maps + self.still
+        names = ["A[" + ",".join(map(str, at)) + "]" for at in np.ndindex(*maps.shape[1:])]
+        self.players = Players.elements(maps, names=names)
+        self.numbers = torch.from_numpy(cells(self.channels, self.positions))
+
+    def effects(
+        self, far: Rows, near: Rows, order: int, frame: Any = "baseline", diagnose: bool = False
+    ) -> TaylorEffects:
         return decompose(
-            head, far, near, order=order, with_tails=False, diagnose=False,
-            additional_forward_args=(examples,),
+            self.head, far, near, order=order, frame=frame, with_tails=False, diagnose=diagnose,
+            additional_forward_args=(self.examples,), players=self.players,
+            show_progress=self.request.show_progress,
         )  # fmt: skip
 
-    effects = decompose(
-        head, maps, 0.0, order=request.order, with_tails=False, additional_forward_args=(examples,),
-        show_progress=request.show_progress,
-    )  # fmt: skip
-    allocated = allocate(rule, effects, context)
-    remarks = [f"effects are those of the {channels * positions} cells of layer {path!r}, from A = 0"]
-    if said.get("relu"):
-        allocated = replace(allocated, player_scores=allocated.player_scores.relu())
-        remarks.append("the final ReLU is a gate behind the allocation, applied to both")
-    answer = Answer(allocated, rule, (effects,), (context,), remarks=tuple(remarks))
-    answer.errors = {"rounding": rounding(rule, context, effects)}
-    if request.bound:
-        zeros = (torch.zeros_like(maps),)
-        answer.errors["truncation"] = lagrange_bound(rule, context, expand, (maps,), zeros, request.order)
-    if not bool(effects.converged.all()):
-        e = int((~effects.converged).nonzero()[0])
-        answer.remarks += (f"example {e}: {effects.reasons[e]}",)
+    def silent(self, what: str) -> str:
+        """Say what becomes of cells at 0."""
+        return f"{int(self.still[0].sum())} cells of example 0 are 0 and {what}"
+
+    def affordable(self, order: int) -> int:
+        """Return the largest order up to the given one whose table is small enough."""
+        n = self.channels * self.positions
+        return max((k for k in range(1, order + 1) if count_up_to(n, k) <= TERMS), default=1)
+
+
+def tails(head: Head, maps: Tensor, order: int) -> Tensor:
+    """Return what terms above an order may add to L_p, shape (B, Z), by Lagrange's form.
+
+    L_p is the derivative of y(sA + εD_p) in ε at s = 1, ε = 0, with D_p the channels' activations at p, the
+    same at each of the Z positions, over Z. So two variables are enough: the tail is the coefficient of s^K ε
+    at some place of the segment, eq. (59).
+    """
+    flat = maps.flatten(2)
+    batch, _, positions = flat.shape
+    example, p = (
+        part.reshape(-1)
+        for part in torch.meshgrid(torch.arange(batch), torch.arange(positions), indexing="ij")
+    )
+
+    def along(t: Tensor, example: Tensor, p: Tensor) -> Tensor:
+        a = flat.to(t)[example]
+        at = p.to(t.device)[:, None, None].expand(-1, a.shape[1], 1)
+        step = a.gather(2, at).expand_as(a) / positions
+        s, epsilon = t[:, 0, None, None], t[:, 1, None, None]
+        return head((s * a + epsilon * step).reshape(-1, *maps.shape[1:]), example)
+
+    def expand(far: Rows, near: Rows, order: int) -> TaylorEffects:
+        return decompose(
+            along, far, near, order=order, with_tails=False, diagnose=False,
+            additional_forward_args=(example, p),
+        )  # fmt: skip
+
+    def linear_in_epsilon(kappas: np.ndarray, row: int) -> np.ndarray:
+        return (kappas[:, 1:] == 1).astype(np.float64)
+
+    end = maps.new_tensor([[1.0, 0.0]]).expand(len(example), 2)
+    both = (torch.ones_like(end),)
+    found = lagrange_bound(linear_in_epsilon, expand, (end,), (torch.zeros_like(end),), order, direction=both)
+    return found.reshape(batch, positions)
+
+
+def _from_zero(table: _Cells, pooled: bool, remarks: list[str]) -> Answer | None:
+    """Return the allocation of the series at A = 0, or None if kinks lie between it and A."""
+    order = table.affordable(table.request.order)
+    zeros = (torch.zeros_like(table.maps),)
+    first = table.effects((table.maps,), zeros, 1, diagnose=True)
+    bent = [e for e in range(len(table.maps)) if kinks(first, e)]
+    if bent and table.request.frame is None:
+        remarks.append(
+            f"example {bent[0]}: {kinks(first, bent[0])}, so no series leads from A = 0 to A and the frame "
+            "of the input is used, where first order is everything"
+        )
+        return None
+    context: dict[str, Any] = {"c": table.numbers}
+    name, far = "grad_cam", table.maps
+    if not pooled:
+        name, far = "grad_cam/general", table.maps
+        context["A"] = table.maps.flatten(2)
+        if bool(table.still.any()):
+            name, far = "grad_cam/coefficients", table.moved
+            remarks.append(table.silent("enter by their coefficients, at 1 in place of 0"))
+    effects = replace(table.effects((far,), zeros, order), converged=first.converged, reasons=first.reasons)
+    rule = RULES[name]
+    answer = shared_out(rule, [effects], [context])
+    if order < table.request.order:
+        remarks.append(
+            f"order {order} instead of {table.request.order}: more terms than {TERMS:,} otherwise; "
+            "frame='input' needs first order only"
+        )
+    if table.request.bound:
+        answer.errors["truncation"] = smooth(first) * tails(table.head, table.maps, order)
+        answer.remarks += (
+            f"truncation at order {order}: Lagrange's form, the largest next order among {POINTS} points, "
+            "eq. (59)",
+        )
+    answer.remarks += doubts([effects], rule)
     return answer
+
+
+def _from_the_input(table: _Cells, remarks: list[str]) -> Answer:
+    effects = table.effects((table.maps,), (table.maps - table.moved,), 1, "input")
+    context = {"c": table.numbers, "A": table.maps.flatten(2)}
+    if bool(table.still.any()):
+        remarks.append(table.silent("enter from 0 to −1"))
+    return shared_out(RULES["grad_cam/input"], [effects], [context])

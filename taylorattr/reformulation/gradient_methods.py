@@ -2,169 +2,177 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.allocate import allocate
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.autodiff.game import Game
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.path_rules import path_rule
 from taylorattr.reformulation.request import Answer, Request, Rows
-from taylorattr.reformulation.rounding import rounding
-from taylorattr.reformulation.truncation import lagrange_bound, quadrature_error
-
-SAMPLING = 4.0
-"""Standard errors that a sampled score may lie from its mean."""
+from taylorattr.reformulation.shared_out import SAMPLING, kinks, mean, shared_out, smooth
+from taylorattr.reformulation.truncation import POINTS, lagrange_bound, quadrature_error, ratios
 
 
 def gradient_x_input(request: Request) -> Answer:
     """Δ_i ∂_i f(x): κ_i in frame b; in frame x the first-order effects and nothing else, eq. (13)."""
-    factor = request.options.get("multiply_by", "delta")
+    factor = request.options["multiply_by"]
     if factor == "none":
-        raise OptionError("gradient_x_input with multiply_by='none' is a gradient and shares nothing out")
+        raise OptionError(
+            "gradient_x_input with multiply_by='none' is a gradient and shares nothing out; leave it at "
+            "'delta'"
+        )
     if factor == "input":
-        context = {"x": _by_player(request, request.inputs), "Delta": _by_player(request, _deltas(request))}
-        return _from_terms(request, context, RULES["gradient_x_input/plain_x"])
-    return _from_terms(request, {})
+        return from_terms(
+            request,
+            RULES["gradient_x_input/plain_x"],
+            lambda game: {"x": by_player(game, game.inputs), "Delta": by_player(game, deltas(game))},
+        )
+    return from_terms(request, request.rule())
 
 
 def integrated_gradients(request: Request) -> Answer:
     """κ_i/m in either frame, eq. (18); a quadrature's part of the difference by eq. (19)."""
-    if request.options.get("multiply_by", "delta") != "delta":
+    if request.options["multiply_by"] != "delta":
         raise OptionError(
             "integrated_gradients with multiply_by='none' shares nothing out; leave it at 'delta'"
         )
-    answer = _from_terms(request, {})
     said = request.direct.diagnostics
-    if said["mode"] == "quadrature" and isinstance(answer.effects[0], TaylorEffects) and answer.rule:
-        nodes = [_nodes(said["rule"], int(count)) for count in said["n_steps"]]
-        quadrature = RULES["integrated_gradients/quadrature"]
-        answer.errors["quadrature"] = quadrature_error(answer.rule, quadrature, answer.effects[0], nodes)
-        tail = answer.errors.get("truncation")
-        if tail is not None:  # |Q(m)| ≤ 1 where 1/m stands in the bound
-            answer.errors["truncation"] = tail * (request.order + 2)
+    paths = said.get("each_reference", [said])
+    answer = from_terms(request, request.rule())
+    _add_quadrature(answer, request, [(path["mode"], path["rule"], path["n_steps"]) for path in paths])
     return answer
-
-
-def _nodes(rule: Any, count: int) -> dict[str, Any]:
-    alpha, omega = path_rule(rule, count)
-    return {"alpha": alpha, "omega": omega}
-
-
-def smooth_grad(request: Request) -> Answer:
-    """Moments of the noise times κ_i, eq. (15), (16)."""
-    if request.options.get("multiply_by", "delta") != "delta":
-        raise OptionError("smooth_grad is reformulated with multiply_by='delta' only")
-    context = {"sigma": _by_player(request, _sigmas(request)), "Delta": _by_player(request, _deltas(request))}
-    answer = _from_terms(request, context)
-    answer.errors.pop("truncation", None)
-    answer.remarks += (
-        "the noise reaches beyond any disc of convergence: the sum over orders is exact for polynomials, and "
-        "no bound of its tail exists otherwise",
-    )
-    return answer
-
-
-def _sigmas(request: Request) -> Rows:
-    """Return σ of every element as the method chose it."""
-    stdev, level = request.options.get("stdev"), float(request.options.get("noise_level", 0.1))
-    parts = stdev if isinstance(stdev, tuple) else (stdev,) * len(request.inputs)
-    found = []
-    for part, x in zip(parts, request.inputs, strict=True):
-        flat = x.reshape(len(x), -1)
-        spread = (flat.amax(1) - flat.amin(1)).reshape(-1, *([1] * (x.ndim - 1)))
-        found.append((level * spread if part is None else torch.as_tensor(part).to(x)).expand(x.shape))
-    return tuple(found)
-
-
-def _deltas(request: Request) -> Rows:
-    return tuple(x - b for x, b in zip(request.inputs, request.baselines, strict=True))
-
-
-def _by_player(request: Request, elements: Rows) -> Tensor:
-    """Return one number per player from one per element, (B, n).
-
-    Raises:
-        OptionError: If a player has several elements: its effects do not tell their noise apart.
-    """
-    flat = torch.cat([e.reshape(len(e), -1) for e in elements], dim=1)
-    if flat.shape[1] != request.n:
-        raise OptionError(
-            f"{request.method} has a ratio for each of {flat.shape[1]} elements, and {request.n} players "
-            "move them in groups: leave players out"
-        )
-    return flat
-
-
-def _from_terms(request: Request, context: Context, rule: AllocationRule | None = None) -> Answer:
-    rule = rule_of(request) if rule is None else rule
-    frame = request.frame or rule.frames[0]
-    effects = request.taylor(request.inputs, request.baselines, request.order, frame)
-    answer = Answer(allocate(rule, effects, context), rule, (effects,), (context,))
-    answer.errors = {"rounding": rounding(rule, context, effects)}
-    if request.bound:
-        answer.errors["truncation"] = lagrange_bound(
-            rule, context, request.top_order, request.inputs, request.baselines, request.order
-        )
-    _say(answer, request, effects)
-    errors = request.direct.standard_errors
-    if errors is not None:
-        answer.errors["sampling"] = SAMPLING * errors
-    return answer
-
-
-def _say(answer: Answer, request: Request, effects: TaylorEffects) -> None:
-    unsure = [e for e in range(effects.batch) if not bool(effects.converged[e])]
-    if unsure:
-        answer.remarks += (f"example {unsure[0]}: {effects.reasons[unsure[0]]}",)
-    if request.bound:
-        answer.remarks += (
-            f"truncation at order {request.order}: the largest next order among 9 points of the segment, eq. "
-            "(59)",
-        )
-
-
-def rule_of(request: Request) -> AllocationRule:
-    """Return the method's rule in the frame asked for.
-
-    Raises:
-        OptionError: If the method has no ratio in that frame.
-    """
-    rules = list(RULES.of_method(request.method))
-    if request.frame is None:
-        return rules[0]
-    for rule in rules:
-        if request.frame in rule.frames and rule.variant in ("", "input"):
-            return rule
-    raise OptionError(
-        f"{request.method} has no ratio in frame {request.frame!r}; it has: "
-        + ", ".join(f"{rule.name} ({rule.frame})" for rule in rules)
-    )
 
 
 def expected_gradients(request: Request) -> Answer:
     """κ_i/m at each reference's own point, then the mean, eq. (21)."""
-    rule = RULES["expected_gradients"]
-    count = len(request.baselines[0])
-    tables, bounds = [], []
-    for r in range(count):
-        start = tuple(
-            b[r : r + 1].expand_as(x) for b, x in zip(request.baselines, request.inputs, strict=True)
-        )
-        tables.append(request.taylor(request.inputs, start, request.order))
+    said = request.direct.diagnostics
+    answer = from_terms(request, request.rule())
+    if said["mode"] == "sample":
+        answer.remarks += ("the method samples references and places on the path; mode='full' does not",)
+        return answer
+    answer.errors.pop("sampling", None)  # those of drawing the references, which both have in common
+    ways = zip(said["each_path"], said["n_steps"], strict=True)
+    _add_quadrature(answer, request, [(way, "gauss_legendre", counts) for way, counts in ways])
+    return answer
+
+
+def _add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any, list[int]]]) -> None:
+    """Add what the nodes change up to order K, and weigh the tail as the nodes do, eq. (19)."""
+    quadrature = RULES["integrated_gradients/quadrature"]
+    found, grown = [], []
+    for (way, name, counts), table in zip(paths, answer.effects, strict=True):
+        assert isinstance(table, TaylorEffects)
+        if way != "quadrature":
+            found.append(torch.zeros_like(answer.errors["rounding"]))
+            grown.append(torch.ones(len(counts), 1, dtype=torch.float64))
+            continue
+        nodes = [_nodes(name, count) for count in counts]
+        found.append(quadrature_error(quadrature, table, nodes))
+        # max |Σ κ_i I_τ| Σ_q ω_q α_q^K bounds the tail; the bound at hand has 1/(K + 1) in place of the sum
+        top = request.order + 1
+        shares = [float((node["omega"] * node["alpha"] ** (top - 1)).sum()) for node in nodes]
+        grown.append(torch.tensor([top * share for share in shares], dtype=torch.float64)[:, None])
+    answer.errors["quadrature"] = mean(found)
+    if "truncation" in answer.errors:
+        answer.errors["truncation"] = answer.errors["truncation"] * torch.stack(grown).amax(0).clamp_min(1)
+
+
+def _nodes(rule: Any, count: int) -> dict[str, Any]:
+    alpha, omega = path_rule(rule, int(count))
+    return {"alpha": alpha, "omega": omega}
+
+
+def from_terms(
+    request: Request, rule: AllocationRule, context_of: Callable[[Game], Context] = lambda game: {}
+) -> Answer:
+    """Return Σ w·I over the Taylor effects of every baseline, with bounds of what separates it.
+
+    Args:
+        request: What is asked.
+        rule: The ratio.
+        context_of: What it reads besides κ.
+    """
+    frame = request.frame if request.frame in rule.frames else rule.frames[0]
+    tables, contexts, bounds = [], [], []
+    for start in request.starts:
+        game = request.game(start)
+        table = request.taylor(game.inputs, game.baselines, request.order, frame)
+        tables.append(table)
+        contexts.append(context_of(game))
         if request.bound:
-            bounds.append(lagrange_bound(rule, {}, request.top_order, request.inputs, start, request.order))
-    answer = Answer(allocate(rule, tables), rule, tuple(tables), ({},) * count)
-    answer.errors = {"rounding": torch.stack([rounding(rule, {}, t) for t in tables]).mean(0)}
+            weights = ratios(rule, contexts[-1])
+            found = lagrange_bound(weights, request.undiagnosed, game.inputs, game.baselines, request.order)
+            bounds.append(found * _validity(rule, table))
+    answer = shared_out(rule, tables, contexts)
     if bounds:
-        answer.errors["truncation"] = torch.stack(bounds).mean(0)
+        answer.errors["truncation"] = mean(bounds)
+        answer.remarks += (
+            f"truncation at order {request.order}: Lagrange's form, the largest next order among {POINTS} "
+            "points of the segment, eq. (59)",
+        )
     if request.direct.standard_errors is not None:
         answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
-    worst = [r for r, t in enumerate(tables) if not bool(t.converged.all())]
-    if worst:
-        answer.remarks += (f"the series is not known to converge from {len(worst)} of {count} references",)
+    answer.remarks += doubts(tables, rule)
     return answer
+
+
+def _validity(rule: AllocationRule, table: TaylorEffects) -> Tensor | float:
+    """Return NaN where no bound of the tail holds; first-order ratios leave nothing out."""
+    return smooth(table) if rule.domain.series else 1.0
+
+
+def doubts(tables: list[TaylorEffects], rule: AllocationRule) -> tuple[str, ...]:
+    """Return what speaks against the series, where the ratio needs one, and what needs none."""
+    said, bent = unsure(tables) if rule.domain.series else ("", False)
+    if not bent:
+        return (said,) if said else ()
+    own = {
+        "gradient_x_input": "; frame='input' is exact wherever the model has a gradient at x",
+        "grad_cam": "; frame='input' is exact for any head with a gradient at A",
+        "integrated_gradients": "; this method still shares every J(S) among the players of S, eq. (20), but "
+        "in parts that belong to the network",
+    }
+    return (
+        f"{said}. No Taylor series crosses a kink, so what is left is not explained. shapley and occlusion_1 "
+        f"are sums of coalitions' effects and exact for every model{own.get(rule.method, '')}",
+    )
+
+
+def unsure(tables: list[TaylorEffects]) -> tuple[str, bool]:
+    """Return what speaks against the series of one example, "" if nothing does, and whether it is kinks."""
+    found = [(r, e) for r, t in enumerate(tables) for e in range(t.batch) if not bool(t.converged[e])]
+    if not found:
+        return "", False
+    r, e = next(((r, e) for r, e in found if kinks(tables[r], e)), found[0])
+    where = f"example {e}" + (f", reference {r}" if len(tables) > 1 else "")
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{where}{more}: {tables[r].reasons[e]}", bool(kinks(tables[r], e))
+
+
+def deltas(game: Game) -> Rows:
+    """Return Δ = x − b of every element."""
+    return tuple(x - b for x, b in zip(game.inputs, game.baselines, strict=True))
+
+
+def by_player(game: Game, elements: Rows) -> Tensor:
+    """Return one number per player from one per element, (B, n).
+
+    Raises:
+        OptionError: If a player has several elements: its effects do not tell them apart.
+    """
+    owners = torch.cat([owner.reshape(-1) for owner in game.maps])
+    flat = torch.cat([e.reshape(len(e), -1) for e in elements], dim=1)
+    if bool((torch.bincount(owners[owners >= 0], minlength=game.n) != 1).any()):
+        raise OptionError(
+            f"this ratio has a value for each of {flat.shape[1]} elements, and {game.n} players move them in "
+            "groups: leave players out, or use integrated_gradients, which needs no such values"
+        )
+    table = flat.new_zeros(len(flat), game.n)
+    table[:, owners[owners >= 0]] = flat[:, owners >= 0]
+    return table

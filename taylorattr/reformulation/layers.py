@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from taylorattr.allocation.formal import formal_allocation
+from taylorattr.allocation.formal import FormalAllocation, formal_allocation
 from taylorattr.allocation.layerwise import OPTIONS, layerwise
 from taylorattr.attribution import Attribution
-from taylorattr.errors import CaptureError, MissingRuleError
-from taylorattr.reformulation.gradient_methods import SAMPLING
-from taylorattr.reformulation.request import Answer, Request
+from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
+from taylorattr.methods.method import METHODS
+from taylorattr.reformulation.request import Answer, Request, Rows
+from taylorattr.reformulation.shared_out import SAMPLING
 
 FORMAL = ("deeplift_rescale", "deeplift_reveal_cancel", "deep_shap")
 """Methods whose shares are power series of the inputs."""
@@ -19,19 +20,33 @@ FORMAL = ("deeplift_rescale", "deeplift_reveal_cancel", "deep_shap")
 FORMAL_PLAYERS = 6
 """Most players for which the formal shares of the whole network are computed beside the layers."""
 
+SILENT = ("balance", "orders", "tol", "max_rule")
+"""Options of the methods that change no ratio: reports, sampling; maxima have a ratio of their own."""
+
 UNITS = 4096
 """Units of the last place of Σ|scores| by which the chained layers and the method may differ."""
 
 
 def through_layers(request: Request) -> Answer:
-    """Return the chained allocations of all units, their tails, and where it is small the formal shares."""
+    """Return the chained allocations of all units, their tails, and where it is small the formal shares.
+
+    Raises:
+        OptionError: An option of the method that the ratios of the units do not know, or several references
+            for a method with one baseline.
+    """
+    if len(request.starts) > 1 and request.method != "deep_shap":
+        raise OptionError(
+            f"{request.method} is chained from one baseline at a time: pass each reference as baselines, or "
+            "use deep_shap, which is Rescale averaged over references"
+        )
     relevance = request.method not in FORMAL
-    options = {name: value for name, value in request.options.items() if name in OPTIONS[request.method]}
+    options = _options(request)
     shared = {name: value for name, value in request.shared.items() if name != "internal_batch_size"}
-    baselines = None if relevance else request.baselines
+    rows = tuple(torch.cat(parts) for parts in zip(*request.starts, strict=True))
     found = layerwise(
-        request.method, request.model, request.inputs, baselines, order=request.order, **shared, **options
-    )
+        request.method, request.model, request.inputs, None if relevance else rows, order=request.order,
+        **shared, **options,
+    )  # fmt: skip
     direct = request.direct
     allocated = Attribution(
         player_scores=found.total,
@@ -46,29 +61,57 @@ def through_layers(request: Request) -> Answer:
     )
     size = torch.finfo(torch.float64).eps * UNITS * direct.player_scores.abs().sum(1, keepdim=True)
     remarks = [
-        f"the effects are those of each unit in its own inputs, up to order {request.order}; what the terms "
-        "beyond give is known exactly and contained in the layer-by-layer scores"
+        f"effects are those of each unit in its own inputs, up to order {request.order}; what the terms "
+        f"beyond give is known exactly and included, {float(found.tail_share.max()):.1e} of the scores"
     ]
     errors = {"rounding": size.expand_as(direct.player_scores)}
     if direct.standard_errors is not None:
         errors["sampling"] = SAMPLING * direct.standard_errors
-    formal = None
-    one = direct.batch == 1 and len(request.baselines[0]) == 1
-    if not relevance and one and direct.n <= FORMAL_PLAYERS:
-        formal, said = _formal(request, shared)
-        remarks += said
-    return Answer(allocated, context=(), errors=errors, remarks=tuple(remarks), layers=found, formal=formal)
+        remarks.append(f"the method samples orders: {SAMPLING:g} of its standard errors are allowed")
+    formal, said = _formal(request, rows, shared)
+    return Answer(
+        allocated, context=(), errors=errors, remarks=(*remarks, *said), layers=found, formal=formal
+    )
 
 
-def _formal(request: Request, shared: dict[str, Any]) -> tuple[Any, list[str]]:
+def _options(request: Request) -> dict[str, Any]:
+    """Return the options as the chained ratios take them."""
+    known, defaults = OPTIONS[request.method], METHODS[request.method].options
+    for name, value in request.options.items():
+        if name in known or name in SILENT or value is defaults[name] or value == defaults[name]:
+            continue
+        listed = ", ".join(known) or "none"
+        raise OptionError(
+            f"{request.method} with {name}={value!r} has no ratios of units here; options with ratios: "
+            f"{listed}. The method itself is ta.attribute"
+        )
+    return {name: value for name, value in request.options.items() if name in known}
+
+
+def _formal(
+    request: Request, rows: Rows, shared: dict[str, Any]
+) -> tuple[FormalAllocation | None, list[str]]:
     """Return A_i(κ) of the whole network with what to say about it, eq. (45) to (47)."""
-    chosen = {"components": request.options["components"]} if "components" in request.options else {}
+    direct = request.direct
+    if request.method not in FORMAL:
+        return None, [
+            "no formal shares of the whole network: this method's shares are no power series of the inputs, "
+            "eq. (48)"
+        ]
+    if direct.n > FORMAL_PLAYERS or direct.batch > 1 or len(request.starts) > 1:
+        return None, [
+            "formal shares A_i(κ) of the whole network, eq. (45), come with one example, one baseline and at "
+            f"most {FORMAL_PLAYERS} players"
+        ]
+    chosen = {name: value for name, value in request.options.items() if name == "components"}
+    if request.options.get("bookkeeping", "parts") != "parts":
+        return None, ["formal shares of the whole network are known for bookkeeping='parts' only"]
     try:
         formal = formal_allocation(
             request.method,  # pyright: ignore[reportArgumentType]
-            request.model, request.inputs, request.baselines, order=request.order, **shared, **chosen,
+            request.model, request.inputs, rows, order=request.order, **shared, **chosen,
         )  # fmt: skip
-    except (MissingRuleError, CaptureError) as error:
+    except (MissingRuleError, CaptureError, BudgetError) as error:
         return None, [f"no formal shares of the whole network: {error}"]
     said = [
         "the realised ratios A_i(κ)/I(κ) belong to this network, not to its function: another network that "

@@ -2,62 +2,139 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
 
-from taylorattr.allocation.allocate import allocate
+import torch
+from torch import Tensor
+
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.autodiff.game import bind
+from taylorattr.effects.effects import TaylorEffects
+from taylorattr.errors import OptionError
 from taylorattr.methods.occlusion.player_windows import player_windows
-from taylorattr.reformulation.gradient_methods import SAMPLING, rule_of
-from taylorattr.reformulation.request import Answer, Request, Rows
-from taylorattr.reformulation.rounding import rounding
+from taylorattr.reformulation.gradient_methods import unsure
+from taylorattr.reformulation.rays import RAYS, ray_tails
+from taylorattr.reformulation.request import Answer, Request
+from taylorattr.reformulation.shared_out import SAMPLING, mean, shared_out, smooth
 
 
-def from_coalitions(request: Request) -> Answer:
-    """Occlusion-1 (1[i∈S]) and Shapley values (1/|S|), eq. (27)."""
-    return _answer(request, rule_of(request), {})
+def occlusion_1(request: Request) -> Answer:
+    """1[i∈S] in frame b, 1[S={i}] in frame x."""
+    return _answer(request, request.rule(), {}, torch.eye(request.n))
+
+
+def shapley(request: Request) -> Answer:
+    """1/|S|, eq. (27)."""
+    answer = _answer(request, request.rule(), {}, None)
+    if request.direct.standard_errors is not None:
+        answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
+        answer.remarks += (f"the method samples: {SAMPLING:g} of its standard errors are allowed",)
+    return answer
 
 
 def occlusion_patch(request: Request) -> Answer:
     """Windows with their coefficients, eq. (25)."""
-    game = bind(request.model, request.inputs, request.baselines, **request.shared)
-    wanted = (request.options.get(name) for name in ("window", "stride", "windows"))
+    game = bind(request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared)
+    wanted = (request.options[name] for name in ("window", "stride", "windows"))
     found, _ = player_windows(game, *wanted)
-    averaged = request.options.get("overlap", "average") == "average"
+    averaged = request.options["overlap"] == "average"
     rule = RULES["occlusion_patch/windows" if averaged else "occlusion_patch/windows_shared"]
-    return _answer(request, rule, {"W": found.members(0, len(found)).long()})
+    windows = found.members(0, len(found)).long()
+    return _answer(request, rule, {"W": windows}, windows)
 
 
 def prediction_difference(request: Request) -> Answer:
-    """1[i∈S] at each reference, then the mean."""
-    rule = RULES["prediction_difference"]
-    count = len(request.baselines[0])
-    starts = [tuple(b[r : r + 1] for b in request.baselines) for r in range(count)]
-    return _answer(request, rule, {}, starts)
+    """Return 1[i∈S] at each reference, then the mean.
 
-
-def _answer(
-    request: Request, rule: AllocationRule, context: Context, starts: list[Rows] | None = None
-) -> Answer:
-    exact = request.n <= request.max_players
-    frame = request.frame or rule.frames[0]
-    tables = []
-    for start in starts or [request.baselines]:
-        if exact:
-            tables.append(request.coalitions(start).in_frame(frame))  # pyright: ignore[reportArgumentType]
-        else:
-            points = tuple(b.expand_as(x) for b, x in zip(start, request.inputs, strict=True))
-            tables.append(request.taylor(request.inputs, points, request.order, frame))
-    allocated = allocate(rule, tables if rule.per_reference else tables[0], context)
-    answer = Answer(allocated, rule, tuple(tables), (context,) * len(tables))
-    answer.errors = {"rounding": torch.stack([rounding(rule, context, t) for t in tables]).mean(0)}
-    if not exact:
-        answer.remarks += (
-            f"{request.n} players have too many coalitions, so terms up to order {request.order} stand for "
-            "the effects; what they leave out is not bounded here: group the inputs with players=, or raise "
-            "max_players",
+    Raises:
+        OptionError: For log-odds, which are no sum of effects.
+    """
+    if request.options["form"] == "log_odds":
+        raise OptionError(
+            "prediction_difference in log-odds is no sum of effects of f nor of logit f, eq. (26); use "
+            "form='difference', or analyse a model whose output is the logit"
         )
-    if request.direct.standard_errors is not None and not rule.per_reference:
+    answer = _answer(request, request.rule(), {}, torch.eye(request.n))
+    if request.options["tol"] is not None and request.direct.standard_errors is not None:
         answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
+        answer.remarks += (
+            "tol= lets the method take a part of the references, the effects are those of all",
+        )
     return answer
+
+
+def _answer(request: Request, rule: AllocationRule, context: Context, windows: Tensor | None) -> Answer:
+    frame = request.frame or rule.frames[0]
+    if frame not in rule.frames:
+        raise OptionError(f"{rule.name} has no ratio in frame {frame!r}; it has one in {rule.frame!r}")
+    if request.n <= request.max_players:
+        exact = [request.coalitions(start).in_frame(frame) for start in request.starts]
+        return shared_out(rule, exact, [context] * len(exact))
+    alone = request.method in ("occlusion_1", "prediction_difference")
+    if alone and (frame == "input" or request.frame is None):
+        return _players_alone(request)
+    return _from_terms(request, rule, context, windows, frame)
+
+
+def _players_alone(request: Request) -> Answer:
+    """Return the allocation in frame x, where the OR-effect of each player alone is its score, eq. (8)."""
+    singles = [request.coalitions(start, frame="input", max_order=1) for start in request.starts]
+    answer = shared_out(RULES["occlusion_1/input"], singles, [{}] * len(singles))
+    answer.remarks += (
+        f"{request.n} players have too many coalitions for frame 'baseline'; in frame 'input' the score of a "
+        "player is its own OR-effect Jˣ({i}), and n + 1 outputs are enough",
+    )
+    return answer
+
+
+def _from_terms(
+    request: Request, rule: AllocationRule, context: Context, windows: Tensor | None, frame: Any
+) -> Answer:
+    """Return the allocation of terms up to the order, which stand for the effects of too many coalitions.
+
+    Raises:
+        OptionError: For integer inputs, which have no Taylor effects.
+    """
+    remedy = (
+        "group the inputs with players= (ta.Players.grid or .patches for images, .tokens for text, .columns "
+        f"for tables), or raise max_players={request.max_players}"
+    )
+    if request.method == "occlusion_patch":
+        remedy += (
+            "; windows that do not overlap can be the players themselves, for occlusion_1, which is exact "
+            "for any number of them in frame='input'"
+        )
+    if any(not x.is_floating_point() for x in request.inputs):
+        raise OptionError(
+            f"{request.n} players have 2^{request.n} coalitions, and integer inputs no Taylor effects to "
+            f"stand for them: {remedy}"
+        )
+    rays = windows is not None and len(windows) <= RAYS and request.bound and frame == "baseline"
+    tables: list[TaylorEffects] = []
+    tails = []
+    for start in request.starts:
+        game = request.game(start)
+        tables.append(request.taylor(game.inputs, game.baselines, request.order, frame))
+        if rays and windows is not None:
+            found = ray_tails(request, start, windows)
+            tails.append(_to_receivers(rule, windows, found) * smooth(tables[-1]))
+    answer = shared_out(rule, tables, [context] * len(tables))
+    said = f"terms up to order {request.order} stand for the 2^{request.n} coalitions of {request.n} players"
+    if tails:
+        answer.errors["truncation"] = mean(tails)
+        said += "; what they leave out is bounded along the ray of each window, eq. (58), (59)"
+    else:
+        answer.errors["truncation"] = torch.full_like(answer.errors["rounding"], torch.nan)
+        said += "; no bound is known of what they leave out of each score"
+    doubt, _ = unsure(tables)
+    answer.remarks += (f"{said}. For exact effects {remedy}", *([doubt] if doubt else []))
+    return answer
+
+
+def _to_receivers(rule: AllocationRule, windows: Tensor, tails: Tensor) -> Tensor:
+    """Return Σ_W c_{W,i} tail_W, (B, n), with the rule's coefficients: averaged, or shared in a window."""
+    held = windows.double()
+    shared = rule.variant == "windows_shared"
+    weights = held / (held.sum(1, keepdim=True) if shared else held.sum(0, keepdim=True)).clamp_min(1)
+    return tails @ weights

@@ -17,12 +17,17 @@ from taylorattr.reformulation.gradient_methods import (
     expected_gradients,
     gradient_x_input,
     integrated_gradients,
-    smooth_grad,
 )
 from taylorattr.reformulation.layers import through_layers
-from taylorattr.reformulation.occlusion_methods import from_coalitions, occlusion_patch, prediction_difference
+from taylorattr.reformulation.occlusion_methods import (
+    occlusion_1,
+    occlusion_patch,
+    prediction_difference,
+    shapley,
+)
 from taylorattr.reformulation.request import Answer, Request
 from taylorattr.reformulation.result import Reformulation
+from taylorattr.reformulation.smooth_grad import smooth_grad
 
 ANSWERS: dict[str, Callable[[Request], Answer]] = {
     "gradient_x_input": gradient_x_input,
@@ -30,10 +35,10 @@ ANSWERS: dict[str, Callable[[Request], Answer]] = {
     "integrated_gradients": integrated_gradients,
     "expected_gradients": expected_gradients,
     "grad_cam": grad_cam,
-    "occlusion_1": from_coalitions,
+    "occlusion_1": occlusion_1,
     "occlusion_patch": occlusion_patch,
     "prediction_difference": prediction_difference,
-    "shapley": from_coalitions,
+    "shapley": shapley,
     "lrp_epsilon": through_layers,
     "lrp_alpha_beta": through_layers,
     "deep_taylor": through_layers,
@@ -58,6 +63,7 @@ def reformulate(
     frame: Frame | None = None,
     players: PlayersLike = None,
     additional_forward_args: Any = None,
+    references: Tensors | None = None,
     max_players: int = MAX_PLAYERS,
     bound: bool = True,
     seed: int = 0,
@@ -82,8 +88,11 @@ def reformulate(
         frame: Frame of the effects; None: the one the method's first ratio is stated in.
         players: Which elements move together; None: every element is a player.
         additional_forward_args: What the model takes after the inputs.
+        references: Reference set (R, …) over which a method with one baseline is averaged; then without
+            baselines.
         max_players: Most players whose 2^n coalitions are evaluated.
-        bound: Whether to look for a bound of what the order leaves out (nine further expansions).
+        bound: Whether to look for a bound of what the order leaves out (nine further expansions, for
+            SmoothGrad forty).
         seed: Seed of everything drawn at random.
         internal_batch_size: Rows per model call; None: chosen from memory.
         show_progress: Whether to show progress bars.
@@ -102,6 +111,10 @@ def reformulate(
     Source: eq. (10), (28), (45); Deng et al., arXiv 2303.01506.
     """
     entry = METHODS[method]
+    if frame not in (None, "baseline", "input"):
+        raise OptionError(f"frame={frame!r}; expected 'baseline', 'input' or None")
+    if frame is not None and entry.family == "relevance":
+        raise OptionError(f"{method} is expanded at each unit, not in a frame of the inputs; leave frame out")
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     shared: dict[str, Any] = {
@@ -111,24 +124,26 @@ def reformulate(
         "internal_batch_size": internal_batch_size,
     }
     direct = attribute(
-        method, model, inputs, baselines, dtype=torch.float64, seed=seed, show_progress=show_progress,
-        **shared, **options,
+        method, model, inputs, baselines, references=references, dtype=torch.float64, seed=seed,
+        show_progress=show_progress, **shared, **options,
     )  # fmt: skip
     given = input_tuple(inputs)
-    starts = direct.baselines if isinstance(direct.baselines, tuple) else (direct.baselines,)
-    rows = tuple(
-        torch.zeros_like(x) if b is None else b.to(x.device) for x, b in zip(given, starts, strict=True)
-    )
+    rows = direct.baselines if isinstance(direct.baselines, tuple) else (direct.baselines,)
+    known = tuple(torch.zeros_like(x) if b is None else b for x, b in zip(given, rows, strict=True))
+    starts = (known,)
+    if entry.references or references is not None:
+        starts = tuple(tuple(b[r : r + 1] for b in known) for r in range(len(known[0])))
     request = Request(
         method=method,
         model=model,
-        inputs=tuple(x.double() if x.is_floating_point() else x for x in given),
-        baselines=tuple(b.double() if b.is_floating_point() else b for b in rows),
+        inputs=given,
+        starts=starts,
         direct=direct,
         order=order,
         frame=frame,
         max_players=max_players,
         bound=bound,
+        seed=seed,
         options={**entry.options, **options},
         shared=shared,
         show_progress=show_progress,

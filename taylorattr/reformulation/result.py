@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,24 +18,8 @@ from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError
-
-
-class Term(NamedTuple):
-    """One effect's part in one receiver's score.
-
-    Attributes:
-        weight: w_i(κ): exact where the rule's context is rational.
-        effect: Name of the effect, as radius² × texture.
-        value: I(κ), in units of the output.
-        part: weight · value.
-        key: κ, or the coalition.
-    """
-
-    weight: Fraction | float
-    effect: str
-    value: float
-    part: float
-    key: tuple[int, ...]
+from taylorattr.reformulation import page
+from taylorattr.reformulation.term import Term, terms_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +34,7 @@ class Reformulation(Result):
         effects: The effects shared out, one table per reference; empty for back-propagation methods.
         context: What the rule read besides κ, by name; one entry per reference.
         errors: What may separate the two, by name (truncation, quadrature, sampling, rounding), each (B, R),
-            in units of the output.
+            in units of the output; NaN where nothing is known to bound it.
         remarks: What the errors rest on, and what no number was found for.
         layers: The layer-by-layer allocation of a back-propagation method, else None.
         formal: A_i(κ) of the whole network for a back-propagation method on few players, eq. (45); else None.
@@ -80,12 +63,12 @@ class Reformulation(Result):
 
     @cached_property
     def allowed(self) -> Tensor:
-        """Sum of all errors, shape (B, R)."""
+        """Sum of all errors, shape (B, R); NaN where one of them is not bounded."""
         return sum(self.errors.values(), torch.zeros_like(self.difference))
 
     @cached_property
     def explained(self) -> Tensor:
-        """Whether |difference| ≤ allowed, shape (B, R)."""
+        """Whether |difference| ≤ allowed, shape (B, R); False where nothing is known to bound it."""
         return self.difference.abs() <= self.allowed
 
     @property
@@ -94,114 +77,105 @@ class Reformulation(Result):
         size = self.difference.abs().amax(1)
         return torch.where(size == 0, size, size / self.direct.player_scores.abs().sum(1))
 
-    def matrix(self, example: int = 0, reference: int = 0) -> Tensor:
+    def matrix(self, example: int = 0, reference: int | None = None) -> Tensor:
         """Return w_i(κ) I(κ): what each effect gave each receiver, shape (M, R), float64.
 
-        Rows are the columns of ``effects[reference]`` (without ∅ for coalitions); a column's sum is the
-        receiver's allocated score, less its share of the constant term where the rule hands that out.
+        Rows are the columns of ``effects[0]`` (without ∅ for coalitions); a column's sum is the receiver's
+        allocated score (for Grad-CAM before its ReLU).
+
+        Args:
+            example: Which example.
+            reference: Which table of effects; None: the mean over all, as the method takes it.
 
         Raises:
-            OptionError: For a back-propagation method: its effects belong to units, see ``layers``.
+            OptionError: For a back-propagation method: its effects belong to units, see ``layers``; or no
+                such example or reference.
         """
-        rule, effects = self._table(reference)
-        values = effects.values[example].double().numpy()
-        parts = [
-            values[columns][:, None] * rule.ratios(kappas, self.context[reference], example=example)
-            for columns, kappas in blocks(effects, len(self.names))
-        ]
-        return torch.from_numpy(np.concatenate(parts))
+        rule = self.allocation_rule
+        self._check("example", example, self.direct.batch)
+        if reference is not None:
+            self._check("reference", reference, len(self.effects))
+        chosen = range(len(self.effects)) if reference is None else (reference,)
+        tables = [self._matrices(rule, example, r) for r in chosen]
+        return tables[0] if len(tables) == 1 else torch.stack(tables).mean(0)
 
-    def terms(self, receiver: str | int, example: int = 0, k: int = 8, reference: int = 0) -> list[Term]:
-        """Return the k largest parts of one receiver's score.
+    @property
+    def allocation_rule(self) -> AllocationRule:
+        """The ratio of the whole function.
 
         Raises:
-            OptionError: If there is no such receiver, or the ratio holds layer by layer only.
+            OptionError: If the method has ratios at its units only.
         """
-        if isinstance(receiver, str) and receiver not in self.names:
-            raise OptionError(f"no receiver {receiver!r}; they are {', '.join(self.names)}")
-        place = self.names.index(receiver) if isinstance(receiver, str) else receiver
-        rule, effects = self._table(reference)
-        parts = self.matrix(example, reference)[:, place]
-        taylor = isinstance(effects, TaylorEffects)
-        found = torch.topk(parts.abs(), min(k, int((parts != 0).sum()))).indices.tolist()
-        rows = []
-        for row in found:
-            column = row if taylor else row + 1
-            key = (
-                tuple(int(p) for p in effects.multi_indices[column])
-                if isinstance(effects, TaylorEffects)
-                else effects.coalitions[column]
-            )
-            kappa = key if taylor else tuple(int(p in key) for p in range(effects.n))
-            weight = self._weight(rule, kappa, example, reference, place)
-            name = effects.label(column)
-            rows.append(Term(weight, name, float(effects.values[example, column]), float(parts[row]), key))
-        return rows
-
-    def _weight(
-        self, rule: AllocationRule, kappa: tuple[int, ...], example: int, reference: int, place: int
-    ) -> Fraction | float:
-        """Return the ratio, as a fraction where nothing but κ decides it."""
-        if not rule.needs:
-            return rule.ratio(kappa)[place]
-        table = rule.ratios(np.array([kappa]), self.context[reference], example=example)
-        return float(table[0, place])
-
-    def _table(self, reference: int) -> tuple[AllocationRule, TaylorEffects | HarsanyiEffects]:
         if not self.effects:
             raise OptionError(
-                f"{self.method} has a ratio at each unit, not one for the whole network; read .layers"
+                f"{self.method} has a ratio at each unit, not one for the whole network; read .layers, and "
+                ".formal for the shares of the network's own terms"
             )
-        return RULES[self.rule], self.effects[reference]
+        return RULES[self.rule]
 
-    def sentence(self, receiver: str | int, example: int = 0, k: int = 6, reference: int = 0) -> str:
-        """Return a receiver's score as the weighted sum it is: a = 1·I(u) + ½·I(u, v) + …."""
-        place = receiver if isinstance(receiver, int) else self.names.index(receiver)
-        found = self.terms(receiver, example, k, reference)
-        if not found:
-            return f"a_{self.names[place]} = 0"
-        shown = " + ".join(f"{fraction(t.weight)}·I({', '.join(t.effect.split(' × '))})" for t in found)
-        total = int((self.matrix(example, reference)[:, place] != 0).sum())
-        return f"a_{self.names[place]} = {shown}" + (" + …" if total > len(found) else "")
+    def terms(
+        self, receiver: str | int, example: int = 0, k: int = 8, reference: int | None = None
+    ) -> list[Term]:
+        """Return the k largest parts of one receiver's score.
 
-    def summary(self, k: int = 5, examples: int = 2) -> str:
-        """Return a text: the formula, the sums the largest scores are, the difference and its reasons."""
-        lines = [f"Reformulation of {self.method}"]
-        if self.rule:
-            rule = RULES[self.rule]
-            lines.append(f"  wᵢ(κ) = {rule.formula}   ({rule.name}, {rule.source})")
-        for e in range(min(self.direct.batch, examples)):
-            lines.append(f"  example {e}:")
-            order = self.direct.player_scores[e].abs().argsort(descending=True)[:k].tolist()
-            for place in order:
-                score, other = self.direct.player_scores[e, place], self.allocated.player_scores[e, place]
-                if self.effects:
-                    lines.append(f"    {self.sentence(place, e)}")
-                lines.append(
-                    f"      {self.names[place]}: method {float(score):+.6g}, "
-                    f"{'allocation' if self.effects else 'layer by layer'} {float(other):+.6g}, "
-                    f"difference {float(self.difference[e, place]):+.2g}"
-                    + (f" (explained up to {float(self.allowed[e, place]):.2g})" if self.errors else "")
-                )
-        if self.direct.batch > examples:
-            lines.append(f"  … and {self.direct.batch - examples} more examples")
-        lines += [f"  {remark}" for remark in self.remarks]
-        if self.layers is not None:
-            lines.append(str(self.layers))
-        return "\n".join(lines)
+        Args:
+            receiver: Name or number.
+            example: Which example.
+            k: How many.
+            reference: Which table of effects; None: the mean over all.
+
+        Raises:
+            OptionError: If there is no such receiver, example or reference, or the ratio holds layer by layer
+                only.
+        """
+        place = self.place(receiver)
+        parts = self.matrix(example, reference)[:, place]
+        return terms_of(self, parts, place, example, k, reference)
+
+    def sentence(
+        self, receiver: str | int, example: int = 0, k: int = 6, reference: int | None = None
+    ) -> str:
+        """Return a receiver's score as the weighted sum it is: a_u = 1·I(u) + ½·I(u, v) + …."""
+        return page.sentence(self, self.place(receiver), example, k, reference)
+
+    def place(self, receiver: str | int) -> int:
+        """Return the number of a receiver.
+
+        Raises:
+            OptionError: If there is no such receiver.
+        """
+        if isinstance(receiver, int):
+            self._check("receiver", receiver, len(self.names))
+            return receiver
+        if receiver not in self.names:
+            some = ", ".join(self.names[:12]) + (", …" if len(self.names) > 12 else "")
+            raise OptionError(f"no receiver {receiver!r}; they are {some}")
+        return self.names.index(receiver)
+
+    def summary(self, k: int = 5, examples: int = 2, terms: int = 6) -> str:
+        """Return a text: the formula, the sums the k largest scores are, the difference and its reasons."""
+        return page.summary(self, k, examples, terms)
 
     def __repr__(self) -> str:
         """Show the sums that the scores are."""
         return self.summary()
 
+    @cached_property
+    def _found(self) -> dict[tuple[int, int], Tensor]:
+        return {}
 
-FRACTIONS = {Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼",
-             Fraction(3, 4): "¾", Fraction(1, 5): "⅕", Fraction(2, 5): "⅖", Fraction(3, 5): "⅗",
-             Fraction(4, 5): "⅘", Fraction(1, 6): "⅙", Fraction(5, 6): "⅚"}  # fmt: skip
+    def _matrices(self, rule: AllocationRule, example: int, reference: int) -> Tensor:
+        if (example, reference) not in self._found:
+            effects = self.effects[reference]
+            values = effects.values[example].double().numpy()
+            parts = [
+                values[columns][:, None] * rule.ratios(kappas, self.context[reference], example=example)
+                for columns, kappas in blocks(effects, len(self.names))
+            ]
+            self._found.clear()  # the last one asked for is enough for a page
+            self._found[example, reference] = torch.from_numpy(np.concatenate(parts))
+        return self._found[example, reference]
 
-
-def fraction(weight: Fraction | float) -> str:
-    """Return a ratio as a reader writes it: 1, ½, 3/7, 0.8125."""
-    if isinstance(weight, Fraction):
-        return FRACTIONS.get(weight, str(weight))
-    return f"{weight:.4g}"
+    def _check(self, what: str, number: int, count: int) -> None:
+        if not 0 <= number < count:
+            raise OptionError(f"{what} {number} does not exist; they are 0 … {count - 1}")

@@ -8,6 +8,7 @@ b + τΔ in the direction Δ. So |tail_i| ≤ max_τ |Σ_{|κ|=K+1} w_i(κ) I_τ
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,44 +19,58 @@ from torch import Tensor
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.effects.taylor_effects import TaylorEffects
+from taylorattr.errors import TaylorAttrWarning
 
 POINTS = 9
 """Points of the segment at which the next order is looked at, both ends among them."""
 
 Expand = Callable[[tuple[Tensor, ...], tuple[Tensor, ...], int], TaylorEffects]
-"""(far ends, expansion points, order) -> effects."""
+"""(far ends, expansion points, order) -> effects in frame b."""
+
+
+Weights = Callable[[np.ndarray, int], np.ndarray]
+"""(multi-indices, example) -> w(κ), shape (M, R)."""
+
+
+def ratios(rule: AllocationRule, context: Context) -> Weights:
+    """Return a rule's ratios with its context."""
+    return lambda kappas, example: rule.ratios(kappas, context, example=example)
 
 
 def lagrange_bound(
-    rule: AllocationRule,
-    context: Context,
+    weights: Weights,
     expand: Expand,
     inputs: tuple[Tensor, ...],
     baselines: tuple[Tensor, ...],
     order: int,
+    *,
+    direction: tuple[Tensor, ...] | None = None,
+    points: int = POINTS,
 ) -> Tensor:
     """Return max_τ |Σ_{|κ|=K+1} w_i(κ) I_τ(κ)| over the grid, shape (B, R).
 
     Args:
-        rule: Its ratio must be κ_i times a function of the order, or linear in κ.
-        context: What it reads besides κ.
+        weights: w(κ), κ_i times a function of the order.
         expand: Taylor effects in frame b between two points.
         inputs: x, tensors (B, …).
         baselines: b, tensors (B, …).
         order: K.
+        direction: In which the effects are taken, where it is not x − b.
+        points: Number of values of τ.
     """
+    steps = tuple(x - b for x, b in zip(inputs, baselines, strict=True)) if direction is None else direction
     largest: Tensor | None = None
-    for tau in 0.5 - 0.5 * np.cos(np.pi * np.arange(POINTS) / (POINTS - 1)):
+    for tau in 0.5 - 0.5 * np.cos(np.pi * np.arange(points) / (points - 1)):
         near = tuple(b + float(tau) * (x - b) for x, b in zip(inputs, baselines, strict=True))
         # the expansion looks at the farther end, so that the model is only asked on the segment
-        forward = tau < 0.5
-        far = inputs if forward else baselines
-        reach = 1 - tau if forward else -tau
-        effects = expand(far, near, order + 1)
+        reach = 1 - float(tau) if tau < 0.5 else -float(tau)
+        far = tuple(at + reach * step for at, step in zip(near, steps, strict=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TaylorAttrWarning)  # said of the effects themselves
+            effects = expand(far, near, order + 1)
         top = effects.order_values(order + 1).double().cpu() / reach ** (order + 1)
-        start = effects.multi_indices.shape[0] - top.shape[1]
-        kappas = effects.multi_indices[start:]
-        rows = [top[e] @ torch.from_numpy(rule.ratios(kappas, context, example=e)) for e in range(len(top))]
+        kappas = effects.multi_indices[-top.shape[1] :]
+        rows = [top[e] @ torch.from_numpy(np.array(weights(kappas, e))) for e in range(len(top))]
         here = torch.stack(rows).abs()
         largest = here if largest is None else torch.maximum(largest, here)
     assert largest is not None
@@ -63,18 +78,17 @@ def lagrange_bound(
 
 
 def quadrature_error(
-    rule: AllocationRule, quadrature: AllocationRule, effects: TaylorEffects, nodes: list[dict[str, Any]]
+    quadrature: AllocationRule, effects: TaylorEffects, nodes: list[dict[str, Any]]
 ) -> Tensor:
-    """Return |Σ_κ (w_i(κ) − κ_i Q(|κ|)) I(κ)|: what a quadrature changes, eq. (19), shape (B, n).
+    """Return |Σ_κ κ_i (1/|κ| − Q(|κ|)) I(κ)|: what a quadrature changes, eq. (19), shape (B, n).
 
     Args:
-        rule: The ratio of the integral.
-        quadrature: The ratio of the quadrature.
+        quadrature: The ratio κ_i Q(|κ|).
         effects: Taylor effects.
         nodes: Context of the quadrature for every example.
     """
     kappas = effects.multi_indices
-    exact = rule.ratios(kappas)
+    exact = kappas / kappas.sum(1, keepdims=True)  # not the rule that is put to the test
     rows = [
         effects.values[e].double().cpu() @ torch.from_numpy(exact - quadrature.ratios(kappas, nodes[e]))
         for e in range(effects.batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -56,12 +56,9 @@ def expected_gradients(
     f_baseline = values.double().mean(1) if values.device.type != "mps" else values.cpu().double().mean(1)
     said = {"mode": mode, "references": values.shape[1]}
     if mode == "full":
-        elements, spread, errors = _full(question, values, n_steps, tol)
+        elements, spread, paths = _full(question, values, n_steps, tol)
         return Scores(
-            elements=elements,
-            f_baseline=f_baseline,
-            standard_errors=spread,
-            diagnostics=said | {"completeness_error": errors},
+            elements=elements, f_baseline=f_baseline, standard_errors=spread, diagnostics=said | paths
         )
     places = _Places(question, n_samples)
     found = sample_mean(question, places, n_samples, tol)
@@ -104,12 +101,14 @@ def _rows(question: Question, slot: int, which: torch.Tensor) -> torch.Tensor:
 
 def _full(
     question: Question, values: torch.Tensor, n_steps: int | None, tol: float | None
-) -> tuple[Rows, torch.Tensor | None, list[float]]:
-    """Return the mean of Integrated Gradients over all references, its error and the worst completeness."""
+) -> tuple[Rows, torch.Tensor | None, dict[str, Any]]:
+    """Return the mean of Integrated Gradients over all references, its error, and how each was integrated."""
     game = question.game
     total = tuple(torch.zeros_like(x) for x in game.inputs)
     worst: Averages | None = None
     by_player = RunningMean()
+    ways: list[str] = []
+    counts: list[list[int]] = []
     for row in range(values.shape[1]):
         here = _from_reference(question, row, values[:, row])
         found, _ = averaged_gradients(here, n_steps=n_steps, tol=tol)
@@ -117,13 +116,16 @@ def _full(
         scores = tuple(average * (x - b) for average, x, b in ends)
         for sum_, score in zip(total, scores, strict=True):
             sum_ += score
+        ways.append(found.mode)
+        counts.append(found.counts)
         by_player.add(sum_over_players(here, scores).cpu().double()[None].numpy())
         if worst is None or float(found.errors.max()) > float(worst.errors.max()):
             worst = found
     assert worst is not None
     say_error(worst, tol, "expected_gradients")
     spread = torch.from_numpy(by_player.error) if by_player.count > 1 else None
-    return tuple(sum_ / values.shape[1] for sum_ in total), spread, worst.errors.tolist()
+    paths = {"completeness_error": worst.errors.tolist(), "each_path": ways, "n_steps": counts}
+    return tuple(sum_ / values.shape[1] for sum_ in total), spread, paths
 
 
 def _from_reference(question: Question, row: int, values: torch.Tensor) -> Game:

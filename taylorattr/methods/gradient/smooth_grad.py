@@ -56,7 +56,7 @@ def smooth_grad(
     if mode not in ("sample", "exact"):
         raise OptionError(f"mode={mode!r}; expected 'sample' or 'exact'")
     game = question.game
-    sigmas = _sigmas(game, stdev, noise_level)
+    sigmas = deviations(game, stdev, noise_level)
     factors = multipliers(game, multiply_by)
     said = {"mode": mode, "multiply_by": multiply_by, "largest_stdev": max(float(s.max()) for s in sigmas)}
     if mode == "exact":
@@ -101,7 +101,7 @@ class _Noise:
         )
 
 
-def _sigmas(game: Game, stdev: Any, noise_level: float) -> Rows:
+def deviations(game: Game, stdev: Any, noise_level: float) -> Rows:
     """Return σ of every element, shaped like the inputs; 0 for elements of no player."""
     if not isinstance(noise_level, numbers.Real) or not float(noise_level) >= 0:
         raise OptionError(f"noise_level={noise_level!r}; expected a number ≥ 0")
