@@ -15,8 +15,8 @@ from taylorattr.autodiff.guards import Outputs, check_point, first_rows
 from taylorattr.autodiff.inputs import baseline_tuple, input_tuple, require_floating
 from taylorattr.autodiff.players import Players, PlayersLike, player_maps, resolve_players
 from taylorattr.autodiff.rng import preserved_rng
-from taylorattr.autodiff.scalar import ScalarModel
-from taylorattr.errors import DtypeError, OptionError, ZeroDifferenceWarning, warn
+from taylorattr.autodiff.scalar import ScalarModel, Trial
+from taylorattr.errors import DtypeError, OptionError, TaylorAttrError, ZeroDifferenceWarning, warn
 
 
 @dataclass(eq=False)
@@ -212,15 +212,25 @@ def bind(
         x, b = tuple(map(_own, given)), tuple(map(_own, start))
         maps = player_maps(group, given)
         _apply_rest(group, maps, x, b)
-        scalar = ScalarModel(
-            model,
-            x,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            dtype=dtype,
-            integers_allowed=integers_allowed,
-            trial=first_rows(x, b, later=input_later, both=baseline_later),
-        )
+
+        def tried_on(trial: Trial) -> ScalarModel:
+            return ScalarModel(
+                model,
+                x,
+                target=target,
+                additional_forward_args=additional_forward_args,
+                dtype=dtype,
+                integers_allowed=integers_allowed,
+                trial=trial,
+            )
+
+        try:
+            scalar = tried_on(first_rows(x, b, later=input_later, both=baseline_later))
+        except TaylorAttrError:
+            if not baseline_later:
+                raise
+            baseline_later = False  # a model that does not run on one row may run on two
+            scalar = tried_on(first_rows(x, b, later=input_later))
         x, b = (tuple(_cast(part, scalar) for part in end) for end in (x, b))
         maps = tuple(m.to(scalar.device) for m in maps)
         outputs = Outputs(

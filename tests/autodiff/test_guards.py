@@ -289,3 +289,14 @@ def test_random_models_are_seen_when_both_ends_are_handed_in(model):
     with pytest.raises(NondeterministicModelError, match="for the same input"):
         game = bind(model, X, input_later=True, baseline_later=True)
         game.outputs.settle(model(game.inputs[0]))
+
+
+def test_a_model_that_takes_no_single_row_is_tried_on_two():
+    def pairs(x):
+        if len(x) == 1:
+            raise RuntimeError("more than one row is needed")
+        return x.exp().sum(1)
+
+    game = bind(pairs, X, 0.5, input_later=True, baseline_later=True)
+    game.outputs.settle(game.inputs[0].exp().sum(1))
+    assert torch.equal(game.f_baseline, game.baselines[0].exp().sum(1))

@@ -18,7 +18,7 @@ from taylorattr.methods.relevance.answer import difference_diagnostics, relative
 from taylorattr.methods.relevance.balances import balances
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import propagate
-from taylorattr.methods.relevance.recording import module_of, record_at, rows_function
+from taylorattr.methods.relevance.recording import in_best_layout, module_of, record_at, rows_function
 from taylorattr.methods.relevance.rule import Overrides, RuleTable, named_operations
 from taylorattr.methods.relevance.rules.maxima import MaxRule
 from taylorattr.methods.relevance.rules.neurons import NeuronShapley
@@ -144,7 +144,8 @@ class _Job:
         game, question = self.question.game, self.question
         function, module = rows_function(game, part.start), module_of(game)
         xs = tuple(x[part] for x in game.inputs)
-        at_x = record_at(function, xs, module, kept=named_operations(self.rules))
+        kept = named_operations(self.rules)
+        at_x, lay = in_best_layout(game, lambda lay: (record_at(function, lay(xs), module, kept=kept), lay))
         if at_x.batch == game.batch:
             game.outputs.settle(at_x.output)
         used = self.table.with_overrides(self.rules, at_x.program)
@@ -157,7 +158,7 @@ class _Job:
             starts = tuple(torch.stack([row[k][r] for row in rows]) for k in range(len(xs)))
             if not game.scalar.varies and all(bool((s == s[:1]).all()) for s in starts):
                 starts = tuple(s[:1] for s in starts)
-            recording = at_x.against(function, starts, module)
+            recording = at_x.against(function, lay(starts), module)
             f_start = f_start + (recording.output - recording.gap) / count
             scores = propagate(recording, used)
             self.found |= difference_diagnostics(recording, used, scores, False)

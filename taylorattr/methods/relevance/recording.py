@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,11 @@ from taylorattr.methods.relevance.layout import channels_last, side_by_side
 from taylorattr.methods.relevance.written_out import record_written_out
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.program import Node, Program
+
+T = TypeVar("T")
+
+Rows = tuple[Tensor, ...]
+"""One tensor (R, …) per input tensor."""
 
 Scalar = Callable[..., Tensor]
 """Function of the inputs (R, …) and, by keyword, the examples the rows belong to: (R,)."""
@@ -159,12 +165,17 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
         at_x = record_at(function, x, module, kept=kept)
         return at_x.against(function, b, module) if reference else at_x
 
+    return in_best_layout(game, lambda lay: recorded(lay(x), lay(b)))
+
+
+def in_best_layout(game: Game, run: Callable[[Callable[[Rows], Rows]], T]) -> T:
+    """Return ``run(lay)``, where lay puts rows into the memory layout in which the model is the fastest."""
     if channels_last(game):
         try:
-            return recorded(side_by_side(x), side_by_side(b))
+            return run(side_by_side)
         except RuntimeError:  # a view in the model that needs the other layout, or what fails in both
             pass
-    return recorded(x, b)
+    return run(lambda rows: rows)
 
 
 def rows_function(game: Game, start: int = 0) -> Scalar:
