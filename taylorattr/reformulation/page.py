@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import torch
 
 from taylorattr.effects.effects import TaylorEffects
-
-if TYPE_CHECKING:
-    from taylorattr.reformulation.result import Reformulation
+from taylorattr.reformulation.shown import Shown
 
 FRACTIONS = {Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼",
              Fraction(3, 4): "¾", Fraction(1, 5): "⅕", Fraction(2, 5): "⅖", Fraction(3, 5): "⅗",
@@ -23,7 +20,7 @@ def fraction(weight: Fraction | float) -> str:
     return FRACTIONS.get(size, str(size)) if isinstance(size, Fraction) else f"{size:.4g}"
 
 
-def letter(result: Reformulation) -> str:
+def letter(result: Shown) -> str:
     """Return what an effect is called: I, of coalitions J, in frame x Iˣ, over references E I."""
     effects = result.effects[0]
     name = "I" if isinstance(effects, TaylorEffects) else "J"
@@ -31,7 +28,7 @@ def letter(result: Reformulation) -> str:
     return ("E " if len(result.effects) > 1 else "") + name + frame
 
 
-def sentence(result: Reformulation, place: int, example: int, k: int, reference: int | None = None) -> str:
+def sentence(result: Shown, place: int, example: int, k: int, reference: int | None = None) -> str:
     """Return a score as the weighted sum of effects that it is."""
     found = result.terms(place, example, k, reference)
     head = f"a_{result.names[place]}"
@@ -43,7 +40,7 @@ def sentence(result: Reformulation, place: int, example: int, k: int, reference:
     return f"{head} = {shown}" + (" + …" if more else "")
 
 
-def numbers(result: Reformulation, place: int, example: int, k: int, reference: int | None = None) -> str:
+def numbers(result: Shown, place: int, example: int, k: int, reference: int | None = None) -> str:
     """Return the same sum with the effects' values in place of their names."""
     found = result.terms(place, example, k, reference)
     column = result.matrix(example, reference)[:, place]
@@ -55,7 +52,7 @@ def numbers(result: Reformulation, place: int, example: int, k: int, reference: 
     return f"{_sum(shown)} = {float(column.sum()):+.6g}"
 
 
-def summary(result: Reformulation, k: int, examples: int, terms: int) -> str:
+def summary(result: Shown, k: int, examples: int, terms: int) -> str:
     """Return the page: formula, sums, differences and their reasons, layers and formal shares."""
     direct = result.direct
     lines = [f"Reformulation of {result.method}"]
@@ -87,7 +84,7 @@ def summary(result: Reformulation, k: int, examples: int, terms: int) -> str:
     return "\n".join(lines)
 
 
-def _receiver(result: Reformulation, place: int, e: int, terms: int) -> list[str]:
+def _receiver(result: Shown, place: int, e: int, terms: int) -> list[str]:
     """Return the lines of one score."""
     direct, other = (a.player_scores[e, place] for a in (result.direct, result.allocated))
     name = result.names[place]
@@ -101,7 +98,7 @@ def _receiver(result: Reformulation, place: int, e: int, terms: int) -> list[str
     return [*lines, f"{indent}   {end}"]
 
 
-def _verdict(result: Reformulation, e: int) -> str:
+def _verdict(result: Shown, e: int) -> str:
     """Say how far the two lie apart, and what allows it."""
     size = float(result.difference[e].abs().max())
     parts = {name: float(error[e].max()) for name, error in result.errors.items()}

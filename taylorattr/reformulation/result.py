@@ -56,17 +56,17 @@ class Reformulation(Result):
         """Names of the receivers."""
         return self.direct.names
 
-    @cached_property
+    @property
     def difference(self) -> Tensor:
         """Direct − allocated, shape (B, R)."""
         return self.direct.player_scores - self.allocated.player_scores
 
-    @cached_property
+    @property
     def allowed(self) -> Tensor:
         """Sum of all errors, shape (B, R); NaN where one of them is not bounded."""
         return sum(self.errors.values(), torch.zeros_like(self.difference))
 
-    @cached_property
+    @property
     def explained(self) -> Tensor:
         """Whether |difference| ≤ allowed, shape (B, R); False where nothing is known to bound it."""
         return self.difference.abs() <= self.allowed
@@ -130,7 +130,9 @@ class Reformulation(Result):
         """
         place = self.place(receiver)
         parts = self.matrix(example, reference)[:, place]
-        return terms_of(self, parts, place, example, k, reference)
+        chosen = slice(None) if reference is None else slice(reference, reference + 1)
+        tables, contexts = self.effects[chosen], self.context[chosen]
+        return terms_of(self.allocation_rule, tables, contexts, parts, place, example, k)
 
     def sentence(
         self, receiver: str | int, example: int = 0, k: int = 6, reference: int | None = None

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.effects.effects import TaylorEffects
-
-if TYPE_CHECKING:
-    from taylorattr.reformulation.result import Reformulation
+from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 
 
 class Term(NamedTuple):
@@ -36,21 +33,25 @@ class Term(NamedTuple):
 
 
 def terms_of(
-    result: Reformulation, parts: Tensor, place: int, example: int, k: int, reference: int | None
+    rule: AllocationRule,
+    tables: Sequence[TaylorEffects | HarsanyiEffects],
+    contexts: Sequence[Mapping[str, Any]],
+    parts: Tensor,
+    place: int,
+    example: int,
+    k: int,
 ) -> list[Term]:
-    """Return the k largest parts of a column of the matrix, as terms.
+    """Return the k largest parts of one receiver's score, as terms.
 
     Args:
-        result: The reformulation.
-        parts: The receiver's column.
+        rule: The ratio.
+        tables: Effects, one table per reference.
+        contexts: What the ratio reads besides κ, one per table.
+        parts: The receiver's column of the matrix, the mean over the tables.
         place: The receiver.
         example: Which example.
         k: How many.
-        reference: Which table of effects; None: the mean over all.
     """
-    rule = result.allocation_rule
-    tables = result.effects if reference is None else (result.effects[reference],)
-    contexts = list(result.context) if reference is None else [result.context[reference]]
     table = tables[0]
     rows = []
     for row in torch.topk(parts.abs(), min(k, int((parts != 0).sum()))).indices.tolist():
