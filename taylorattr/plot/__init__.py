@@ -1,7 +1,22 @@
 """Pictures of results: every function accepts ``ax=``, returns ``(fig, ax)`` and never shows a window."""
 
+from taylorattr.plot.allocation_flow import allocation_flow
 from taylorattr.plot.by_order import by_order
+from taylorattr.plot.comparison import comparison
+from taylorattr.plot.convergence import convergence
+from taylorattr.plot.heat_map import heat_map
 from taylorattr.plot.style import PALETTES, palette
 from taylorattr.plot.top_effects import top_effects
+from taylorattr.plot.upset import upset
 
-__all__ = ["PALETTES", "by_order", "palette", "top_effects"]
+__all__ = [
+    "PALETTES",
+    "allocation_flow",
+    "by_order",
+    "comparison",
+    "convergence",
+    "heat_map",
+    "palette",
+    "top_effects",
+    "upset",
+]

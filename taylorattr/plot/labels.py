@@ -76,10 +76,19 @@ def number(value: float, sign: bool = True) -> str:
     return text.replace("-", "−") if value else "0"
 
 
-def room(ax: Axes) -> tuple[float, float]:
-    """Return width and height of the axes in points, as they stand now."""
+def room(ax: Axes, settle: bool = False) -> tuple[float, float]:
+    """Return width and height of the axes in points.
+
+    Args:
+        ax: The axes.
+        settle: Whether to let the figure's layout place the axes first: for axes without ticks and labels,
+            which stay where they are then.
+    """
     figure = ax.get_figure(root=True)
     assert figure is not None
+    engine = figure.get_layout_engine() if settle else None
+    if engine is not None:
+        engine.execute(figure)
     box = ax.get_position()
     width, height = figure.get_size_inches()
     return 72.0 * width * box.width, 72.0 * height * box.height

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+CUT = 1.3
+"""The bar of the others is cut off where it is longer than so many times the largest effect."""
+
 
 def top_effects(
     effects: Effects,
@@ -21,9 +24,10 @@ def top_effects(
     palette: str | None = None,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
-    """Draw the k effects largest in size as bars, and the others as one bar with their sum.
+    """Draw the k effects largest in size as bars, and the others as one bar.
 
-    Effects that are 0 are neither drawn nor counted. Given axes too low for k names show fewer.
+    The label of that bar says their sum and Σ|·|. Effects that are 0 are neither drawn nor counted. Given
+    axes that are too low for k names show fewer.
 
     Args:
         effects: Taylor effects, Harsanyi effects or an interaction index.
@@ -45,7 +49,7 @@ def top_effects(
     values = effect_values(effects, example)
     given = ax is not None
     nonzero = int((values != 0).sum())
-    figure, ax = axes(ax, (7.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
+    figure, ax = axes(ax, (8.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
     title = f"The largest of {nonzero:,} effects" if nonzero > k else "Effects, largest first"
     ax.set_title(title, fontsize=10, loc="left")
     if nonzero == 0:
@@ -57,27 +61,40 @@ def top_effects(
     bars = [float(values[p]) for p in parts.shown]
     paints = [colours.of(v) for v in bars]
     font = row_font(ax, len(bars) + bool(len(parts.rest)))
-    limit = characters(ax, 0.42, font)
+    limit = characters(ax, 0.5, font)
     names = [effect_label(effects, int(p), limit) for p in parts.shown]
-    notes = [number(v) for v in bars]
+    reach = CUT * max(abs(value) for value in bars)
     if len(parts.rest):
         bars.append(parts.total)
         paints.append(NEUTRAL)
-        names.append(f"{len(parts.rest):,} others together")
-        notes.append(f"{number(parts.total)} (Σ|·| {number(parts.size, sign=False)})")
+        amount = f"{number(parts.total)}, Σ|·| {number(parts.size, sign=False)}"
+        names.append(f"{len(parts.rest):,} others: {amount}")
     ax.barh(range(len(bars)), bars, color=paints, height=0.7)
-    low, high = min(0.0, *bars), max(0.0, *bars)
-    pad = 0.2 * (high - low)
-    ax.set_xlim(low - pad * (1.0 if low < 0 else 0.1), high + pad)
-    for row, (value, note) in enumerate(zip(bars, notes, strict=True)):
-        wide = len(note) > 12  # the others' note would leave the axes on the negative side
+    drawn = [min(max(value, -reach), reach) for value in bars]
+    low, high = min(0.0, *drawn), max(0.0, *drawn)
+    pad = 0.15 * (high - low)
+    low = low if bars[-1] < -reach else low - pad * (1.0 if low < 0 else 0.1)
+    high = high if bars[-1] > reach else high + pad * (1.0 if high > 0 else 0.1)
+    ax.set_xlim(low, high)
+    for row in range(len(parts.shown)):
         ax.annotate(
-            note,
-            (max(value, 0.0) if wide else value, row),
-            xytext=(4 if value >= 0 or wide else -4, 0),
+            number(bars[row]),
+            (bars[row], row),
+            xytext=(4 if bars[row] >= 0 else -4, 0),
             textcoords="offset points",
             va="center",
-            ha="left" if value >= 0 or wide else "right",
+            ha="left" if bars[row] >= 0 else "right",
+            fontsize=min(font, LARGEST - 1),
+        )
+    if abs(bars[-1]) > reach:
+        ax.annotate(
+            "longer ⟶" if bars[-1] > 0 else "⟵ longer",
+            (high if bars[-1] > 0 else low, len(bars) - 1),
+            xytext=(-4 if bars[-1] > 0 else 4, 0),
+            textcoords="offset points",
+            va="center",
+            ha="right" if bars[-1] > 0 else "left",
+            color="white",
             fontsize=min(font, LARGEST - 1),
         )
     name_rows(ax, names, font)

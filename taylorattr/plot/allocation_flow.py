@@ -1,0 +1,265 @@
+"""Which attribution got what: effects on one side, players on the other, an allocation flowing between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from taylorattr.errors import OptionError
+from taylorattr.plot.entries import check_count, folded
+from taylorattr.plot.flow_side import Side, block, draw_side, notes_width
+from taylorattr.plot.labels import PLAIN, number, room, say, shortened, text_width
+from taylorattr.plot.ribbons import Ribbons, ribbons
+from taylorattr.plot.shares import Level, Measured, Shares, shares
+from taylorattr.plot.stacks import crossing_order, scale, stacked
+from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
+from taylorattr.reformulation.result import Reformulation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FONT = 8.0
+PITCH = 13.0
+"""Height of a row's label, in points."""
+
+HEAD, FOOT = 34.0, 22.0
+"""Room for the titles and for the legend, in points."""
+
+BLOCK = 12.0
+"""Width of a block, in points."""
+
+
+def allocation_flow(
+    source: Reformulation | Measured,
+    other: Reformulation | Measured | None = None,
+    *,
+    k: int = 12,
+    players: int = 12,
+    level: Level = "coalition",
+    example: int = 0,
+    reference: int = 0,
+    palette: str | None = None,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw what a method hands from each effect to each player; with two methods, both on the same effects.
+
+    A block beside an effect's name is as high as the effect. Bands as high as |A_i(S)| leave it for the
+    players. What the bands leave of the block is hollow: nobody is given it (*dropped*). What they take
+    beyond it is hatched (*over-counted*; ``×2`` says that the shares add up to twice the effect). Bands with
+    dark hatching go to a player outside the effect (*leak*). Colours are signs. All heights have one scale,
+    in units of the output.
+
+    Args:
+        source: Result of ``ta.reformulate`` (ratios times effects) or of ``ta.audit`` (measured A_i(S)).
+        other: A second one, drawn to the left of the same effects.
+        k: Effects shown, those with the largest effect or shares; the others are one row.
+        players: Players shown, those with the largest shares; the others are one row.
+        level: ``coalition``: Taylor terms of one support together; ``term``: each I(κ) by itself.
+        example: Which example of the batch.
+        reference: Which reference, for methods that average over a set.
+        palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
+        ax: Axes to draw on; None makes a figure.
+
+    Returns:
+        The figure and the axes. The group id of a band is ``flow:row:column``, counted from the top, and its
+        height at either end is |A_i(S)|.
+
+    Raises:
+        OptionError: If a source has no such table (a back-propagation method: its effects belong to units),
+            the two differ in players or frame, or an argument is out of range.
+        NonFiniteError: If an effect or a share is NaN or infinite.
+        MissingExtraError: If matplotlib is not installed.
+
+    Source: docs/theory.md eq. (10), (52a).
+    """
+    colours = chosen(palette)
+    check_count("k", k)
+    check_count("players", players)
+    tables = [shares(source, example, reference, level)]
+    if other is not None:
+        tables.append(shares(other, example, reference, level))
+        _check_comparable(*tables)
+    height = 0.9 + 0.27 * max(k + 1, 8)
+    figure, ax = axes(ax, (8.0 if other is None else 11.5, height))
+    ax.set_axis_off()
+    wide, high = room(ax, settle=True)
+    fitting = max(2, int((high - HEAD - FOOT) / PITCH) - 1)
+    k, players = min(k, fitting), min(players, fitting)
+    if not any(table.given.any() or table.values.any() for table in tables):
+        say(ax, "every effect and every share is 0")
+        return figure, ax
+    keys = _chosen_keys(tables, k)
+    columns = _chosen_columns(tables, players)
+    rows = [[table.find(key) for key in keys] for table in tables]
+    fold = (
+        any(
+            len(table.values) > len(keys) and _outside(table, found)
+            for table, found in zip(tables, rows, strict=True)
+        ),
+        any(np.delete(table.matrix, columns, axis=1).any() for table in tables),
+    )
+    parts = [ribbons(table, found, columns, fold) for table, found in zip(tables, rows, strict=True)]
+    flow = np.sum([part.flows.sum(axis=(0, 1))[:, : len(columns)] for part in parts], axis=0)
+    order = crossing_order(flow)
+    columns = [columns[place] for place in order]
+    parts = [ribbons(table, found, columns, fold) for table, found in zip(tables, rows, strict=True)]
+
+    names = [_first(tables, key, 34) for key in keys]
+    if fold[0]:
+        hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
+        names.append(f"{hidden:,} other effects" if hidden > 0 else "other effects")
+    receivers = [shortened(tables[0].receivers[place], 22) for place in columns]
+    if fold[1]:
+        receivers.append(f"{len(tables[0].receivers) - len(columns)} others")
+    _draw(ax, tables, parts, names, receivers, colours, (wide, high))
+    return figure, ax
+
+
+def _draw(
+    ax: Axes,
+    tables: list[Shares],
+    parts: list[Ribbons],
+    names: list[str],
+    receivers: list[str],
+    colours: Palette,
+    size: tuple[float, float],
+) -> None:
+    """Draw both sides in points across and units of the output downwards."""
+    wide, high = size
+    body = high - HEAD - FOOT
+    rows = np.max([np.maximum(part.sizes, part.given) for part in parts], axis=0)
+    columns = np.max([part.received for part in parts], axis=0)
+    unit = 1.0 / scale([rows, columns], PITCH, body)
+    left = stacked(rows, PITCH, body, unit)
+    right = stacked(columns, PITCH, body, unit)
+    ax.set_xlim(0.0, wide)
+    ax.set_ylim((body + FOOT) * unit, -HEAD * unit)
+
+    label = max(text_width(name, FONT) for name in names) + 14.0
+    ends = max(text_width(f"{name}  {number(-1234.5)}", FONT) for name in receivers) + 12.0
+    both = len(parts) == 2
+    start = wide / 2 - label / 2 if both else 0.0
+    for y, name in zip(left.middles, names, strict=True):
+        ax.text(
+            start + label / 2 if both else label - 7.0,
+            y,
+            name,
+            ha="center" if both else "right",
+            va="center",
+            fontsize=FONT,
+            color=INK,
+            gid="effect name",
+            **PLAIN,
+        )
+    for place, (table, part) in enumerate(zip(tables, parts, strict=True)):
+        towards = -1.0 if both and place == 0 else 1.0
+        near = start if towards < 0 else start + label
+        far = ends + BLOCK if towards < 0 else wide - ends - BLOCK
+        side = Side(near + towards * notes_width(part, FONT), far, towards, BLOCK, unit, FONT)
+        draw_side(ax, side, part, left, right, receivers, colours)
+        across = (side.near + side.far) / 2
+        ax.text(
+            across,
+            -HEAD * unit * 0.98,
+            shortened(table.method, 40),
+            ha="center",
+            va="top",
+            fontsize=10,
+            **PLAIN,
+        )
+        ax.text(across, -HEAD * unit * 0.52, _summary(table), ha="center", va="top", fontsize=FONT, color=INK)
+    _legend(ax, colours)
+
+
+def _summary(table: Shares) -> str:
+    """Return the shares of Σ|effects| over all of them, shown or not."""
+    sizes, given = np.abs(table.values), table.given
+    whole = float(sizes.sum())
+    if whole == 0.0:
+        return "every effect is 0"
+    words = [f"hands out {given.sum() / whole:.0%} of Σ|effects|"]
+    for name, amount in (
+        ("over-counted", np.maximum(given - sizes, 0.0)),
+        ("dropped", np.maximum(sizes - given, 0.0)),
+        ("leak", table.leaked),
+    ):
+        share = float(amount.sum()) / whole
+        if share >= 0.0005:
+            words.append(f"{name} {share:.0%}" if share >= 0.01 else f"{name} {share:.1%}")
+    return ", ".join(words)
+
+
+def _legend(ax: Axes, colours: Palette) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(facecolor=colours.positive, label="positive"),
+        Patch(facecolor=colours.negative, label="negative"),
+        Patch(label="over-counted", **block("beyond", NEUTRAL)),
+        Patch(label="dropped", **block("dropped", NEUTRAL)),
+        Patch(label="leak", facecolor="#dddddd", edgecolor=INK, hatch="xxxx", linewidth=0.6),
+    ]
+    ax.legend(
+        handles=handles, loc="lower center", ncols=len(handles), fontsize=7.5, frameon=False,
+        handlelength=1.4, columnspacing=1.4, borderaxespad=0.0,
+    )  # fmt: skip
+
+
+def _first(tables: list[Shares], key: tuple[int, ...], limit: int) -> str:
+    for table in tables:
+        row = table.find(key)
+        if row is not None:
+            return table.label(row, limit)
+    raise AssertionError("a key comes from one of the tables")
+
+
+def _outside(table: Shares, rows: list[int | None]) -> bool:
+    """Return whether anything is left outside the rows shown."""
+    held = [row for row in rows if row is not None]
+    amount = np.abs(table.values) + table.given
+    amount[held] = 0.0
+    return bool(amount.any())
+
+
+def _chosen_keys(tables: list[Shares], k: int) -> list[tuple[int, ...]]:
+    """Return the k effects with the largest effect or shares in any table, by order, then by size."""
+    weight: dict[tuple[int, ...], float] = {}
+    order: dict[tuple[int, ...], int] = {}
+    for table in tables:
+        amount = np.maximum(np.abs(table.values), table.given)
+        for row in folded(amount, k).shown:
+            key = table.key(int(row))
+            weight[key] = max(weight.get(key, 0.0), float(amount[row]))
+            order[key] = table.order(int(row))
+    largest = sorted(weight, key=lambda key: -weight[key])[:k]
+    return sorted(largest, key=lambda key: (order[key], -weight[key]))
+
+
+def _chosen_columns(tables: list[Shares], players: int) -> list[int]:
+    received = np.max([np.abs(table.matrix).sum(axis=0) for table in tables], axis=0)
+    found = folded(received, players).shown
+    return [int(place) for place in found] or [0]
+
+
+def _check_comparable(one: Shares, two: Shares) -> None:
+    for what, a, b in (
+        ("players", one.players, two.players),
+        ("receivers", one.receivers, two.receivers),
+        ("frame", one.frame, two.frame),
+    ):
+        if a != b:
+            raise OptionError(
+                f"{one.method} and {two.method} differ in their {what}: {_short(a)} and {_short(b)}; two "
+                "methods are drawn on the same effects only: pass the same players= and frame= to both"
+            )
+    if (one.effects is None) != (two.effects is None):
+        raise OptionError(
+            f"level='term' needs Taylor effects on both sides; one of {one.method} and {two.method} shares "
+            "out coalitions: use level='coalition'"
+        )
+
+
+def _short(value: object) -> str:
+    return shortened(str(value), 60)

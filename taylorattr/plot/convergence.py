@@ -1,0 +1,174 @@
+"""Convergence of a series: order sums, what is left after each order, and the radii along probed rays."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from taylorattr.effects.convergence import MARGIN
+from taylorattr.effects.effects import TaylorEffects
+from taylorattr.errors import OptionError
+from taylorattr.plot.entries import one_example
+from taylorattr.plot.labels import number, say
+from taylorattr.plot.style import FAINT, INK, NEUTRAL, Palette, axes, chosen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDEST = 10.0
+"""Radii beyond this are drawn at the right edge."""
+
+
+def convergence(
+    effects: TaylorEffects,
+    *,
+    example: int = 0,
+    palette: str | None = None,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw how the Taylor series comes to its end, on a logarithmic scale, and how far it can reach.
+
+    Bars are |Σ I(κ)| of each order in the colour of its sign, a short line above each is Σ|I(κ)| (some of
+    which cancels in the sum), and the curve is |remainder| when the series is cut after that order. Below,
+    each mark is the estimated radius of convergence along one probed ray; left of 1 the series does not reach
+    the input, and below 1.1 it is not trusted.
+
+    Args:
+        effects: Of ``ta.decompose``.
+        example: Which example of the batch.
+        palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
+        ax: Axes to draw on; None makes a figure. They are divided by ``ax.inset_axes`` where rays were
+            probed.
+
+    Returns:
+        The figure and the axes. Orders are in ``ax.child_axes[0]``, radii in ``ax.child_axes[1]``.
+
+    Raises:
+        OptionError: If these are no Taylor effects, or there is no such example or palette.
+        NonFiniteError: If a sum is NaN or infinite.
+        MissingExtraError: If matplotlib is not installed.
+    """
+    colours = chosen(palette)
+    if not isinstance(effects, TaylorEffects):
+        raise OptionError(
+            f"only a Taylor series converges or not; given {type(effects).__name__}, draw it with by_order"
+        )
+    sums = one_example(effects.by_order, example, "sums by order")
+    sizes = np.array(
+        [
+            np.abs(one_example(effects.order_values(m), example, "effects")).sum()
+            for m in range(1, effects.order + 1)
+        ]
+    )
+    delta = float(one_example(effects.delta[:, None], example, "differences")[0])
+    left = delta - np.cumsum(sums)
+    figure, ax = axes(ax, (7.0, 4.6))
+    verdict = "converged" if bool(effects.converged[example]) else "not converged"
+    ax.set_axis_off()
+    if not sizes.any() and delta == 0:
+        say(ax, "every effect is 0, and so is f(x) − f(b)")
+        return figure, ax
+    rays = _rays(effects, example)
+    ax.set_title(f"Series of order {effects.order}: {verdict}", fontsize=10, loc="left", pad=20)
+    upper = ax.inset_axes((0.0, 0.36 if rays else 0.0, 1.0, 0.64 if rays else 1.0))
+    _orders(upper, sums, sizes, left, delta, colours)
+    if rays:
+        _radii(ax.inset_axes((0.0, 0.0, 1.0, 0.13)), rays)
+    return figure, ax
+
+
+def _orders(
+    ax: Axes, sums: np.ndarray, sizes: np.ndarray, left: np.ndarray, delta: float, colours: Palette
+) -> None:
+    """Draw the three magnitudes of each order; zeros have no place on the scale and are named."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    orders = np.arange(1, len(sums) + 1)
+    scale = max(float(sizes.max()), abs(delta))
+    noise = scale * 1e-16
+    known = np.abs(np.concatenate([sums, left, [delta]]))
+    floor = max(float(known[known > noise].min(initial=scale)) / 10.0, noise)
+    ax.set_yscale("log")
+    heights = np.abs(sums)
+    ax.bar(
+        orders,
+        np.maximum(heights - floor, 0.0),
+        bottom=floor,
+        width=0.5,
+        color=[colours.of(float(v)) for v in sums],
+    )
+    ax.hlines(sizes[sizes > 0], orders[sizes > 0] - 0.3, orders[sizes > 0] + 0.3, color=INK, linewidth=1.2)
+    rest = np.abs(left)
+    seen = rest > floor
+    ax.plot(orders[seen], rest[seen], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, gid="remainder")
+    top = max(scale, float(rest.max()))
+    ax.set_ylim(floor, top * (top / floor) ** 0.12)
+    ax.set_xlim(0.4, len(sums) + 0.6)
+    if delta != 0:
+        ax.axhline(abs(delta), color=FAINT, linewidth=1.0, zorder=0)
+    step = max(1, math.ceil(len(orders) / 20))
+    ax.set_xticks(orders[::step])
+    ax.tick_params(labelsize=8)
+    ax.set_xlabel(
+        f"order{_exact(orders, sums, rest, noise)}; f(x) − f(b) = {number(delta)}, "
+        f"remainder {number(float(left[-1]))}",
+        fontsize=8,
+    )
+    ax.set_ylabel("units of the model output", fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    handles = [
+        Patch(color=colours.positive, label="sum, positive"),
+        Patch(color=colours.negative, label="sum, negative"),
+        Line2D([], [], color=INK, linewidth=1.2, label="Σ|effects|"),
+        Line2D([], [], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, label="|remainder|"),
+        Line2D([], [], color=FAINT, label="|f(x) − f(b)|"),
+    ]
+    ax.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=7.5, frameon=False,
+        handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def _exact(orders: np.ndarray, sums: np.ndarray, rest: np.ndarray, noise: float) -> str:
+    """Name the orders whose sum vanishes, and the one from which nothing remains."""
+    zero = [str(m) for m, value in zip(orders, sums, strict=True) if value == 0]
+    words = f" (sum 0 at order {', '.join(zero[:6])}{', …' if len(zero) > 6 else ''})" if zero else ""
+    gone = [int(m) for m, value in zip(orders, rest, strict=True) if value <= 10 * noise]
+    return words + (f"; nothing remains from order {gone[0]} on" if gone else "")
+
+
+def _rays(effects: TaylorEffects, example: int) -> list[dict]:
+    examples = effects.diagnostics.get("examples") or []
+    return examples[example].get("rays", []) if example < len(examples) else []
+
+
+def _radii(ax: Axes, rays: list[dict]) -> None:
+    """Draw a dot per ray, a cross where it fails; without a singularity (None) it stands at the edge."""
+    radii = [math.inf if ray["radius"] is None else float(ray["radius"]) for ray in rays]
+    shown = [min(r, WIDEST) if r == r else 0.1 for r in radii]
+    lift = [
+        0.5 + 0.35 * math.sin(2.399963 * place) for place in range(len(shown))
+    ]  # apart, the same each time
+    for passed, tint, mark in ((True, NEUTRAL, "o"), (False, INK, "x")):
+        places = [place for place, ray in enumerate(rays) if bool(ray["passed"]) is passed]
+        x, y = [shown[place] for place in places], [lift[place] for place in places]
+        ax.scatter(x, y, s=16, linewidths=1, c=tint, marker=mark, gid="trusted" if passed else "not trusted")
+    ax.axvline(MARGIN, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
+    ax.set_xscale("log")
+    ax.set_xlim(min(0.5, *shown) * 0.85, WIDEST * 1.15)
+    ax.set_ylim(0.0, 1.0)
+    ax.set_yticks([])
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5) if t > ax.get_xlim()[0]]
+    ax.set_xticks([*ticks, WIDEST], [*(f"{t:g}" for t in ticks), f"≥ {WIDEST:g}"], fontsize=8)
+    ax.minorticks_off()
+    failed = sum(not ray["passed"] for ray in rays)
+    ax.set_xlabel(
+        f"estimated radius of convergence along {len(rays)} rays, "
+        f"{failed} of them (×) not trusted; {MARGIN} is the least that is",
+        fontsize=8,
+    )
+    ax.spines[["top", "right", "left"]].set_visible(False)

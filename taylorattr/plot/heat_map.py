@@ -1,0 +1,187 @@
+"""Scores of pixels or patches laid over the image they belong to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from taylorattr.aliases import Tensors
+from taylorattr.attribution import Attribution
+from taylorattr.autodiff.players import Players, player_maps
+from taylorattr.errors import OptionError, ShapeError
+from taylorattr.plot.entries import one_example, player_scores
+from taylorattr.plot.labels import number
+from taylorattr.plot.style import INK, Palette, axes, chosen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+Background: TypeAlias = Literal["grey", "image"] | None
+"""The image in shades of light grey, in its own colours, or not at all."""
+
+MOST_NUMBERS = 49
+"""Patches up to this many carry their score in figures."""
+
+
+def heat_map(
+    attribution: Attribution,
+    inputs: Tensors | None = None,
+    *,
+    players: Players | None = None,
+    background: Background = "grey",
+    limit: float | None = None,
+    example: int = 0,
+    which: int = 0,
+    palette: str | None = None,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw an attribution of an image: colour by sign, opacity by size, over the image.
+
+    Args:
+        attribution: Of ``ta.attribute`` on images (B, H, W) or (B, C, H, W).
+        inputs: The images; None: no background.
+        players: The patches that were explained: each shows its whole score, within its border, in figures
+            where they are few. None: pixels, each the sum over its channels (of a patch, its equal share).
+        background: The image in light grey, which leaves colour to the scores; in its own colours; or None.
+        limit: Score of full colour; None: the largest |score|.
+        example: Which example of the batch.
+        which: Which tensor, where the inputs are several.
+        palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
+        ax: Axes to draw on; None makes a figure. The colour bar takes its room from them.
+
+    Returns:
+        The figure and the axes; ``ax.images[-1]`` holds the scores, shape (H, W).
+
+    Raises:
+        ShapeError: If the scores are no image, or image and players do not fit them.
+        OptionError: If the attribution has no scores of elements, patches differ between channels, or an
+            argument is out of range.
+        NonFiniteError: If a score or a pixel is NaN or infinite.
+        MissingExtraError: If matplotlib is not installed.
+    """
+    colours = chosen(palette)
+    if background not in ("grey", "image", None):
+        raise OptionError(f"background={background!r}; it is 'grey', 'image' or None")
+    scores = player_scores(attribution, example)
+    heat, owner = _heat(attribution, scores, players, example, which)
+    if limit is not None and not limit > 0:
+        raise OptionError(f"limit={limit!r}; give the score of full colour, above 0")
+    picture = None if inputs is None or background is None else _picture(inputs, heat.shape, example, which)
+    top = limit or float(np.abs(heat).max()) or 1.0
+
+    height, width = heat.shape
+    across = 4.6
+    figure, ax = axes(ax, (across + 0.9, max(1.5, min(8.0, across * height / width)) + 0.6))
+    if picture is not None:
+        grey = picture if background == "image" else picture @ np.array([0.299, 0.587, 0.114])
+        light = 0.7 + 0.3 * grey if background == "grey" else 0.4 + 0.6 * grey
+        ax.imshow(light, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+    shown = ax.imshow(heat, cmap=_see_through(colours), vmin=-top, vmax=top, interpolation="nearest")
+    if owner is not None:
+        _borders(ax, owner)
+        if len(scores) <= MOST_NUMBERS:
+            _numbers(ax, owner, scores)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_title(
+        f"{attribution.method}: Σ {number(float(scores.sum()))}, f(x) − f(b) "
+        f"{number(float(attribution.delta[example]))}",
+        fontsize=10,
+        parse_math=False,
+    )
+    if not heat.any():
+        ax.set_xlabel("every score is 0", fontsize=9)
+    bar = figure.colorbar(shown, ax=ax, fraction=0.05, pad=0.03)
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label("score, in units of the model output", fontsize=8)
+    return figure, ax
+
+
+def _see_through(colours: Palette) -> ListedColormap:
+    """Return a map whose colour is the sign and whose opacity is the size."""
+    from matplotlib.colors import ListedColormap, to_rgb
+
+    steps = np.linspace(-1.0, 1.0, 511)
+    table = np.array([[*to_rgb(colours.of(step)), 0.95 * abs(step)] for step in steps])
+    return ListedColormap(table, name=f"{colours.name} see-through")
+
+
+def _heat(
+    attribution: Attribution, scores: np.ndarray, players: Players | None, example: int, which: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the score of each pixel, shape (H, W), and its patch's number, if patches are given."""
+    parts = attribution.scores if isinstance(attribution.scores, tuple) else (attribution.scores,)
+    if not 0 <= which < len(parts):
+        raise OptionError(
+            f"which={which}; the attribution is of {len(parts)} tensor(s), 0 … {len(parts) - 1}"
+        )
+    tensor = parts[which]
+    if tensor is None:
+        raise OptionError(
+            f"this attribution by {attribution.method} has no scores of pixels, only of players"
+        )
+    if tensor.ndim not in (3, 4) or tensor.shape[-1] * tensor.shape[-2] == 0:
+        raise ShapeError(
+            f"scores have shape {tuple(tensor.shape)}; a heat map needs images (B, H, W) or (B, C, H, W)"
+        )
+    values = one_example(tensor, example, "scores")
+    if players is None:
+        return values.reshape(-1, *values.shape[-2:]).sum(axis=0), None
+    if players.names != attribution.names:
+        raise ShapeError(
+            f"{len(players)} players {players.names[:3]}… for an attribution of {attribution.n} "
+            f"{attribution.names[:3]}…; give the players that were explained"
+        )
+    tensors = tuple(part for part in parts if part is not None)
+    owner = player_maps(players, tensors)[which].numpy().reshape(-1, *values.shape[-2:])
+    if (owner != owner[0]).any():
+        raise OptionError(
+            "the players differ between the channels of a pixel, so a pixel has no one score; leave "
+            "players=None"
+        )
+    return np.where(owner[0] >= 0, scores[owner[0]], 0.0), owner[0]
+
+
+def _picture(inputs: Tensors, shape: tuple[int, ...], example: int, which: int) -> np.ndarray:
+    """Return the image in [0, 1], shape (H, W, 3)."""
+    parts = inputs if isinstance(inputs, tuple) else (inputs,)
+    tensor = parts[which] if which < len(parts) else None
+    if not isinstance(tensor, Tensor) or tensor.ndim not in (3, 4) or tuple(tensor.shape[-2:]) != shape:
+        found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise ShapeError(
+            f"the image is {found}; expected (B, {shape[0]}, {shape[1]}) or (B, C, …) as the scores"
+        )
+    image = one_example(tensor, example, "pixels")
+    image = image.reshape(-1, *shape)
+    low, high = float(image.min()), float(image.max())
+    image = (image - low) / (high - low) if high > low else np.full_like(image, 0.5)
+    if len(image) != 3:
+        image = np.repeat(image.mean(axis=0, keepdims=True), 3, axis=0)
+    return np.moveaxis(image, 0, -1)
+
+
+def _borders(ax: Axes, owner: np.ndarray) -> None:
+    """Draw the lines between pixels of different patches."""
+    from matplotlib.collections import LineCollection
+
+    rows, columns = np.nonzero(owner[:, 1:] != owner[:, :-1])
+    lines = [[(c + 0.5, r - 0.5), (c + 0.5, r + 0.5)] for r, c in zip(rows, columns, strict=True)]
+    rows, columns = np.nonzero(owner[1:] != owner[:-1])
+    lines += [[(c - 0.5, r + 0.5), (c + 0.5, r + 0.5)] for r, c in zip(rows, columns, strict=True)]
+    ax.add_collection(LineCollection(lines, colors="#555555", linewidths=0.6))
+
+
+def _numbers(ax: Axes, owner: np.ndarray, scores: np.ndarray) -> None:
+    """Write each patch's score at its middle."""
+    for player, score in enumerate(scores):
+        rows, columns = np.nonzero(owner == player)
+        if len(rows):
+            text = ax.text(
+                columns.mean(), rows.mean(), number(float(score)), ha="center", va="center", fontsize=7.5
+            )
+            text.set_color(INK)
+            text.set_bbox({"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.8})
