@@ -72,7 +72,11 @@ class Judgement:
             outputs = other_outputs(subject, table.present) if seen.wrong_sums else None
             target = subject.target if isinstance(subject.target, int) else 0
             wrong = misuses(table, seen, names, outputs, target)
-        blocked = "the function does not move between b and x: nothing to audit" if found.still else ""
+        blocked = (
+            "the function moves no more than its rounding between b and x: nothing to audit"
+            if found.still
+            else ""
+        )
         if found.stability.stateful or not found.stability.per_example:
             blocked = f"the answers depend on more than the input ({wrong[0].kind}): nothing can be decided"
         condition = _condition(examination)

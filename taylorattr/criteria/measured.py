@@ -83,9 +83,9 @@ def rows_per_call(game: Game) -> int:
     return int(min(max(_BYTES // max(game.scalar.widest, 1), 1), _MOST_ROWS))
 
 
-def repeated_rows(count: int) -> int:
-    """Return the size of the first call, which is made again: at most a tenth of all rows, and 512."""
-    return min(512, count, max(count // 10, 8))
+def repeated_rows(count: int, most: int) -> int:
+    """Return the size of the first call, which is made again: at most a tenth of all rows."""
+    return min(most, count, max(count // 10, 8))
 
 
 def measure(
@@ -117,7 +117,7 @@ def measure(
     count = len(present)
     order = np.random.default_rng(seed).permutation(count)
     size = rows or rows_per_call(subject.game)
-    first = min(repeated_rows(count), size)
+    first = min(repeated_rows(count, bound.repeated), size)
     calls = [order[:first], *(order[first:][part] for part in blocks(count - first, size))]
     readings = []
     for positions in calls:

@@ -16,6 +16,7 @@ from taylorattr.effects.result import Result
 NEARLY_ALL = 0.95
 FIT = 1e-2
 AGREED = 0.05
+NEARER = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,26 +193,29 @@ def _out_of_order(table: Table, names: tuple[str, ...]) -> Iterator[Misuse]:
 
 
 def _other_output(table: Table, outputs: np.ndarray, target: int) -> Iterator[Misuse]:
+    """Yield what the sums explain instead: another output or the predicted one, else nearly another one."""
     total = table.a[:, : len(outputs)].sum(axis=0)
     total = total - total[0]
     change = outputs - outputs[0]
-    own = rms(total - change[:, target])
-    for c in range(outputs.shape[1]):
-        left = rms(total - change[:, c])
-        if c != target and left <= 0.5 * min(rms(change[:, c]), own):
-            yield Misuse(
-                "other output",
-                f"the scores explain output {c}, not output {target}; pass the target to the method",
-            )
-            return
+    left = np.array([rms(total - one) for one in change.T])
+    size = np.array([rms(one) for one in change.T])
+    nearest = min((c for c in range(len(left)) if c != target), key=lambda c: left[c])
     top = outputs.argmax(axis=1)
     followed = change[np.arange(len(top)), top]
-    if len(set(top.tolist())) > 1 and rms(total - followed) <= FIT * rms(followed):
-        yield Misuse(
-            "predicted class",
-            "the scores follow the predicted class of each masked input instead of one output; pass the "
-            f"target {target} to the method",
-        )
+    if left[nearest] > FIT * size[nearest]:
+        if len(set(top.tolist())) > 1 and rms(total - followed) <= FIT * rms(followed):
+            yield Misuse(
+                "predicted class",
+                "the scores follow the predicted class of each masked input instead of one output; pass the "
+                f"target {target} to the method",
+            )
+            return
+        if any(_factor(table)) or left[nearest] > NEARER * min(size[nearest], left[target]):
+            return
+    yield Misuse(
+        "other output",
+        f"the scores explain output {nearest}, not output {target}; pass the target to the method",
+    )
 
 
 def _multiple(table: Table) -> tuple[float, float]:

@@ -53,7 +53,7 @@ class Named(Bound):
     def __init__(self, name: str, options: dict[str, Any], subject: Subject) -> None:
         self.name, self.options, self.subject = name, options, subject
         self.exactness = EXACTNESS.get(name, "closed")
-        self.compared = 6
+        self.compared, self.repeated = 3, 64
         self._mode: dict[str, Any] = {}
 
     def read(self, present: np.ndarray, seed: int = 0) -> Reading:

@@ -62,12 +62,14 @@ class Bound(ABC):
         in_float64: Whether it was bound in the dtype of the analysis.
         blind: What an audit of it cannot do, in words.
         compared: How many rows are computed again in small batches.
+        repeated: How many rows are asked for twice, at most.
     """
 
     exactness: Exactness = "unknown"
     in_float64: bool = True
     blind: tuple[str, ...] = ()
     compared: int = 24
+    repeated: int = 512
 
     @abstractmethod
     def read(self, present: np.ndarray, seed: int = 0) -> Reading:
