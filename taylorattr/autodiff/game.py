@@ -196,6 +196,7 @@ def bind(
         NondeterministicModelError: Different outputs for the same input.
         InputMutationError: The model writes to its input.
         OptionError: internal_batch_size below 1, or a dtype that is not floating-point.
+        TaylorAttrError: What all of these are.
     """
     if internal_batch_size is not None and (
         not isinstance(internal_batch_size, int) or internal_batch_size < 1

@@ -50,10 +50,15 @@ def _brought(grid: PathGrid, *values: Any) -> list[Tensor]:
     """Rows of values that are broadcast against each other; constants as one row."""
     if any(isinstance(v, Steps) for v in values):
         raise NotPiecewiseLinearError("a maximum of a value and a mask is not followed")
-    given = [grid.current(v) if isinstance(v, Lines) else torch.as_tensor(v)[None] for v in values]
+    given = [grid.current(v) if isinstance(v, Lines) else _constant(v)[None] for v in values]
     like = next(g for g, v in zip(given, values, strict=True) if isinstance(v, Lines))
     depth = max(g.ndim for g in given)
     return [g.to(like).reshape(len(g), *([1] * (depth - g.ndim)), *g.shape[1:]) for g in given]
+
+
+def _constant(value: Any) -> Tensor:
+    """A constant as a tensor; a number keeps all its digits, whatever the default dtype."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
 def _extreme(sign: int) -> Rule:

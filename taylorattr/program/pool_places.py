@@ -24,7 +24,8 @@ def pool_places(name: str, arguments: dict[str, Any], sizes: Sequence[int], out:
         Shape (number of outputs, largest window), int64, in the order of the window; places in the padding
         repeat the first candidate of the window, so that the first of equal ones stays so.
     """
-    places = _adaptive(sizes, out) if name.startswith("adaptive") else _sliding(arguments, sizes, out)
+    adaptive = name.startswith("adaptive")
+    places = adaptive_places(sizes, out) if adaptive else _sliding(arguments, sizes, out)
     first = torch.where(places < 0, torch.iinfo(places.dtype).max, places).amin(1, keepdim=True)
     return torch.where(places < 0, first, places)
 
@@ -37,8 +38,18 @@ def _sliding(a: dict[str, Any], sizes: Sequence[int], out: Sequence[int]) -> Ten
     return torch.where(torch.isinf(found), -1.0, found).long()
 
 
-def _adaptive(sizes: Sequence[int], out: Sequence[int]) -> Tensor:
-    """Window i of an adaptive pool runs from ⌊iN/O⌋ to ⌈(i+1)N/O⌉."""
+def adaptive_places(sizes: Sequence[int], out: Sequence[int]) -> Tensor:
+    """Return the flat positions of the candidates of every output of an adaptive pool.
+
+    Window i runs from ⌊iN/O⌋ to ⌈(i+1)N/O⌉.
+
+    Args:
+        sizes: Spatial shape of the input, N along each dimension.
+        out: Spatial shape of the output, O along each.
+
+    Returns:
+        Shape (number of outputs, largest window), int64; −1 where a window is smaller than the largest.
+    """
     places = torch.zeros(1, 1, dtype=torch.int64)
     for size, count in zip(sizes, out, strict=True):
         step = torch.arange(count)

@@ -102,6 +102,16 @@ def test_a_kink_that_none_follows_adds_no_pieces_but_one_that_is_followed_does()
     assert pieces.tolist() == [2, 1] and found[:, 0].tolist() == [-0.5, -1]
 
 
+@pytest.mark.parametrize(
+    "function", [lambda z: torch.where(z > 0.2, z, 0.2)[:, 0], lambda z: (0.2 - z).clamp(max=0).neg()[:, 0]]
+)
+def test_a_number_in_the_model_keeps_all_its_digits(function):
+    b, x = torch.tensor([[-1.0]]).double(), torch.tensor([[1.0]]).double()
+    found, _ = integrate(function, b, x)
+    # the kink at 0.2 is passed at 0.6 of the path; at float32's 0.2 it would be 1.5e-9 off
+    torch.testing.assert_close(found, torch.tensor([[0.4]]).double(), rtol=1e-14, atol=0)
+
+
 def test_equal_candidates_share_as_torch_does():
     b, x = torch.zeros(1, 3).double(), torch.tensor([[2.0, 2.0, 1.0]]).double()
     assert integrate(lambda z: z.amax(1), b, x)[0].tolist() == [[0.5, 0.5, 0]]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from taylorattr.methods.relevance.rules.windows import Windows, windows_of
 from taylorattr.methods.relevance.site import Site, fit
+from taylorattr.program.pool_places import adaptive_places
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def contest(site: Site, *, reference: bool) -> Contest:
         return Contest(windows.pick(site.x[0]), windows.pick(b[0]) if b else None, site, windows)
     if site.name.startswith("adaptive_max_pool"):
         n = 3 if "3d" in site.name else 2
-        places = _adaptive_places(site.x[0].shape[-n:], site.y.shape[-n:], site.x[0].device)
+        places = adaptive_places(site.x[0].shape[-n:], site.y.shape[-n:]).to(site.x[0].device)
         x, at_b = _picked(site.x[0], places, n), _picked(b[0], places, n) if b else None
         return Contest(x, at_b, site, places=places)
     if len(site.operands) > 1:
@@ -91,20 +92,6 @@ def _last(x: Tensor, dims: tuple[int, ...] | None) -> Tensor:
     if dims is None:
         return x.reshape(1, -1)
     return x.movedim(dims, tuple(range(x.dim() - len(dims), x.dim()))).flatten(-len(dims))
-
-
-def _adaptive_places(sizes: torch.Size, out: torch.Size, device: torch.device) -> Tensor:
-    """Window i of an adaptive pool runs from ⌊iN/O⌋ to ⌈(i+1)N/O⌉."""
-    places = torch.zeros(1, 1, dtype=torch.long, device=device)
-    for size, count in zip(sizes, out, strict=True):
-        steps = torch.arange(count, device=device)
-        start, stop = steps * size // count, -(-(steps + 1) * size // count)
-        along = start[:, None] + torch.arange(int((stop - start).max()), device=device)
-        along = torch.where(along < stop[:, None], along, -1)
-        outer, inner = places[:, None, :, None], along[None, :, None, :]
-        joined = torch.where((outer < 0) | (inner < 0), -1, outer * size + inner)
-        places = joined.reshape(len(places) * count, -1)
-    return places
 
 
 def _picked(x: Tensor, places: Tensor, n: int) -> Tensor:
