@@ -5,6 +5,7 @@ from taylorattr.plot.by_order import by_order
 from taylorattr.plot.comparison import comparison
 from taylorattr.plot.convergence import convergence
 from taylorattr.plot.heat_map import heat_map
+from taylorattr.plot.sentence import sentence
 from taylorattr.plot.style import PALETTES, palette
 from taylorattr.plot.top_effects import top_effects
 from taylorattr.plot.upset import upset
@@ -17,6 +18,7 @@ __all__ = [
     "convergence",
     "heat_map",
     "palette",
+    "sentence",
     "top_effects",
     "upset",
 ]

@@ -1,0 +1,251 @@
+"""A sentence: tokens coloured by their scores, pairs of tokens joined by arcs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from taylorattr.attribution import Attribution
+from taylorattr.effects.effects import TaylorEffects
+from taylorattr.errors import OptionError
+from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores
+from taylorattr.plot.labels import PLAIN, number, room, shortened, text_width
+from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
+from taylorattr.plot.text_lines import Box, Setting, fitted, one_line_or
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 7.5
+"""Width of a figure, in inches."""
+
+LARGEST, FONT, SMALLEST = 14.0, 10.0, 5.0
+"""Font of the tokens, in points: of a sentence that fits one line, of others, in small axes."""
+
+FOOT = 30.0
+"""Room for what the arcs leave out, in points."""
+
+
+def sentence(
+    scores: Attribution | Effects,
+    pairs: Effects | None = None,
+    *,
+    k: int = 8,
+    tokens: Sequence[str] | None = None,
+    numbers: bool = True,
+    example: int = 0,
+    palette: str | None = None,
+    ax: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw a sentence whose tokens are coloured by score and joined by arcs where two interact.
+
+    The players are the tokens, in reading order. Colour is the sign and its strength the size, one scale for
+    tokens and one (line width) for arcs. Below stands what is not drawn: the other pairs, and effects of
+    three and more.
+
+    Args:
+        scores: An attribution; or effects, whose independent effects J({i}) colour the tokens.
+        pairs: Effects whose J({i, j}) are the arcs; None: those of ``scores``, if they are effects.
+        k: Arcs drawn, those with the largest |J|.
+        tokens: Texts of the tokens; None: the players' names.
+        numbers: Whether to write each score below its token.
+        example: Which example of the batch.
+        palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
+        ax: Axes to draw on; None makes a figure. Small axes take a smaller font.
+
+    Returns:
+        The figure and the axes. The group id of a token's box is ``token:i``, that of an arc ``pair:i:j``.
+
+    Raises:
+        OptionError: If the arguments are no results, differ in players, or are out of range.
+        NonFiniteError: If a score or an effect is NaN or infinite.
+        MissingExtraError: If matplotlib is not installed.
+    """
+    colours = chosen(palette)
+    check_count("k", k)
+    values, names = _token_scores(scores, example)
+    if pairs is None and not isinstance(scores, Attribution):
+        pairs = scores
+    if pairs is not None and pairs.names != names:
+        raise OptionError(
+            f"scores of {len(names)} players and pairs of {len(pairs.names)} others; pass the same players= "
+            "to both"
+        )
+    texts = list(names if tokens is None else tokens)
+    if len(texts) != len(names):
+        raise OptionError(f"{len(texts)} tokens for {len(names)} players; give one each")
+    texts = [shortened(str(text), 24) or "␣" for text in texts]
+    notes = [number(float(value)) if numbers else "" for value in values]
+
+    inner = 72.0 * WIDTH - 8.0
+    free = one_line_or(texts, notes, inner, LARGEST, FONT)
+    figure, ax = axes(ax, (WIDTH, (free.height + FOOT + 8.0) / 72.0))
+    ax.set_axis_off()
+    wide, high = room(ax, settle=True)
+    setting = fitted(texts, notes, wide, high - FOOT + 1.0, free.font, SMALLEST)
+    ax.set_xlim(0.0, wide)
+    ax.set_ylim(max(high, setting.height + FOOT), 0.0)
+    _tokens(ax, setting, texts, notes, values, colours)
+    foot = [_tokens_said(values, scores)]
+    if pairs is not None:
+        places, found, beyond = _pairs(pairs, example)
+        parts = folded(found, k)
+        _arcs(ax, setting, [places[p] for p in parts.shown], found[parts.shown], colours)
+        foot.append(_pairs_said(parts, found, beyond))
+    ax.text(
+        0.0,
+        setting.height + 4.0,
+        "\n".join(foot),
+        va="top",
+        fontsize=max(SMALLEST, min(7.5, setting.font)),
+        color=INK,
+        **PLAIN,
+    )
+    return figure, ax
+
+
+def _token_scores(scores: Attribution | Effects, example: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a number per token, and the names of the tokens."""
+    if isinstance(scores, Attribution):
+        return player_scores(scores, example), scores.names
+    table = scores.interactions if isinstance(scores, TaylorEffects) else scores
+    values = effect_values(table, example)
+    alone = [table.coalitions.index((i,)) - 1 for i in range(table.n)]
+    return values[alone], table.names
+
+
+def _pairs(pairs: Effects, example: int) -> tuple[list[tuple[int, int]], np.ndarray, float]:
+    """Return the pairs, J of each, and Σ|J| of the larger coalitions."""
+    table = pairs.interactions if isinstance(pairs, TaylorEffects) else pairs
+    values = effect_values(table, example)
+    if table.largest_order < 2:
+        return [], np.zeros(0), 0.0
+    where = np.arange(len(values) + 1)[table.coalitions.positions(2)] - 1
+    places = [(members[0], members[1]) for members in (table.coalitions[int(p) + 1] for p in where)]
+    sizes = np.asarray(table.coalitions.sizes)[1:]
+    return places, values[where], float(np.abs(values[sizes > 2]).sum())
+
+
+def _tokens_said(values: np.ndarray, scores: Attribution | Effects) -> str:
+    what = scores.method if isinstance(scores, Attribution) else "independent effects"
+    if not values.any():
+        return f"Colour: {what}; all are 0."
+    total, top = number(float(values.sum())), number(float(np.abs(values).max()), sign=False)
+    return f"Colour: {what}, sum {total}, full colour at {top}."
+
+
+def _pairs_said(parts: Folded, found: np.ndarray, beyond: float) -> str:
+    count = int((found != 0).sum())
+    if count == 0:
+        words = "No pair interacts."
+    elif len(parts.rest):
+        words = (
+            f"Arcs: the {len(parts.shown)} largest of {count:,} pairs; the others sum to "
+            f"{number(parts.total)}, Σ|·| {number(parts.size, sign=False)}."
+        )
+    else:
+        words = f"Arcs: all {count} pairs that interact."
+    return words + (f" Effects of three and more: Σ|·| {number(beyond, sign=False)}." if beyond else "")
+
+
+def _tokens(
+    ax: Axes, setting: Setting, texts: list[str], notes: list[str], values: np.ndarray, colours: Palette
+) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    top = float(np.abs(values).max(initial=0.0)) or 1.0
+    shades = colours.colour_map()
+    for place, (box, text, note) in enumerate(zip(setting.boxes, texts, notes, strict=True)):
+        level = float(values[place]) / top
+        patch = FancyBboxPatch(
+            (box.left, box.top),
+            box.width,
+            setting.tall,
+            boxstyle="round,pad=0,rounding_size=2.5",
+            facecolor=shades(0.5 + 0.5 * level),
+            edgecolor=NEUTRAL,
+            linewidth=0.4,
+            gid=f"token:{place}",
+            zorder=2,
+        )
+        ax.add_patch(patch)
+        ink = "white" if abs(level) > 0.6 else INK
+        middle = box.top + setting.tall * (0.34 if note else 0.5)
+        ax.text(
+            box.middle, middle, text, ha="center", va="center", fontsize=setting.font, color=ink,
+            zorder=3, gid="token", **PLAIN,
+        )  # fmt: skip
+        if note:
+            ax.text(
+                box.middle, box.top + setting.tall * 0.77, note, ha="center", va="center",
+                fontsize=setting.font * 0.67, color=ink, zorder=3, gid="note",
+            )  # fmt: skip
+
+
+def _arcs(
+    ax: Axes, setting: Setting, places: list[tuple[int, int]], values: np.ndarray, colours: Palette
+) -> None:
+    """Draw an arc per pair, the widest last, and its number where there is room for it."""
+    top = float(np.abs(values).max(initial=0.0)) or 1.0
+    taken: list[tuple[float, float, float, float]] = []
+    for (i, j), value in zip(places, values, strict=True):
+        first, second = setting.boxes[i], setting.boxes[j]
+        if first.line == second.line:
+            apex = _over(ax, setting, first, second)
+        else:
+            apex = _across(ax, setting, first, second)
+        patch = ax.patches[-1]
+        patch.set(
+            edgecolor=colours.of(float(value)), linewidth=0.8 + 3.2 * abs(float(value)) / top, alpha=0.85,
+            facecolor="none", gid=f"pair:{i}:{j}", zorder=1.5, capstyle="round",
+        )  # fmt: skip
+        note = number(float(value))
+        wide, tall = text_width(note, 6.5) + 3.0, 8.0
+        for shift in (0.0, -tall, tall, -0.5 * wide, 0.5 * wide):
+            x, y = (apex[0], apex[1] + shift) if abs(shift) == tall else (apex[0] + shift, apex[1])
+            area = (x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2)
+            if area[1] > -2.0 and not any(_touch(area, other) for other in [*taken, *_areas(setting)]):
+                taken.append(area)
+                label = ax.text(
+                    x, y, note, ha="center", va="center", fontsize=6.5, color=INK, zorder=4, gid="arc"
+                )
+                label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85})
+                break
+
+
+def _areas(setting: Setting) -> list[tuple[float, float, float, float]]:
+    return [(b.left, b.top, b.left + b.width, b.top + setting.tall) for b in setting.boxes]
+
+
+def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _over(ax: Axes, setting: Setting, first: Box, second: Box) -> tuple[float, float]:
+    """Draw an arc above a line, the higher the wider; return its highest point."""
+    span = second.middle - first.middle
+    widest = max(box.left + box.width for box in setting.boxes)
+    height = setting.arcs * (0.3 + 0.62 * min(1.0, span / max(0.7 * widest, 1.0)))
+    lift = height / 0.75  # a cubic with both handles at the same height reaches three quarters of it
+    x0, x1, y = first.middle, second.middle, first.top
+    _curve(ax, [(x0, y), (x0 + 0.15 * span, y - lift), (x1 - 0.15 * span, y - lift), (x1, y)])
+    return (x0 + x1) / 2, y - height
+
+
+def _across(ax: Axes, setting: Setting, first: Box, second: Box) -> tuple[float, float]:
+    """Draw a curve from below one token to above another on a later line; return its middle."""
+    start = (first.middle, first.top + setting.tall)
+    end = (second.middle, second.top)
+    bend = 0.5 * (end[1] - start[1])
+    _curve(ax, [start, (start[0], start[1] + bend), (end[0], end[1] - bend), end])
+    return (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+
+
+def _curve(ax: Axes, points: list[tuple[float, float]]) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    ax.add_patch(PathPatch(Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])))
