@@ -35,6 +35,7 @@ from taylorattr.methods import METHODS, attribute
 
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
 if TYPE_CHECKING:
+    from taylorattr import plot
     from taylorattr.allocation import RULES, AllocationRule, allocate
     from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
     from taylorattr.criteria.audit import audit
@@ -63,7 +64,9 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name whose module needs sympy when it is first asked for."""
+    """Import a name whose module needs sympy, or the pictures, when it is first asked for."""
+    if name == "plot":
+        return importlib.import_module("taylorattr.plot")
     if name in _LATER:
         value = getattr(importlib.import_module(_LATER[name]), name)
         globals()[name] = value
@@ -102,6 +105,7 @@ __all__ = [
     "hessian",
     "hvp",
     "integrated_hessians",
+    "plot",
     "probe",
     "reformulate",
     "symbolic_effects",
