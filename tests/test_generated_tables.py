@@ -35,3 +35,9 @@ def test_a_page_without_markers_is_refused():
     with pytest.raises(ValueError, match="<!-- criteria -->"):
         SCRIPT["between"]("no markers", "criteria", "table")
     assert SCRIPT["between"]("<!-- x -->\nold\n<!-- /x -->", "x", r"n\1w") == "<!-- x -->\nn\\1w\n<!-- /x -->"
+
+
+@pytest.mark.parametrize("page", ["docs/criteria.md"])
+def test_the_code_of_a_page_runs(page):
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S):
+        exec(code, {})

@@ -91,7 +91,7 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
         own: Values of its quantities where they are known to be special; they replace the standard ones.
 
     Raises:
-        OptionError: None of the settings tried is inside its domain, or ``own`` names what it does not read.
+        OptionError: None of the settings can be used, or ``own`` names what the rule does not read.
     """
     own = own or {}
     unknown = [name for name in own if name not in rule.needs]
@@ -102,21 +102,26 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
         )
     alike = treats_players_alike(rule)
     found: list[Case] = []
+    refused = ""
     for n, order in _sizes(rule).items():
         terms = Terms.up_to(n, order)
         seen = set()
         several: list[Case] = []
         for context in _contexts(rule, n, own):
             mark = fingerprint(rule, context, sort=alike)
-            resolved = None if mark in seen else _usable(rule, n, context)
+            if mark in seen:
+                continue
             seen.add(mark)
-            if resolved is not None:
+            resolved = _usable(rule, n, context)
+            if isinstance(resolved, str):
+                refused = resolved
+            else:
                 several.append(Case(n, context, resolved, terms, _size(context)))
         found += sorted(several, key=lambda case: case.size)[:CONTEXTS]
     if not found:
         raise OptionError(
-            f"{rule.name}: no small setting lies inside its domain ({rule.domain.words}); pass "
-            f"own_cases={{{next(iter(rule.needs), 'name')!r}: lambda n: [values, …]}}"
+            f"{rule.name}: no setting that was tried can be used ({refused or 'there is none'}); pass values "
+            f"that can, own_cases={{{next(iter(rule.needs), 'name')!r}: lambda n: [values, …]}}"
         )
     return found
 
@@ -135,15 +140,16 @@ def _sizes(rule: AllocationRule) -> dict[int, int]:
     return SMALL
 
 
-def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | None:
-    """Return the resolved context; None if it does not fit, lies outside the domain, or nobody receives."""
+def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | str:
+    """Return the resolved context; or why it does not fit, lies outside the domain, or nobody receives."""
     try:
         resolved = rule.resolved(n, context)
-    except ShapeError:
-        return None
-    if rule.domain.excludes(resolved) is not None or not rule.receiver_names(["player"] * n, context):
-        return None
-    return resolved
+    except ShapeError as error:
+        return str(error)
+    reason = rule.domain.excludes(resolved)
+    if reason is not None:
+        return f"{rule.domain.words}: {reason}"
+    return resolved if rule.receiver_names(["player"] * n, context) else "nobody receives"
 
 
 def _contexts(rule: AllocationRule, n: int, own: Cases) -> Iterator[dict[str, Any]]:

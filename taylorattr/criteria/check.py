@@ -14,7 +14,7 @@ from taylorattr.criteria.identities import always_complete, never_leaks
 from taylorattr.criteria.quantities import Cases
 from taylorattr.criteria.references import mean_reference_weight
 from taylorattr.criteria.report import CriteriaReport, CriteriaTable
-from taylorattr.criteria.reservations import limits, reservations
+from taylorattr.criteria.reservations import limits, presumed, reservations
 from taylorattr.criteria.search import Finding, Search
 from taylorattr.criteria.verdict import Criterion, Verdict
 from taylorattr.errors import OptionError
@@ -51,7 +51,7 @@ def check(
 
     Source: docs/theory.md §3, §4; the six methods that keep all three: Deng et al., arXiv 2303.01506.
     """
-    if rule is builtins.all or rule == "all":
+    if rule is builtins.all:
         return CriteriaTable(tuple(_check(each, None) for each in RULES.values()))
     if isinstance(rule, str):
         rule = RULES[rule]
@@ -116,14 +116,15 @@ def _verdict(
     smallest = min((f for f in findings if f is not None), key=lambda f: f.key, default=None)
     if smallest is not None:
         group = rescuing(rule, search.settings, [f is not None for f in findings])
-        sentences = [condition.words for condition in group or ()]
         usual = group is not None and all(condition.generic for condition in group)
+        sentences = [condition.words for condition in group or ()]
+        beside = bounds if usual else presumed(rule, criterion, level) if sentences else []
         return Verdict(
             "conditional" if usual else "fails",
             criterion=criterion,
             frame=search.frame,
             level=level,
-            condition=_joined(sentences, bounds if usual else []),
+            condition=" and ".join([*sentences, *beside]),
             statement="kept in every setting looked at that meets the condition" if sentences else "",
             witness=search.describe(smallest),
         )
@@ -133,11 +134,7 @@ def _verdict(
         criterion=criterion,
         frame=search.frame,
         level=level,
-        condition=_joined([], bounds),
+        condition=" and ".join(bounds),
         statement=statement,
         witness=mean_reference_weight(rule, criterion) if rule.per_reference else "",
     )
-
-
-def _joined(sentences: list[str], bounds: list[str]) -> str:
-    return " and ".join([*sentences, *bounds])

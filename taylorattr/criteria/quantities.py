@@ -81,7 +81,7 @@ def moments(n: int) -> Values:
 
 KNOWN: dict[tuple[str, tuple[str, ...]], Callable[[int], Values]] = {
     ("sigma", ("n",)): each_entry(1, 2),
-    ("u", ("n",)): each_entry(1, -1, 2, 3),
+    ("u", ("n",)): each_entry(1, -1, 2, -2),
     ("w", ("n",)): each_entry(1, -1, 2),
     ("x", ("n",)): each_entry(1, 2),
     ("low", ("n",)): lambda n: [[0] * n, [-1] * n],

@@ -16,9 +16,17 @@ def limits(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
         found.append("each unit is taken alone")
     if rule.per_reference and criterion != "no_leak":
         found.append("each reference is taken alone")
-    if rule.constant is not None and "c" not in rule.needs and (criterion, level) == ("coverage", "effect"):
-        found.append("σ(0) = 0")
-    return found
+    return found + presumed(rule, criterion, level)
+
+
+def presumed(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
+    """Return what has to be so lest a constant that is handed out as well cancels the share of an effect.
+
+    With a bias c among the settings the constant is σ(c), and anything where c ≠ 0.
+    """
+    if rule.constant is None or (criterion, level) != ("coverage", "effect"):
+        return []
+    return ["σ(0) = 0"] if "c" in rule.needs else ["I(0) = 0"]
 
 
 def reservations(rule: AllocationRule) -> tuple[str, ...]:

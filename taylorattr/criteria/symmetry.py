@@ -44,13 +44,13 @@ def _names_nobody(node: Any) -> bool:
 
 def fingerprint(rule: AllocationRule, context: Mapping[str, Any], *, sort: bool) -> Hashable:
     """Return what settings that are the same have in common, with ``sort`` up to the order of the players."""
-    numbers, columns, tables = [], [], []
+    columns, tables = [], []
     for name in sorted(rule.needs):
         array = np.asarray(context[name], dtype=object)
-        if rule.needs[name].axes == ():
-            numbers.append(array.item())
-        elif sort:
+        if sort and array.ndim == len(rule.needs[name].axes) == 1:
             columns.append(tuple(array))
         else:
             tables.append((array.shape, tuple(array.reshape(-1))))
-    return tuple(numbers), tuple(sorted(zip(*columns, strict=True))), tuple(tables)
+    longest = max(map(len, columns), default=0)
+    players = sorted(zip(*(column + (0,) * (longest - len(column)) for column in columns), strict=True))
+    return tuple(map(len, columns)), tuple(players), tuple(tables)

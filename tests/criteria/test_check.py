@@ -91,8 +91,10 @@ def test_settings_outside_the_domain_are_left_out():
     narrow = rule(t * kappa[i] / m, needs={"t": Need("t", ())}, domain=only)
     assert ta.check(narrow).complete.holds
     nowhere = replace(narrow, domain=Domain("nowhere", excludes=lambda found: "never"))
-    with pytest.raises(OptionError, match=r"own: no small setting lies inside its domain \(nowhere\)"):
+    with pytest.raises(OptionError, match=r"own: no setting that was tried can be used \(nowhere: never\)"):
         ta.check(nowhere)
+    with pytest.raises(OptionError, match=r"'t' has shape \(2,\)"):
+        ta.check(narrow, own_cases={"t": lambda n: [[1, 2]]})
 
 
 @pytest.mark.parametrize("name", ["integrated_gradients", "shapley", "deeplift_reveal_cancel", "power_path"])
@@ -154,3 +156,11 @@ def test_several_names_and_rules():
 def test_floats_are_the_fractions_they_are():
     fixed = ta.RULES["lrp_epsilon"].fixed("own", epsilon=np.float64(0.5), c=0.0)
     assert "u = (1): weights (2/3), in total 2/3" in ta.check(fixed).complete.witness
+
+
+def test_a_rule_for_many_players_takes_lower_orders():
+    """C(n + k, k) terms: order 2 of 12 players."""
+    n = 12
+    shapley = [Fraction(1, n * int(sp.binomial(n - 1, k))) for k in range(n)]
+    report = ta.check(ta.RULES["semivalue"].fixed("own", p=shapley))
+    assert report.complete.statement.startswith("every term of order ≤ 2 of 12 players")

@@ -72,9 +72,10 @@ def test_every_first_row_is_in_the_table():
     ("rule", "criterion", "level", "condition"),
     [
         ("lrp_epsilon", "coverage", "term", f"U ≠ 0 and z ≠ 0 and {UNIT}"),
-        ("lrp_epsilon", "coverage", "effect", "U ≠ 0 and z ≠ 0 and c = 0"),
+        ("lrp_epsilon", "coverage", "effect", "U ≠ 0 and z ≠ 0 and c = 0 and σ(0) = 0"),
         ("lrp_epsilon", "complete", "term", "U ≠ 0 and z ≠ 0 and c = 0 and ε = 0"),
         ("lrp_alpha_beta", "coverage", "term", f"some u_i > 0 and {UNIT}"),
+        ("lrp_alpha_beta", "coverage", "effect", f"some u_i > 0 and {UNIT} and I(0) = 0"),
         ("lrp_alpha_beta", "no_leak", "term", "every u_i > 0"),
         ("lrp_alpha_beta", "complete", "term", f"some u_i > 0 and some u_i < 0 and {UNIT}"),
         ("lrp_alpha_beta/bias", "complete", "term", "some u_i > 0 and some u_i < 0 and c = 0"),
