@@ -55,6 +55,7 @@ from proofs import (
     straight_paths,
     taylor_poda,
     top_degree,
+    truncated_gradients,
     truncated_ratios,
 )
 from proofs.theorem import Theorem
@@ -75,6 +76,7 @@ MODULES = (
     exact_tails,
     series_remainder,
     truncated_ratios,
+    truncated_gradients,
     # indices
     semivalues,
     shapley_interaction_index,

@@ -61,6 +61,14 @@ FALSE_FAMILIES = [
         "a constant more, which only the limit shows",
         lambda rho, K: 1 + rho ** (1 - K) / (rho - 1),
     ),
+    ("truncated_gradients", "m C(n+m−1, m), not divided by n", lambda n, m: m * sp.binomial(n + m - 1, m)),
+    ("truncated_gradients", "the number of terms", lambda n, m: sp.binomial(n + m - 1, m)),
+    (
+        "truncated_gradients",
+        "a constant more, which only the limit shows",
+        {"rest": lambda r, K: 1 + r ** (K + 1) * (K + 1 - K * r) / (1 - r) ** 2},
+    ),
+    ("truncated_gradients", "without the factor m", {"rest": lambda r, K: r ** (K + 1) / (1 - r)}),
     ("quadrature", "κ_i/m", lambda k, m, nodes, weights: sp.sympify(k) / m),
     (
         "quadrature",

@@ -3,16 +3,21 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sympy as sp
 
 from proofs import __main__ as command
+from proofs import report
 from proofs.catalogue import THEOREMS
+from proofs.refutations.catalogue import REFUTATIONS
+from proofs.refutations.refutation import Case, Refutation
 from proofs.theorem import Step, Theorem
 
 ROOT = Path(__file__).parents[2]
+TRUE = Case((1,), "one", 1, 1)
 
 
 def false_proof():
@@ -38,7 +43,7 @@ def with_false_ones(monkeypatch):
 def test_a_theorem_by_name(capsys):
     assert command.main(["mobius_inversion"]) == 0
     printed = capsys.readouterr().out
-    assert "mobius_inversion" in printed and "yes" in printed
+    assert "mobius_inversion" in printed and "FAILED" not in printed
     assert "1 of 1 proved" in printed
 
 
@@ -52,7 +57,7 @@ def test_the_steps_and_what_leads_to_the_general_case(capsys):
 def test_a_false_theorem_sets_the_status_and_the_others_are_still_printed(with_false_ones, capsys):
     assert command.main(["false", "mobius_inversion"]) == 1
     printed = capsys.readouterr().out
-    assert "NO" in printed and "one is two: left − right = -1" in printed
+    assert "FAILED" in printed and "one is two: left − right = -1" in printed
     assert "1 of 2 proved" in printed
 
 
@@ -61,19 +66,43 @@ def test_a_proof_that_stops_with_an_error_proves_nothing(with_false_ones, capsys
     assert "RuntimeError: sympy gave up" in capsys.readouterr().out
 
 
+def test_a_refutation_has_its_own_status(capsys):
+    assert command.main(["occlusion_1_is_not_complete", "mobius_inversion"]) == 0
+    printed = capsys.readouterr().out
+    assert "refuted" in printed and "claims that are false" in printed
+    assert "1 of 1 proved, 1 of 1 refuted" in printed
+
+
+def test_a_refutation_of_a_true_claim_sets_the_status(monkeypatch, capsys):
+    finding = replace(REFUTATIONS["occlusion_1_is_not_complete"].findings[0], cases=lambda: iter([TRUE]))
+    vain = Refutation("vain", "a statement", "(3)", "everything", "nothing is left", (finding,))
+    monkeypatch.setattr(command, "REFUTATIONS", {"vain": vain})
+    assert command.main(["vain"]) == 1
+    printed = capsys.readouterr().out
+    assert "FAILED" in printed and "the claim holds in all 1 cases" in printed
+    assert "0 of 1 refuted" in printed
+
+
+def test_long_names_are_folded_between_words():
+    for name in (*THEOREMS, *REFUTATIONS):
+        parts = report.folded(name, report.WIDTHS[0])
+        assert "".join(part.strip() for part in parts) == name
+        assert all(len(part) <= report.WIDTHS[0] for part in parts)
+
+
 def test_json(with_false_ones, capsys):
     assert command.main(["--json", "false", "mobius_inversion"]) == 1
     false, true = json.loads(capsys.readouterr().out)
-    assert (false["theorem"], false["proved"]) == ("false", False)
+    assert (false["theorem"], false["status"], false["holds"]) == ("false", "FAILED", False)
     assert "one is two" in false["failure"]
-    assert (true["theorem"], true["proved"], true["failure"]) == ("mobius_inversion", True, "")
+    assert (true["theorem"], true["status"], true["failure"]) == ("mobius_inversion", "proved", "")
     assert true["steps"] > 0 and true["lifts"] and true["covers"]
 
 
 def test_the_list_carries_out_nothing(with_false_ones, capsys):
     assert command.main(["--list"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in printed] == [*THEOREMS, "false", "crashing"]
+    assert [line.split()[0] for line in printed] == [*THEOREMS, "false", "crashing", *REFUTATIONS]
 
 
 def test_an_unknown_name_suggests_the_near_one(capsys):
