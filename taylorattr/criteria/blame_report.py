@@ -64,7 +64,7 @@ class Blame(Result):
         last: Operation named by the suffixes: the last fault on the way to the output.
         first: Operation named by the prefixes: the first fault on the way from the input.
         alone: Operations that are wrong by themselves.
-        refused: Operations whose sub-networks the method did not take.
+        refused: Operations that the method does not take by themselves.
         law: What the scores were compared with.
         before: Sum of scores beside the sum due just behind the operation, where it still is right.
         after: The same with the operation.
