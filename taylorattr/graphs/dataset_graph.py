@@ -78,7 +78,8 @@ def dataset_graph(
         (share of inputs where it is there), ``frequency_low``, ``frequency_high``, ``stability`` = |Σ sign|/B
         (1: the same sign everywhere), ``sign``, ``weight``, ``kind``. Node: ``independent`` with ``low``,
         ``high``, ``deviation``, ``size``, ``stability``. Graph: ``inputs``, ``level``, ``present``, ``kind``,
-        ``frame``, mean ``delta``, ``shown_share`` of Σ|mean|, ``edges_left_out``, ``reach``.
+        ``frame``, mean ``delta``, ``shown_share`` of Σ|mean|, ``edges_left_out``,
+        ``left_out_size``, ``reach``.
 
     Raises:
         OptionError: An option is out of range, there is no input, or results differ in kind or frame.
@@ -125,6 +126,7 @@ def dataset_graph(
     total = float(sizes.sum())
     graph.graph["shown_share"] = float(sizes[:n].sum() + sizes[shown].sum()) / total if total else 1.0
     graph.graph["edges_left_out"] = int((sizes[n:] > 0).sum()) - len(shown)
+    graph.graph["left_out_size"] = float(np.delete(sizes[n:], shown - n).sum())
     if first.frame is not None:
         graph.graph["frame"] = first.frame
     deltas = [table.delta for table in tables if table.delta is not None]

@@ -45,7 +45,8 @@ def interaction_graph(
         ``high_order`` where effects are Taylor's, ``interactions`` Σ_{S∋i,|S|≥2} J(S),
         ``interactions_size`` the same of |J(S)|, ``share`` of Σ|J|. Edge: ``strength``, ``sign``, ``weight``
         = |strength|, ``kind``, ``share``. Graph: ``kind``, ``frame``, ``delta``, ``f_input``, ``f_baseline``,
-        ``shown_share`` of Σ_{S≠∅}|J(S)| (Σ of the nodes' and edges' shares), ``edges_left_out``,
+        ``shown_share`` of Σ_{S≠∅}|J(S)| (Σ of the nodes' and edges' shares), ``edges_left_out``
+        and ``left_out_size`` (Σ|strength| of what is not shown),
         ``below_rounding``, ``reach`` (which effects the table holds), ``example``.
 
     Raises:
@@ -105,6 +106,7 @@ def graph_of(table: PairTable, selection: Selection, example: int = 0) -> nx.Gra
         "f_baseline": _at(table.f_baseline, example),
         "shown_share": covered * scale if total > 0 else 1.0,
         "edges_left_out": int((sizes > 0).sum()) - len(shown) - below,
+        "left_out_size": float(np.delete(sizes, shown).sum()),
         "below_rounding": below,
         "reach": table.reach,
         "example": example,

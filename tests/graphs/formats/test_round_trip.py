@@ -17,7 +17,8 @@ from taylorattr.graphs.formats.flat import escaped, unescaped
 from ..tables import harsanyi_of
 
 HARD = [
-    "", " ", "radius", 'say "a"', "a\\nb", "line\nline\r\n", "<script>&amp;]]>", "🦊 π", "tab\t", "\x00\x1b\x85",
+    "", " ", "radius", 'say "a"', "a\\nb", "line\nline\r\n", "<script>&amp;]]>", "🦊 π", "tab\t",
+    "\x00\x1b\x85",
     "\u2028", "\ud800", "\ufffe", "\\j[1]", "\\e", "--", "n0", "]; }", "null", " lead and trail ", "a;b,c",
     "é" * 300,
 ]  # fmt: skip
