@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,9 @@ from taylorattr.autodiff.players import Players
 from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.taylor import decompose
+from taylorattr.errors import DivergenceWarning, TaylorAttrWarning, warn
 from taylorattr.maths.multi_index import count_up_to
-from taylorattr.reformulation.gradient_methods import doubts
+from taylorattr.reformulation.gradient_methods import doubts, unsure
 from taylorattr.reformulation.request import Answer, Request, Rows
 from taylorattr.reformulation.shared_out import kinks, shared_out, smooth
 from taylorattr.reformulation.truncation import POINTS, lagrange_bound
@@ -159,7 +161,9 @@ def _from_zero(table: _Cells, pooled: bool, remarks: list[str]) -> Answer | None
     """Return the allocation of the series at A = 0, or None if kinks lie between it and A."""
     order = table.affordable(table.request.order)
     zeros = (torch.zeros_like(table.maps),)
-    first = table.effects((table.maps,), zeros, 1, diagnose=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TaylorAttrWarning)  # said below, where the series is used at all
+        first = table.effects((table.maps,), zeros, 1, diagnose=True)
     bent = [e for e in range(len(table.maps)) if kinks(first, e)]
     if bent and table.request.frame is None:
         remarks.append(
@@ -167,6 +171,12 @@ def _from_zero(table: _Cells, pooled: bool, remarks: list[str]) -> Answer | None
             "of the input is used, where first order is everything"
         )
         return None
+    doubt, _ = unsure([first])
+    if doubt:
+        warn(
+            f"the series of the head from A = 0 may not reach A: {doubt}; frame='input' needs none",
+            DivergenceWarning,
+        )
     context: dict[str, Any] = {"c": table.numbers}
     name, far = "grad_cam", table.maps
     if not pooled:
