@@ -13,15 +13,15 @@ from taylorattr.errors import OptionError
 SUMMARY = "carry out the proofs (in a clone of the repository)"
 
 DESCRIPTION = """\
-Carry out the proofs with sympy and print a table: theorem, statement, what is covered, proved or not,
-seconds. The status is 1 if one fails. They lie in the source tree, not in the installed package, so this
-works in a clone.
+Carry out the proofs with sympy and print a table: theorem, statement, what is covered, proved, refuted (a
+claim shown to be false) or FAILED, seconds. The status is 1 if one fails. They lie in the source tree, not in
+the installed package, so this works in a clone.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="theorems; default all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="theorems and refutations; default all")
     parser.add_argument("--list", action="store_true", help="print names and statements only")
     parser.add_argument(
         "--steps", action="store_true", help="also print the steps and what leads to the general case"
