@@ -24,6 +24,7 @@ from benchmarks import (
     occlusion,
     peers,
     programs,
+    reformulation,
     relevance,
     shapley,
     table,
@@ -44,6 +45,7 @@ SUBJECTS = {
     "hessians": hessians.CASES,
     "growth": growth.CASES,
     "allocation": allocation.CASES,
+    "reformulation": reformulation.CASES,
 }
 
 DESCRIPTION = """\

@@ -111,3 +111,10 @@ def test_many_cells_lower_the_order():
     found = ta.reformulate("grad_cam", Convolutional(head), images, order=4, layer="maps", relu=False)
     assert found.explained.all()
     assert any("order 2 instead of 4" in remark for remark in found.remarks)
+
+
+def test_files_keep_everything(tmp_path):
+    model = Convolutional(Flat(Polynomial(QUADRATIC)))
+    found = ta.reformulate("grad_cam", model, IMAGES, order=3, layer="maps")
+    again = ta.Reformulation.load(found.save(tmp_path / "cells.npz"))
+    assert str(again) == str(found) and torch.equal(again.matrix(1), found.matrix(1))
