@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.autodiff.game import Game
 from taylorattr.effects.effects import TaylorEffects
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, TaylorAttrWarning
 from taylorattr.maths.path_rules import path_rule
 from taylorattr.reformulation.request import Answer, Request, Rows
 from taylorattr.reformulation.shared_out import SAMPLING, kinks, mean, shared_out, smooth
@@ -102,7 +103,10 @@ def from_terms(
     tables, contexts, bounds = [], [], []
     for start in request.starts:
         game = request.game(start)
-        table = request.taylor(game.inputs, game.baselines, request.order, frame)
+        with warnings.catch_warnings():
+            if not rule.domain.series:  # first order at x is everything, whatever lies between
+                warnings.simplefilter("ignore", TaylorAttrWarning)
+            table = request.taylor(game.inputs, game.baselines, request.order, frame)
         tables.append(table)
         contexts.append(context_of(game))
         if request.bound:
@@ -139,8 +143,9 @@ def doubts(tables: list[TaylorEffects], rule: AllocationRule) -> tuple[str, ...]
         "in parts that belong to the network",
     }
     return (
-        f"{said}. No Taylor series crosses a kink, so what is left is not explained. shapley and occlusion_1 "
-        f"are sums of coalitions' effects and exact for every model{own.get(rule.method, '')}",
+        f"{said}. No Taylor series crosses a kink and no bound of its tail holds there, so what is left is "
+        "not explained. shapley and occlusion_1 are sums of coalitions' effects and exact for every model"
+        f"{own.get(rule.method, '')}",
     )
 
 

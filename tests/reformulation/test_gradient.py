@@ -12,6 +12,7 @@ from tests.reformulation.networks import TanhNetwork, at
 SQUARES = Polynomial({(1, 0): 2, (2, 0): 1, (1, 2): 3})
 
 
+@pytest.mark.filterwarnings("error::taylorattr.errors.TaylorAttrWarning")  # kinks do not matter here
 def test_first_order_at_the_input_is_everything():
     for network in (TanhNetwork(8), relu_network(3)):
         found = ta.reformulate("gradient_x_input", network, at(), order=2, frame="input")
