@@ -35,12 +35,13 @@ from taylorattr.methods import METHODS, attribute
 
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
 if TYPE_CHECKING:
-    from taylorattr import plot
+    from taylorattr import graphs, plot
     from taylorattr.allocation import RULES, AllocationRule, allocate
     from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
     from taylorattr.criteria.audit import audit
     from taylorattr.criteria.audit_report import AuditReport
     from taylorattr.criteria.bound_callable import binds
+    from taylorattr.graphs import compare_graphs, interaction_graph, interaction_hypergraph
     from taylorattr.reformulation import Reformulation, reformulate
 
 __version__ = "0.1.0"
@@ -58,15 +59,18 @@ _LATER = {
     "AuditReport": "taylorattr.criteria.audit_report",
     "audit": "taylorattr.criteria.audit",
     "binds": "taylorattr.criteria.bound_callable",
+    "compare_graphs": "taylorattr.graphs",
+    "interaction_graph": "taylorattr.graphs",
+    "interaction_hypergraph": "taylorattr.graphs",
     "Reformulation": "taylorattr.reformulation",
     "reformulate": "taylorattr.reformulation",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name whose module needs sympy, or the pictures, when it is first asked for."""
-    if name == "plot":
-        return importlib.import_module("taylorattr.plot")
+    """Import a name whose module needs sympy or networkx, or a subpackage, when it is first asked for."""
+    if name in ("graphs", "plot"):
+        return importlib.import_module(f"taylorattr.{name}")
     if name in _LATER:
         value = getattr(importlib.import_module(_LATER[name]), name)
         globals()[name] = value
@@ -98,13 +102,17 @@ __all__ = [
     "audit",
     "binds",
     "check",
+    "compare_graphs",
     "decompose",
     "degree_by_support",
     "errors",
+    "graphs",
     "harsanyi",
     "hessian",
     "hvp",
     "integrated_hessians",
+    "interaction_graph",
+    "interaction_hypergraph",
     "plot",
     "probe",
     "reformulate",

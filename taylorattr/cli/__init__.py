@@ -8,14 +8,16 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from taylorattr.cli import attribute, bench, check, decompose, demo, prove
+from taylorattr.cli import attribute, audit, bench, check, decompose, demo, graph, prove
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
 
 COMMANDS = {
     "demo": demo,
     "decompose": decompose,
     "attribute": attribute,
+    "graph": graph,
     "check": check,
+    "audit": audit,
     "bench": bench,
     "prove": prove,
 }

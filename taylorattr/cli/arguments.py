@@ -35,7 +35,12 @@ class Question:
     data: data_files.Data
 
 
-def add(parser: argparse.ArgumentParser, *, frame: bool = True) -> None:
+def add(
+    parser: argparse.ArgumentParser,
+    *,
+    frame: bool = True,
+    saves: str = "save the result: .json or .npz",
+) -> None:
     """Add model, data, target, baseline, players and the settings of the run; with the choice of a frame."""
     what = parser.add_argument_group("what is analysed")
     what.add_argument(
@@ -94,7 +99,7 @@ def add(parser: argparse.ArgumentParser, *, frame: bool = True) -> None:
     )
     out = parser.add_argument_group("output")
     out.add_argument("--json", action="store_true", help="print the result as JSON instead of text")
-    out.add_argument("--out", metavar="FILE", help="save the result: .json or .npz")
+    out.add_argument("--out", metavar="FILE", help=saves)
 
 
 def question(arguments: argparse.Namespace) -> Question:

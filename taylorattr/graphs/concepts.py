@@ -8,6 +8,7 @@ import numpy as np
 
 from taylorattr.effects.effects import Effect, HarsanyiEffects, TaylorEffects
 from taylorattr.errors import NonFiniteError, OptionError
+from taylorattr.graphs.pair_table import check_example
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ def sparse_concepts(
     """
     if not 0 < share <= 1 or of not in ("delta", "size"):
         raise OptionError(f"share={share!r}, of={of!r}; share is above 0 and at most 1, of delta or size")
-    if not 0 <= example < effects.batch:
-        raise OptionError(f"example={example}; the result holds examples 0 … {effects.batch - 1}")
+    check_example(example, effects.batch)
     skip = 1 if isinstance(effects, HarsanyiEffects) else 0
     values = effects.values[example, skip:].double().cpu().numpy()
     if not np.isfinite(values).all():

@@ -11,7 +11,7 @@ from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, Taylor
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.interaction_graph import add_players
-from taylorattr.graphs.pair_table import pair_table, reach_of
+from taylorattr.graphs.pair_table import check_example, pair_table, reach_of
 from taylorattr.graphs.selection import Selection
 
 EFFECT_KINDS = {"baseline": "AND", "input": "OR"}
@@ -65,8 +65,7 @@ def interaction_hypergraph(
     if isinstance(effects, SymbolicEffects):
         effects = effects.to_harsanyi_effects()
     players = pair_table(effects, names=names)
-    if not 0 <= example < players.batch:
-        raise OptionError(f"example={example}; the result holds examples 0 … {players.batch - 1}")
+    check_example(example, players.batch)
     table = effects.interactions if isinstance(effects, TaylorEffects) else effects
     row = table.values[example].double().cpu().numpy()
     total = float(np.abs(row[1:]).sum())

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from taylorattr.errors import OptionError
-from taylorattr.graphs.pair_table import GraphSource, PairTable, pair_table
+from taylorattr.graphs.pair_table import GraphSource, PairTable, check_example, pair_table
 from taylorattr.graphs.selection import Selection
 
 
@@ -74,8 +73,7 @@ def graph_of(table: PairTable, selection: Selection, example: int = 0) -> nx.Gra
     Raises:
         OptionError: If there is no such example.
     """
-    if not 0 <= example < table.batch:
-        raise OptionError(f"example={example}; the result holds examples 0 … {table.batch - 1}")
+    check_example(example, table.batch)
     total = float(table.total[example])
     scale = 1 / total if total > 0 else 0.0
     graph = nx.Graph(kind=table.kind)

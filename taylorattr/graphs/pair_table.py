@@ -134,6 +134,14 @@ def pair_table(
     return _checked(table if names is None else replace(table, names=tuple(names)))
 
 
+def check_example(example: int, batch: int) -> None:
+    """Raise OptionError unless there is such an example."""
+    if batch == 0:
+        raise OptionError("the result holds no example, so there is no graph to make of it")
+    if not isinstance(example, int) or not 0 <= example < batch:
+        raise OptionError(f"example={example}; the result holds examples 0 … {batch - 1}")
+
+
 def _checked(table: PairTable) -> PairTable:
     n = table.independent.shape[1]
     if n == 0:

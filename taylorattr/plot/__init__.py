@@ -5,6 +5,8 @@ from taylorattr.plot.by_order import by_order
 from taylorattr.plot.comparison import comparison
 from taylorattr.plot.convergence import convergence
 from taylorattr.plot.heat_map import heat_map
+from taylorattr.plot.hypergraph import hypergraph
+from taylorattr.plot.network import network
 from taylorattr.plot.sentence import sentence
 from taylorattr.plot.style import PALETTES, palette
 from taylorattr.plot.top_effects import top_effects
@@ -17,6 +19,8 @@ __all__ = [
     "comparison",
     "convergence",
     "heat_map",
+    "hypergraph",
+    "network",
     "palette",
     "sentence",
     "top_effects",
