@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from taylorattr.criteria.attributor import ADAPTERS
+from taylorattr.criteria.audit import audit
+from taylorattr.criteria.audit_report import AuditReport
+from taylorattr.criteria.bound_callable import binds
 from taylorattr.criteria.bound_method import black_box
 from taylorattr.criteria.check import check
 from taylorattr.criteria.probe import probe
@@ -9,4 +13,16 @@ from taylorattr.criteria.probed_rule import ProbedRule
 from taylorattr.criteria.report import CriteriaReport, CriteriaTable
 from taylorattr.criteria.verdict import Verdict
 
-__all__ = ["CriteriaReport", "CriteriaTable", "ProbedRule", "Verdict", "black_box", "check", "probe"]
+__all__ = [
+    "ADAPTERS",
+    "AuditReport",
+    "CriteriaReport",
+    "CriteriaTable",
+    "ProbedRule",
+    "Verdict",
+    "audit",
+    "binds",
+    "black_box",
+    "check",
+    "probe",
+]

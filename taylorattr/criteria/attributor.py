@@ -32,6 +32,11 @@ def attributor(method: Any, options: dict[str, Any]) -> Attributor:
     """
     if isinstance(method, str) and ":" in method:
         library, _, name = method.partition(":")
+        if library not in ADAPTERS:
+            raise OptionError(
+                f"no adapter for {library!r} is registered (known: {', '.join(ADAPTERS) or 'none'}): import "
+                "taylorattr.compat.adapters, or pass ta.binds(make)"
+            )
         method = ADAPTERS[library](name)
     if isinstance(method, str):
         return ByName(METHODS[method].name, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,11 @@ class Binds(Attributor):
         self.make, self.settings, self.nodes = make, settings, nodes
         self.exactness: Exactness = "quadrature" if nodes and exactness == "unknown" else exactness
 
+    @property
+    def option_types(self) -> dict[str, Any]:
+        """Annotations of the recipe's settings: none that anything is checked against."""
+        return {}
+
     def having(self, settings: dict[str, Any]) -> Binds:
         """Return the recipe with more or other settings."""
         given = self.settings | settings
@@ -49,7 +55,10 @@ class Binds(Attributor):
                 "ta.binds passes no additional_forward_args; give make= a model that holds them, or a setting"
             )
         model = copy_model(subject.model, dtype=subject.game.dtype, device=subject.game.device).function
-        function = self.make(model, subject.baseline(), subject.target, **self.settings)
+        settings = dict(self.settings)
+        if "players" in inspect.signature(self.make).parameters:
+            settings.setdefault("players", subject.game.players)
+        function = self.make(model, subject.baseline(), subject.target, **settings)
         setting = self.nodes
         again = None if setting is None else lambda count: self.having({setting: count}).bind(subject)
         return Listening(function, subject, self.exactness, True, again)
@@ -76,7 +85,8 @@ def binds(
 
     Args:
         make: ``make(model, baselines, target, **settings)`` returns rows (m, …) -> scores (m, …); baselines
-            are (1, …), rows and scores in the structure of the inputs.
+            are (1, …), rows and scores in the structure of the inputs. If it has a parameter ``players``, it
+            is passed the ``ta.Players``.
         references: Whether baselines are a reference set (R, …), each to be audited by itself, eq. (21).
         nodes: Name of the setting that counts the nodes of a quadrature.
         exactness: ``closed``, ``quadrature``, ``sampled`` or ``unknown``; decides the default tolerance.

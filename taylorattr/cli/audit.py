@@ -1,0 +1,156 @@
+"""``taylorattr audit``: is this attribution right, on this network?"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from taylorattr.cli import arguments as shared
+from taylorattr.cli.attribute import option, references
+from taylorattr.errors import OptionError
+from taylorattr.methods import METHODS
+
+SUMMARY = "measure whether an attribution method is reliable on your own network"
+
+DESCRIPTION = """\
+Ask an attribution method for the scores of masked inputs of your own network, and say whether it gives
+somebody every effect (coverage), nobody an effect he has no part in (no leak), and each effect exactly once
+(complete); what is used wrongly; and, for methods of this package, at which operation the sum breaks.
+
+METHOD is a method of `taylorattr attribute`, library:Name (captum:DeepLift), or package.module:function of
+your own: a function (model, inputs, baselines, target) that returns the scores of inputs (m, ...), or one
+(model, baselines, target) that returns such a function of the inputs.
+
+The status is 1 if a criterion fails or the method is used wrongly, 3 if something is undecided, else 0.
+
+examples:
+  taylorattr audit --method deeplift_rescale --model mynet:make --data x.npy --target 3 --players grid:4x3
+  taylorattr audit --method captum:DeepLift --model mynet:make --data x.npy --target 3 --players grid:4x3
+  taylorattr audit --method mynet:my_attribution --model mynet:make --data table.csv --drop label --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    parser.add_argument("--method", required=True, metavar="METHOD", help="what is audited; see above")
+    shared.add(parser, frame=False)
+    how = parser.add_argument_group("method and audit")
+    how.add_argument(
+        "--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method"
+    )
+    how.add_argument(
+        "--references",
+        metavar="R",
+        help="reference set of a method that reads one: rows of the data such as 0:20, or a FILE",
+    )
+    how.add_argument(
+        "--max-order", type=int, metavar="K", help="ask for coalitions of at most K players, and --samples"
+    )
+    how.add_argument(
+        "--samples",
+        type=int,
+        default=512,
+        metavar="M",
+        help="where not all coalitions are asked for: how many are drawn (default: 512)",
+    )
+    how.add_argument(
+        "--supports",
+        type=int,
+        default=0,
+        metavar="M",
+        help="likewise: effects of each order up to 6 that are drawn (default: 0)",
+    )
+    how.add_argument(
+        "--tol", type=float, metavar="T", help="what is still right (default: by kind of method)"
+    )
+    how.add_argument(
+        "--repeats", type=int, default=8, metavar="R", help="of a method that draws samples (default: 8)"
+    )
+    how.add_argument("--beside", metavar="METHOD", help="a method to compare the asymmetry of shares with")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit, print, save; return the exit status."""
+    from taylorattr.criteria import audit  # rules on paper, in the same package, need sympy: slow to import
+
+    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
+        raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
+    method = named_method(arguments.method)
+    entry = METHODS[method] if isinstance(method, str) else method
+    asked = shared.question(arguments)
+    baselines = asked.baselines
+    if getattr(entry, "references", False):
+        rows = references(arguments, entry, asked)
+        baselines = baselines if rows is None else rows
+    elif arguments.references:
+        raise OptionError(f"--references: {arguments.method} reads no reference set; use --baseline")
+    plain = arguments.players == "elements" and asked.data.names is None and not arguments.names
+    with shared.threads(arguments.num_threads):
+        report = audit(
+            method,
+            asked.model,
+            asked.inputs,
+            baselines,
+            players=None if plain else asked.players,
+            max_order=arguments.max_order,
+            samples=arguments.samples,
+            supports=arguments.supports,
+            tol=arguments.tol,
+            repeats=arguments.repeats,
+            beside=arguments.beside,
+            seed=arguments.seed,
+            **asked.keywords,
+            **dict(option(spec, entry) for spec in arguments.set),
+        )
+    if arguments.out:
+        report.save(arguments.out)
+    print(report.to_json() if arguments.json else report.summary())
+    return report.exit_status
+
+
+def named_method(spec: str) -> Any:
+    """Return what ``--method`` names.
+
+    Args:
+        spec: A method's name, ``library:Name`` or ``package.module:function``.
+
+    Returns:
+        A name in ``ta.METHODS``, or a recipe of `binds`.
+
+    Raises:
+        OptionError: If it is none of these.
+    """
+    module, colon, name = spec.partition(":")
+    if not colon:
+        return METHODS[spec].name
+    # rules on paper, in the same package, need sympy, which is slow to import
+    from taylorattr.compat.adapters import ADAPTERS, binds
+
+    if module in ADAPTERS:
+        return ADAPTERS[module](name)
+    function = _function(spec, module, name)
+    if "inputs" not in inspect.signature(function).parameters:
+        return binds(function, name=spec)
+
+    def make(model: Any, baselines: Any, target: Any, **settings: Any) -> Any:
+        return lambda rows: function(model, rows, baselines, target, **settings)
+
+    return binds(make, name=spec)
+
+
+def _function(spec: str, module: str, name: str) -> Any:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        inspect.signature(found)
+    except Exception as error:  # whatever the user's module raises while it is imported
+        raise OptionError(f"--method {spec}: {type(error).__name__}: {error}") from error
+    return found

@@ -1,0 +1,12 @@
+"""Methods of other libraries under ``library:Name``, for ``ta.audit``; imported when one is asked for.
+
+Importing this package registers them. Anything else is bound by ``ta.binds(make)`` in three lines.
+"""
+
+from __future__ import annotations
+
+from taylorattr.compat.adapters.captum import captum_method
+from taylorattr.criteria.attributor import ADAPTERS
+from taylorattr.criteria.bound_callable import binds
+
+__all__ = ["ADAPTERS", "binds", "captum_method"]
