@@ -1,9 +1,13 @@
 """Back-propagation methods: units, formal shares, and where no ratio exists."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import taylorattr as ta
+from taylorattr.allocation.symbols import Indicator, kappa
+from tests.allocation.units import case as unit_case
 from tests.reformulation.networks import TanhNetwork, at, references
 
 
@@ -65,3 +69,34 @@ def test_each_layer_says_what_it_hands_down():
     for layer in found.layers.layers:
         torch.testing.assert_close(layer.relevance_in, layer.relevance_out, rtol=1e-9, atol=1e-12)
     assert "w = " in str(found)
+
+
+RULES = {
+    "lrp_epsilon": ("lrp_epsilon", "u c epsilon"),
+    "lrp_alpha_beta": ("lrp_alpha_beta/bias", "u c"),
+    "deep_taylor": ("deep_taylor", "u"),
+    "deeplift_rescale": ("deeplift_rescale", ""),
+    "deeplift_reveal_cancel": ("deeplift_reveal_cancel", "u"),
+    "deep_shap": ("deep_shap/linear_activation", ""),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_units_follow_the_rule_and_no_other(name):
+    """The layers sum a unit's terms in closed form: on one unit Σ w·I, and not with a wrong entry."""
+    rule, quantities = RULES[name]
+    differences = name in ("deeplift_rescale", "deeplift_reveal_cancel", "deep_shap")
+    # one example, for the reference set of deep_shap; inside the radius of convergence
+    unit = unit_case(torch.nn.Tanh(), 4, seed=6, bias=0.3, baseline=differences, rows=1, reach=0.9)
+    given = {"u": unit.u, "c": 0.3, "epsilon": 1e-6}
+    context = {quantity: given[quantity] for quantity in quantities.split()}
+    args = (unit.b,) if differences else ()
+    found = ta.reformulate(name, unit.unit, unit.x, *args, order=5)
+    assert found.explained.all() and found.layers is not None
+    right = ta.RULES[rule]
+    entry = Indicator(kappa[0] >= 1) * Indicator(kappa[1] >= 1)
+    wrong = replace(right, symbolic=right.symbolic * (1 + entry / 100))
+    size = float(found.layers.scores.abs().max())
+    for chosen, same in ((right, True), (wrong, False)):
+        allocated = ta.allocate(chosen, unit.effects(5), context).player_scores
+        assert (float((allocated - found.layers.scores).abs().max()) <= 1e-12 * size) is same
