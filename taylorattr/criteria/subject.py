@@ -42,8 +42,16 @@ class Subject:
     as_tuple: bool
 
     def rows(self, present: np.ndarray, *, own_dtype: bool) -> Any:
-        """Return x_T in the structure of the inputs, in the user's dtypes or in that of the analysis."""
-        rows = masked_rows(self.game, present, self.example)
+        """Return x_T in the structure of the inputs, in the user's dtypes or in that of the analysis.
+
+        Args:
+            present: Coalitions (m, n), bool; or numbers t: the points b + t∘Δ.
+            own_dtype: Whether in the dtypes the user gave.
+        """
+        if present.dtype == np.bool_:
+            rows = masked_rows(self.game, present, self.example)
+        else:
+            rows = self.game.points(torch.from_numpy(present).to(self.game.device), self.example)
         if own_dtype:
             rows = tuple(r.to(d) for r, d in zip(rows, self.dtypes, strict=True))
         return rows if self.as_tuple else rows[0]
