@@ -9,7 +9,7 @@ import numpy as np
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import check_count, folded
 from taylorattr.plot.flow_side import Side, block, draw_side, notes_width
-from taylorattr.plot.labels import PLAIN, number, room, say, shortened, text_width
+from taylorattr.plot.labels import PLAIN, characters, fitting_font, number, room, say, shortened, text_width
 from taylorattr.plot.ribbons import Ribbons, ribbons
 from taylorattr.plot.shares import Level, Measured, Shares, shares
 from taylorattr.plot.stacks import crossing_order, scale, stacked
@@ -26,6 +26,9 @@ PITCH = 13.0
 
 HEAD, FOOT = 34.0, 22.0
 """Room for the titles and for the legend, in points."""
+
+NARROWEST = 210.0
+"""Width that one method's side needs, in points."""
 
 BLOCK = 12.0
 """Width of a block, in points."""
@@ -85,6 +88,12 @@ def allocation_flow(
     figure, ax = axes(ax, (8.0 if other is None else 11.5, height))
     ax.set_axis_off()
     wide, high = room(ax, settle=True)
+    needed = NARROWEST * len(tables)
+    if wide < needed:
+        raise OptionError(
+            f"the axes are {wide / 72:.1f} inches wide; {len(tables)} method(s) beside the names of effects "
+            f"and players need {needed / 72:.1f}"
+        )
     fitting = max(2, int((high - HEAD - FOOT) / PITCH) - 1)
     k, players = min(k, fitting), min(players, fitting)
     if not any(table.given.any() or table.values.any() for table in tables):
@@ -106,11 +115,13 @@ def allocation_flow(
     columns = [columns[place] for place in order]
     parts = [ribbons(table, found, columns, fold) for table, found in zip(tables, rows, strict=True)]
 
-    names = [_first(tables, key, 34) for key in keys]
+    both = len(tables) == 2
+    names = [_first(tables, key, min(40, characters(ax, 0.25 if both else 0.32, FONT))) for key in keys]
     if fold[0]:
         hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
         names.append(f"{hidden:,} other effects" if hidden > 0 else "other effects")
-    receivers = [shortened(tables[0].receivers[place], 22) for place in columns]
+    longest = min(22, max(5, characters(ax, 0.16 if both else 0.3, FONT) - 7))
+    receivers = [shortened(tables[0].receivers[place], longest) for place in columns]
     if fold[1]:
         receivers.append(f"{len(tables[0].receivers) - len(columns)} others")
     _draw(ax, tables, parts, names, receivers, colours, (wide, high))
@@ -159,18 +170,19 @@ def _draw(
         far = ends + BLOCK if towards < 0 else wide - ends - BLOCK
         side = Side(near + towards * notes_width(part, FONT), far, towards, BLOCK, unit, FONT)
         draw_side(ax, side, part, left, right, receivers, colours)
-        across = (side.near + side.far) / 2
-        ax.text(
-            across,
-            -HEAD * unit * 0.98,
-            shortened(table.method, 40),
-            ha="center",
-            va="top",
-            fontsize=10,
-            **PLAIN,
-        )
-        ax.text(across, -HEAD * unit * 0.52, _summary(table), ha="center", va="top", fontsize=FONT, color=INK)
-    _legend(ax, colours)
+        across, space = wide * (0.5 if not both else 0.25 if place == 0 else 0.75), wide / len(parts) - 6.0
+        for text, y, font in ((shortened(table.method, 40), 0.98, 10.0), (_summary(table), 0.52, FONT)):
+            ax.text(
+                across,
+                -HEAD * unit * y,
+                text,
+                ha="center",
+                va="top",
+                fontsize=fitting_font(text, space, font),
+                color=INK,
+                **PLAIN,
+            )
+    _legend(ax, colours, wide)
 
 
 def _summary(table: Shares) -> str:
@@ -191,7 +203,7 @@ def _summary(table: Shares) -> str:
     return ", ".join(words)
 
 
-def _legend(ax: Axes, colours: Palette) -> None:
+def _legend(ax: Axes, colours: Palette, wide: float) -> None:
     from matplotlib.patches import Patch
 
     handles = [
@@ -202,7 +214,8 @@ def _legend(ax: Axes, colours: Palette) -> None:
         Patch(label="leak", facecolor="#dddddd", edgecolor=INK, hatch="xxxx", linewidth=0.6),
     ]
     ax.legend(
-        handles=handles, loc="lower center", ncols=len(handles), fontsize=7.5, frameon=False,
+        handles=handles, loc="lower center", ncols=len(handles),
+        fontsize=min(7.5, 7.5 * wide / 400.0), frameon=False,
         handlelength=1.4, columnspacing=1.4, borderaxespad=0.0,
     )  # fmt: skip
 

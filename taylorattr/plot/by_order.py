@@ -9,7 +9,7 @@ import numpy as np
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example
-from taylorattr.plot.labels import LARGEST, name_rows, number, row_font
+from taylorattr.plot.labels import LARGEST, head, name_rows, number, row_font
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def by_order(
         ax.axvline(0.0, color=INK, linewidth=0.8)
     ax.set_xlabel("model output" + (" (the axis does not start at 0)" if cut else ""), fontsize=LARGEST)
     ax.tick_params(axis="x", labelsize=8)
-    ax.set_title("From the baseline's output to the input's, by order", fontsize=10, loc="left")
+    head(ax, "From the baseline's output to the input's, by order", loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.grid(axis="x", color=FAINT, linewidth=0.5)
     ax.set_axisbelow(True)

@@ -11,7 +11,7 @@ from taylorattr.effects.convergence import MARGIN
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example
-from taylorattr.plot.labels import number, say
+from taylorattr.plot.labels import fitting_font, head, number, room, say
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, Palette, axes, chosen
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 WIDEST = 10.0
 """Radii beyond this are drawn at the right edge."""
+
+NARROW = 320.0
+"""Axes below this width in points set their legend in two rows."""
 
 
 def convergence(
@@ -72,16 +75,24 @@ def convergence(
         say(ax, "every effect is 0, and so is f(x) − f(b)")
         return figure, ax
     rays = _rays(effects, example)
-    ax.set_title(f"Series of order {effects.order}: {verdict}", fontsize=10, loc="left", pad=20)
+    narrow = room(ax)[0] < NARROW
+    head(ax, f"Series of order {effects.order}: {verdict}", loc="left", pad=30 if narrow else 20)
     upper = ax.inset_axes((0.0, 0.36 if rays else 0.0, 1.0, 0.64 if rays else 1.0))
-    _orders(upper, sums, sizes, left, delta, colours)
+    wide = room(ax)[0]
+    _orders(upper, sums, sizes, left, delta, colours, wide)
     if rays:
-        _radii(ax.inset_axes((0.0, 0.0, 1.0, 0.13)), rays)
+        _radii(ax.inset_axes((0.0, 0.0, 1.0, 0.13)), rays, wide)
     return figure, ax
 
 
 def _orders(
-    ax: Axes, sums: np.ndarray, sizes: np.ndarray, left: np.ndarray, delta: float, colours: Palette
+    ax: Axes,
+    sums: np.ndarray,
+    sizes: np.ndarray,
+    left: np.ndarray,
+    delta: float,
+    colours: Palette,
+    wide: float,
 ) -> None:
     """Draw the three magnitudes of each order; zeros have no place on the scale and are named."""
     from matplotlib.lines import Line2D
@@ -113,11 +124,11 @@ def _orders(
     step = max(1, math.ceil(len(orders) / 20))
     ax.set_xticks(orders[::step])
     ax.tick_params(labelsize=8)
-    ax.set_xlabel(
+    words = (
         f"order{_exact(orders, sums, rest, noise)}; f(x) − f(b) = {number(delta)}, "
-        f"remainder {number(float(left[-1]))}",
-        fontsize=8,
+        f"remainder {number(float(left[-1]))}"
     )
+    ax.set_xlabel(words, fontsize=fitting_font(words, wide, 8.0))
     ax.set_ylabel("units of the model output", fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     handles = [
@@ -128,7 +139,8 @@ def _orders(
         Line2D([], [], color=FAINT, label="|f(x) − f(b)|"),
     ]
     ax.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=7.5, frameon=False,
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
+        ncols=3 if wide < NARROW else 5, fontsize=6.0 if wide < NARROW else 7.5,
         handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
 
@@ -146,7 +158,7 @@ def _rays(effects: TaylorEffects, example: int) -> list[dict]:
     return examples[example].get("rays", []) if example < len(examples) else []
 
 
-def _radii(ax: Axes, rays: list[dict]) -> None:
+def _radii(ax: Axes, rays: list[dict], wide: float) -> None:
     """Draw a dot per ray, a cross where it fails; without a singularity (None) it stands at the edge."""
     radii = [math.inf if ray["radius"] is None else float(ray["radius"]) for ray in rays]
     shown = [min(r, WIDEST) if r == r else 0.1 for r in radii]
@@ -166,9 +178,9 @@ def _radii(ax: Axes, rays: list[dict]) -> None:
     ax.set_xticks([*ticks, WIDEST], [*(f"{t:g}" for t in ticks), f"≥ {WIDEST:g}"], fontsize=8)
     ax.minorticks_off()
     failed = sum(not ray["passed"] for ray in rays)
-    ax.set_xlabel(
+    words = (
         f"estimated radius of convergence along {len(rays)} rays, "
-        f"{failed} of them (×) not trusted; {MARGIN} is the least that is",
-        fontsize=8,
+        f"{failed} of them (×) not trusted; {MARGIN} is the least that is"
     )
+    ax.set_xlabel(words, fontsize=fitting_font(words, wide, 8.0))
     ax.spines[["top", "right", "left"]].set_visible(False)

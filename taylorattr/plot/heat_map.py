@@ -12,7 +12,7 @@ from taylorattr.attribution import Attribution
 from taylorattr.autodiff.players import Players, player_maps
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.plot.entries import one_example, player_scores
-from taylorattr.plot.labels import number
+from taylorattr.plot.labels import head, number
 from taylorattr.plot.style import INK, Palette, axes, chosen
 
 if TYPE_CHECKING:
@@ -87,12 +87,8 @@ def heat_map(
             _numbers(ax, owner, scores)
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.set_title(
-        f"{attribution.method}: Σ {number(float(scores.sum()))}, f(x) − f(b) "
-        f"{number(float(attribution.delta[example]))}",
-        fontsize=10,
-        parse_math=False,
-    )
+    difference = number(float(attribution.delta[example]))
+    head(ax, f"{attribution.method}: Σ {number(float(scores.sum()))}, f(x) − f(b) {difference}")
     if not heat.any():
         ax.set_xlabel("every score is 0", fontsize=9)
     bar = figure.colorbar(shown, ax=ax, fraction=0.05, pad=0.03)

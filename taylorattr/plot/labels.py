@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def shortened(name: str, limit: int) -> str:
 def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
     """Return several names in one label, each shortened to its share; what finds no place is counted.
 
+    Where they do not fit, a beginning that all share is written once.
+
     Args:
         parts: The names.
         limit: Characters in all.
@@ -51,6 +54,11 @@ def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
     whole = sign.join(parts)
     if len(whole) <= limit or not parts:
         return whole
+    shared = len(commonprefix(parts))
+    if len(parts) > 1 and shared >= 4:  # patch[0,1] × …0,2]
+        parts = [parts[0], *(f"…{part[shared:]}" for part in parts[1:])]
+        if len(sign.join(parts)) <= limit:
+            return sign.join(parts)
     room = max(1, (limit + len(sign)) // (least + len(sign)))
     if len(parts) > room:
         shown = max(1, room - 1)
@@ -117,6 +125,16 @@ def text_width(text: str, size: float) -> float:
 
     width, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
     return float(width)
+
+
+def fitting_font(text: str, width: float, font: float, least: float = 4.0) -> float:
+    """Return the font, at most ``font``, in which a text takes at most ``width`` points."""
+    return max(least, min(font, font * width / max(text_width(text, font), 1e-9)))
+
+
+def head(ax: Axes, text: str, font: float = 10.0, **where: Any) -> None:
+    """Write a title, smaller where the axes are narrow."""
+    ax.set_title(text, fontsize=fitting_font(text, 0.95 * room(ax)[0], font), **PLAIN, **where)
 
 
 def name_rows(ax: Axes, names: Sequence[str], font: float) -> None:

@@ -11,7 +11,7 @@ from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores
-from taylorattr.plot.labels import PLAIN, number, room, shortened, text_width
+from taylorattr.plot.labels import PLAIN, fitting_font, number, room, shortened, text_width
 from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
 from taylorattr.plot.text_lines import Box, Setting, fitted, one_line_or
 
@@ -86,6 +86,9 @@ def sentence(
     ax.set_axis_off()
     wide, high = room(ax, settle=True)
     setting = fitted(texts, notes, wide, high - FOOT + 1.0, free.font, SMALLEST)
+    if setting.height > high - FOOT + 1.0:  # no room for numbers, and not for long tokens
+        texts, notes = [shortened(text, 10) for text in texts], [""] * len(texts)
+        setting = fitted(texts, notes, wide, high - FOOT + 1.0, free.font, 3.0)
     ax.set_xlim(0.0, wide)
     ax.set_ylim(max(high, setting.height + FOOT), 0.0)
     _tokens(ax, setting, texts, notes, values, colours)
@@ -95,12 +98,13 @@ def sentence(
         parts = folded(found, k)
         _arcs(ax, setting, [places[p] for p in parts.shown], found[parts.shown], colours)
         foot.append(_pairs_said(parts, found, beyond))
+    longest = max(foot, key=len)
     ax.text(
         0.0,
         setting.height + 4.0,
         "\n".join(foot),
         va="top",
-        fontsize=max(SMALLEST, min(7.5, setting.font)),
+        fontsize=fitting_font(longest, wide, 7.5, 3.5),
         color=INK,
         **PLAIN,
     )

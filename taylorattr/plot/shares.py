@@ -89,7 +89,8 @@ class Shares:
     def find(self, key: Key) -> int | None:
         """Return the row of an effect, None if the table does not hold it."""
         if isinstance(self.table, Coalitions):
-            return self.table.index(key) - self.first if key in self.table else None
+            row = self.table.index(key) - self.first if key in self.table else -1
+            return row if row >= 0 else None
         if len(key) != self.table.shape[1]:
             return None
         found = np.flatnonzero((self.table == np.array(key)).all(axis=1))

@@ -40,7 +40,7 @@ def scale(columns: Sequence[np.ndarray], pitch: float, room: float) -> float:
         room: Points from top to bottom; more than pitch times the longest column.
 
     Returns:
-        The scale; the smallest positive float where a column is all labels.
+        The scale; 1 where every block is 0.
     """
     found = np.inf
     for heights in columns:
@@ -53,7 +53,7 @@ def scale(columns: Sequence[np.ndarray], pitch: float, room: float) -> float:
             fits = float(np.maximum(heights * middle + GAP, pitch).sum()) <= room
             low, high = (middle, high) if fits else (low, middle)
         found = min(found, low)
-    return found if 0.0 < found < np.inf else float(np.finfo(float).tiny)
+    return found if 0.0 < found < np.inf else 1.0
 
 
 def stacked(heights: np.ndarray, pitch: float, room: float, unit: float) -> Stack:

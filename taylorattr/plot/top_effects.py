@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taylorattr.plot.entries import Effects, check_count, effect_label, effect_values, folded
-from taylorattr.plot.labels import LARGEST, characters, name_rows, number, row_font, rows_that_fit, say
+from taylorattr.plot.labels import (
+    LARGEST,
+    characters,
+    head,
+    name_rows,
+    number,
+    room,
+    row_font,
+    rows_that_fit,
+    say,
+)
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
 if TYPE_CHECKING:
@@ -51,7 +61,7 @@ def top_effects(
     nonzero = int((values != 0).sum())
     figure, ax = axes(ax, (8.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
     title = f"The largest of {nonzero:,} effects" if nonzero > k else "Effects, largest first"
-    ax.set_title(title, fontsize=10, loc="left")
+    head(ax, title, loc="left")
     if nonzero == 0:
         say(ax, "every effect is 0")
         return figure, ax
@@ -72,7 +82,7 @@ def top_effects(
     ax.barh(range(len(bars)), bars, color=paints, height=0.7)
     drawn = [min(max(value, -reach), reach) for value in bars]
     low, high = min(0.0, *drawn), max(0.0, *drawn)
-    pad = 0.15 * (high - low)
+    pad = max(0.15, 60.0 / room(ax)[0]) * (high - low)
     low = low if bars[-1] < -reach else low - pad * (1.0 if low < 0 else 0.1)
     high = high if bars[-1] > reach else high + pad * (1.0 if high > 0 else 0.1)
     ax.set_xlim(low, high)

@@ -9,7 +9,7 @@ import numpy as np
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, check_count, effect_values, folded
-from taylorattr.plot.labels import PLAIN, number, room, say, shortened
+from taylorattr.plot.labels import PLAIN, characters, head, number, room, say, shortened
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
 if TYPE_CHECKING:
@@ -57,13 +57,14 @@ def upset(
         check_count(name, value)
     table = effects.interactions if isinstance(effects, TaylorEffects) else effects
     values = effect_values(table, example).copy()
-    if min_order > table.largest_order:
+    if min_order > table.largest_order and table.n > 1:
         raise OptionError(
             f"min_order={min_order}; the largest coalition in the table has {table.largest_order} players"
         )
     sizes = np.asarray(table.coalitions.sizes)[1:]
     values[sizes < min_order] = 0.0
     count = int((values != 0).sum())
+    given = ax is not None
     figure, ax = axes(ax, (2.6 + 0.34 * (min(k, max(count, 6)) + 1), 2.4 + 0.22 * min(players + 1, table.n)))
     kind = "effects" if min_order == 1 else f"interactions of {min_order} or more players"
     ax.set_axis_off()
@@ -71,7 +72,7 @@ def upset(
         say(ax, f"there are no {kind} other than 0")
         return figure, ax
     wide, high = room(ax)
-    k = min(k, max(2, int(wide / 17.0) - 1))
+    k = min(k, max(2, int(0.7 * wide / 17.0) - 1) if given else k)
     players = min(players, max(2, int(0.55 * high / 11.0)))
     parts = folded(values, k)
     columns = [table.coalitions[int(place) + 1] for place in parts.shown]
@@ -80,7 +81,7 @@ def upset(
     lines = len(rows) + bool(hidden)
     amount = f"; the others sum to {number(parts.total)}, Σ|·| {number(parts.size, sign=False)}"
     title = f"The largest of {count:,} {kind}" if len(parts.rest) else kind.capitalize()
-    ax.set_title(title + (amount if len(parts.rest) else ""), fontsize=9, loc="left")
+    head(ax, title + (amount if len(parts.rest) else ""), 9.0, loc="left")
     below = min(0.68, max(0.2, lines * 13.0 / high))
     upper = ax.inset_axes((0.0, below + 0.02, 1.0, 0.98 - below))
     lower = ax.inset_axes((0.0, 0.0, 1.0, below))
@@ -121,7 +122,12 @@ def upset(
     upper.set_ylabel("effect", fontsize=8)
     upper.spines[["top", "right", "bottom"]].set_visible(False)
     _dots(lower, columns, paints, rows, hidden, others)
-    lower.set_yticks(range(lines), _names(table.names, rows, hidden), fontsize=8, **PLAIN)
+    lower.set_yticks(
+        range(lines),
+        _names(table.names, rows, hidden, min(30, characters(ax, 0.3, 8.0))),
+        fontsize=8,
+        **PLAIN,
+    )
     for axis in (upper, lower):
         axis.set_xlim(-0.6, len(bars) - 0.4)
     return figure, ax
@@ -140,8 +146,8 @@ def _rows(
     return [int(i) for i in shown], [int(i) for i in order[len(shown) :]]
 
 
-def _names(names: tuple[str, ...], rows: list[int], hidden: list[int]) -> list[str]:
-    found = [shortened(names[i], 30) for i in rows]
+def _names(names: tuple[str, ...], rows: list[int], hidden: list[int], limit: int) -> list[str]:
+    found = [shortened(names[i], limit) for i in rows]
     return [*found, f"{len(hidden)} other players"] if hidden else found
 
 

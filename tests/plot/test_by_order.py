@@ -1,13 +1,13 @@
-"""What the pictures show is what the results hold."""
+"""The waterfall starts at f(b), takes one step per order and ends at f(x)."""
 
 import pytest
 import torch
 from matplotlib.figure import Figure
 
 import taylorattr as ta
-from taylorattr.errors import OptionError
-from taylorattr.plot import by_order, top_effects
+from taylorattr.plot import by_order
 from taylorattr.toys import three_effects
+from tests.plot import results
 
 X = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
 
@@ -33,29 +33,35 @@ def test_the_waterfall_starts_at_the_baseline_and_ends_at_the_input(effects):
         level += value
 
 
-def test_no_bar_is_cut_off(effects):
-    for _, ax in (by_order(effects), top_effects(effects)):
+def test_the_remainder_is_the_last_step():
+    effects = results.taylor(5, 2)
+    _, ax = by_order(effects)
+    last = ax.patches[-2]
+    assert last.get_width() == pytest.approx(0.25)
+    assert last.get_x() + last.get_width() == pytest.approx(float(effects.f_input[0]))
+
+
+def test_no_bar_is_cut_off_unless_zero_is_far_and_then_it_is_said(effects):
+    for given in (effects, results.taylor(5, 2)):
+        _, ax = by_order(given)
         low, high = ax.get_xlim()
         for bar in ax.patches:
             assert low < bar.get_x() < high
             assert low < bar.get_x() + bar.get_width() < high
+        assert "does not start" not in ax.get_xlabel()
 
 
-def test_the_bars_are_the_largest_effects_and_the_rest_is_one_bar(effects):
-    _, ax = top_effects(effects, 2)
-    assert [bar.get_width() for bar in ax.patches] == pytest.approx([12.0, 4.0, 3.0])
-    labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels[-1].endswith("others together")
+def test_far_from_zero_the_steps_fill_the_axis():
+    near = results.taylor(5, 2)
+    fields = {name: getattr(near, name) for name in near.__dataclass_fields__}
+    far = type(near)(**fields | {"f_input": near.f_input + 1e4, "f_baseline": near.f_baseline + 1e4})
+    _, ax = by_order(far)
+    assert "does not start at 0" in ax.get_xlabel()
+    low, high = ax.get_xlim()
+    assert max(abs(bar.get_width()) for bar in ax.patches[1:-1]) > 0.3 * (high - low)
 
 
 def test_axes_that_are_given_are_drawn_on(effects):
     figure = Figure()
     given = figure.add_subplot()
     assert by_order(effects, ax=given) == (figure, given)
-
-
-def test_bad_input(effects):
-    with pytest.raises(OptionError, match="examples 0 … 0"):
-        by_order(effects, example=1)
-    with pytest.raises(OptionError, match="at least 1"):
-        top_effects(effects, 0)

@@ -1,0 +1,162 @@
+"""What holds for every picture: texts are text and keep apart, nothing global changes, bad input is named."""
+
+import sys
+
+import matplotlib
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+import taylorattr as ta
+from taylorattr import plot
+from taylorattr.autodiff.players import Players
+from taylorattr.errors import MissingExtraError, NonFiniteError, OptionError
+from tests.plot import results
+
+SIDE = {1: (1, 1), 5: (1, 5), 60: (6, 10)}
+
+
+def heat(n, **given):
+    x = torch.zeros(1, *SIDE[n])
+    players = Players.elements(x, names=results.names(n))
+    score = results.attribution(n, shape=SIDE[n], zero=given.pop("zero", False))
+    return plot.heat_map(score, x, players=players, **given)
+
+
+def flow(n, *, zero=False, single=False, **given):
+    effects = results.taylor(n, 2, zero=zero)
+    pair = [results.reformulation(rule, effects) for rule in ("integrated_gradients", "gradient_x_input")]
+    return plot.allocation_flow(*pair[: 1 if single else 2], **given)
+
+
+PICTURES = {
+    "by_order": lambda n, zero=False, **k: plot.by_order(results.taylor(n, 2, zero=zero), **k),
+    "top_effects": lambda n, zero=False, **k: plot.top_effects(results.taylor(n, 2, zero=zero), **k),
+    "allocation_flow": flow,
+    "heat_map": heat,
+    "sentence": lambda n, zero=False, **k: plot.sentence(results.taylor(n, 2, zero=zero), **k),
+    "upset": lambda n, zero=False, **k: plot.upset(results.taylor(n, 2, zero=zero), **k),
+    "comparison": lambda n, zero=False, **k: plot.comparison(
+        [
+            results.attribution(n, seed=s, zero=zero, method=m)
+            for s, m in enumerate(("shapley", "$x_2$", "lrp"))
+        ],
+        **k,
+    ),
+    "convergence": lambda n, zero=False, **k: plot.convergence(results.taylor(n, 2, zero=zero), **k),
+}
+OWN = {name: picture for name, picture in PICTURES.items() if name in plot.__all__}
+
+
+@pytest.fixture(params=sorted(OWN))
+def picture(request):
+    return OWN[request.param]
+
+
+@pytest.mark.parametrize("n", (5, 60))
+def test_no_two_texts_overlap_and_none_leaves_the_figure(picture, n):
+    figure, _ = picture(n)
+    assert results.collisions(figure) == []
+    assert results.outside(figure) == []
+
+
+def test_texts_do_not_overlap_in_small_axes(picture):
+    figure = Figure(figsize=(4.0, 3.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot()
+    given = {"single": True} if picture is flow else {}
+    assert picture(60, ax=ax, **given) == (figure, ax)
+    assert results.collisions(figure) == []
+    assert results.outside(figure) == []
+
+
+@pytest.mark.parametrize("n", (1, 5))
+def test_all_zero_and_one_player_are_pictures_too(picture, n):
+    for zero in (True, False):
+        figure, _ = picture(n, zero=zero)
+        figure.canvas.draw()
+
+
+def test_names_are_text(picture):
+    figure, _ = picture(5)
+    found = [text for ax in results._all_axes(figure) for text in [*ax.texts, *ax.get_yticklabels()]]
+    users = [text for text in found if "x_1" in text.get_text() or "frac" in text.get_text()]
+    assert all(not text.get_parse_math() and not text.get_usetex() for text in users)
+    assert all("\n" not in text.get_text() for text in users)
+
+
+def test_nothing_global_changes(picture):
+    before, state = dict(matplotlib.rcParams), torch.random.get_rng_state()
+    had = "matplotlib.pyplot" in sys.modules
+    picture(5)
+    assert dict(matplotlib.rcParams) == before
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert ("matplotlib.pyplot" in sys.modules) == had
+
+
+def test_the_same_call_gives_the_same_picture(picture):
+    first, second = (picture(5)[0] for _ in range(2))
+    for figure in (first, second):
+        figure.canvas.draw()
+    assert bytes(first.canvas.buffer_rgba()) == bytes(second.canvas.buffer_rgba())
+
+
+def test_another_palette_by_argument_is_that_of_the_surrounding_block(picture):
+    by_argument, _ = picture(5, palette="orange-purple")
+    with ta.plot.palette("orange-purple"):
+        by_block, _ = picture(5)
+    usual, _ = picture(5)
+    drawn = []
+    for figure in (by_argument, by_block, usual):
+        figure.canvas.draw()
+        drawn.append(bytes(figure.canvas.buffer_rgba()))
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_an_unknown_palette_is_named(picture):
+    with pytest.raises(OptionError, match="palette"):
+        picture(5, palette="rainbow")
+
+
+def test_an_example_that_is_not_there_is_named(picture):
+    with pytest.raises(OptionError, match="examples 0 … 0"):
+        picture(5, example=1)
+
+
+def test_without_matplotlib_the_error_names_it(picture, monkeypatch):
+    for name in ("matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match="pip install matplotlib"):
+        picture(5)
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    effects = results.taylor(5, 2)
+    effects.values[0, 3] = float("nan")
+    scores = results.attribution(5)
+    scores.player_scores[0, 1] = float("inf")
+    draw = (plot.by_order, plot.top_effects, plot.upset, plot.sentence, plot.convergence)
+    for function in draw:
+        with pytest.raises(NonFiniteError, match="NaN or infinite"):
+            function(effects)
+    with pytest.raises(NonFiniteError, match="1 of 5 scores"):
+        plot.comparison([scores])
+    with pytest.raises(NonFiniteError):
+        plot.allocation_flow(results.reformulation("integrated_gradients", effects))
+
+
+def test_no_example_is_nothing_to_draw():
+    empty = results.taylor(5, 2, batch=0)
+    for function in (plot.by_order, plot.top_effects, plot.upset, plot.sentence, plot.convergence):
+        with pytest.raises(OptionError, match="no example"):
+            function(empty)
+
+
+def test_results_of_another_kind_are_named():
+    scores = results.attribution(5)
+    for function in (plot.by_order, plot.top_effects, plot.convergence, plot.allocation_flow):
+        with pytest.raises(OptionError, match="given (a )?Attribution"):
+            function(scores)
+    with pytest.raises(OptionError, match="TaylorEffects"):
+        plot.comparison([results.taylor(5, 2)])

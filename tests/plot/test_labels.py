@@ -1,0 +1,59 @@
+"""Names of any length and any characters become labels of a bounded length."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taylorattr.plot.labels import clean, fitting_font, joined, number, shortened, text_width
+
+
+@given(st.text(max_size=200), st.integers(2, 60))
+def test_a_shortened_name_has_at_most_so_many_characters_and_one_line(name, limit):
+    label = shortened(name, limit)
+    assert len(label) <= limit
+    assert label.isprintable()
+
+
+@given(st.text(max_size=40))
+def test_a_short_name_is_itself_but_for_white_space(name):
+    assert shortened(name, 40) == clean(name)
+    assert clean(clean(name)) == clean(name)
+
+
+@given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=12), st.integers(20, 60))
+def test_joined_names_keep_a_bound_and_count_what_they_leave_out(parts, limit):
+    label = joined(parts, limit)
+    assert len(label) <= limit + len(" × 12 more")
+    if "more" not in "".join(parts) and label.endswith(" more"):
+        left_out = int(label.split()[-2])
+        assert label.count(" × ") == len(parts) - left_out or any("×" in p for p in parts)
+
+
+def test_both_ends_of_a_name_are_kept():
+    label = shortened("mean concave points of the cell", 16)
+    assert label.startswith("mean conca") and label.endswith("cell") and len(label) == 16
+
+
+def test_a_common_beginning_is_written_once():
+    names = [f"patch[{i},{i}]" for i in range(4)]
+    assert joined(names, 40) == "patch[0,0] × …1,1] × …2,2] × …3,3]"
+    assert joined(names, 60) == " × ".join(names)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-0.0, "0"), (1.5, "+1.5"), (-2.25e-7, "−2.25e−07"), (-1234.4, "−1,234"), (1e9, "+1e+09")],
+)
+def test_numbers_have_three_digits_and_a_proper_minus(value, text):
+    assert number(value) == text
+
+
+def test_a_fitting_font_fits():
+    text = "From the baseline's output to the input's"
+    assert fitting_font(text, 1e6, 10.0) == 10.0
+    font = fitting_font(text, 120.0, 10.0)
+    assert text_width(text, font) <= 120.0 * 1.05  # hinting rounds advances to whole pixels
+
+
+def test_a_dollar_is_as_wide_as_a_dollar():
+    assert text_width("$x$", 10.0) > text_width("x", 10.0) + 2 * text_width("$", 10.0) * 0.9

@@ -1,0 +1,70 @@
+"""Boxes are tokens coloured by score, arcs the largest pairs, the foot what is not drawn."""
+
+import numpy as np
+import pytest
+import torch
+
+from taylorattr.errors import OptionError
+from taylorattr.plot import PALETTES, sentence
+from taylorattr.plot.labels import number
+from tests.plot import results
+
+
+def by_gid(ax, start):
+    return {p.get_gid(): p for p in ax.patches if p.get_gid().startswith(start)}
+
+
+@pytest.mark.parametrize("effects", [results.harsanyi(6), results.taylor(6, 3), results.harsanyi(60, 2)])
+def test_arcs_are_the_largest_pairs_as_wide_as_they_are_large(effects):
+    table = getattr(effects, "interactions", effects)
+    _, ax = sentence(effects, k=7)
+    pairs = [e for e in table.top(10**6)[0] if len(e.key) == 2]
+    arcs = by_gid(ax, "pair:")
+    assert list(arcs) == [f"pair:{i}:{j}" for i, j in (e.key for e in pairs[:7])]
+    widths = np.array([arc.get_linewidth() for arc in arcs.values()])
+    sizes = np.abs([e.value for e in pairs[:7]])
+    assert (widths - 0.8) / 3.2 == pytest.approx(sizes / sizes.max())
+    foot = ax.texts[-1].get_text() if "Arcs" in ax.texts[-1].get_text() else ""
+    foot = foot or next(t.get_text() for t in ax.texts if "Arcs" in t.get_text())
+    rest = [e.value for e in pairs[7:]]
+    assert f"sum to {number(sum(rest))}, Σ|·| {number(float(np.abs(rest).sum()), sign=False)}" in foot
+    beyond = sum(abs(e.value) for e in table.top(10**6)[0] if len(e.key) > 2)
+    assert (f"three and more: Σ|·| {number(beyond, sign=False)}" in foot) == (beyond > 0)
+
+
+def test_tokens_carry_their_scores_and_colours():
+    scores = results.attribution(5)
+    _, ax = sentence(scores, tokens=["not", "good", "<b>", "$x$", ""])
+    values = scores.player_scores[0]
+    shades = PALETTES["red-blue"].colour_map()
+    top = float(values.abs().max())
+    for i, patch in enumerate(by_gid(ax, "token:").values()):
+        assert patch.get_facecolor() == pytest.approx(shades(0.5 + 0.5 * float(values[i]) / top))
+    written = [text.get_text() for text in ax.texts if text.get_gid() == "token"]
+    assert written == ["not", "good", "<b>", "$x$", "␣"]
+    assert [t.get_text() for t in ax.texts if t.get_gid() == "note"] == [number(float(v)) for v in values]
+
+
+def test_tokens_never_overlap_and_stay_in_their_lines():
+    figure, ax = sentence(results.harsanyi(60, 2))
+    areas = np.array([p.get_bbox().extents for p in by_gid(ax, "token:").values()])
+    wide = np.minimum(areas[:, None, 2], areas[None, :, 2]) - np.maximum(areas[:, None, 0], areas[None, :, 0])
+    high = np.minimum(areas[:, None, 3], areas[None, :, 3]) - np.maximum(areas[:, None, 1], areas[None, :, 1])
+    assert not np.triu((wide > 0) & (high > 0), 1).any()
+    assert areas[:, 2].max() <= ax.get_xlim()[1]
+
+
+def test_scores_of_one_result_and_pairs_of_another():
+    scores, pairs = results.attribution(5), results.harsanyi(5)
+    _, ax = sentence(scores, pairs, k=2)
+    assert len(by_gid(ax, "pair:")) == 2
+    assert not by_gid(sentence(scores)[1], "pair:")
+
+
+def test_bad_input():
+    with pytest.raises(OptionError, match="same players"):
+        sentence(results.attribution(5), results.harsanyi(4))
+    with pytest.raises(OptionError, match="2 tokens for 5"):
+        sentence(results.attribution(5), tokens=["a", "b"])
+    with pytest.raises(OptionError, match="given a Tensor"):
+        sentence(torch.zeros(3))
