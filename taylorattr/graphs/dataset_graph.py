@@ -45,6 +45,13 @@ def entries(tables: Sequence[PairTable]) -> np.ndarray:
     return np.concatenate([np.hstack([t.independent, t.strengths[:, rows, columns]]) for t in tables])
 
 
+def _shares(tables: Sequence[PairTable], totals: np.ndarray) -> np.ndarray:
+    """Return the part of Σ|J| over all inputs that each node and each edge shows, in the order of entries."""
+    rows, columns = np.triu_indices(tables[0].n, 1)
+    parts = [np.hstack([t.alone, t.held[:, rows, columns]]).sum(0) for t in tables]
+    return np.sum(parts, axis=0) / (totals.sum() or 1.0)
+
+
 def dataset_graph(
     effects: GraphSource | Sequence[GraphSource],
     *,
@@ -76,9 +83,10 @@ def dataset_graph(
         A ``networkx.Graph``. Edge: ``strength`` (mean over inputs), ``low`` and ``high`` (its interval),
         ``deviation`` (standard deviation over inputs, 0 for one), ``size`` (mean |strength|), ``frequency``
         (share of inputs where it is there), ``frequency_low``, ``frequency_high``, ``stability`` = |Σ sign|/B
-        (1: the same sign everywhere), ``sign``, ``weight``, ``kind``. Node: ``independent`` with ``low``,
+        (1: the same sign everywhere), ``sign``, ``weight``, ``kind``, ``share`` of Σ|J|
+        over all inputs. Node: ``independent`` with ``low``,
         ``high``, ``deviation``, ``size``, ``stability``. Graph: ``inputs``, ``level``, ``present``, ``kind``,
-        ``frame``, mean ``delta``, ``shown_share`` of Σ|mean|, ``edges_left_out``,
+        ``frame``, mean ``delta``, ``shown_share`` of Σ|J|, ``edges_left_out``,
         ``left_out_size``, ``reach``.
 
     Raises:
@@ -111,6 +119,8 @@ def dataset_graph(
         "frequency_high": high[count:],
         "stability": np.abs(np.sign(rows).sum(0)) / len(rows),
     }
+    shares = _shares(tables, totals)
+    columns["share"] = shares
     graph = nx.Graph(kind=first.kind, inputs=len(rows), level=level, present=present, reach=first.reach)
     for player, name in enumerate(first.names):
         facts = {key: float(values[player]) for key, values in columns.items()}
@@ -123,8 +133,7 @@ def dataset_graph(
         sign, weight = int(np.sign(facts["strength"])), float(sizes[place])
         pair = first.names[one[place - n]], first.names[other[place - n]]
         graph.add_edge(*pair, **facts, sign=sign, weight=weight, kind=first.kind)
-    total = float(sizes.sum())
-    graph.graph["shown_share"] = float(sizes[:n].sum() + sizes[shown].sum()) / total if total else 1.0
+    graph.graph["shown_share"] = float(shares[:n].sum() + shares[shown].sum()) if totals.any() else 1.0
     graph.graph["edges_left_out"] = int((sizes[n:] > 0).sum()) - len(shown)
     graph.graph["left_out_size"] = float(np.delete(sizes[n:], shown - n).sum())
     if first.frame is not None:

@@ -6,14 +6,17 @@ Every measure takes a graph of :func:`~taylorattr.graphs.interaction_graph.inter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations, takewhile
 from math import comb
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import networkx as nx
 
 from taylorattr.errors import BudgetError, OptionError
+
+Node: TypeAlias = Any
+"""Key of a node: a player's name, in a hypergraph also a tuple."""
 
 MAX_CLIQUES = 500_000
 """Most groups of players that are looked at for the strongest cliques."""
@@ -28,12 +31,12 @@ class Clique(NamedTuple):
         weakest: The smallest of these.
     """
 
-    members: tuple[Hashable, ...]
+    members: tuple[Node, ...]
     weight: float
     weakest: float
 
 
-def weighted_degree(graph: nx.Graph) -> dict[Hashable, float]:
+def weighted_degree(graph: nx.Graph) -> dict[Node, float]:
     """Return Σ_j |strength_ij| over the edges shown, per node."""
     return {node: float(degree) for node, degree in graph.degree(weight="weight")}
 
@@ -46,7 +49,7 @@ def _with_lengths(graph: nx.Graph) -> nx.Graph:
     return lengths
 
 
-CENTRALITIES: Mapping[str, Callable[[nx.Graph], Mapping[Hashable, float]]] = {
+CENTRALITIES: Mapping[str, Callable[[nx.Graph], Mapping[Node, float]]] = {
     "degree": weighted_degree,
     "eigenvector": lambda graph: nx.eigenvector_centrality(graph, max_iter=10_000, weight="weight"),
     "betweenness": lambda graph: nx.betweenness_centrality(_with_lengths(graph), weight="length"),
@@ -56,7 +59,7 @@ CENTRALITIES: Mapping[str, Callable[[nx.Graph], Mapping[Hashable, float]]] = {
 """Name -> measure; paths are short where interactions are strong (length 1/|strength|)."""
 
 
-def centrality(graph: nx.Graph, kind: str = "eigenvector") -> dict[Hashable, float]:
+def centrality(graph: nx.Graph, kind: str = "eigenvector") -> dict[Node, float]:
     """Return a centrality of every node, computed by networkx.
 
     Args:
@@ -80,7 +83,7 @@ def centrality(graph: nx.Graph, kind: str = "eigenvector") -> dict[Hashable, flo
     return {node: float(found[node]) for node in graph}
 
 
-def communities(graph: nx.Graph, *, resolution: float = 1.0, seed: int = 0) -> list[frozenset[Hashable]]:
+def communities(graph: nx.Graph, *, resolution: float = 1.0, seed: int = 0) -> list[frozenset[Node]]:
     """Return groups of players that interact among themselves more than with others, largest first.
 
     Args:

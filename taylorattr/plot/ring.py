@@ -35,7 +35,7 @@ DOT = (14.0, 260.0)
 """Areas of the smallest and the largest node, in points²."""
 
 
-LEAST = 0.29
+LEAST = 0.26
 """Radius of the circle over the shorter side of the axes, where names can be shortened so far."""
 
 TINY = 5.0

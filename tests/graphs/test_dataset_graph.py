@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from taylorattr.errors import OptionError, PlayerError
-from taylorattr.graphs import dataset_graph, interaction_graph
+from taylorattr.graphs import backbone, dataset_graph, interaction_graph
 from taylorattr.graphs.resampling import bootstrap_means
 
 from .tables import effect_tables, harsanyi_of
@@ -48,6 +48,21 @@ def test_several_results_are_one_data_set():
     assert graph.edges["p0", "p1"]["strength"] == 4.0 and graph.graph["inputs"] == 2
     assert graph.graph["delta"] == 8.0
     assert dataset_graph(one).edges["p0", "p1"]["deviation"] == 0.0
+
+
+@given(effect_tables(min_players=2, max_players=4, min_batch=2, max_batch=3))
+def test_shares_are_those_of_all_effects_of_all_inputs(effects):
+    graph = dataset_graph(effects, n_bootstrap=2, threshold=0)
+    sizes = effects.values[:, 1:].abs().numpy()
+    small = [len(s) <= 2 for s in effects.coalitions][1:]
+    cancelled = [  # pairs whose mean is 0 have no edge
+        effects.coalitions.index(pair) - 1
+        for pair in effects.coalitions
+        if len(pair) == 2 and not graph.has_edge(*(effects.names[i] for i in pair))
+    ]
+    expected = sizes[:, small].sum() - sizes[:, cancelled].sum()
+    assert graph.graph["shown_share"] == pytest.approx(expected / sizes.sum() if sizes.any() else 1.0)
+    assert backbone(graph).graph["shown_share"] <= graph.graph["shown_share"] + 1e-12
 
 
 def test_the_seed_decides_the_intervals():
