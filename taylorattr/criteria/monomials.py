@@ -16,7 +16,7 @@ AttributeFn: TypeAlias = Callable[[Any, Tensor, Tensor], Any]
 """(f, x (1, n), b (1, n)) -> n scores; f is a module (…, n) -> (…)."""
 
 SMALLEST, LARGEST = 0.6, 1.7
-"""Range of |Δ_j|: far enough from 0 to divide by, spread enough to tell players apart."""
+"""Range of |Δ_j|, up to a tenth: far enough from 0 to divide by, spread enough to tell players apart."""
 
 
 class Monomial(nn.Module):
@@ -83,7 +83,7 @@ def settings(n: int, random: np.random.Generator) -> tuple[Setting, Setting, Set
         random: Where the sizes are drawn from.
 
     Returns:
-        Settings with |Δ_j| log-spaced in [0.6, 1.7], shuffled; signs are mixed from two players on.
+        Settings with |Δ_j| log-spaced, shuffled and none of them 1; signs are mixed from two players on.
     """
     signs = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
     turned = signs.copy()
@@ -92,10 +92,9 @@ def settings(n: int, random: np.random.Generator) -> tuple[Setting, Setting, Set
 
 
 def _sizes(n: int, random: np.random.Generator) -> np.ndarray:
-    grid = np.exp(np.linspace(np.log(SMALLEST), np.log(LARGEST), 2 * n + 1)[1::2])  # no grid point is 1 …
-    grid = grid * np.exp(random.uniform(-0.03, 0.03, n))
-    grid = np.where(np.abs(grid - 1) < 0.02, 1.05, grid)  # … nor a shifted one
-    return random.permutation(grid)
+    grid = np.linspace(np.log(SMALLEST), np.log(LARGEST), 2 * n + 1)[1::2]
+    sizes = np.exp(grid + random.uniform(-0.1, 0.1) + random.uniform(-0.03, 0.03, n))
+    return random.permutation(np.where(np.abs(sizes - 1) < 0.02, sizes + 0.04, sizes))
 
 
 def _away_from_zero(n: int, random: np.random.Generator) -> np.ndarray:

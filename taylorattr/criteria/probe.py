@@ -102,7 +102,7 @@ def probe(
             n_players,
             random,
             repeats=repeats if noisy else 1,
-            also=seen.known[0].name if seen.known else "",
+            also=tuple(match.name for match in seen.known if match.equal),
             names=FEW if noisy else tuple(ACTIVATIONS),
         )
         if seen.reading is None and not activations.distances:
@@ -111,9 +111,14 @@ def probe(
                 f"module (B, {n_players}) -> (B,); x and b are float64 tensors of shape (1, {n_players})"
             )
         probed, shown = seen.rule(own, offsets, random) if seen.reading is not None else (None, [])
-        if probed is not None and probed.name and _same_on_units(probed, activations, tolerance):
-            probed = replace(probed, activations=activations.rules(tolerance))
-            return replace(probed, calls=counted.calls, evidence=(*evidence, *shown))
+        if probed is not None and probed.name:
+            confirmed = _confirmed(probed, activations, tolerance)
+            if confirmed is not None:
+                if confirmed.kind != probed.kind:
+                    shown.append(
+                        f"kind {confirmed.kind}: that of {confirmed.name}; higher orders would show it"
+                    )
+                return replace(confirmed, calls=counted.calls, evidence=(*evidence, *shown))
         answers, refusal = _units(counted, n_players, order, random)
         of_units, seen_there = rule_of_units(seen, answers, activations, own, 10 * tolerance)
         if probed is not None and not _reads_network(probed, of_units, activations, tolerance):
@@ -181,24 +186,39 @@ def _units(
         return [], [f"units z^m: refused ({said(error)})"]
 
 
+def _confirmed(probed: ProbedRule, activations: ActivationReadings, tolerance: float) -> ProbedRule | None:
+    """Return the rule that monomials show where single units do not say otherwise, else None.
+
+    Of rules that monomials do not tell apart, those stay that also give the units' scores.
+    """
+    names = (probed.name, *probed.same_ratio)
+    known = [name for name in names if any(name in table for table in activations.distances.values())]
+    fitting = list(names)
+    if known and activations.leading(10 * tolerance):
+        coarse = "integrated_gradients" in names  # a quadrature is coarse where a unit has a kink
+        told = [name for name in known if activations.explained_by(name, tolerance, coarse=coarse)]
+        if not told:
+            return None
+        fitting = [*told, *(name for name in names if name not in known)]
+    kind = RULES[fitting[0]].kind if {probed.kind, RULES[fitting[0]].kind} == {"U", "S"} else probed.kind
+    return replace(
+        probed,
+        name=fitting[0],
+        nearest=fitting[0],
+        same_ratio=tuple(fitting[1:]),
+        kind=kind,
+        activations=activations.rules(tolerance),
+    )
+
+
 def _reads_network(
     probed: ProbedRule, of_units: ProbedRule, activations: ActivationReadings, tolerance: float
 ) -> bool:
     """Whether units show a rule, and another than the one that monomials are nearest to."""
+    if probed.name:
+        return True
     if not of_units.name and not activations.leading(10 * tolerance):
         return False
     if of_units.name and RULES[of_units.name].symbolic == RULES[probed.nearest].symbolic:
         return of_units.seen_on == "activations"
-    return not _same_on_units(probed, activations, tolerance)
-
-
-def _same_on_units(probed: ProbedRule, activations: ActivationReadings, tolerance: float) -> bool:
-    """Whether nothing says that the method reads a network's operations instead of its values."""
-    leading = activations.leading(10 * tolerance)
-    rule = probed.name or probed.nearest
-    if not leading and probed.name:
-        return True  # no known rule gives the units' scores, as with a method that expands the function
-    if not any(rule in table for table in activations.distances.values()):
-        return bool(probed.name)  # its scores of a unit have no closed form here
-    coarse = "integrated_gradients" in (probed.name, probed.nearest, *probed.same_ratio)
-    return activations.explained_by(rule, tolerance, coarse=coarse)
+    return True

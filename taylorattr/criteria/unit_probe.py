@@ -187,7 +187,7 @@ def read_activations(
     random: np.random.Generator,
     *,
     repeats: int,
-    also: str = "",
+    also: Sequence[str] = (),
     names: Sequence[str] = tuple(ACTIVATIONS),
 ) -> ActivationReadings:
     """Return what a black box gives units of each activation beside what known rules give.
@@ -197,13 +197,14 @@ def read_activations(
         n: Inputs of a unit.
         random: Draws weights and inputs.
         repeats: Calls per unit.
-        also: A further rule of RULES to compare with, where its scores of a unit are known.
+        also: Further rules of RULES to compare with, where their scores of a unit are known.
         names: Activations.
     """
     formulas = dict(FORMULAS)
-    further = formula_of(also)
-    if further is not None:
-        formulas[also] = further
+    for rule in also:
+        formula = formula_of(rule)
+        if formula is not None:
+            formulas[rule] = formula
     distances: dict[str, dict[str, float]] = {}
     gaps: dict[str, float] = {}
     refused: dict[str, str] = {}
