@@ -49,9 +49,8 @@ assert abs(alone + pairs + larger - graph.graph["delta"]) < 1e-9  # 1023 numbers
 # With all orders folded into pairs (Shapley-Taylor), nodes and edges add up to delta by themselves.
 
 folded = ta.interaction_graph(effects, index="STII", threshold=0.0)
-total = sum(v for _, v in folded.nodes(data="independent")) + sum(
-    s for *_, s in folded.edges(data="strength")
-)
+total = sum(folded.nodes[name]["independent"] for name in folded)
+total += sum(strength for *_, strength in folded.edges(data="strength"))
 assert abs(total - graph.graph["delta"]) < 1e-9
 assert abs(folded.graph["shown_share"] - 1.0) < 1e-9
 
