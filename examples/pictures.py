@@ -1,0 +1,78 @@
+"""The pictures of docs/plots.md and the README, from trained networks and a seed.
+
+    python examples/pictures.py docs/pictures
+
+Without a folder they are made in a temporary one and looked at no further than their size.
+"""
+
+# %%
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from digits_cnn import images, make
+from matplotlib.figure import Figure
+from PIL import Image  # matplotlib brings it
+
+import taylorattr as ta
+from taylorattr.cli.breast_cancer import study
+
+LARGEST = 60_000
+"""Bytes of a picture that a repository carries."""
+
+
+def save(figure: Figure, folder: Path, name: str, dpi: int) -> None:
+    """Write a picture in 256 colours and refuse one that is too large."""
+    path = folder / f"{name}.png"
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=dpi)
+    Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
+    print(f"{path}: {path.stat().st_size:,} bytes")
+    assert path.stat().st_size <= LARGEST, path
+
+
+# %%
+# Breast-cancer data: five measurements of one case, the others held at the case. Two methods share out the
+# same exact effects of 2⁵ coalitions; Occlusion-1 counts an effect of k measurements k times.
+
+
+def flow() -> Figure:
+    """Return the allocation of Occlusion-1 beside that of the Shapley value."""
+    trained = study(0)
+    five = dict(list(trained.measurements.items())[:5])
+    players = ta.Players.columns(five, rest="fixed")
+    case = trained.cases[5:6]
+    occlusion, shapley = (
+        ta.reformulate(name, trained.network, case, players=players) for name in ("occlusion_1", "shapley")
+    )
+    assert torch.allclose(occlusion.effects[0].values, shapley.effects[0].values)
+    return ta.plot.allocation_flow(occlusion, shapley, k=10)[0]
+
+
+# %%
+# A convolutional network on a handwritten digit: 16 patches, all 2¹⁶ coalitions.
+
+
+def digit() -> tuple[Figure, Figure]:
+    """Return the Shapley values over the image, and the largest interactions of the patches."""
+    x, label = (part[-4:-3] for part in images())
+    players = ta.Players.grid(x, (4, 4), names=[f"row {r}, column {c}" for r in "1234" for c in "1234"])
+    effects = ta.harsanyi(make(), x, target=label, players=players, max_order=3)
+    scores = ta.attribute("shapley", make(), x, target=label, players=players)
+    heat = ta.plot.heat_map(scores, x, players=players)[0]
+    upset = ta.plot.upset(effects, 14, players=9)[0]
+    return heat, upset
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        heat, upset = digit()
+        save(flow(), folder, "allocation_flow", 80)
+        save(heat, folder, "heat_map", 70)
+        save(upset, folder, "upset", 80)
