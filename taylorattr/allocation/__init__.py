@@ -30,6 +30,18 @@ from taylorattr.allocation.extra import interaction_indices  # noqa: F401
 
 # isort: on
 from taylorattr.allocation.allocate import allocate
+from taylorattr.allocation.formal import FormalAllocation, formal_allocation
+from taylorattr.allocation.layerwise import layerwise
+from taylorattr.allocation.layerwise_result import LayerRecord, Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
 
-__all__ = ["RULES", "AllocationRule", "allocate"]
+__all__ = [
+    "RULES",
+    "AllocationRule",
+    "FormalAllocation",
+    "LayerRecord",
+    "Layerwise",
+    "allocate",
+    "formal_allocation",
+    "layerwise",
+]

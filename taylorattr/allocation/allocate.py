@@ -45,9 +45,9 @@ def allocate(
         up to which order the effects go and whether the rule is exact there.
 
     Raises:
-        OptionError: Another frame than the rule's, a term-level rule on effects of coalitions, a missing
-            quantity in the context, a context that the rule's domain excludes, or several references for a
-            rule that has one.
+        OptionError: Something else than effects, another frame than the rule's, a term-level rule on effects
+            of coalitions, a missing quantity in the context, a context that the rule's domain excludes, or
+            several references for a rule that has one.
         ShapeError: A quantity of the context has the wrong shape, or tables of effects do not match.
 
     Example:
@@ -65,6 +65,16 @@ def allocate(
                 f"{chosen.name} was given one table of effects and {len(context)} contexts; pass one of each"
             )
         return _allocate(chosen, effects, context)
+    given = effects if isinstance(effects, Sequence) else [effects]
+    foreign = [
+        entry for entry in given if not isinstance(entry, TaylorEffects | HarsanyiEffects | SymbolicEffects)
+    ]
+    if foreign:
+        raise OptionError(
+            f"{chosen.name} shares effects, and was given {type(foreign[0]).__name__}; pass what "
+            "decompose(...), harsanyi(...) or symbolic_effects(...) returns. The scores of a model: "
+            "ta.attribute(...), or ta.reformulate(...)"
+        )
     contexts = list(context) if isinstance(context, Sequence) else [context] * len(effects)
     if not effects or not chosen.per_reference:
         raise OptionError(

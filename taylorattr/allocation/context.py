@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -75,6 +75,9 @@ def resolve(
         raise OptionError(
             f"{rule} does not read {unknown[0]!r}; its context: {', '.join(needs) or 'nothing'}"
         )
+    missing = [name for name, need in needs.items() if given.get(name) is None and need.default is REQUIRED]
+    if missing:
+        raise OptionError(_missing(rule, {name: needs[name] for name in missing}))
     found = {name: _value(rule, name, need, given, n, example) for name, need in needs.items()}
     return found | _sizes(rule, needs, found)
 
@@ -98,26 +101,33 @@ def _sizes(rule: str, needs: Mapping[str, Need], found: Mapping[str, np.ndarray]
             if axis in sizes and int(sizes[axis]) != size:
                 raise ShapeError(
                     f"{rule}: context {name!r} has shape {found[name].shape}; expected "
-                    f"({', '.join(need.axes)}), and {axis} is {int(sizes[axis])} elsewhere in the context"
+                    f"{_shape(need.axes)}, and {axis} is {int(sizes[axis])} elsewhere in the context"
                 )
             sizes[axis] = np.asarray(size)
     return sizes
 
 
+def _shape(axes: Sequence[object]) -> str:
+    """Return a shape as Python writes it, or that it is a number."""
+    if not axes:
+        return "a number"
+    return f"shape ({', '.join(map(str, axes))}{',' if len(axes) == 1 else ''})"
+
+
+def _missing(rule: str, needs: Mapping[str, Need]) -> str:
+    """Return the message that names every missing quantity, its shape and its meaning."""
+    listed = "; ".join(f"{name!r}, {_shape(need.axes)}: {need.meaning}" for name, need in needs.items())
+    give = ", ".join(f"{name!r}: …" for name in needs)
+    return (
+        f"{rule} depends on {', '.join(map(repr, needs))}, which the context lacks; pass "
+        f"context={{{give}}}. {listed}"
+    )
+
+
 def _value(
     rule: str, name: str, need: Need, given: dict[str, Any], n: int, example: int | None
 ) -> np.ndarray:
-    if given.get(name) is not None:
-        array = plain(given[name])
-    elif need.default is not REQUIRED:
-        array = plain(need.default)
-    else:
-        shape = f"shape ({', '.join(need.axes)}{',' if len(need.axes) == 1 else ''})"
-        what = shape if need.axes else "a number"
-        raise OptionError(
-            f"{rule} depends on {name!r}, and the context has none: {need.meaning}; "
-            f"pass context={{{name!r}: …}}, {what}"
-        )
+    array = plain(need.default if given.get(name) is None else given[name])
     if array.ndim == len(need.axes) + 1 and example is not None:
         if len(array) == 1:
             array = array[0]
@@ -132,6 +142,6 @@ def _value(
     if wrong:
         raise ShapeError(
             f"{rule}: context {name!r} has shape {array.shape}; expected "
-            f"({', '.join(str(e) for e in expected)}) for {n} players: {need.meaning}"
+            f"{_shape(expected)} for {n} players: {need.meaning}"
         )
     return array

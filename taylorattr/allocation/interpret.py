@@ -2,24 +2,32 @@
 
 One interpreter for every rule: what a person reads is what is computed. The receivers are an axis of the
 arrays; sums and products over players, windows or nodes are loops. With ``Fraction`` entries every result is
-exact. A quotient with denominator 0 counts as 0 (docs/theory.md §13: empty groups have nothing to share).
+exact. What a power, a moment or a binomial is worth is in :mod:`taylorattr.allocation.node_values`.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from taylorattr.allocation.node_values import (
+    Arithmetic,
+    bernoulli_number,
+    choose,
+    factorial,
+    largest,
+    moment,
+    of_whole_numbers,
+    power,
+    sign,
+    smallest,
+)
 from taylorattr.allocation.symbols import Bernoulli, Expr, Indicator, Moment, kappa, n
 from taylorattr.errors import OptionError, ShapeError
-from taylorattr.maths.interaction_indices import bernoulli
 
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     sp.StrictGreaterThan: lambda a, b: a > b,
@@ -31,7 +39,7 @@ COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
-class Interpreter:
+class Interpreter(Arithmetic):
     """Values of the letters of one expression.
 
     Args:
@@ -51,7 +59,7 @@ class Interpreter:
         exact: bool,
     ) -> None:
         """Bring every number into the one arithmetic."""
-        self.exact = exact
+        super().__init__(exact)
         # columns lie together: a sum over players reads each of them once
         self.table = np.asfortranarray(self.number(kappas))
         self.arrays = {name: self.number(value) for name, value in values.items()}
@@ -60,26 +68,6 @@ class Interpreter:
         self.bound: dict[Expr, int] = {n: kappas.shape[1]}
         self.first: dict[Expr, int] = {}
         self.known: dict[Expr, Any] = {}
-
-    @property
-    def one(self) -> Any:
-        """1 in the arithmetic."""
-        return self.number(1)[()]
-
-    @property
-    def zero(self) -> Any:
-        """0 in the arithmetic."""
-        return self.number(0)[()]
-
-    def number(self, value: Any) -> np.ndarray:
-        """Return a number or array in the arithmetic of this interpreter."""
-        if not self.exact:
-            return np.asarray(value, dtype=np.float64)
-        given = np.asarray(value, dtype=object)
-        out = np.empty(given.shape, dtype=object)
-        for position, entry in np.ndenumerate(given):
-            out[position] = as_fraction(entry)
-        return out
 
     def __call__(self, expression: Expr) -> np.ndarray:
         """Return the expression for every multi-index and receiver, shape (M, R)."""
@@ -111,17 +99,6 @@ class Interpreter:
         if (whole != value).any():
             raise OptionError(f"the ratio uses {node} as an index, which is not a whole number")
         return int(whole) if whole.ndim == 0 else whole
-
-
-def as_fraction(value: Any) -> Fraction:
-    """Return a number as the rational it is; a float is the binary fraction it holds."""
-    if isinstance(value, Fraction):
-        return value
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, sp.Rational):
-        return Fraction(int(value.p), int(value.q))
-    return Fraction(value)
 
 
 def _symbol(read: Interpreter, node: Any) -> Any:
@@ -249,27 +226,6 @@ def _mul(read: Interpreter, node: Any) -> Any:
     return first
 
 
-def _power(read: Interpreter, node: Any) -> Any:
-    base = np.asarray(read.visit(node.base))
-    exponent = np.asarray(read.visit(node.exp))
-    base, exponent = np.broadcast_arrays(base, exponent)
-    undefined = np.asarray((base == 0) & (exponent < 0), dtype=bool)
-    one, zero = read.one, read.zero
-    safe = np.where(undefined, one, base)
-    if read.exact:
-        powers: Any = np.frompyfunc(_exact_power, 2, 1)(safe, exponent)
-    else:
-        powers = np.power(safe, exponent)
-    return np.where(undefined, zero, powers)
-
-
-def _exact_power(base: Fraction, exponent: Fraction) -> Fraction:
-    power = base**exponent
-    if not isinstance(power, Fraction):
-        raise OptionError(f"{base} to the power {exponent} is not rational; use ratios(), in float64")
-    return power
-
-
 def _indicator(read: Interpreter, node: Any) -> Any:
     return np.where(condition(read, node.args[0]), read.one, read.zero)
 
@@ -296,85 +252,29 @@ def _piecewise(read: Interpreter, node: Any) -> Any:
     return result
 
 
-def _extreme(join: Callable[[Any, Any], Any]) -> Callable[[Interpreter, Any], Any]:
-    def value(read: Interpreter, node: Any) -> Any:
-        first, *rest = [read.visit(a) for a in node.args]
-        for other in rest:
-            first = np.where(join(first, other), first, other)
-        return first
-
-    return value
-
-
-def _whole(function: Callable[..., Any]) -> Callable[[Interpreter, Any], Any]:
-    """A function of whole numbers, worked out once for every combination within their ranges."""
-
-    def value(read: Interpreter, node: Any) -> Any:
-        arguments = [np.asarray(read.visit(a)) for a in node.args]
-        if not all(a.size for a in arguments):
-            return read.number(np.empty(np.broadcast_shapes(*[a.shape for a in arguments])))
-        ranges = [range(int(a.min()), int(a.max()) + 1) for a in arguments]
-        table = np.array([function(*entries) for entries in itertools.product(*ranges)], dtype=object)
-        position: Any = 0
-        for argument, entries in zip(arguments, ranges, strict=True):
-            position = position * len(entries) + (argument - entries.start)
-        return read.number(table)[np.asarray(position).astype(np.intp)]
-
-    return value
-
-
-def _factorial(k: int) -> int:
-    """k!; 0 for k < 0, which only ever meets a factor 0."""
-    return math.factorial(k) if k >= 0 else 0
-
-
-def _choose(a: int, b: int) -> int:
-    """C(a, b); 0 where there is nothing to choose."""
-    return math.comb(a, b) if 0 <= b <= a else 0
-
-
-def _moment(read: Interpreter, node: Any) -> Any:
-    order, rho, *rest = (np.asarray(read.visit(a)) for a in node.args)
-    mean = rest[0] if rest else np.asarray(read.one)
-    # orders below 0 only ever meet a factor κ_i = 0
-    order = order.astype(np.int64).clip(0)
-    here = read.one + read.zero * (rho + mean)
-    levels, below = [here], read.zero * here
-    for k in range(int(order.max(initial=0))):
-        below, here = here, mean * here + k * rho * rho * below
-        levels.append(here)
-    table = np.stack([np.asarray(level) for level in levels])
-    shape = np.broadcast_shapes(order.shape, table.shape[1:])
-    table = np.broadcast_to(
-        table.reshape(len(table), *(1,) * (len(shape) - table.ndim + 1), *table.shape[1:]),
-        (len(table), *shape),
-    )
-    return np.take_along_axis(table, np.broadcast_to(order, shape)[None], 0)[0]
+def _of_values(function: Callable[..., Any]) -> Callable[[Interpreter, Any], Any]:
+    """A node whose value follows from the values of its arguments, in the arithmetic."""
+    return lambda read, node: function(read, *(read.visit(a) for a in node.args))
 
 
 NODES: tuple[tuple[Any, Callable[[Interpreter, Any], Any]], ...] = (
     (sp.Number, lambda read, node: read.number(node if read.exact else float(node))),
     (Indicator, _indicator),
-    (Moment, _moment),
+    (Moment, _of_values(moment)),
     (sp.Indexed, _indexed),
     (sp.Sum, _sum),
     (sp.Product, _product),
     (sp.Symbol, _symbol),
     (sp.Add, _add),
     (sp.Mul, _mul),
-    (sp.Pow, _power),
+    (sp.Pow, _of_values(power)),
     (sp.Piecewise, _piecewise),
-    (sp.Max, _extreme(lambda a, b: a >= b)),
-    (sp.Min, _extreme(lambda a, b: a <= b)),
-    (sp.Abs, lambda read, node: abs(read.visit(node.args[0]))),
-    (sp.sign, lambda read, node: _signs(read, read.visit(node.args[0]))),
-    (sp.factorial, _whole(_factorial)),
-    (sp.binomial, _whole(_choose)),
-    (Bernoulli, _whole(lambda order: bernoulli(order) if order >= 0 else 0)),
+    (sp.Max, _of_values(largest)),
+    (sp.Min, _of_values(smallest)),
+    (sp.Abs, _of_values(lambda arithmetic, value: abs(value))),
+    (sp.sign, _of_values(sign)),
+    (sp.factorial, _of_values(of_whole_numbers(factorial))),
+    (sp.binomial, _of_values(of_whole_numbers(choose))),
+    (Bernoulli, _of_values(of_whole_numbers(bernoulli_number))),
 )
 """Kind of node -> its value, the first that fits."""
-
-
-def _signs(read: Interpreter, value: Any) -> Any:
-    one, zero = read.one, read.zero
-    return np.where(np.asarray(value > 0), one, np.where(np.asarray(value < 0), -one, zero))

@@ -13,13 +13,15 @@ from sympy.printing.str import StrPrinter
 
 from taylorattr.allocation.symbols import Expr
 
-SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "i2": "ᵢ₂", "p": "ₚ", "k": "ₖ"}
-LOWER = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "i₂": "ᵢ₂", "p": "ₚ", "k": "ₖ"}
+LOWER = str.maketrans("0123456789s+", "₀₁₂₃₄₅₆₇₈₉ₛ₊", "{}")
 GREEK = {
     "kappa": "κ", "Delta": "Δ", "sigma": "σ", "rho": "ρ", "alpha": "α", "beta": "β", "epsilon": "ε",
     "omega": "ω", "xi": "ξ", "mu": "μ",
     "pi": "π", "tau": "τ", "gamma": "γ",
 }  # fmt: skip
+WORDS = {"low": ("l", "l"), "high": ("h", "h"), "slope": ("σ′(z)", r"\sigma'(z)")}
+"""Quantities that a context calls by a word -> their sign in docs/theory.md, as text and in LaTeX."""
 
 
 class PositiveFirst(Printer):
@@ -37,8 +39,12 @@ class TextPrinter(PositiveFirst, StrPrinter):
     printmethod = "_ratio_text"
 
     def _print_Symbol(self, expr: Any) -> str:
+        if expr.name in WORDS:
+            return WORDS[expr.name][0]
         head, mark, rest = str(expr.name).partition("_")
         head, digits = head.rstrip("0123456789"), head[len(head.rstrip("0123456789")) :]
+        if re.fullmatch(r"[\ds+{}]+", rest):
+            mark, rest = "", rest.translate(LOWER)
         sign = digits.translate(LOWER) + {"plus": "₊", "minus": "₋"}.get(rest, mark + rest)
         return f"{GREEK.get(head, head)}{sign}"
 
@@ -100,11 +106,19 @@ class ShortLatexPrinter(PositiveFirst, LatexPrinter):
     """LaTeX in which sums and products over everything there is carry no limits."""
 
     def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
+        if expr.name in WORDS:
+            return WORDS[expr.name][1]
         head, _, rest = str(expr.name).partition("_")
         sign = {"plus": "^{+}", "minus": "^{-}"}.get(rest)
         if sign is None:
-            return super()._print_Symbol(expr, style)
+            name = re.sub(r"[{}]", "", expr.name)
+            shown = super()._print_Symbol(sp.Symbol(name), style)
+            return rf"\mathrm{{{shown}}}" if len(name) > 1 and shown.isalpha() else shown
         return self._print(sp.Symbol(head)) + sign
+
+    def _print_Indexed(self, expr: Any) -> str:
+        marks = ",".join(str(self._print(index)) for index in expr.indices)
+        return f"{{{self._print(sp.Symbol(str(expr.base.label)))}}}_{{{marks}}}"
 
     def _print_Sum(self, expr: Any) -> str:
         return self._loop(r"\sum", expr)

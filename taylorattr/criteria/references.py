@@ -8,7 +8,7 @@ from typing import Any
 import sympy as sp
 
 from taylorattr.allocation.allocate import exact_scores
-from taylorattr.allocation.interpret import as_fraction
+from taylorattr.allocation.node_values import as_fraction
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.criteria.verdict import Criterion
 from taylorattr.effects.symbolic import symbolic_effects

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 import taylorattr as ta
 from taylorattr.allocation.rule import AllocationRule, Domain
 from taylorattr.allocation.symbols import i, indexed, kappa, s
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, ShapeError
+from taylorattr.maths.multi_index import enumerate_up_to
 from taylorattr.toys import Polynomial
 from tests.allocation.confirm import cases, confirm, row, table
 from tests.allocation.networks import TanhNetwork, inside, relu_network
@@ -76,6 +78,36 @@ def test_a_batch_is_every_example_by_itself():
         assert torch.allclose(
             whole, torch.cat([ta.allocate(rule, a).player_scores for a in apart]), atol=1e-15
         )
+
+
+def test_a_hundred_thousand_terms_of_a_batch_are_one_matrix_product():
+    n, order, batch = 8, 13, 3
+    kappas = np.array([k for k in enumerate_up_to(n, order)], dtype=float)
+    values, at = gaussian(batch, len(kappas)), torch.zeros(batch, dtype=torch.float64)
+    effects = TaylorEffects(
+        values=values, order=order, names=tuple(f"x{k}" for k in range(n)), frame="baseline",
+        delta=values.sum(1), f_input=values.sum(1), f_baseline=at,
+        converged=torch.ones(batch, dtype=torch.bool), reasons=("",) * batch,
+    )  # fmt: skip
+    assert len(kappas) > 10**5
+    expected = {
+        "integrated_gradients": kappas / kappas.sum(1, keepdims=True),
+        "gradient_x_input": kappas,
+        "shapley": (kappas > 0) / (kappas > 0).sum(1, keepdims=True),
+    }
+    for rule, ratios in expected.items():
+        found = ta.allocate(rule, effects).player_scores.numpy()
+        # relative to the sum of sizes: 10⁵ terms of both signs cancel
+        scale = abs(values.numpy()) @ ratios
+        assert (abs(found - values.numpy() @ ratios) <= 1e-13 * scale).all()
+
+
+def test_what_is_not_a_table_of_effects_is_refused():
+    for what in (relu_network(4), torch.ones(3), [relu_network(4)]):
+        with pytest.raises(
+            OptionError, match="shapley shares effects, and was given .*; pass what decompose"
+        ):
+            ta.allocate("shapley", what)
 
 
 def test_a_context_may_differ_between_examples():

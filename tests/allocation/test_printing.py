@@ -64,6 +64,24 @@ def test_powers_signs_and_moments():
     assert text(Moment(m, rho[i], n)) == "E[(n + ρᵢ·Z)^(m)]"
 
 
+def test_a_context_called_by_a_word_is_printed_as_in_the_theory():
+    names = ("deep_taylor/z_B", "lrp_epsilon/input_frame", "occlusion_patch")
+    box, unit, patch = (ta.RULES[name] for name in names)
+    assert box.formula.startswith("(wᵢ·xᵢ - hᵢ·min(0, wᵢ) - lᵢ·max(0, wᵢ))/")
+    assert "{h}_{i}" in box.latex and "{l}_{j}" in box.latex and not re.search("high|low", box.latex)
+    assert unit.formula.startswith("y·1[m = 1 and κᵢ = 1]/(d·σ′(z)), with")
+    assert r"{d \sigma'(z)}" in unit.latex
+    assert r"{\mathrm{patch}}_{i}" in patch.latex
+    assert latex(sp.Symbol("rate_x")) == r"rate_{x}" and text(sp.Symbol("rate_x")) == "rate_x"
+
+
+def test_subscripts_of_several_signs():
+    after = sp.Symbol("mu_{s+1}")
+    assert text(after) == "μₛ₊₁" and latex(after) == r"\mu_{s+1}"
+    assert ta.RULES["integrated_hessians"].formula == "κᵢ₂·κᵢ/m²"
+    assert r"\ mu" not in ta.RULES["lime"].latex and r"\ \mu_{s+1} = " in ta.RULES["lime"].latex
+
+
 def test_abbreviations_follow_the_formula():
     a = sp.Symbol("a")
     assert text(a * m, {a: total(kappa[j])}) == "a·m, with a = (Σⱼ κⱼ)"

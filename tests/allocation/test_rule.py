@@ -59,12 +59,13 @@ def test_every_rule_has_a_theorem(name):
 
 def test_a_missing_quantity_is_named():
     with pytest.raises(
-        OptionError, match=r"smooth_grad depends on 'sigma', and the context has none: standard"
-    ):
+        OptionError, match=r"smooth_grad depends on 'sigma', 'Delta', which .* lacks"
+    ) as raised:
         ta.RULES["smooth_grad"].ratio((1, 2))
-    with pytest.raises(OptionError, match=r"pass context=\{'Delta': …\}, shape \(n,\)"):
+    assert "pass context={'sigma': …, 'Delta': …}. 'sigma', shape (n,): standard" in str(raised.value)
+    with pytest.raises(OptionError, match=r"pass context=\{'Delta': …\}. 'Delta', shape \(n,\): Δ_j = "):
         ta.RULES["smooth_grad"].ratio((1, 2), {"sigma": [1, 1]})
-    with pytest.raises(OptionError, match=r"pass context=\{'a': …\}, a number"):
+    with pytest.raises(OptionError, match=r"pass context=\{'a': …, 'b': …\}. 'a', a number: "):
         ta.RULES["measure/beta"].ratio((1, 2))
 
 
@@ -76,11 +77,11 @@ def test_a_quantity_nobody_reads_is_refused():
 
 
 def test_a_quantity_of_another_shape_is_refused():
-    with pytest.raises(
-        ShapeError, match=r"context 'p' has shape \(2,\); expected \(n.*3 players|expected \(3\)"
-    ):
+    with pytest.raises(ShapeError, match=r"context 'p' has shape \(2,\); expected shape \(3,\) for 3"):
         ta.RULES["semivalue"].ratio((1, 1, 1), {"p": [1, 1]})
-    with pytest.raises(ShapeError, match=r"context 'pi' has shape \(3,\); expected \(4\) for 3 players"):
+    with pytest.raises(
+        ShapeError, match=r"context 'pi' has shape \(3,\); expected shape \(4,\) for 3 players"
+    ):
         ta.RULES["lime"].ratio((1, 1, 1), {"pi": [1, 1, 1]})
     with pytest.raises(ShapeError, match="context 'Delta' has 2 examples; example 2 is asked for"):
         context = {"sigma": [1, 1], "Delta": np.ones((2, 2))}

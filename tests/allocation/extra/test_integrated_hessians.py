@@ -1,4 +1,7 @@
 from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from math import comb, prod
 
 import pytest
 import torch
@@ -36,6 +39,25 @@ def test_the_pairs_differ_from_the_input():
     scores = direct(Polynomial(f), row(x), row(b))
     seen_from_x = replace(ta.RULES["integrated_hessians"], frame="input")
     assert refuted(seen_from_x, table(f, x, b, frame="input"), scores)
+
+
+def written_from_the_input(kappa, first, second):
+    """w^x of eq. (9a), in closed form with H_m = 1 + ½ + … + 1/m."""
+    m, i, j = sum(kappa), kappa[first], kappa[second]
+    harmonic = sum(Fraction(1, k) for k in range(1, m + 1))
+    mixed = (harmonic - 1) / (m * (m - 1)) if m > 1 else 0
+    return i * harmonic / m - i * (i - 1) * mixed if first == second else -i * j * mixed
+
+
+@pytest.mark.parametrize("kappa", [(1, 0), (3, 0), (1, 1), (2, 1), (2, 3), (1, 2, 2)])
+def test_what_the_ratio_becomes_seen_from_the_input(kappa):
+    rule, n = ta.RULES["integrated_hessians"], len(kappa)
+    below = [mu for mu in product(*(range(k + 1) for k in kappa)) if any(mu)]
+    moved = sum(
+        (-1) ** (sum(mu) + 1) * prod(map(comb, kappa, mu)) * rule.ratio(mu).reshape(n, n) for mu in below
+    )
+    assert [[written_from_the_input(kappa, a, b) for b in range(n)] for a in range(n)] == moved.tolist()
+    assert list(moved.sum(1)) == list(ta.RULES["integrated_gradients"].ratio(kappa))
 
 
 def test_rows_are_integrated_gradients():

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -43,6 +44,15 @@ def test_banzhaf_and_weighted_shap_on_a_relu_network(game):
 def test_banzhaf_has_the_same_shares_seen_from_the_input(game):
     effects, value = game
     close(ta.allocate("semivalue/banzhaf", effects.in_frame("input")), marginal(value, [2.0 ** (1 - N)] * N))
+
+
+def test_seen_from_the_input_the_sizes_run_backwards(game):
+    effects, value = game
+    p = np.random.default_rng(1).normal(size=N)
+    backwards = replace(semivalue(p[::-1]), frame="input")
+    close(ta.allocate(backwards, effects.in_frame("input")), marginal(value, p))
+    as_they_are = ta.allocate(replace(semivalue(p), frame="input"), effects.in_frame("input"))
+    assert not np.allclose(as_they_are.player_scores, marginal(value, p))
 
 
 def test_named_members_are_exact():
