@@ -15,6 +15,7 @@ import torch
 
 from benchmarks import (
     allocation,
+    audit,
     growth,
     harsanyi,
     hessians,
@@ -45,6 +46,7 @@ SUBJECTS = {
     "hessians": hessians.CASES,
     "growth": growth.CASES,
     "allocation": allocation.CASES,
+    "audit": audit.CASES,
     "reformulation": reformulation.CASES,
 }
 

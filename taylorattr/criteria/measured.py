@@ -16,7 +16,7 @@ from taylorattr.criteria.reading import Reading
 from taylorattr.criteria.subject import Bound, Subject
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 
-_BYTES = 64 * 2**20
+_BYTES = 16 * 2**20
 _MOST_ROWS = 1024
 _COMPARED = 24
 
@@ -79,7 +79,7 @@ class Table:
 
 
 def rows_per_call(game: Game) -> int:
-    """Return how many masked rows a call takes: memory is bounded by the widest tensor of the model."""
+    """Return how many masked rows a call takes: the widest tensor of the model is bounded."""
     return int(min(max(_BYTES // max(game.scalar.widest, 1), 1), _MOST_ROWS))
 
 
