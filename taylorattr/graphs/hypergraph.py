@@ -47,8 +47,8 @@ def interaction_hypergraph(
     Returns:
         A ``networkx.Graph``. Player nodes are the names: ``bipartite`` 0 and what
         :func:`~taylorattr.graphs.interaction_graph.interaction_graph` gives a node. Coalition nodes are
-        tuples ``("AND" or "OR", name, name, …)``: ``bipartite`` 1, ``name``, ``kind``, ``members``,
-        ``order``, ``strength``, ``sign``, ``weight`` = |strength|, ``share`` of Σ|J|. Edges:
+        tuples ``("AND" or "OR" or the index, name, name, …)``: ``bipartite`` 1, ``name``, ``kind``,
+        ``members``, ``order``, ``strength``, ``sign``, ``weight`` = |strength|, ``share`` of Σ|J|. Edges:
         ``strength``, ``weight``.
         Graph: ``kind`` ``hypergraph``, ``frame``, ``delta``, ``f_input``, ``f_baseline``, ``shown_share``,
         ``coalitions_left_out``, ``left_out_sum`` of their J, ``below_rounding``, ``reach``, ``example``.
@@ -77,7 +77,7 @@ def interaction_hypergraph(
     sizes = np.abs(row[eligible])
     below = _within_rounding(table, orders[eligible], sizes, example) & (threshold is None)
     shown = eligible[chosen.of(np.where(below, 0.0, sizes), "coalitions")]
-    sort = EFFECT_KINDS[table.frame]
+    sort = table.index if isinstance(table, InteractionIndex) else EFFECT_KINDS[table.frame]
     for place in shown:
         members = tuple(players.names[i] for i in table.coalitions[int(place)])
         key = (sort, *members)

@@ -109,7 +109,12 @@ def _key(drawn: list) -> str:
         "OR": "circle: effect of any of its players",
     }
     widest = f", the largest {number(drawn[0][1]['strength'])}" if drawn else ""
-    return "    ".join(["dot: effect of one player alone", *(words[kind] for kind in kinds)]) + widest
+    return (
+        "    ".join(
+            ["dot: effect of one player alone", *(words.get(kind, f"diamond: {kind}") for kind in kinds)]
+        )
+        + widest
+    )
 
 
 def _left_out(graph: nx.Graph, hidden: list) -> str:
@@ -176,9 +181,15 @@ def _draw(ax: Axes, drawn: list, places: Mapping[Hashable, tuple[float, float]],
         )
         lines.set_alpha(0.3 + 0.5 * share)
         ax.add_collection(lines, autolim=False)
-        face = paint if facts["kind"] == "AND" else "white"
+        face = "white" if facts["kind"] == "OR" else paint
         ax.scatter(
-            *spot, s=size, marker=MARKS[facts["kind"]], c=face, edgecolors=paint, linewidths=1.2, zorder=5
+            *spot,
+            s=size,
+            marker=MARKS.get(facts["kind"], "D"),
+            c=face,
+            edgecolors=paint,
+            linewidths=1.2,
+            zorder=5,
         )
         if len(drawn) <= NAMED:
             note = ax.annotate(

@@ -65,6 +65,15 @@ def test_taylor_effects_are_summed_by_support():
     assert graph.nodes["x2"]["high_order"] == pytest.approx(4.0)
 
 
+def test_an_index_is_called_by_its_name():
+    index = harsanyi_of(np.arange(8.0)).index("STII", 2)
+    graph = interaction_hypergraph(index)
+    key = ("STII", "p0", "p1")
+    assert graph.nodes[key]["kind"] == "STII" and graph.nodes[key]["strength"] == index[0, 1].item()
+    _, ax = ta.plot.hypergraph(index)
+    assert any("diamond: STII" in text.get_text() for text in ax.texts)
+
+
 def test_bad_input():
     with pytest.raises(OptionError, match="max_order=0"):
         interaction_hypergraph(harsanyi_of(np.ones(4)), max_order=0)
