@@ -33,10 +33,7 @@ class Folded:
 
 
 def folded(values: np.ndarray, k: int) -> Folded:
-    """Return the k entries ≠ 0 of largest size and what the others amount to.
-
-    One entry that would be folded alone is shown instead, where k allows for it: k counts the fold.
-    """
+    """Return the k entries ≠ 0 of largest size and what the others amount to."""
     order = np.argsort(-np.abs(values), kind="stable")
     order = order[values[order] != 0]
     shown, rest = order[:k], order[k:]

@@ -59,10 +59,6 @@ def ribbons(
     """
     held = [row for row in rows if row is not None]
     member = np.ones(table.matrix.shape, bool) if table.members is None else table.members
-    positive, negative = np.maximum(table.matrix, 0.0), np.maximum(-table.matrix, 0.0)
-    parts = np.stack(
-        [[np.where(member, p, 0.0), np.where(member, 0.0, p)] for p in (positive, negative)]
-    )  # (2, 2, E, R)
     other_rows = np.ones(len(table.values), bool)
     other_rows[held] = False
     other_columns = np.ones(table.matrix.shape[1], bool)
@@ -81,7 +77,9 @@ def ribbons(
             return taken
         return np.concatenate([taken, values[..., other_rows, :].sum(axis=-2, keepdims=True)], axis=-2)
 
-    flows = by_rows(parts)
+    signed = (np.maximum(table.matrix, 0.0), np.maximum(-table.matrix, 0.0))
+    kinds = [[by_rows(np.where(member == inside, p, 0.0)) for inside in (True, False)] for p in signed]
+    flows = np.array(kinds)  # (2, 2, r, R); one table of all shares at a time
     shown = flows[..., list(columns)]
     scores = table.matrix[:, list(columns)].sum(axis=0)
     if fold[1]:

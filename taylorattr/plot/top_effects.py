@@ -78,7 +78,7 @@ def top_effects(
         bars.append(parts.total)
         paints.append(NEUTRAL)
         amount = f"{number(parts.total)}, Σ|·| {number(parts.size, sign=False)}"
-        names.append(f"{len(parts.rest):,} others: {amount}")
+        names.append(f"{len(parts.rest):,} other{'s' * (len(parts.rest) > 1)}: {amount}")
     ax.barh(range(len(bars)), bars, color=paints, height=0.7)
     drawn = [min(max(value, -reach), reach) for value in bars]
     low, high = min(0.0, *drawn), max(0.0, *drawn)
