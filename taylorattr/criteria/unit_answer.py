@@ -17,6 +17,7 @@ from taylorattr.criteria.seen import Seen
 from taylorattr.criteria.unit_probe import FALLBACK, ActivationReadings, UnitMatch, unit_matches
 from taylorattr.criteria.unit_verdicts import unit_verdicts
 from taylorattr.criteria.units import JUDGED, Responses, fitted
+from taylorattr.criteria.verdict import Verdict
 
 RESIDUAL = 1e-8
 """Relative residual from which a ratio is no function of κ and signs, eq. (51)."""
@@ -54,6 +55,7 @@ def rule_of_units(
         also = [m.name for m in powers if m.distance <= tolerance and m.name != name]
     else:
         also = [rule for rule, same in SAME_ON_UNITS.items() if same == name and RULES[rule].scope == "unit"]
+    left_out = [a for a, rules in by_activation.items() if seen_on == "activations" and name not in rules]
     probed = ProbedRule(
         name=name,
         seen_on=seen_on,
@@ -62,7 +64,7 @@ def rule_of_units(
         same_ratio=tuple(also),
         kind=RULES[name].kind if name else _kind(tables, residual, tolerance),
         additive=seen.additive,
-        verdicts=_on_paper(name) if name else unit_verdicts(answers, activations, tolerance),
+        verdicts=_on_paper(name, left_out) if name else unit_verdicts(answers, activations, tolerance),
         **seen.tensors(),
         unit_ratios=torch.from_numpy(np.stack(tables) if tables else np.zeros((0, 0, n))),
         unit_residual=residual,
@@ -104,13 +106,21 @@ def _kind(tables: Sequence[np.ndarray], residual: float | None, tolerance: float
     return "G" if signed else "U"
 
 
-def _on_paper(name: str) -> tuple[Any, ...]:
-    """Return the verdicts on the rule whose scores were seen."""
-    return tuple(
-        replace(v, level="unit", statement=f"it gives the scores of {name}; {v.statement or 'on paper'}")
-        for v in check(name).verdicts
-        if v.frame == "baseline" and v.level == "term"
-    )
+def _on_paper(name: str, left_out: Sequence[str]) -> tuple[Verdict, ...]:
+    """Return the verdicts on the rule whose scores were seen, less the activations left to the gradient."""
+    limit = f"the activation is not {', '.join(left_out)}, left to the plain gradient" if left_out else ""
+
+    def seen(verdict: Verdict) -> Verdict:
+        limited = bool(limit) and verdict.status != "fails"
+        return replace(
+            verdict,
+            status="conditional" if limited else verdict.status,
+            level="unit",
+            condition=" and ".join(part for part in (verdict.condition, limit if limited else "") if part),
+            statement=f"it gives the scores of {name}; {verdict.statement or 'on paper'}",
+        )
+
+    return tuple(seen(v) for v in check(name).verdicts if v.frame == "baseline" and v.level == "term")
 
 
 def _evidence(

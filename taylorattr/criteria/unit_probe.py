@@ -173,9 +173,13 @@ class ActivationReadings:
 
     def explained_by(self, rule: str, floor: float, *, coarse: bool) -> bool:
         """Whether a rule gives the scores of every activation, coarsely where it may be a quadrature."""
+        # a quadrature that is coarse at one kink is so at others; a single activation that is off is a defect
+        kinked = [name for name in self.distances if name in KINKED]
+        off = [name for name in kinked if self.distances[name].get(rule, np.inf) > COARSE]
+        at_kink = COARSE_AT_KINK if 2 * len(off) >= len(kinked) else COARSE
 
         def room(name: str) -> float:
-            rough = (COARSE_AT_KINK if name in KINKED else COARSE) if coarse else 0.0
+            rough = (at_kink if name in KINKED else COARSE) if coarse else 0.0
             return max(rough, self.tolerance(name, floor))
 
         return all(table.get(rule, np.inf) <= room(name) for name, table in self.distances.items())

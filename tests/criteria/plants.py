@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from taylorattr.allocation import RULES
 from taylorattr.criteria import ProbedRule, probe
@@ -84,9 +85,9 @@ def plant(defect, n, order, base, random):
 
 
 def _at(n):
-    import torch
-
-    return torch.linspace(0.7, 1.6, n, dtype=torch.float64)[None], torch.zeros(1, n, dtype=torch.float64)
+    """x and b with Δ of alternating signs, as in the first setting of a probe."""
+    x = torch.linspace(0.7, 1.6, n, dtype=torch.float64) * (-1.0) ** torch.arange(n)
+    return x[None], torch.zeros(1, n, dtype=torch.float64)
 
 
 def outcome(found: ProbedRule, rule: str, where: set) -> str:

@@ -40,6 +40,8 @@ def test_deep_lift_is_rescale_where_it_has_a_rule():
     assert (found.name, found.seen_on) == ("deeplift_rescale", "activations")
     assert "deeplift_rescale" in found.activations["Tanh"]
     assert found.activations["GELU"] == ("gradient_x_input",)
+    assert found.complete.status == "conditional"
+    assert "not SELU, GELU, SiLU, Mish, Hardtanh, Hardswish" in found.complete.condition
 
 
 def test_gradient_shap_is_a_sampled_path():
