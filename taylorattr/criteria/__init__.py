@@ -5,6 +5,7 @@ from __future__ import annotations
 from taylorattr.criteria.attributor import ADAPTERS
 from taylorattr.criteria.audit import audit
 from taylorattr.criteria.audit_report import AuditReport
+from taylorattr.criteria.audit_terms import TermReport, audit_terms
 from taylorattr.criteria.bound_callable import binds
 from taylorattr.criteria.bound_method import black_box
 from taylorattr.criteria.check import check
@@ -19,8 +20,10 @@ __all__ = [
     "CriteriaReport",
     "CriteriaTable",
     "ProbedRule",
+    "TermReport",
     "Verdict",
     "audit",
+    "audit_terms",
     "binds",
     "black_box",
     "check",

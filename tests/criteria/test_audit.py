@@ -231,3 +231,17 @@ def test_the_model_and_the_global_generator_are_left_alone():
     audit("smooth_grad", model, x, target=0)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_an_effect_that_nobody_gets_is_uncovered_and_named():
+    x = torch.tensor([[1.0, 2.0, -1.0]], dtype=torch.float64)
+
+    def model(rows):
+        return rows[:, 0] + rows[:, 1] * rows[:, 2]
+
+    def first_only(rows):
+        return torch.cat([rows[:, :1], torch.zeros_like(rows[:, 1:])], dim=1)
+
+    report = audit(first_only, model, x)
+    assert report.coverage.status == "fails" and report.coverage.witness == "{x1, x2}"
+    assert float(report.uncovered[0]) == pytest.approx(2 / 3)
