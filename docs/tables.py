@@ -11,6 +11,7 @@ from pathlib import Path
 
 import taylorattr as ta
 from taylorattr import tables
+from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.formulas import FormulaTable, formulas
 from taylorattr.criteria.report import COLUMNS, CriteriaTable
 
@@ -38,6 +39,22 @@ def short_criteria(table: CriteriaTable) -> str:
     return tables.markdown(("rule", "frame", *COLUMNS[3:]), cells)
 
 
+def contexts(rules: list[ta.AllocationRule]) -> str:
+    """Return every quantity that a rule reads besides κ."""
+    rows = [
+        (
+            f"`{rule.name}`",
+            f"`{name}`",
+            f"({', '.join(need.axes)})",
+            "" if need.default is REQUIRED else str(need.default),
+            need.meaning,
+        )
+        for rule in rules
+        for name, need in rule.needs.items()
+    ]
+    return tables.markdown(("rule", "quantity", "shape", "default", "meaning"), rows)
+
+
 def between(text: str, marker: str, table: str) -> str:
     """Return a page with the table between a marker and its end."""
     pattern = rf"(?<=<!-- {marker} -->\n).*?(?=<!-- /{marker} -->)"
@@ -55,6 +72,7 @@ def pages() -> dict[Path, str]:
             "formulas": short_formulas(formulas(ta.RULES[name] for name in named)),
             "criteria": short_criteria(every.of(named)),
         },
+        "docs/allocation.md": {"contexts": contexts(rules)},
         "docs/methods.md": {"formulas": formulas().to_markdown()},
         "docs/criteria.md": {"criteria": every.to_markdown()},
     }
