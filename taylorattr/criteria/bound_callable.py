@@ -26,9 +26,10 @@ class Binds(Attributor):
         references: bool = False,
         nodes: str | None = None,
         exactness: Exactness = "unknown",
+        parts: bool = True,
     ) -> None:
         super().__init__(name, references)
-        self.make, self.settings, self.nodes = make, settings, nodes
+        self.make, self.settings, self.nodes, self.parts = make, settings, nodes, parts
         self.exactness: Exactness = "quadrature" if nodes and exactness == "unknown" else exactness
 
     @property
@@ -39,7 +40,7 @@ class Binds(Attributor):
     def having(self, settings: dict[str, Any]) -> Binds:
         """Return the recipe with more or other settings."""
         given = self.settings | settings
-        return Binds(self.make, given, self.name, self.references, self.nodes, self.exactness)
+        return Binds(self.make, given, self.name, self.references, self.nodes, self.exactness, self.parts)
 
     def bind(self, subject: Subject) -> Bound:
         """Call the recipe with a copy of the model in the dtype of the analysis and one baseline.
@@ -70,6 +71,7 @@ def binds(
     references: bool = False,
     nodes: str | None = None,
     exactness: Exactness = "unknown",
+    parts: bool = True,
     name: str | None = None,
     **settings: Any,
 ) -> Binds:
@@ -90,6 +92,8 @@ def binds(
         references: Whether baselines are a reference set (R, …), each to be audited by itself, eq. (21).
         nodes: Name of the setting that counts the nodes of a quadrature.
         exactness: ``closed``, ``quadrature``, ``sampled`` or ``unknown``; decides the default tolerance.
+        parts: Whether the recipe may be called with parts of the model, to find the operation at which a sum
+            breaks; False for methods that do not work by operations, such as occlusion.
         name: Shown in the report; None: that of make.
         **settings: Passed to make.
 
@@ -97,7 +101,7 @@ def binds(
         What ``ta.audit`` takes as method.
     """
     shown = name or getattr(make, "__name__", type(make).__name__)
-    return Binds(make, settings, shown, references, nodes, exactness)
+    return Binds(make, settings, shown, references, nodes, exactness, parts)
 
 
 class BoundCallable(Attributor):

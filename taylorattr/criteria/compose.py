@@ -13,6 +13,8 @@ from taylorattr.criteria.asymmetry import Asymmetry, asymmetry, pair_asymmetry
 from taylorattr.criteria.audit_numbers import Worst
 from taylorattr.criteria.audit_report import AuditReport
 from taylorattr.criteria.balance_blame import BalanceBlame, balance_blame
+from taylorattr.criteria.blame_report import Blame
+from taylorattr.criteria.bound_callable import Binds
 from taylorattr.criteria.judge import Judged
 from taylorattr.criteria.many_players import (
     inclusion_probability,
@@ -24,6 +26,7 @@ from taylorattr.criteria.many_players import (
 from taylorattr.criteria.masked_rows import Reach, limited_masks
 from taylorattr.criteria.measured import Table, effects, measure
 from taylorattr.criteria.named_method import ByName, Named
+from taylorattr.criteria.recipe_blame import recipe_blame
 from taylorattr.criteria.refinement import Refinement
 from taylorattr.criteria.statistics import gap_by_order, gaps, ratio, worst
 from taylorattr.criteria.subject import Attributor
@@ -94,7 +97,7 @@ def composed(
         sampled=_sampled(judged[0], reach, supports, seed),
         asymmetry=tuple(_asymmetry(found, exact, names, beside, seed) for found in judged) if fair else (),
         refinement=_largest([found.refinement for found in judged]),
-        blame=_blame(worst_example, names),
+        blame=_blame(asked, worst_example, names),
         notes=_notes(judged, beside if fair else None),
     )
 
@@ -184,13 +187,19 @@ def _asymmetry(
     return Asymmetry(own.pair, own.wholly, own.pairs, own.alike, number, beside or "")
 
 
-def _blame(found: Judged, names: tuple[str, ...]) -> BalanceBlame | None:
-    """Return the operation to blame, where a sum fails or holds only nearly and the method is ours."""
-    if found.verdicts[2].status not in ("fails", "holds_to") or not isinstance(found.bound, Named):
-        return None
+def _blame(asked: Attributor, found: Judged, names: tuple[str, ...]) -> BalanceBlame | Blame | None:
+    """Return the operation to blame, where a sum fails or one of ours holds only nearly.
+
+    Nobody is blamed for a misuse: what is called wrongly breaks everywhere.
+    """
+    status = found.verdicts[2].status
     table = found.examined.tables[0]
     column = int(np.abs(gaps(table.v, table.a)).argmax())
-    return balance_blame(found.bound, table.present[column], names)
+    if isinstance(found.bound, Named) and status in ("fails", "holds_to"):
+        return balance_blame(found.bound, table.present[column], names)
+    if isinstance(asked, Binds) and status == "fails" and not found.misuse:
+        return recipe_blame(asked, found.subject, table.present[column])
+    return None
 
 
 def _largest(found: list[Refinement | None]) -> Refinement | None:

@@ -36,6 +36,9 @@ EXACTNESS: dict[str, Exactness] = {
 }
 """The classes that score inputs, and how they compute."""
 
+BY_OPERATIONS = ("DeepLift", "DeepLiftShap", "LRP")
+"""Classes whose rules act on operations, so that parts of a model tell where a sum breaks."""
+
 REFERENCES = ("DeepLiftShap", "GradientShap")
 """Classes whose baselines are a set."""
 
@@ -101,6 +104,7 @@ def captum_method(name: str) -> Binds:
         references=name in REFERENCES,
         nodes=nodes,
         exactness=EXACTNESS[name],
+        parts=name in BY_OPERATIONS,
         name=f"captum:{name}",
     )
 

@@ -1,0 +1,69 @@
+"""An audit of a third-party method names the operation at which its sum breaks."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import taylorattr as ta
+
+
+class Gated(nn.Module):
+    """A ReLU module and a functional GELU."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.last = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.last(F.gelu(self.second(self.relu(self.first(x)))))
+
+
+def inputs():
+    return torch.randn(1, 4, generator=torch.Generator().manual_seed(1))
+
+
+def gradient_times_difference(model, baselines, target):
+    """The gradient at x in place of the secant: wrong at GELU, right at linear layers."""
+
+    def scores(rows):
+        found = rows.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(model(found).sum(), found)
+        return gradient * (rows - baselines)
+
+    return scores
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_gradient_in_place_of_a_secant_is_found_where_it_is():
+    smooth = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 1)).eval()
+    report = ta.audit(ta.binds(gradient_times_difference), smooth, inputs(), target=0)
+    assert report.complete.status == "fails"
+    assert report.blame is not None and report.blame.operation == "1"
+    assert "breaks at" in report.summary()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_recipe_that_takes_no_parts_is_not_asked_for_them():
+    smooth = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 1)).eval()
+    report = ta.audit(ta.binds(gradient_times_difference, parts=False), smooth, inputs(), target=0)
+    assert report.complete.status == "fails" and report.blame is None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("by_adapter", [True, False])
+def test_captum_and_a_functional_activation(by_adapter):
+    library = pytest.importorskip("captum.attr", reason="captum is not installed")
+    pytest.importorskip("taylorattr.compat.adapters")
+
+    def make(model, baselines, target):
+        return lambda rows: library.DeepLift(model).attribute(rows, baselines, target=target)
+
+    method = "captum:DeepLift" if by_adapter else ta.binds(make)
+    report = ta.audit(method, Gated().eval(), inputs(), target=0)
+    assert report.complete.status == "fails"
+    assert report.blame is not None and report.blame.operation == "gelu"
+    assert type(report).from_dict(report.to_dict()).blame.operation == "gelu"  # pyright: ignore
+    assert ta.audit("deeplift_rescale", Gated().eval(), inputs(), target=0).complete.holds
