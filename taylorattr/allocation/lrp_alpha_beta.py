@@ -6,6 +6,9 @@ rule. Bach et al. (2015), eq. 60; docs/theory.md eq. (33) to (36).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import sympy as sp
 
 from taylorattr.allocation.context import Need
@@ -41,6 +44,18 @@ _NEEDS = {
     "beta": Need("β = α − 1", (), 1.0),
 }
 
+ROUNDING = 1e-9
+"""How far α − β may be from 1."""
+
+
+def _not_one(context: Mapping[str, np.ndarray]) -> str | None:
+    """Return why α and β do not belong together, or None."""
+    alpha, beta = (float(context[name]) for name in ("alpha", "beta"))
+    if abs(alpha - beta - 1) <= ROUNDING and beta >= -ROUNDING:
+        return None
+    return f"α = {alpha:g} and β = {beta:g}; the rule has α − β = 1 and β ≥ 0: pass both"
+
+
 LRP_ALPHA_BETA = RULES.add(
     AllocationRule(
         name="lrp_alpha_beta",
@@ -51,6 +66,7 @@ LRP_ALPHA_BETA = RULES.add(
         domain=Domain(
             "one unit of an analytic σ, reference 0; a bias only where it is left out of the denominators",
             series=True,
+            excludes=_not_one,
         ),
         source="eq. (33), (34); Bach et al. (2015), eq. 60",
         proof="lrp_alpha_beta",
@@ -72,7 +88,9 @@ WITH_BIAS = RULES.add(
         kind="X",
         frame="baseline",
         granularity="term",
-        domain=Domain("one unit of an analytic σ, reference 0, c in the denominators", series=True),
+        domain=Domain(
+            "one unit of an analytic σ, reference 0, c in the denominators", series=True, excludes=_not_one
+        ),
         source="eq. (36)",
         proof="lrp_alpha_beta",
         where=GROUPS,

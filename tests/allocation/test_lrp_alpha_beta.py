@@ -3,10 +3,12 @@
 from fractions import Fraction
 
 import pytest
+import sympy as sp
 import torch
 from torch import nn
 
 import taylorattr as ta
+from taylorattr.errors import OptionError
 from tests.allocation.units import Polynomial, Power, Unit, assert_same, case
 
 ONE_TWO = {"u": [3.0, -1.0], "alpha": 2.0, "beta": 1.0}
@@ -71,3 +73,14 @@ def test_a_rule_without_the_leak_is_caught():
     direct = unit.scores("lrp_alpha_beta", baselines=False)
     with pytest.raises(AssertionError, match="off by"):
         assert_same(ta.allocate("deeplift_reveal_cancel", unit.effects(2), {"u": unit.u}), direct)
+
+
+@pytest.mark.parametrize("name", ["lrp_alpha_beta", "lrp_alpha_beta/bias"])
+def test_alpha_and_beta_belong_together(name):
+    effects = ta.symbolic_effects(sp.sympify("x0*x1 + x0"), sp.symbols("x0 x1"), (1, 2))
+    context = {"u": [1, -1]} | ({"c": 0} if name.endswith("bias") else {})
+    assert ta.allocate(name, effects, context | {"alpha": 3, "beta": 2}).names == ("x0", "x1")
+    with pytest.raises(OptionError, match="α = 3 and β = 1; the rule has α − β = 1"):
+        ta.allocate(name, effects, context | {"alpha": 3})
+    with pytest.raises(OptionError, match="β ≥ 0"):
+        ta.allocate(name, effects, context | {"alpha": 0.5, "beta": -0.5})
