@@ -9,7 +9,7 @@ from all units is the relevance that is expanded one layer below. Nothing of a m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -240,10 +240,10 @@ def _combined(
     layers = []
     for records in zip(*(row.layers for row in rows), strict=True):
         named = {f.name: getattr(records[0], f.name) for f in fields(LayerRecord)}
-        tensors = {
+        joined: dict[str, Any] = {
             k: join([getattr(r, k) for r in records]) for k, v in named.items() if isinstance(v, Tensor)
         }
-        layers.append(LayerRecord(**(named | tensors)))
+        layers.append(replace(records[0], **joined))
     tensors = {
         k: join([getattr(row, k) for row in rows]) for k in ("scores", "tail", "f_input", "f_baseline")
     }
