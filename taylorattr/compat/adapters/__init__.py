@@ -6,7 +6,8 @@ Importing this package registers them. Anything else is bound by ``ta.binds(make
 from __future__ import annotations
 
 from taylorattr.compat.adapters.captum import captum_method
+from taylorattr.compat.adapters.shap import shap_method
 from taylorattr.criteria.attributor import ADAPTERS
 from taylorattr.criteria.bound_callable import binds
 
-__all__ = ["ADAPTERS", "binds", "captum_method"]
+__all__ = ["ADAPTERS", "binds", "captum_method", "shap_method"]
