@@ -57,7 +57,7 @@ def test_shares_that_do_not_add_up_are_refused(game):
     xi[6] *= 1.5
     with pytest.raises(OptionError, match="members of coalition number 6 have coefficients adding up to 1.5"):
         ta.allocate("taylor_poda", game[0], {"xi": xi})
-    with pytest.raises(ShapeError, match=r"context 'xi' has shape \(8, 4\); expected \(16, 4\)"):
+    with pytest.raises(ShapeError, match=r"context 'xi' has shape \(8, 4\); expected shape \(16, 4\)"):
         ta.allocate("taylor_poda", game[0], {"xi": xi[:8]})
 
 
