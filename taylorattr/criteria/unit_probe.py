@@ -22,8 +22,11 @@ from taylorattr.criteria.monomials import AttributeFn
 from taylorattr.criteria.naming import evaluable
 from taylorattr.criteria.units import EXTRA, JUDGED, Responses
 
-COARSE_AT_KINK, COARSE = 0.05, 1e-3
-"""Differences that a quadrature may leave where a kink lies between reference and input, and elsewhere."""
+COARSE_AT_KINK, FINE_AT_KINK, COARSE = 0.05, 2.5e-3, 1e-3
+"""Differences that a quadrature may leave: coarse at kinks, fine at kinks, and elsewhere.
+
+N nodes are off by at most half a step times the jump of the slope: 1/(2N) for a ReLU, 2e-3 for 256 nodes.
+"""
 
 FALLBACK = "gradient_x_input"
 """What libraries do with a layer that they have no rule for."""
@@ -175,8 +178,8 @@ class ActivationReadings:
         """Whether a rule gives the scores of every activation, coarsely where it may be a quadrature."""
         # a quadrature that is coarse at one kink is so at others; a single activation that is off is a defect
         kinked = [name for name in self.distances if name in KINKED]
-        off = [name for name in kinked if self.distances[name].get(rule, np.inf) > COARSE]
-        at_kink = COARSE_AT_KINK if 2 * len(off) >= len(kinked) else COARSE
+        off = [name for name in kinked if self.distances[name].get(rule, np.inf) > FINE_AT_KINK]
+        at_kink = COARSE_AT_KINK if 2 * len(off) >= len(kinked) else FINE_AT_KINK
 
         def room(name: str) -> float:
             rough = (at_kink if name in KINKED else COARSE) if coarse else 0.0
