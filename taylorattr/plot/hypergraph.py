@@ -13,6 +13,7 @@ from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.others import OTHERS, with_others
+from taylorattr.graphs.spread import spread
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say
 from taylorattr.plot.ring import areas, others_line, ring, ring_axes
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 MARKS = {"AND": "D", "OR": "o"}
 """Diamonds for what needs all of its players, circles for what needs one of them."""
-
-REACH = 0.8
-"""Marks stay within this share of the radius."""
 
 NAMED = 12
 """Up to so many marks, every value is written."""
@@ -140,24 +138,6 @@ def _projected(graph: nx.Graph, drawn: list) -> nx.Graph:
     return players
 
 
-def _spread(points: np.ndarray) -> np.ndarray:
-    """Move points inside the circle apart until they are as far from each other as they have room."""
-    count = len(points)
-    apart = min(0.3, 1.1 / max(count, 1) ** 0.5)
-    angles = 2.399963 * np.arange(count)  # the golden angle: equal points part in different directions
-    points = points + 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    for _ in range(300):
-        between = points[:, None] - points
-        distances = np.linalg.norm(between, axis=2) + np.eye(count)
-        push = np.clip(apart - distances, 0.0, None) * (1 - np.eye(count))
-        if not push.any():
-            break
-        points = points + 0.25 * (between / distances[..., None] * push[..., None]).sum(1)
-        far = np.linalg.norm(points, axis=1, keepdims=True)
-        points = np.where(far > REACH, points * REACH / np.maximum(far, REACH), points)
-    return points
-
-
 def _draw(ax: Axes, drawn: list, places: Mapping[Hashable, tuple[float, float]], colours: Palette) -> None:
     if not drawn:
         return
@@ -168,7 +148,7 @@ def _draw(ax: Axes, drawn: list, places: Mapping[Hashable, tuple[float, float]],
         np.array(sorted({places.get(m, places.get(OTHERS, (0.0, 0.0))) for m in facts["members"]}))
         for _, facts in drawn
     ]
-    spots = _spread(np.array([0.85 * e.mean(0) for e in ends]))
+    spots = spread(np.array([0.85 * e.mean(0) for e in ends]))
     weights = np.array([facts["weight"] for _, facts in drawn])
     shares = weights / (weights.max() or 1.0)
     sizes = areas(weights, weights.max())
