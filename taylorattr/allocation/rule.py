@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,9 @@ Granularity: TypeAlias = Literal["term", "support"]
 
 Scope: TypeAlias = Literal["players", "unit", "cells", "coefficients"]
 """What κ counts: players of the model, inputs of one unit, cells of feature maps, players with Δ = 1."""
+
+Evaluator: TypeAlias = Callable[[np.ndarray, Mapping[str, np.ndarray], bool], np.ndarray]
+"""Multi-indices (M, n), resolved context, exact? -> w(κ), shape (M, R): ``Fraction`` objects or float64."""
 
 FRAMES: Mapping[str, tuple[Frame, ...]] = {
     "baseline": ("baseline",),
@@ -71,6 +74,11 @@ class AllocationRule:
             its own reference.
         depth: What becomes of the ratio in a network of many layers; empty where κ counts players.
         extra: Whether it lies outside the fifteen.
+        evaluator: Computes the ratios of a rule that is no formula, such as a Python function; `symbolic` is
+            then only its name.
+        by_construction: Criterion -> theorem by which a rule built in this way keeps it.
+        tried: Quantity -> n -> values in which the criteria are looked at, where the standard ones do not do.
+        reach: Largest |κ| for which the ratio is given; None: every κ.
     """
 
     name: str
@@ -89,6 +97,10 @@ class AllocationRule:
     per_reference: bool = False
     depth: str = ""
     extra: bool = False
+    evaluator: Evaluator | None = None
+    by_construction: Mapping[str, str] = field(default_factory=dict)
+    tried: Mapping[str, Callable[[int], Sequence[Any]]] = field(default_factory=dict)
+    reach: int | None = None
 
     def ratio(self, kappa: Sequence[int], context: Context | None = None) -> np.ndarray:
         """Return w(κ) exactly: one ``Fraction`` per receiver, shape (R,).
@@ -212,11 +224,22 @@ class AllocationRule:
             raise OptionError("a multi-index has no negative entries")
         n = kappas.shape[1]
         values = self.resolved(n, context, example)
+        if self.evaluator is not None and what is self.symbolic:
+            self._require_within_reach(kappas)
+            return self.evaluator(kappas, values, exact)
         letters = self.receivers.letters(n, values)
         definitions = {**symbols.STANDARD, **self.where}
         return Interpreter(
             kappas, {**values, **self.receivers.values(n, values)}, definitions, letters, exact
         )(what)
+
+    def _require_within_reach(self, kappas: np.ndarray) -> None:
+        if self.reach is not None and kappas.size and int(kappas.sum(axis=1).max()) > self.reach:
+            first = kappas[int((kappas.sum(axis=1) > self.reach).argmax())].tolist()
+            raise OptionError(
+                f"{self.name} is given for terms of order ≤ {self.reach}, and κ = {tuple(first)} has order "
+                f"{sum(first)}; lower order=, or give the rule more terms"
+            )
 
 
 class Rules(Registry[AllocationRule]):

@@ -93,7 +93,7 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
     Raises:
         OptionError: None of the settings can be used, or ``own`` names what the rule does not read.
     """
-    own = own or {}
+    own = {**rule.tried, **(own or {})}
     unknown = [name for name in own if name not in rule.needs]
     if unknown:
         raise OptionError(
@@ -103,7 +103,7 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
     alike = treats_players_alike(rule)
     found: list[Case] = []
     refused = ""
-    for n, order in _sizes(rule).items():
+    for n, order in _sizes(rule, own).items():
         terms = Terms.up_to(n, order)
         seen = set()
         several: list[Case] = []
@@ -126,12 +126,17 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
     return found
 
 
-def _sizes(rule: AllocationRule) -> dict[int, int]:
+def _sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
     """Return number of players -> order; a quantity that is given in full decides the number."""
+    sizes = _all_sizes(rule, own)
+    return sizes if rule.reach is None else {n: min(order, rule.reach) for n, order in sizes.items()}
+
+
+def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
     if not rule.needs:
         return LARGE
-    for need in rule.needs.values():
-        if need.default is REQUIRED:
+    for name, need in rule.needs.items():
+        if need.default is REQUIRED or name in own:
             continue
         for axis, size in zip(need.axes, np.shape(need.default), strict=True):
             if axis in SIZES:

@@ -96,10 +96,12 @@ def _frames(rule: AllocationRule) -> list[str]:
 def _verdicts(search: Search) -> list[Verdict]:
     """Return C1 of terms and of effects, C2 and C3 in one frame."""
     rule, own = search.rule, search.frame in search.rule.frames
-    alone, whole = never_leaks(rule), always_complete(rule) if own else ""
+    alone = never_leaks(rule) or rule.by_construction.get("no_leak", "")
+    whole = (always_complete(rule) or rule.by_construction.get("complete", "")) if own else ""
     if alone and not own:
         alone += ", and by eq. (9a) so does that of this frame"
     covers = "follows from complete, eq. (11)" if whole else ""
+    covers = covers or (rule.by_construction.get("coverage", "") if own else "")
     return [
         _verdict(search, "coverage", "term", search.uncovered(), covers),
         _verdict(search, "coverage", "effect", search.cancelled(), covers),
