@@ -19,8 +19,16 @@ MAX_NODES = 256
 GUARD_DIGITS = 40
 
 
-def _gauss(alphas: Sequence[Decimal], betas: Sequence[Decimal]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Gauss rule of p_{j+1} = (s − α_j) p_j − β_j p_{j−1}, β_0 the total mass (Golub & Welsch)."""
+def gauss_rule(alphas: Sequence[Decimal], betas: Sequence[Decimal]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Gauss rule of p_{j+1} = (s − α_j) p_j − β_j p_{j−1}, β_0 the total mass (Golub & Welsch).
+
+    Args:
+        alphas: Recurrence coefficients α_0 … α_{q−1}.
+        betas: β_0 … β_{q−1}, positive.
+
+    Returns:
+        Nodes, increasing, and weights, float64 (q,), correctly rounded within the decimal context.
+    """
     q = len(alphas)
     off = np.sqrt([float(b) for b in betas[1:]])
     matrix = np.diag([float(a) for a in alphas]) + np.diag(off, 1) + np.diag(off, -1)
@@ -70,7 +78,7 @@ def gauss_legendre(q: int) -> tuple[np.ndarray, np.ndarray]:
     with decimal.localcontext() as context:
         context.prec = GUARD_DIGITS
         betas = [Decimal(1)] + [Decimal(j * j) / (4 * (4 * j * j - 1)) for j in range(1, q)]
-        return _read_only(_gauss([Decimal("0.5")] * q, betas))
+        return _read_only(gauss_rule([Decimal("0.5")] * q, betas))
 
 
 @lru_cache(maxsize=64)
@@ -105,4 +113,4 @@ def log_gauss(q: int) -> tuple[np.ndarray, np.ndarray]:
             previous, current = current, following
     with decimal.localcontext() as context:
         context.prec = GUARD_DIGITS
-        return _read_only(_gauss(alphas, betas))
+        return _read_only(gauss_rule(alphas, betas))

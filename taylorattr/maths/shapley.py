@@ -13,7 +13,7 @@ from math import comb
 import numpy as np
 
 from taylorattr.maths.mobius import players_of
-from taylorattr.maths.subsets import popcounts
+from taylorattr.maths.semivalues import semivalue_scores
 
 
 def shapley_weights(n: int) -> list[Fraction]:
@@ -34,25 +34,4 @@ def shapley_values(table: np.ndarray) -> np.ndarray:
     Raises:
         ShapeError: If the last dimension is not a power of two.
     """
-    n = players_of(table)
-    exact = table.dtype == object or np.issubdtype(table.dtype, np.integer)
-    kind = object if exact else np.float64
-    weights = [w if exact else float(w) for w in shapley_weights(n)]
-    sizes = popcounts(n)
-    joining = np.array([0, *weights], dtype=kind)[sizes]  # p_{|T|−1} where a member has just joined
-    leaving = np.array([*weights, 0], dtype=kind)[sizes]  # p_{|T|} where it is still missing
-    table = table.astype(kind, copy=False)
-    gains = table - table[..., :1]  # the weights of one player add up to zero
-    missing = (gains * leaving).sum(axis=-1, keepdims=True)
-    return _member_sums(gains * (joining + leaving)) - missing
-
-
-def _member_sums(table: np.ndarray) -> np.ndarray:
-    """Return Σ_{T∋i} table(T) for each player i, shape (…, n): halving the table n times."""
-    n = players_of(table)
-    result = np.empty((*table.shape[:-1], n), dtype=table.dtype)
-    for i in reversed(range(n)):
-        absent, present = table[..., : 1 << i], table[..., 1 << i :]
-        result[..., i] = present.sum(axis=-1)
-        table = absent + present
-    return result
+    return semivalue_scores(table, shapley_weights(players_of(table)))
