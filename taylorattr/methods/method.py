@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,8 +22,9 @@ from taylorattr.methods.references import reference_tuple, stand_in
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
 from taylorattr.registry import Registry
 
-Family: TypeAlias = Literal["gradient", "occlusion", "relevance"]
-"""How a method looks at the model: by its derivatives, by replacing inputs, by its operations."""
+Family: TypeAlias = Literal["gradient", "occlusion", "relevance", "rule"]
+"""How a method looks at the model: by its derivatives, by replacing inputs, by its operations; or by a designed
+rule, in the way that the rule admits."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,41 @@ FIFTEEN = (
 
 METHODS: Registry[AttributionMethod] = Registry("attribution method", FIFTEEN)
 
+OWN: Registry[AttributionMethod] = Registry("attribution method of your own")
+"""Methods that were designed at run time, by name; `attribute` finds them after the fifteen."""
+
+
+class Attributes(Protocol):
+    """What carries an attribution method of its own, such as a designed rule."""
+
+    @property
+    def attribution_method(self) -> AttributionMethod:
+        """The method."""
+        ...
+
+
+AnyMethod: TypeAlias = "str | AttributionMethod | Attributes"
+"""A name, a method, or what carries one."""
+
+
+def find(method: AnyMethod) -> AttributionMethod:
+    """Return the method that a name or an object stands for.
+
+    Raises:
+        OptionError: If there is no such name, or the object is no method.
+    """
+    if isinstance(method, AttributionMethod):
+        return method
+    if isinstance(method, str):
+        return OWN[method] if method in OWN and method not in METHODS else METHODS[method]
+    found = getattr(method, "attribution_method", None)
+    if isinstance(found, AttributionMethod):
+        return found
+    raise OptionError(
+        f"{type(method).__name__} is no attribution method; expected a name in ta.METHODS or a designed rule: "
+        "ta.design.attributor(rule) makes one of a rule in ta.RULES"
+    )
+
 
 def method(
     name: str,
@@ -94,7 +130,7 @@ def method(
 
 
 def attribute(
-    method: str,
+    method: AnyMethod,
     model: Callable[..., Any],
     inputs: Tensors,
     baselines: Baselines = None,
@@ -113,7 +149,7 @@ def attribute(
     """Share f(x) − f(b) among the players by one of the methods in ``ta.METHODS``.
 
     Args:
-        method: Name of the method.
+        method: Name of the method, or a designed rule.
         model: Module or callable on torch tensors; never changed.
         inputs: Tensor (B, …) or tuple of them.
         baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these. For
@@ -143,7 +179,7 @@ def attribute(
     The errors of unusable models, inputs, baselines, targets and players are those of
     :func:`taylorattr.autodiff.game.bind`.
     """
-    entry = METHODS[method]
+    entry = find(method)
     _check_options(entry, options)
     shared: dict[str, Any] = {
         "target": target,
