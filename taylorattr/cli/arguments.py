@@ -124,12 +124,8 @@ def question(arguments: argparse.Namespace) -> Question:
     elif len(inputs) > 1 and baseline is not None:
         baseline = (baseline,) * len(inputs)
     names = data_files.names(arguments.names) if arguments.names else None
-    model = model_files.load(arguments.model, arguments.weights)
-    if isinstance(model, torch.nn.Module):
-        model = model.to(device)
-    _require_fit(model, inputs, f"--model {arguments.model} does not run on a row of {arguments.data}")
     return Question(
-        model=model,
+        model=fitting_model(arguments.model, arguments.weights, inputs, arguments.data),
         inputs=_single(inputs),
         baselines=baseline,
         players=players(arguments.players, chosen, names),
@@ -147,6 +143,31 @@ def require_folder(option: str, path: str | None) -> None:
     """
     if path and not Path(path).parent.is_dir():
         raise OptionError(f"{option} {path}: there is no folder {Path(path).parent}; make it first")
+
+
+def fitting_model(
+    spec: str, weights: str | None, inputs: tuple[Tensor, ...], data: str, *, prefix: str = "--"
+) -> Any:
+    """Load a model onto the device of the inputs.
+
+    Args:
+        spec: Name or file of the model.
+        weights: File of its weights, or None.
+        inputs: What it has to run on.
+        data: Where the inputs come from, for messages.
+        prefix: Of the options ``model`` and ``weights`` in messages.
+
+    Returns:
+        The model.
+
+    Raises:
+        OptionError: If it cannot be loaded or does not run on a row.
+    """
+    model = model_files.load(spec, weights, prefix=prefix)
+    if isinstance(model, torch.nn.Module):
+        model = model.to(inputs[0].device)
+    _require_fit(model, inputs, f"{prefix}model {spec} does not run on a row of {data}")
+    return model
 
 
 def _require_fit(model: Any, inputs: tuple[Tensor, ...], what: str) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taylorattr.atomic import replacing
 from taylorattr.cli import arguments as shared
 from taylorattr.cli import decompose
+from taylorattr.cli import other_side as sides
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from taylorattr.graphs import GraphComparison
 
 SUMMARY = "write the interaction graph of predictions: players as nodes, what pairs do together as edges"
 
@@ -27,8 +29,11 @@ DESCRIPTION = f"""\
 Write the interaction graph of predictions of your own model: nodes are players with what they do alone,
 edges what pairs of them do together. The suffix of --out says how: {", ".join(SUFFIXES)} (a picture).
 
-One row gives its graph. Several --rows give one graph of their mean, with bootstrap intervals. --compare
-gives the graph of the difference to other rows, with a permutation test where both sides have two or more.
+One row gives its graph. Several --rows give one graph of their mean, with bootstrap intervals. --compare,
+--compare-model, --compare-weights and --compare-target give the graph of the difference to another side:
+other rows, another model, other weights, another output entry, or several of these at once. Where a side has
+two rows or more there is a permutation test: rows change sides, or with the same rows on both sides, the two
+results of each row do.
 
 By default effects are Taylor's up to --order; --exact takes the Harsanyi effects of all coalitions, which
 need no derivatives (2^n model calls, fewer with --max-order).
@@ -38,6 +43,9 @@ examples:
   taylorattr graph --model mynet:make --data sklearn:digits --players grid:4x4 --target 7 --exact \\
       --index STII --top 40 --out digits.json --plot digits.png
   taylorattr graph --model mynet:make --data table.csv --drop label --rows 0:50 --compare 50:100 --out d.gexf
+  taylorattr graph --model mynet:make --data x.npy --target 3 --rows 0:20 --compare-target 8 --out two.png
+  taylorattr graph --model mynet:make --weights before.pt --compare-weights after.pt --data x.npy --rows 0:20
+  taylorattr graph --model mynet:small --compare-model mynet:large --data x.npy --rows 0:20 --out models.json
 """
 
 
@@ -65,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     graph.add_argument(
         "--min-share", type=float, metavar="S", help="the fewest edges with this share of Σ|strength|"
     )
-    graph.add_argument("--compare", metavar="A:B", help="rows of --data on the other side of a difference")
     graph.add_argument("--plot", metavar="FILE.png", help="draw the graph as well")
+    sides.add_arguments(parser)
     parser.set_defaults(checkpoint=None)
 
 
@@ -74,15 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Compute, print, write; return the exit status."""
     _require_sense(arguments)
     asked = shared.question(arguments)
-    other = _other_side(arguments.compare, asked) if arguments.compare else None
+    other = sides.other_side(arguments, asked) if sides.is_asked(arguments) else None
     with shared.threads(arguments.num_threads):
         effects = decompose.compute(arguments, asked)
-        graph = _graph(arguments, effects) if other is None else _compared(arguments, effects, other)
+        found = None if other is None else _compared(arguments, effects, other)
+        graph = _graph(arguments, effects) if found is None else found.graph()
     from taylorattr.graphs import FORMATS, write_graph
 
     for path in filter(None, (arguments.out, arguments.plot)):
         if Path(path).suffix == ".png":
-            _draw(graph, path)
+            _draw(graph if found is None else found, path)
         else:
             write_graph(graph, path)
     print(FORMATS[".json"].dumps(graph) if arguments.json else summary(graph))
@@ -103,9 +112,13 @@ def _require_sense(arguments: argparse.Namespace) -> None:
         )
     if arguments.index == "hessian" and arguments.exact:
         raise OptionError("--index hessian is a part of Taylor effects: leave --exact out")
-    if arguments.compare and (arguments.top, arguments.threshold, arguments.min_share) != (None, None, None):
+    if sides.is_asked(arguments) and (arguments.top, arguments.threshold, arguments.min_share) != (
+        None,
+        None,
+        None,
+    ):
         raise OptionError(
-            "--compare takes every edge of both sides; --top, --threshold and --min-share do not apply"
+            "a comparison takes every edge of both sides; --top, --threshold and --min-share do not apply"
         )
     from taylorattr.graphs.selection import Selection  # networkx takes 0.1 s to load
 
@@ -121,31 +134,37 @@ def _graph(arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffec
     return dataset_graph(effects, **asked, min_share=arguments.min_share, seed=arguments.seed)
 
 
-def _other_side(rows: str, asked: shared.Question) -> shared.Question:
-    first = asked.inputs[0] if isinstance(asked.inputs, tuple) else asked.inputs
-    moved = tuple(t.to(first.device) for t in asked.data.rows(rows, option="--compare").tensors)
-    return dataclasses.replace(asked, inputs=moved if isinstance(asked.inputs, tuple) else moved[0])
-
-
 def _compared(
-    arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects, other: shared.Question
-) -> nx.Graph:
+    arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects, other: sides.OtherSide
+) -> GraphComparison:
     from taylorattr.graphs import compare_graphs
 
-    second = decompose.compute(arguments, other)
-    return compare_graphs(effects, second, index=arguments.index, seed=arguments.seed).graph()
+    second = decompose.compute(arguments, other.question)
+    return compare_graphs(
+        effects,
+        second,
+        index=arguments.index,
+        paired=other.paired,
+        seed=arguments.seed,
+        labels=other.labels,
+    )
 
 
 def summary(graph: nx.Graph, k: int = 10) -> str:
     """Return a text with what the graph is, and its strongest edges."""
     facts = graph.graph
     lines = [f"Interaction graph: {len(graph)} players, {graph.number_of_edges()} edges ({facts['kind']})"]
+    if "labels" in facts:
+        first, second = facts["labels"]
+        lines.append(f"  {second} ({facts['inputs_b']} inputs) minus {first} ({facts['inputs_a']} inputs)")
     said = {
         "inputs": "mean of {} inputs",
         "delta": "f(x) - f(b) = {:.6g}",
         "shown_share": "{:.1%} of the effects' size is in the graph",
         "distance": "distance of the two sides {:.6g}",
-        "p_value": "p = {:.4g} for no difference between the sides",
+        "relative_distance": "that is {:.1%} of the size of both sides",
+        "p_value": "p = {:.4g} for no difference between the sides"
+        + (" (same rows: exchanged in pairs)" if facts.get("paired") else ""),
         "below_rounding": "{} edges are no larger than rounding and left out",
     }
     lines += [f"  {text.format(facts[key])}" for key, text in said.items() if facts.get(key) not in (None, 0)]
@@ -156,9 +175,10 @@ def summary(graph: nx.Graph, k: int = 10) -> str:
     return "\n".join(lines)
 
 
-def _draw(graph: nx.Graph, path: str) -> None:
-    from taylorattr.plot import network  # matplotlib is loaded only when a picture is asked for
+def _draw(found: nx.Graph | GraphComparison, path: str) -> None:
+    from taylorattr.graphs import GraphComparison
+    from taylorattr.plot import graph_comparison, network  # matplotlib is loaded only for a picture
 
-    figure, _ = network(graph)
+    drawn = graph_comparison(found) if isinstance(found, GraphComparison) else network(found)
     with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=150)
+        drawn[0].savefig(file, format="png", dpi=150)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from taylorattr.graphs.compare import Difference, GraphComparison, compare_graphs
+from taylorattr.graphs.compare import compare_graphs
+from taylorattr.graphs.comparison import Difference, GraphComparison
 from taylorattr.graphs.concepts import SparseConcepts, sparse_concepts
 from taylorattr.graphs.dataset_graph import dataset_graph
 from taylorattr.graphs.formats.adjacency import from_adjacency, to_adjacency, to_frame

@@ -1,132 +1,21 @@
-"""``ta.compare_graphs``: two graphs side by side, their differences, a distance, and whether it is chance."""
+"""``ta.compare_graphs``: align two graphs or two sets of inputs, and ask whether their distance is chance."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
 
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError
+from taylorattr.graphs.comparison import GraphComparison
 from taylorattr.graphs.dataset_graph import entries, tables_of
 from taylorattr.graphs.pair_table import GraphSource
 from taylorattr.graphs.resampling import exchanged_distances
 
 Side: TypeAlias = nx.Graph | GraphSource | Sequence[GraphSource]
-
-
-class Difference(NamedTuple):
-    """One node or edge on both sides.
-
-    Attributes:
-        players: One name for a node, two for an edge.
-        a: Value on the first side, in units of the output.
-        b: Value on the second side.
-        difference: b − a.
-    """
-
-    players: tuple[Hashable, ...]
-    a: float
-    b: float
-    difference: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GraphComparison:
-    """Two graphs over the same players.
-
-    Attributes:
-        names: The players.
-        nodes_a: Independent effects of the first side, shape (n,); means over its inputs.
-        nodes_b: The same of the second.
-        edges_a: Strengths of the first side, shape (n, n), symmetric, 0 where there is no edge.
-        edges_b: The same of the second.
-        p_value: Share of exchanges of inputs between the sides that bring them at least this far apart, the
-            sides themselves among them; None unless both sides are sets of inputs and hold the same kind.
-        inputs: Number of inputs of each side.
-        n_permutations: Number of exchanges.
-        kinds: What an edge is on each side.
-        remarks: What a reader must know.
-    """
-
-    names: tuple[Hashable, ...]
-    nodes_a: np.ndarray
-    nodes_b: np.ndarray
-    edges_a: np.ndarray
-    edges_b: np.ndarray
-    p_value: float | None = None
-    inputs: tuple[int, int] = (1, 1)
-    n_permutations: int = 0
-    kinds: tuple[str, str] = ("", "")
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def node_distance(self) -> float:
-        """Σ_i |ψ_i^a − ψ_i^b|."""
-        return float(np.abs(self.nodes_b - self.nodes_a).sum())
-
-    @property
-    def edge_distance(self) -> float:
-        """Σ_{i<j} |s_ij^a − s_ij^b|."""
-        return float(np.abs(np.triu(self.edges_b - self.edges_a, 1)).sum())
-
-    @property
-    def distance(self) -> float:
-        """Node and edge distance together, in units of the output: a metric between such graphs."""
-        return self.node_distance + self.edge_distance
-
-    @property
-    def relative_distance(self) -> float:
-        """Distance / (Σ|a| + Σ|b|), from 0 (equal) to 1 (nothing in common); no metric."""
-        sides = ((self.nodes_a, self.edges_a), (self.nodes_b, self.edges_b))
-        size = sum(float(np.abs(nodes).sum() + np.abs(np.triu(edges, 1)).sum()) for nodes, edges in sides)
-        return self.distance / size if size else 0.0
-
-    def differences(self) -> list[Difference]:
-        """Return every node and edge that is not 0 on both sides, the largest difference first."""
-        found = [
-            Difference((name,), float(a), float(b), float(b - a))
-            for name, a, b in zip(self.names, self.nodes_a, self.nodes_b, strict=True)
-        ]
-        for i, j in zip(*np.triu_indices(len(self.names), 1), strict=True):
-            a, b = float(self.edges_a[i, j]), float(self.edges_b[i, j])
-            if a or b:
-                found.append(Difference((self.names[i], self.names[j]), a, b, b - a))
-        return sorted(found, key=lambda d: -abs(d.difference))
-
-    def graph(self) -> nx.Graph:
-        """Return the graph of differences b − a, which plots and measures take like any other.
-
-        Nodes carry ``independent`` (the difference), ``a`` and ``b``; edges ``strength``, ``sign``,
-        ``weight``, ``a`` and ``b``.
-        """
-        graph = nx.Graph(kind="difference", distance=self.distance)
-        if self.p_value is not None:
-            graph.graph["p_value"] = self.p_value
-        for player, (name, a, b) in enumerate(zip(self.names, self.nodes_a, self.nodes_b, strict=True)):
-            graph.add_node(
-                name, name=str(name), player=player, independent=float(b - a), a=float(a), b=float(b)
-            )
-        for players, a, b, gap in self.differences():
-            if len(players) == 2 and gap:
-                facts = {"strength": gap, "sign": int(np.sign(gap)), "weight": abs(gap), "kind": "difference"}
-                graph.add_edge(*players, **facts, a=a, b=b)
-        return graph
-
-    def __repr__(self) -> str:
-        lines = [
-            f"GraphComparison: {len(self.names)} players, {self.inputs[0]} and {self.inputs[1]} input(s), "
-            f"distance {self.distance:.6g} (nodes {self.node_distance:.6g}, edges {self.edge_distance:.6g}), "
-            f"relative {self.relative_distance:.1%}"
-        ]
-        if self.p_value is not None:
-            lines.append(f"  p = {self.p_value:.4g} from {self.n_permutations} exchanges of inputs")
-        for found in self.differences()[:8]:
-            name = " × ".join(map(str, found.players))
-            lines.append(f"  {found.difference:+.6g}  ({found.a:+.6g} → {found.b:+.6g})  {name}")
-        return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
 
 
 def compare_graphs(
@@ -138,6 +27,7 @@ def compare_graphs(
     paired: bool = False,
     n_permutations: int = 999,
     seed: int = 0,
+    labels: tuple[str, str] = ("first", "second"),
 ) -> GraphComparison:
     """Compare two graphs, or two sets of inputs: classes, models, before and after training.
 
@@ -152,6 +42,7 @@ def compare_graphs(
             then the test exchanges within pairs.
         n_permutations: Exchanges of inputs between the sides, where both are sets of inputs (two or more).
         seed: Of the exchanges.
+        labels: What the sides are called where the comparison is printed, drawn or saved.
 
     Returns:
         Aligned values (means over inputs), differences, the distance Σ|Δ nodes| + Σ|Δ edges|, and the p-value
@@ -171,6 +62,8 @@ def compare_graphs(
         raise OptionError(
             f"missing={missing!r}, n_permutations={n_permutations}; expected 'error' or 'zero', and 1 or more"
         )
+    if isinstance(labels, str) or len(labels) != 2:
+        raise OptionError(f"labels={labels!r}; expected two texts, one per side")
     one, other = _side(a, index), _side(b, index)
     _require_alike(one, other)
     names = _aligned(one.names, other.names, missing)
@@ -193,12 +86,12 @@ def compare_graphs(
         edges_b=edges[1],
         inputs=inputs,
         kinds=(one.kind, other.kind),
+        paired=paired,
+        labels=(str(labels[0]), str(labels[1])),
         remarks=(*one.remarks, *other.remarks),
     )
     if min(inputs) < 2 or one.kind != other.kind:
-        return (
-            found  # scores against effects: two quantities of the same inputs, whose exchange means nothing
-        )
+        return found  # scores against effects: two quantities, whose exchange means nothing
     null = exchanged_distances(rows_a, rows_b, n_permutations, seed, paired)
     # exchanges that put the sides back give the same distance up to rounding, and count
     reached = int((null >= found.distance * (1 - 1e-12)).sum())

@@ -4,6 +4,7 @@ from taylorattr.plot.allocation_flow import allocation_flow
 from taylorattr.plot.by_order import by_order
 from taylorattr.plot.comparison import comparison
 from taylorattr.plot.convergence import convergence
+from taylorattr.plot.graph_comparison import graph_comparison
 from taylorattr.plot.heat_map import heat_map
 from taylorattr.plot.hypergraph import hypergraph
 from taylorattr.plot.network import network
@@ -18,6 +19,7 @@ __all__ = [
     "by_order",
     "comparison",
     "convergence",
+    "graph_comparison",
     "heat_map",
     "hypergraph",
     "network",

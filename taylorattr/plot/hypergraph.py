@@ -11,6 +11,7 @@ import numpy as np
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
+from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.others import OTHERS, with_others
 from taylorattr.graphs.spread import spread
@@ -88,7 +89,8 @@ def hypergraph(
     caption = [_key(drawn)]
     if "shown_share" in graph.graph:
         caption.append(_left_out(graph, hidden))
-    places = ring(ax, players, colours, caption + others_line(players, among=False), seed)
+    places = circle_positions(players, seed)
+    ring(ax, players, colours, caption + others_line(players, among=False), places)
     _draw(ax, drawn, places, colours)
     return figure, ax
 

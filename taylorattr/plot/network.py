@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import networkx as nx
-import numpy as np
 
+from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.interaction_graph import interaction_graph
 from taylorattr.graphs.others import with_others
 from taylorattr.graphs.pair_table import GraphSource
+from taylorattr.plot.chords import draw_edges
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say
 from taylorattr.plot.ring import others_line, ring, ring_axes
-from taylorattr.plot.style import Palette, chosen
+from taylorattr.plot.style import chosen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,6 @@ EDGES: Mapping[str, str] = {
     "difference": "difference",
     "scores": "none",
 }
-
-WIDEST = 5.0
-"""Width of the strongest edge, in points."""
 
 
 def network(
@@ -92,8 +90,9 @@ def network(
     if count:
         size = sum(edge["weight"] for *_, edge in hidden) + graph.graph.get("left_out_size", 0.0)
         caption[-1] += f"; {count:,} weaker edges are not drawn (Σ|·| {number(size, sign=False)})"
-    places = ring(ax, players, colours, caption + others_line(players), seed)
-    _draw_edges(ax, drawn, places, colours)
+    places = circle_positions(players, seed)
+    shrink = ring(ax, players, colours, caption + others_line(players), places)
+    draw_edges(ax, drawn, places, colours, shrink)
     return figure, ax
 
 
@@ -104,18 +103,3 @@ def _title(graph: nx.Graph) -> str:
         return f"Interactions, mean of {graph.graph['inputs']} inputs"
     delta = graph.graph.get("delta")
     return "Interactions" if delta is None else f"Interactions behind f(x) − f(b) = {number(delta)}"
-
-
-def _draw_edges(ax: Axes, edges: list, places: Mapping, colours: Palette) -> None:
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    largest = max((facts["weight"] for *_, facts in edges), default=0.0) or 1.0
-    for one, other, facts in reversed(edges):  # the strongest on top
-        share = facts["weight"] / largest
-        start, end = np.array(places[one]), np.array(places[other])
-        bend = 0.35 * (start + end) / 2
-        curve = Path([start, bend, end], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
-        paint = colours.of(facts.get("sign", facts["strength"]))
-        line = {"edgecolor": paint, "linewidth": 0.4 + (WIDEST - 0.4) * share, "alpha": 0.25 + 0.6 * share}
-        ax.add_patch(PathPatch(curve, facecolor="none", capstyle="round", zorder=2, **line))

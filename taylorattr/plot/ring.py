@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import numpy as np
 
-from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.others import OTHERS
 from taylorattr.plot.labels import LARGEST, PLAIN, clean, number, room, shortened, text_width
 from taylorattr.plot.style import INK, NEUTRAL, Palette, axes
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 UPRIGHT = 14
 """Up to so many players, names are written upright; beyond, along the spokes."""
 
-LONGEST = 26
-"""Characters of a name."""
+LONGEST, HALF = 26, 16
+"""Characters of a name, and of one that has given way to the circle."""
 
 GAP = 13.0
 """From the circle to a name, in points."""
@@ -34,9 +33,9 @@ CAPTION_FONT = 7.5
 DOT = (14.0, 260.0)
 """Areas of the smallest and the largest node, in points²."""
 
-
-LEAST = 0.26
-"""Radius of the circle over the shorter side of the axes, where names can be shortened so far."""
+COMFORTABLE, LEAST = 0.36, 0.26
+"""Radius of the circle over the shorter side of the axes, for which names give way: first down to half a
+line, then as far as they can."""
 
 TINY = 5.0
 """Smallest font, in points."""
@@ -52,8 +51,13 @@ def areas(values: np.ndarray, largest: float) -> np.ndarray:
 
 
 def ring(
-    ax: Axes, players: nx.Graph, colours: Palette, caption: list[str], seed: int
-) -> dict[Hashable, tuple[float, float]]:
+    ax: Axes,
+    players: nx.Graph,
+    colours: Palette,
+    caption: list[str],
+    places: Mapping[Hashable, tuple[float, float]],
+    largest: float | None = None,
+) -> float:
     """Prepare the axes, draw the players as dots with their names, write the caption.
 
     Args:
@@ -61,12 +65,12 @@ def ring(
         players: Graph of the players, the node of the others among them; ``independent`` is the dot.
         colours: The palette.
         caption: Lines below the picture.
-        seed: Of the order on the circle.
+        places: Place of every player, on the unit circle.
+        largest: Effect of the largest dot; None: the largest there is.
 
     Returns:
-        Place of every player, on the unit circle.
+        How far marks shrink with the circle, at most 1.
     """
-    places = circle_positions(players, seed)
     names = {node: _name(players, node) for node in places}
     upright = len(places) <= UPRIGHT
     width, height = room(ax)
@@ -83,7 +87,9 @@ def ring(
     alone = np.array([value for _, value in players.nodes(data="independent", default=0.0)])
     paints = [NEUTRAL if node == OTHERS else colours.of(v) for node, v in zip(players, alone, strict=True)]
     points = np.array([places[node] for node in players])
-    sizes = areas(alone, float(np.abs(alone).max(initial=0.0))) * min(1.0, radius / ROOMY)
+    largest = float(np.abs(alone).max(initial=0.0)) if largest is None else largest
+    shrink = min(1.0, radius / ROOMY)
+    sizes = areas(alone, largest) * shrink
     ax.scatter(points[:, 0], points[:, 1], s=sizes, c=paints, edgecolors="white", linewidths=0.8, zorder=4)
     for line, text in enumerate(reversed(caption)):
         written = ax.annotate(
@@ -97,7 +103,7 @@ def ring(
             **PLAIN,
         )
         written.set_in_layout(False)
-    return places
+    return shrink
 
 
 def _name(players: nx.Graph, node: Hashable) -> str:
@@ -132,7 +138,8 @@ def _fitted(
                 (width / 2 - across) / max(abs(x), 0.05),
                 (height / 2 - up) / max(abs(y), 0.05),
             )
-        if found >= LEAST * side or (limit <= 5 and font <= TINY):
+        wanted = COMFORTABLE if limit > HALF else LEAST
+        if found >= wanted * side or (limit <= 5 and font <= TINY):
             return max(found, 5.0), font, short
         if limit > 9 or font <= TINY:
             limit -= 1

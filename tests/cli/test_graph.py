@@ -97,3 +97,139 @@ def test_a_wrong_call_is_one_line_and_leaves_no_file(place, arguments, message, 
     error = capsys.readouterr().err
     assert message in error and len(error.splitlines()) == 1
     assert {p for p in place.iterdir() if p.name != "__pycache__"} == before - {place / "__pycache__"}
+
+
+SIDES = """
+import torch
+
+
+def two(x):
+    return torch.stack([x[:, 0] * x[:, 1], x[:, 2] + 3 * x[:, 0] * x[:, 1]], 1)
+
+
+def other(x):
+    return 2 * x[:, 0] * x[:, 1] + x[:, 2] ** 2
+
+
+def narrow(x):
+    return x @ torch.ones(2)
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x):
+        return self.w * x[:, 0] * x[:, 1]
+
+
+one_net = Net()
+"""
+
+
+@pytest.fixture
+def sides(place):
+    (place / "nets_of_sides.py").write_text(SIDES)
+    torch.save({"w": torch.tensor(5.0)}, place / "after.pt")
+    torch.save({"w": torch.tensor(2.0)}, place / "before.pt")
+    return place
+
+
+def edge_of(path, *pair):
+    return read_graph(path).edges[pair or ("a", "b")]
+
+
+def test_two_models_on_the_same_rows(sides, capsys):
+    call = ["--rows", "0:4", "--compare-model", "nets_of_sides:other", "--exact", "--out", "d.json"]
+    assert graph(*call) == 0
+    text = capsys.readouterr().out
+    assert "nets_of_sides:other (4 inputs) minus nets_to_graph:table (4 inputs)" in text
+    assert "same rows: exchanged in pairs" in text
+    found = read_graph(sides / "d.json")
+    products = [a * b for a, b, _ in ROWS]
+    assert found.edges["a", "b"]["strength"] == pytest.approx(np.mean(products))
+    assert found.graph["paired"] and found.graph["labels"] == ("nets_to_graph:table", "nets_of_sides:other")
+    direct = ta.compare_graphs(
+        *(
+            ta.harsanyi(
+                f,
+                torch.tensor(ROWS, dtype=torch.float64),
+                players=ta.Players.elements(torch.ones(1, 3), names="abc"),
+            )
+            for f in (
+                lambda x: x[:, 0] * x[:, 1] + x[:, 2] ** 2 + 0.5 * x[:, 0] * x[:, 1] * x[:, 2],
+                lambda x: 2 * x[:, 0] * x[:, 1] + x[:, 2] ** 2,
+            )
+        ),
+        paired=True,
+    )
+    assert found.graph["p_value"] == direct.p_value and found.graph["distance"] == direct.distance
+
+
+def test_two_classes_are_two_targets_of_the_same_rows(sides, capsys):
+    common = ["graph", "--model", "nets_of_sides:two", "--data", "t.csv", "--rows", "0:3", "--target", "0"]
+    assert main([*common, "--compare-target", "1", "--out", "d.json"]) == 0
+    assert "target 1 (3 inputs) minus target 0 (3 inputs)" in capsys.readouterr().out
+    assert edge_of(sides / "d.json")["strength"] == pytest.approx(2 * (2 - 0.5 + 1) / 3)
+    assert main([*common, "--compare-target", "none", "--compare-model", "nets_of_sides:other"]) == 0
+    assert "nets_of_sides:other, target none" in capsys.readouterr().out
+
+
+def test_weights_before_and_after_of_one_module_stay_apart(sides, capsys):
+    # the factory's name is a module itself: both sides are loaded into copies
+    common = ["graph", "--model", "nets_of_sides:one_net", "--data", "t.csv"]
+    assert main([*common, "--weights", "before.pt", "--compare-weights", "after.pt", "--out", "d.json"]) == 0
+    edge = edge_of(sides / "d.json")
+    assert (edge["a"], edge["b"]) == pytest.approx((4.0, 10.0))
+    assert "after.pt (1 inputs) minus before.pt (1 inputs)" in capsys.readouterr().out
+    assert main([*common, "--compare-weights", "after.pt", "--out", "d.json"]) == 0
+    assert edge_of(sides / "d.json")["a"] == pytest.approx(2.0)
+
+
+def test_other_rows_and_another_model_at_once_are_not_paired(sides):
+    call = ["--rows", "0:2", "--compare", "2:4", "--compare-model", "nets_of_sides:other", "--out", "d.json"]
+    assert graph(*call) == 0
+    found = read_graph(sides / "d.json")
+    assert not found.graph["paired"]
+    assert found.graph["labels"] == ("rows 0:2, nets_to_graph:table", "rows 2:4, nets_of_sides:other")
+
+
+def test_a_comparison_is_drawn_with_both_sides(sides):
+    assert graph("--rows", "0:2", "--compare", "2:4", "--plot", "d.png") == 0
+    assert graph("--plot", "one.png") == 0
+    wide, narrow = (
+        int.from_bytes((sides / name).read_bytes()[16:20], "big") for name in ("d.png", "one.png")
+    )
+    assert wide > 1.5 * narrow
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--compare-model", "nets_of_sides"], "--compare-model 'nets_of_sides' is neither"),
+        (["--compare-model", "nets_of_sides:nothing"], "--compare-model nets_of_sides:nothing"),
+        (["--compare-model", "nets_of_sides:narrow"], "does not run on a row of t.csv"),
+        (["--compare-weights", "after.pt"], "--compare-weights needs an nn.Module"),
+        (["--compare-model", "nets_of_sides:Net", "--compare-weights", "no.pt"], "--compare-weights no.pt"),
+        (["--compare-target", "first"], "--compare-target 'first'"),
+        (
+            ["--compare-model", "nets_of_sides:two"],
+            "the side of nets_of_sides:two: the model's output has shape",
+        ),
+        (
+            ["--compare-model", "nets_of_sides:two", "--compare-target", "7"],
+            "target 7: target 7 is out of range",
+        ),
+        (["--compare-model", "nets_to_graph:table"], "both sides are the same (rows 0:1)"),
+        (["--compare", "0:1"], "both sides are the same"),
+        (["--rows", "0:3", "--compare", "2:4"], "share rows, such as 2"),
+        (["--compare-target", "1", "--top", "3"], "do not apply"),
+    ],
+)
+def test_another_side_that_cannot_be_is_one_line_and_leaves_no_file(sides, arguments, message, capsys):
+    before = set(sides.iterdir())
+    assert graph(*arguments, "--out", "d.json") == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) == 1, error
+    assert {p for p in sides.iterdir() if p.name != "__pycache__"} == before - {sides / "__pycache__"}

@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 
 import taylorattr as ta
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError
-from taylorattr.graphs import allocated_effects, compare_graphs, from_adjacency, interaction_graph
-from taylorattr.graphs.compare import GraphComparison
+from taylorattr.graphs import (
+    GraphComparison,
+    allocated_effects,
+    compare_graphs,
+    from_adjacency,
+    interaction_graph,
+)
 
 from .tables import harsanyi_of
 
