@@ -1,0 +1,170 @@
+"""Recovery and deletion when the order is drawn by the scores: exact expectations, differentiable.
+
+The players come in the random order of Plackett and Luce: the next one is i with probability
+exp(s_i/τ) / Σ_j exp(s_j/τ) over those not yet taken. P_k(S), the probability that the first k players are
+S, follows from that of the S∖i, so that the expected curve Σ_{|S|=k} P_k(S) v(S) costs n·2^n operations. It
+is a mean of true curves, smooth in the scores, and becomes the curve of the ranking itself as τ → 0.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.errors import OptionError
+from taylorattr.evaluation.areas import aopc
+from taylorattr.evaluation.coalition_curves import coalition_table, fitting_scores
+from taylorattr.evaluation.ranking import Rank, importance
+from taylorattr.maths.subsets import popcounts
+
+
+@functools.lru_cache(maxsize=8)
+def _levels(n: int) -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
+    """Return for k = 1 … n the S with |S| = k (C,), their members (C, k) and the S without each (C, k)."""
+    sizes = popcounts(n)
+    found = []
+    for k in range(1, n + 1):
+        masks = np.flatnonzero(sizes == k)
+        members = np.nonzero((masks[:, None] >> np.arange(n)) & 1)[1].reshape(-1, k)
+        before = masks[:, None] ^ (1 << members)
+        found.append(tuple(map(torch.from_numpy, (masks, members, before))))
+    return tuple(found)
+
+
+def prefix_probabilities(scores: Tensor, temperature: float, *, rank: Rank = "signed") -> Tensor:
+    """Return P(S): how likely the first |S| players of a random order are exactly S.
+
+    P(∅) = 1 and P(S) = Σ_{i∈S} P(S∖i) · e^{s_i/τ} / Σ_{j∉S∖i} e^{s_j/τ}; the sum over all S of one size is 1.
+
+    Args:
+        scores: Shape (…, n).
+        temperature: τ > 0, in units of the root mean square of each row of scores, so that scaling them
+            changes nothing.
+        rank: Whether s are the scores or their magnitudes.
+
+    Returns:
+        Shape (…, 2^n), bitmask order, differentiable in the scores.
+
+    Raises:
+        OptionError: If the temperature is not positive or rank is unknown.
+
+    Source: Plackett (1975), "The analysis of permutations"; the recursion over coalitions is elementary.
+    """
+    if not temperature > 0:
+        raise OptionError(f"temperature={temperature!r}; expected a positive number")
+    given = importance(scores, rank)
+    size = scores.square().mean(-1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny).sqrt()
+    logits = given / (temperature * size)
+    n = scores.shape[-1]
+    left = _log_sums(logits).flip(-1)  # of S: over the players outside S
+    batch = scores.shape[:-1]
+    whole = logits.new_ones(*batch, 1)
+    columns, places = [whole], [torch.zeros(1, dtype=torch.int64)]
+    previous = torch.zeros(1 << n, dtype=torch.int64)  # where a coalition stands among those of its size
+    for masks, members, before in _levels(n):
+        step = (logits[..., members] - left[..., before]).exp()
+        columns.append((columns[-1][..., previous[before]] * step).sum(-1))
+        places.append(masks)
+        previous[masks] = torch.arange(len(masks))
+    order = torch.cat(places).argsort().to(logits.device)
+    return torch.cat(columns, -1)[..., order]
+
+
+def _log_sums(logits: Tensor) -> Tensor:
+    """Return log Σ_{i∈S} e^{logits_i} of every coalition (…, 2^n); −∞ for ∅."""
+    sums = logits.new_full((*logits.shape[:-1], 1), -torch.inf)
+    for i in range(logits.shape[-1]):
+        sums = torch.cat([sums, torch.logaddexp(sums, logits[..., i : i + 1])], -1)
+    return sums
+
+
+def expected_recovery(
+    values: HarsanyiEffects | Tensor | np.ndarray,
+    scores: Tensor,
+    temperature: float,
+    *,
+    rank: Rank = "signed",
+) -> Tensor:
+    """Return E v(S_k), S_k the first k players of an order drawn by the scores, k = 0 … n.
+
+    Args:
+        values: Table v (B, 2^n), or full effects; see :func:`coalition_table`.
+        scores: Shape (…, B, n), differentiable.
+        temperature: τ > 0, in units of the scores' root mean square; → 0 is :func:`recovery_curve`.
+        rank: ``signed`` or ``abs``.
+
+    Returns:
+        Shape (…, B, n+1), differentiable in scores and table. Memory: a few numbers per candidate, example
+        and coalition, n of them where gradients are kept.
+
+    Raises:
+        OptionError: If the effects are truncated, rank is unknown, or the temperature not positive.
+        ShapeError: If scores and table do not fit.
+        NonFiniteError: If a score is NaN or infinite.
+    """
+    table = coalition_table(values)
+    given = fitting_scores(table, scores)
+    weighted = prefix_probabilities(given, temperature, rank=rank) * table
+    n = given.shape[-1]
+    sizes = torch.from_numpy(popcounts(n).astype(np.int64)).to(weighted.device)
+    return weighted.new_zeros(*weighted.shape[:-1], n + 1).index_add(-1, sizes, weighted)
+
+
+def expected_deletion(
+    values: HarsanyiEffects | Tensor | np.ndarray,
+    scores: Tensor,
+    temperature: float,
+    *,
+    rank: Rank = "signed",
+) -> Tensor:
+    """Return E v(N∖S_k), k = 0 … n; otherwise as :func:`expected_recovery`."""
+    return expected_recovery(coalition_table(values).flip(-1), scores, temperature, rank=rank)
+
+
+def expected_aup(
+    values: HarsanyiEffects | Tensor | np.ndarray,
+    scores: Tensor,
+    temperature: float,
+    power: int = 1,
+    *,
+    rank: Rank = "abs",
+) -> Tensor:
+    """Return E Σ_{k=1..n} |v(N) − v(S_k)|^power, the smooth form of :func:`aup`, shape (…, B).
+
+    The error is averaged over orders, not taken of the average: errors of opposite sign do not cancel.
+
+    Args:
+        values: As in :func:`expected_recovery`.
+        scores: Shape (…, B, n), differentiable.
+        temperature: τ > 0.
+        power: 1 or 2.
+        rank: ``abs`` as in the paper, or ``signed``.
+
+    Raises:
+        OptionError: As :func:`expected_recovery`, and if power is neither 1 nor 2.
+        ShapeError: If scores and table do not fit.
+        NonFiniteError: If a score is NaN or infinite.
+    """
+    if power not in (1, 2):
+        raise OptionError(f"power={power!r}; it is 1 (absolute errors) or 2 (squared errors)")
+    table = coalition_table(values)
+    errors = (table[:, -1:] - table).abs() ** power
+    return expected_recovery(errors, scores, temperature, rank=rank)[..., 1:].sum(-1)
+
+
+def expected_deletion_aopc(
+    values: HarsanyiEffects | Tensor | np.ndarray,
+    scores: Tensor,
+    temperature: float,
+    *,
+    rank: Rank = "signed",
+) -> Tensor:
+    """Return E of the area over the deletion curve, 1/(n+1) Σ_k (v(N) − v(N∖S_k)), shape (…, B).
+
+    Arguments and errors are those of :func:`expected_recovery`.
+    """
+    return aopc(expected_deletion(values, scores, temperature, rank=rank))

@@ -1,0 +1,175 @@
+"""Which number of the model's output a protocol follows: the probability of a class, or the output itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.autodiff.game import Game, bind, blocks
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.autodiff.target import TargetSelector, tensor_output
+from taylorattr.errors import OptionError, TargetError
+
+Output: TypeAlias = Literal["probability", "logit"]
+"""Softmax over the classes, or the output as it is."""
+
+CALL_BYTES = 64 * 2**20
+"""Size up to which the widest tensor of one model call may grow."""
+
+SIMPLEX = 1e-4
+"""How far rows of probabilities may be from adding up to 1."""
+
+
+class Readout(TargetSelector):
+    """A target of the softmax of the output, where that is asked for."""
+
+    def __init__(self, target: AnyTarget, batch: int, softmax: bool) -> None:
+        super().__init__(target, batch)
+        self.softmax = softmax
+
+    def select(self, output: Any, examples: Tensor) -> Tensor:
+        """Return the followed number of each row, shape (R,)."""
+        if self.softmax:
+            logits = tensor_output(output)
+            output = (logits if logits.is_floating_point() else logits.double()).softmax(1)
+        return super().select(output, examples)
+
+
+class _Whole(TargetSelector):
+    """The whole output, to read classes from."""
+
+    def select(self, output: Any, examples: Tensor) -> Tensor:
+        """Return the tensor the model gave for these rows."""
+        return tensor_output(output)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A bound model that gives the number a protocol follows.
+
+    Attributes:
+        game: Model, inputs, fill and players; its ``scalar`` gives the number.
+        target: Class of each example, (B,) int64, where there is one; else the target as given.
+        diagnostics: What was found.
+    """
+
+    game: Game
+    target: Any
+    diagnostics: dict[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """Rows per model call: the user's, else as many as memory suggests."""
+        if self.game.internal_batch_size is not None:
+            return self.game.internal_batch_size
+        given = sum(x[0].numel() * x.element_size() for x in self.game.inputs)
+        return int(min(max(CALL_BYTES // max(self.game.scalar.widest, given, 1), 1), 1024))
+
+
+def follow(
+    model: Callable[..., Any],
+    inputs: Tensors,
+    fill: Baselines,
+    *,
+    target: AnyTarget,
+    output: Output,
+    players: PlayersLike,
+    additional_forward_args: Any,
+    dtype: torch.dtype | None,
+    internal_batch_size: int | None,
+) -> Followed:
+    """Bind a model to the number a protocol follows.
+
+    Args:
+        model: Module or callable; never changed.
+        inputs: Tensor (B, …) or tuple of them.
+        fill: What removed elements are replaced with.
+        target: None: the class the model predicts at the input; else captum's forms or a callable
+            output -> (B,), whose number is taken as it is.
+        output: ``probability`` or ``logit``.
+        players: Which elements are replaced together.
+        additional_forward_args: What the model takes after the inputs.
+        dtype: Of the analysis; None: the model's own.
+        internal_batch_size: Rows per model call.
+
+    Returns:
+        The bound model with the classes followed.
+
+    Raises:
+        OptionError: If output is neither of the two.
+        TargetError: If there is no class to predict or no probability to take, or the target does not fit.
+        TaylorAttrError: What `bind` finds.
+    """
+    if output not in ("probability", "logit"):
+        raise OptionError(
+            f"output={output!r}; it is 'probability' (softmax over dimension 1) or 'logit' (the output "
+            "itself); for anything else pass target=, a callable output -> (B,)"
+        )
+    free = callable(target)
+    game = bind(
+        model,
+        inputs,
+        fill,
+        target=_first_number if target is None else target,
+        additional_forward_args=additional_forward_args,
+        players=players,
+        dtype=dtype,
+        integers_allowed=True,
+        internal_batch_size=internal_batch_size,
+    )
+    followed = Followed(game, target, dict(game.diagnostics))
+    if free:
+        return followed
+    raw = _outputs(followed)
+    numbers = raw[0].numel()
+    if numbers == 1:
+        if output == "probability":
+            raise TargetError(
+                "the model gives one number per example, whose softmax is always 1; pass output='logit' to "
+                "follow it as it is, or target=lambda z: z.sigmoid().reshape(-1) for a binary classifier"
+            )
+    elif target is None:
+        if raw.ndim != 2:
+            raise TargetError(
+                f"the model's output has shape {tuple(raw.shape)}: no single class is predicted; pass target="
+            )
+        target = raw.argmax(1).cpu()
+    softmax = output == "probability" and not _already_probabilities(raw)
+    if output == "probability" and not softmax:
+        followed.diagnostics["already_probabilities"] = True
+    if numbers == 1 and target is None:
+        return followed  # the first number is the only one
+    game.scalar.selector = Readout(target, game.batch, softmax)
+    each = game.scalar.selector.each
+    if each is not None and each.shape[1] == 1:
+        target = each[:, 0]
+    elif isinstance(target, int):
+        target = torch.full((game.batch,), target)
+    return Followed(game, target, followed.diagnostics)
+
+
+def _outputs(followed: Followed) -> Tensor:
+    scalar, found = followed.game.scalar, []
+    followed_number, scalar.selector = scalar.selector, _Whole(None, scalar.batch)
+    try:
+        with torch.no_grad():
+            for part in blocks(scalar.batch, followed.rows):
+                rows = tuple(x[part] for x in followed.game.inputs)
+                found.append(scalar.values(rows, torch.arange(part.start, part.stop)))
+    finally:
+        scalar.selector = followed_number
+    return torch.cat(found)
+
+
+def _first_number(output: Any) -> Tensor:
+    tensor = tensor_output(output)
+    return tensor.reshape(1, -1)[:, 0] if tensor.ndim == 0 else tensor.reshape(len(tensor), -1)[:, 0]
+
+
+def _already_probabilities(raw: Tensor) -> bool:
+    return bool((raw >= 0).all()) and bool(((raw.sum(1) - 1).abs() <= SIMPLEX).all())

@@ -1,0 +1,143 @@
+"""Any map, read as one score per region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Tensors
+from taylorattr.attribution import Attribution
+from taylorattr.autodiff.game import Game
+from taylorattr.autodiff.player_sums import sum_over_players
+from taylorattr.autodiff.players import Players, PlayersLike
+from taylorattr.errors import OptionError, PlayerError, ShapeError
+from taylorattr.evaluation.ranking import score_tensor
+
+Maps: TypeAlias = Attribution | Tensors | np.ndarray | Callable[..., Any]
+"""An attribution, an array per element or per region, or a method (x, target) -> one of these."""
+
+REPEATED = 1e-3
+"""How far the elements' scores may add up to something else than the players', relative to Σ|scores|."""
+
+
+def regions(inputs: Tensors, region: int, players: PlayersLike) -> PlayersLike:
+    """Return the players that `region` names, or those given.
+
+    Args:
+        inputs: Tensor (B, …) or tuple of them.
+        region: Side of square patches in pixels, channels together; 1: pixels of images (B, C, H, W),
+            elements of anything else.
+        players: Regions of any other kind; then ``region`` stays 1.
+
+    Raises:
+        OptionError: If region is not a positive integer, or players are given besides.
+        PlayerError: If patches are asked for of inputs that are no images.
+    """
+    if not isinstance(region, int) or region < 1:
+        raise OptionError(f"region={region!r}; expected the side of a patch in pixels, an integer ≥ 1")
+    if players is not None:
+        if region != 1:
+            raise OptionError(f"region={region} and players= are given; players= says what a region is")
+        return players
+    if isinstance(inputs, Tensor) and inputs.ndim >= 3:
+        channels = inputs[0].numel() // max(inputs.shape[-2] * inputs.shape[-1], 1)
+        if region > 1 or (inputs.ndim >= 4 and channels > 1):
+            return Players.patches(inputs, (region, region))
+    if region > 1:
+        raise PlayerError(f"region={region} needs images (B, …, H, W); pass players= to say what a region is")
+    return None
+
+
+def region_scores(maps: Maps, game: Game, inputs: Tensors, target: Any) -> tuple[Tensor, str]:
+    """Return the score of every region, shape (B, n), float64 on the CPU, and the method's name.
+
+    The score of a region is the sum of the map over its elements, signed.
+
+    Args:
+        maps: See `Maps`. A method is called once with all inputs. An image map without channels, (B, H, W) or
+            (B, 1, H, W) for inputs (B, C, H, W), counts as divided equally among them.
+        game: Says what the regions are.
+        inputs: As the user gave them, for a method to be called with.
+        target: What a method is called with.
+
+    Raises:
+        ShapeError: If the map fits neither the inputs nor the regions.
+        PlayerError: If an attribution to other players cannot be read per element.
+        OptionError: If an attribution repeats a player's score at each element.
+        NonFiniteError: If a score is NaN or infinite.
+    """
+    name = "map"
+    if callable(maps) and not isinstance(maps, (Tensor, Attribution, np.ndarray)):
+        name = getattr(maps, "__name__", type(maps).__name__)
+        maps = maps(inputs, target)
+    if isinstance(maps, Attribution):
+        return _of_attribution(maps, game), maps.method
+    if isinstance(maps, (Tensor, np.ndarray)) and len(game.inputs) == 1:
+        flat = _checked(maps)
+        if flat.shape == (game.batch, game.n) != game.inputs[0].shape:
+            return flat, name
+        return _summed(game, (flat,)), name
+    if isinstance(maps, (Tensor, np.ndarray)):
+        flat = _checked(maps)
+        if flat.shape != (game.batch, game.n):
+            raise ShapeError(
+                f"the map has shape {tuple(flat.shape)}; several inputs need a tuple of maps shaped "
+                f"like them, or one score per region, {(game.batch, game.n)}"
+            )
+        return flat, name
+    if isinstance(maps, tuple) and len(maps) == len(game.inputs):
+        return _summed(game, tuple(map(_checked, maps))), name
+    raise ShapeError(
+        f"the map is a {type(maps).__name__}; expected an Attribution, a tensor or array shaped like the "
+        f"inputs or {(game.batch, game.n)}, or a method (x, target) -> such a map"
+    )
+
+
+def _checked(values: Any) -> Tensor:
+    return score_tensor(values, "the maps").detach().cpu().double()
+
+
+def _of_attribution(attribution: Attribution, game: Game) -> Tensor:
+    if attribution.batch != game.batch:
+        raise ShapeError(f"the attribution has {attribution.batch} examples, the inputs {game.batch}")
+    if attribution.names == game.names:
+        return _checked(attribution.player_scores)
+    if attribution.scores is None:
+        raise PlayerError(
+            f"the attribution is to {attribution.n} players and has no scores per element, the regions are "
+            f"{game.n} others; attribute with the same players"
+        )
+    parts = attribution.scores if isinstance(attribution.scores, tuple) else (attribution.scores,)
+    elements = tuple(map(_checked, parts))
+    if attribution.method != "grad_cam":  # its map has no sum law
+        whole = torch.stack([part.flatten(1).sum(1) for part in elements]).sum(0)
+        off = (whole - attribution.player_scores.sum(1)).abs()
+        if bool((off > REPEATED * attribution.player_scores.abs().sum(1)).any()):
+            raise OptionError(
+                "the attribution repeats a player's score at each of its elements (per_element=False): "
+                "sums over other regions mean nothing; attribute with per_element=True or the same players"
+            )
+    return _summed(game, elements)
+
+
+def _summed(game: Game, maps: tuple[Tensor, ...]) -> Tensor:
+    return sum_over_players(game, tuple(map(_shaped, maps, game.inputs)))
+
+
+def _shaped(values: Tensor, x: Tensor) -> Tensor:
+    if values.shape == x.shape:
+        return values
+    if x.ndim >= 4:
+        pixels = (x.shape[0], *x.shape[2:])
+        if values.shape == pixels:
+            values = values[:, None]
+        if values.shape == (x.shape[0], 1, *x.shape[2:]):
+            return (values / x.shape[1]).expand(x.shape)
+    raise ShapeError(
+        f"the map has shape {tuple(values.shape)}; expected that of the inputs, {tuple(x.shape)}, or one "
+        "score per region and example"
+    )
