@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from digit_classes import classes
 from digits_cnn import images, make
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib brings it
@@ -74,5 +75,6 @@ if __name__ == "__main__":
         folder.mkdir(parents=True, exist_ok=True)
         heat, upset = digit()
         save(flow(), folder, "allocation_flow", 80)
+        save(ta.plot.graph_comparison(classes(), max_edges=40)[0], folder, "digit_classes", 68)
         save(heat, folder, "heat_map", 70)
         save(upset, folder, "upset", 80)
