@@ -8,8 +8,8 @@ import networkx as nx
 import numpy as np
 
 from taylorattr.errors import OptionError, PlayerError
-from taylorattr.graphs.pair_table import GraphSource, PairTable, pair_table
-from taylorattr.graphs.resampling import bootstrap_means
+from taylorattr.graphs.pair_table import GraphSource, PairTable, check_finite, pair_table
+from taylorattr.graphs.resampling import bootstrap_interval
 from taylorattr.graphs.selection import Selection
 
 
@@ -26,6 +26,8 @@ def tables_of(
     tables = [pair_table(result, index, of_truncated=of_truncated) for result in results]
     if not sum(table.batch for table in tables):
         raise OptionError("a graph of a data set needs at least one input, and none was given")
+    for table in tables:
+        check_finite(table, range(table.batch))
     for table in tables[1:]:
         if table.names != tables[0].names:
             raise PlayerError(
@@ -83,15 +85,17 @@ def dataset_graph(
         A ``networkx.Graph``. Edge: ``strength`` (mean over inputs), ``low`` and ``high`` (its interval),
         ``deviation`` (standard deviation over inputs, 0 for one), ``size`` (mean |strength|), ``frequency``
         (share of inputs where it is there), ``frequency_low``, ``frequency_high``, ``stability`` = |Σ sign|/B
-        (1: the same sign everywhere), ``sign``, ``weight``, ``kind``, ``share`` of Σ|J|
-        over all inputs. Node: ``independent`` with ``low``,
-        ``high``, ``deviation``, ``size``, ``stability``. Graph: ``inputs``, ``level``, ``present``, ``kind``,
+        (1: the same sign everywhere), ``stability_low``, ``stability_high`` (near 0 too high, as of every
+        absolute value), ``sign``, ``weight``, ``kind``, ``share`` of Σ|J| over all inputs. Node:
+        ``independent`` with the same. Graph: ``inputs``, ``level``, ``present``, ``kind``,
         ``frame``, mean ``delta``, ``shown_share`` of Σ|J|, ``edges_left_out``,
         ``left_out_size``, ``reach``.
 
     Raises:
         OptionError: An option is out of range, there is no input, or results differ in kind or frame.
         PlayerError: Results have different players.
+        NonFiniteError: An effect is not finite.
+        BudgetError: More than 20,000 edges, and neither top, threshold nor min_share is given.
     """
     chosen = Selection(top, threshold, min_share)
     if not 0 < level < 1 or n_bootstrap < 1 or not present >= 0:
@@ -101,44 +105,63 @@ def dataset_graph(
         )
     tables = tables_of(effects, index, of_truncated)
     first, n = tables[0], tables[0].n
-    rows = entries(tables)
+    every = entries(tables)
+    means = every.mean(0)
+    edges = np.abs(means[n:])
+    rounding = float(np.mean(np.concatenate([t.rounding for t in tables])))
+    shown = chosen.of(edges, "edges", rounding)
+    kept = np.concatenate([np.arange(n), n + shown])
+    rows = every[:, kept]
     totals = np.concatenate([table.total for table in tables])
-    there = np.abs(rows) > present * totals[:, None]
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    resampled = bootstrap_means(np.hstack([rows, there]), n_bootstrap, seed)
-    low, high = np.quantile(resampled, ends, axis=0)
-    count = rows.shape[1]
-    columns = {
-        "strength": rows.mean(0),
-        "low": low[:count],
-        "high": high[:count],
-        "deviation": rows.std(0, ddof=1) if len(rows) > 1 else np.zeros(count),
-        "size": np.abs(rows).mean(0),
-        "frequency": there.mean(0),
-        "frequency_low": low[count:],
-        "frequency_high": high[count:],
-        "stability": np.abs(np.sign(rows).sum(0)) / len(rows),
-    }
-    shares = _shares(tables, totals)
-    columns["share"] = shares
+    columns = _columns(rows, np.abs(rows) > present * totals[:, None], level, n_bootstrap, seed)
+    columns["share"] = _shares(tables, totals)[kept]
     graph = nx.Graph(kind=first.kind, inputs=len(rows), level=level, present=present, reach=first.reach)
     for player, name in enumerate(first.names):
         facts = {key: float(values[player]) for key, values in columns.items()}
         graph.add_node(name, name=name, player=player, independent=facts.pop("strength"), **facts)
-    sizes = np.abs(columns["strength"])
-    shown = chosen.of(sizes[n:], "edges", float(np.mean(np.concatenate([t.rounding for t in tables])))) + n
     one, other = np.triu_indices(n, 1)
-    for place in shown:
+    for place, pair in enumerate(shown, start=n):
         facts = {key: float(values[place]) for key, values in columns.items()}
-        sign, weight = int(np.sign(facts["strength"])), float(sizes[place])
-        pair = first.names[one[place - n]], first.names[other[place - n]]
-        graph.add_edge(*pair, **facts, sign=sign, weight=weight, kind=first.kind)
-    graph.graph["shown_share"] = float(shares[:n].sum() + shares[shown].sum()) if totals.any() else 1.0
-    graph.graph["edges_left_out"] = int((sizes[n:] > 0).sum()) - len(shown)
-    graph.graph["left_out_size"] = float(np.delete(sizes[n:], shown - n).sum())
+        sign, weight = int(np.sign(facts["strength"])), abs(facts["strength"])
+        ends = first.names[one[pair]], first.names[other[pair]]
+        graph.add_edge(*ends, **facts, sign=sign, weight=weight, kind=first.kind)
+    graph.graph["shown_share"] = float(columns["share"].sum()) if totals.any() else 1.0
+    graph.graph["edges_left_out"] = int((edges > 0).sum()) - len(shown)
+    graph.graph["left_out_size"] = float(np.delete(edges, shown).sum())
     if first.frame is not None:
         graph.graph["frame"] = first.frame
     deltas = [table.delta for table in tables if table.delta is not None]
     if deltas:
         graph.graph["delta"] = float(np.concatenate(deltas).mean())
     return graph
+
+
+def _columns(
+    rows: np.ndarray, there: np.ndarray, level: float, n_bootstrap: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Return what a data set says of every node and edge, by name, shape (P,) each.
+
+    Args:
+        rows: Effects and strengths of every input, shape (B, P).
+        there: Whether each is there, shape (B, P).
+        level: Level of the intervals.
+        n_bootstrap: Number of resamples.
+        seed: Of the resamples.
+    """
+    signs = np.sign(rows)
+    low, high = bootstrap_interval(rows, level, n_bootstrap, seed)
+    frequency_low, frequency_high = bootstrap_interval(there, level, n_bootstrap, seed)
+    stability_low, stability_high = bootstrap_interval(signs, level, n_bootstrap, seed, size=True)
+    return {
+        "strength": rows.mean(0),
+        "low": low,
+        "high": high,
+        "deviation": rows.std(0, ddof=1) if len(rows) > 1 else np.zeros(rows.shape[1]),
+        "size": np.abs(rows).mean(0),
+        "frequency": there.mean(0),
+        "frequency_low": frequency_low,
+        "frequency_high": frequency_high,
+        "stability": np.abs(signs.sum(0)) / len(rows),
+        "stability_low": stability_low,
+        "stability_high": stability_high,
+    }

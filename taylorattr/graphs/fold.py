@@ -20,9 +20,11 @@ def pair_sums(values: np.ndarray, coalitions: Coalitions, weights: np.ndarray) -
         Shape (B, n, n), symmetric. Cost: n·2^n additions for a full table, C(n, s)·s²/2 per size else.
     """
     sums = _of_full if coalitions.max_order is None else _of_truncated
-    return np.stack([sums(row, coalitions, weights) for row in values]) if len(values) else np.empty(
-        (0, coalitions.n, coalitions.n)
-    )  # fmt: skip
+    matrices = np.empty((len(values), coalitions.n, coalitions.n))
+    with np.errstate(invalid="ignore"):  # an example that is not finite is refused when it is asked for
+        for matrix, row in zip(matrices, values, strict=True):
+            matrix[:] = sums(row, coalitions, weights)
+    return matrices
 
 
 def _of_full(row: np.ndarray, coalitions: Coalitions, weights: np.ndarray) -> np.ndarray:

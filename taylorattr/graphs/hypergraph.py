@@ -11,7 +11,7 @@ from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, Taylor
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.interaction_graph import add_players
-from taylorattr.graphs.pair_table import check_example, pair_table, reach_of
+from taylorattr.graphs.pair_table import check_example, check_finite, pair_table, reach_of
 from taylorattr.graphs.selection import Selection
 
 EFFECT_KINDS = {"baseline": "AND", "input": "OR"}
@@ -56,7 +56,7 @@ def interaction_hypergraph(
     Raises:
         OptionError: An option is out of range.
         PlayerError: Names are not unique, or there are no players.
-        NonFiniteError: An effect is not finite.
+        NonFiniteError: An effect of that example is not finite.
         BudgetError: More than 20,000 coalitions, and neither top, threshold nor min_share is given.
     """
     chosen = Selection(top, threshold, min_share)
@@ -66,6 +66,7 @@ def interaction_hypergraph(
         effects = effects.to_harsanyi_effects()
     players = pair_table(effects, names=names)
     check_example(example, players.batch)
+    check_finite(players, [example])
     table = effects.interactions if isinstance(effects, TaylorEffects) else effects
     row = table.values[example].double().cpu().numpy()
     total = float(np.abs(row[1:]).sum())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from taylorattr.graphs.pair_table import GraphSource, PairTable, check_example, pair_table
+from taylorattr.graphs.pair_table import GraphSource, PairTable, check_example, check_finite, pair_table
 from taylorattr.graphs.selection import Selection
 
 
@@ -51,7 +51,7 @@ def interaction_graph(
     Raises:
         OptionError: An option is out of range or does not fit the result.
         PlayerError: Names are not unique, or there are no players.
-        NonFiniteError: An effect is not finite.
+        NonFiniteError: An effect of that example is not finite.
         BudgetError: More than 20,000 edges, and neither top, threshold nor min_share is given.
 
     Example:
@@ -68,12 +68,9 @@ def interaction_graph(
 
 
 def graph_of(table: PairTable, selection: Selection, example: int = 0) -> nx.Graph:
-    """Return the graph of one example of a table; see :func:`interaction_graph`.
-
-    Raises:
-        OptionError: If there is no such example.
-    """
+    """Return the graph of one example of a table; see :func:`interaction_graph`."""
     check_example(example, table.batch)
+    check_finite(table, [example])
     total = float(table.total[example])
     scale = 1 / total if total > 0 else 0.0
     graph = nx.Graph(kind=table.kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import comb
 from typing import TypeAlias
@@ -106,7 +106,6 @@ def pair_table(
     Raises:
         OptionError: The index is unknown, does not fit the result, or needs effects that are not there.
         PlayerError: There are no players, or their names are not unique or not as many as the players.
-        NonFiniteError: An effect is not finite.
         ShapeError: A Hessian is not square.
     """
     if index is not None and index not in FOLDS:
@@ -142,6 +141,16 @@ def check_example(example: int, batch: int) -> None:
         raise OptionError(f"example={example}; the result holds examples 0 … {batch - 1}")
 
 
+def check_finite(table: PairTable, examples: Iterable[int]) -> None:
+    """Raise NonFiniteError if an effect of one of these examples is NaN or infinite."""
+    for example in examples:
+        if not np.isfinite(table.total[example]):
+            raise NonFiniteError(
+                f"the effects of example {example} hold NaN or infinity; look at the model's outputs there, "
+                "or leave the example out"
+            )
+
+
 def _checked(table: PairTable) -> PairTable:
     n = table.independent.shape[1]
     if n == 0:
@@ -154,12 +163,6 @@ def _checked(table: PairTable) -> PairTable:
             f"nodes are known by the names of players, and these are given more than once: "
             f"{', '.join(map(repr, repeated[:5]))}; pass names=..."
         )
-    for example in range(table.batch):
-        if not np.isfinite(table.total[example]):
-            raise NonFiniteError(
-                f"the effects of example {example} hold NaN or infinity; look at the model's outputs there, "
-                "or leave the example out"
-            )
     return table
 
 

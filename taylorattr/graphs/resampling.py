@@ -32,6 +32,31 @@ def bootstrap_means(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     return drawn @ rows / size
 
 
+def bootstrap_interval(
+    rows: np.ndarray, level: float, count: int, seed: int, size: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the percentile interval of the mean of each column; the same draws serve all columns.
+
+    Args:
+        rows: Shape (B, P).
+        level: Share of the resampled means between the two ends.
+        count: Number of samples.
+        seed: Of the draws.
+        size: Whether the interval is that of |mean|.
+
+    Returns:
+        Lower and upper end, shape (P,) each.
+    """
+    width = rows.shape[1]
+    ends = np.empty((2, width))
+    step = max(1, CELLS // count)
+    for start in range(0, width, step):
+        means = bootstrap_means(rows[:, start : start + step], count, seed)
+        means = np.abs(means) if size else means
+        ends[:, start : start + step] = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return ends[0], ends[1]
+
+
 def exchanged_distances(
     first: np.ndarray, second: np.ndarray, count: int, seed: int, paired: bool
 ) -> np.ndarray:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from taylorattr.errors import OptionError, PlayerError
-from taylorattr.graphs import backbone, dataset_graph, interaction_graph
-from taylorattr.graphs.resampling import bootstrap_means
+from taylorattr.errors import BudgetError, NonFiniteError, OptionError, PlayerError
+from taylorattr.graphs import backbone, dataset_graph, interaction_graph, resampling
+from taylorattr.graphs.resampling import bootstrap_interval, bootstrap_means
 
 from .tables import effect_tables, harsanyi_of
 
@@ -40,6 +40,36 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
         low, high = np.quantile(bootstrap_means(rows, 400, seed=1), [0.05, 0.95])
         covered += low <= 1.0 <= high
     assert 157 <= covered <= 196
+
+
+def test_intervals_are_percentiles_of_the_resampled_columns():
+    rows = np.random.default_rng(2).normal(0.3, 1.0, size=(9, 8))
+    effects = harsanyi_of(rows)
+    graph = dataset_graph(effects, n_bootstrap=200, seed=5, level=0.8)
+    pair = rows[:, 3]
+    there = np.abs(pair) > 0.01 * np.abs(rows[:, 1:]).sum(1)
+    edge = graph.edges["p0", "p1"]
+    for what, column in (("", pair), ("frequency_", there), ("stability_", np.sign(pair))):
+        means = bootstrap_means(column[:, None], 200, seed=5)[:, 0]
+        expected = np.quantile(np.abs(means) if what == "stability_" else means, [0.1, 0.9])
+        assert [edge[what + "low"], edge[what + "high"]] == pytest.approx(expected)
+    assert edge["stability_low"] <= edge["stability"] <= edge["stability_high"]
+
+
+def test_an_interval_does_not_depend_on_the_columns_beside_it(monkeypatch):
+    rows = np.random.default_rng(3).normal(size=(5, 40))
+    whole = bootstrap_interval(rows, 0.9, 50, seed=1)
+    monkeypatch.setattr(resampling, "CELLS", 350)  # seven columns at a time
+    assert np.allclose(whole, bootstrap_interval(rows, 0.9, 50, seed=1), rtol=1e-12, atol=0)
+    assert np.ptp(np.array(whole)[0]) > 0
+
+
+def test_too_many_edges_are_refused_before_anything_is_resampled(monkeypatch):
+    n = 220  # 24,090 pairs
+    monkeypatch.setattr(resampling, "bootstrap_means", None)
+    effects = harsanyi_of(np.ones((2, 1 + n + n * (n - 1) // 2)), [f"p{i}" for i in range(n)], max_order=2)
+    with pytest.raises(BudgetError, match="24090 edges"):
+        dataset_graph(effects)
 
 
 def test_several_results_are_one_data_set():
@@ -79,5 +109,7 @@ def test_bad_input():
         dataset_graph([effects, harsanyi_of(np.ones((2, 4)), ["a", "b"])])
     with pytest.raises(OptionError, match="compute them alike"):
         dataset_graph([effects, harsanyi_of(np.ones((2, 4)), frame="input")])
+    with pytest.raises(NonFiniteError, match="example 1"):
+        dataset_graph(harsanyi_of([[0, 1, 2, 3], [0, 1, float("nan"), 3]]))
     with pytest.raises(OptionError, match="level=1"):
         dataset_graph(effects, level=1)

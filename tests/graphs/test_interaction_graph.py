@@ -196,8 +196,14 @@ def test_bad_input():
             interaction_graph(effects, **options)
     with pytest.raises(NonFiniteError, match="example 0"):
         interaction_graph(harsanyi_of([0, 1, float("nan"), 3]))
+    two = harsanyi_of([[0, 1, 2, 3], [0, 1, float("inf"), 3]])
+    assert interaction_graph(two).number_of_edges() == 1  # the other example is whole
+    with pytest.raises(NonFiniteError, match="example 1"):
+        interaction_graph(two, example=1)
     with pytest.raises(PlayerError, match="at least one player"):
         interaction_graph(harsanyi_of([0.0]))
+    with pytest.raises(OptionError, match="holds no example"):
+        interaction_graph(harsanyi_of(np.empty((0, 4))))
     with pytest.raises(OptionError, match="a graph of dict is not defined"):
         interaction_graph({})
     with pytest.raises(OptionError, match="of_truncated"):
