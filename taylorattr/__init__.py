@@ -8,6 +8,7 @@ computes them for real networks.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taylorattr import errors
@@ -27,6 +28,7 @@ from taylorattr.effects.effects import Effect, HarsanyiEffects, InteractionIndex
 
 # Decompose: Taylor effects, exact effects of any model, exact effects of an expression
 from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.writers import WRITERS
 from taylorattr.effects.integrated_hessians import IntegratedHessians, integrated_hessians
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
@@ -35,13 +37,14 @@ from taylorattr.methods import METHODS, attribute
 
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
 if TYPE_CHECKING:
-    from taylorattr import graphs, plot
+    from taylorattr import evaluation, graphs, plot
     from taylorattr.allocation import RULES, AllocationRule, allocate
     from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
     from taylorattr.criteria.audit import audit
     from taylorattr.criteria.audit_report import AuditReport
     from taylorattr.criteria.bound_callable import binds
     from taylorattr.graphs import compare_graphs, interaction_graph, interaction_hypergraph
+    from taylorattr.html import report
     from taylorattr.reformulation import Reformulation, reformulate
 
 __version__ = "0.1.0"
@@ -62,14 +65,21 @@ _LATER = {
     "compare_graphs": "taylorattr.graphs",
     "interaction_graph": "taylorattr.graphs",
     "interaction_hypergraph": "taylorattr.graphs",
+    "report": "taylorattr.html",
     "Reformulation": "taylorattr.reformulation",
     "reformulate": "taylorattr.reformulation",
 }
 
 
+@WRITERS.register(".html")
+def _write_page(result: Result, path: Path) -> None:
+    """Write a result as a page of its own; templates are loaded when the first one is asked for."""
+    importlib.import_module("taylorattr.html").report(path, result)
+
+
 def __getattr__(name: str) -> Any:
     """Import a name whose module needs sympy or networkx, or a subpackage, when it is first asked for."""
-    if name in ("graphs", "plot"):
+    if name in ("evaluation", "graphs", "plot"):
         return importlib.import_module(f"taylorattr.{name}")
     if name in _LATER:
         value = getattr(importlib.import_module(_LATER[name]), name)
@@ -106,6 +116,7 @@ __all__ = [
     "decompose",
     "degree_by_support",
     "errors",
+    "evaluation",
     "graphs",
     "harsanyi",
     "hessian",
@@ -116,5 +127,6 @@ __all__ = [
     "plot",
     "probe",
     "reformulate",
+    "report",
     "symbolic_effects",
 ]

@@ -53,6 +53,7 @@ def pixel_perturbation(
     seed: int = 0,
     internal_batch_size: int | None = None,
     show_progress: bool = False,
+    name: str | None = None,
 ) -> PixelPerturbation:
     """Replace regions in the order of their relevance and follow the output.
 
@@ -92,6 +93,7 @@ def pixel_perturbation(
         seed: Of everything drawn; the global generators are left alone.
         internal_batch_size: Rows per model call; None: chosen from memory.
         show_progress: Whether to show a progress bar.
+        name: Of the map, as the result shows it; None: the attribution's method or the function's name.
 
     Returns:
         The curves per example, with areas, errors over examples, and diagnostics.
@@ -143,7 +145,7 @@ def pixel_perturbation(
         internal_batch_size=internal_batch_size,
     )
     game = followed.game
-    scores, name = region_scores(maps, game, inputs, followed.target)
+    scores, found_name = region_scores(maps, game, inputs, followed.target)
     counts = step_counts(game.n, steps, fraction)
     orders = {
         "morf": ranking(scores, rank, seed=seed),
@@ -175,7 +177,7 @@ def pixel_perturbation(
         lerf=curves["lerf"].mean(0),
         counts=counts,
         regions=game.n,
-        method=name,
+        method=found_name if name is None else name,
         fill=fill if isinstance(fill, str) else "given",
         rank=rank,
         output="target" if callable(target) else output,

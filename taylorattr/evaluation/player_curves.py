@@ -110,6 +110,7 @@ def player_curves(
     dtype: torch.dtype | None = None,
     seed: int = 0,
     internal_batch_size: int | None = None,
+    name: str | None = None,
 ) -> PlayerCurves:
     """Run a model on the 2n nested coalitions that scores name, and return recovery and deletion.
 
@@ -129,6 +130,7 @@ def player_curves(
         dtype: Of the analysis; None: the model's own.
         seed: Of the permutations that break ties.
         internal_batch_size: Rows per model call; None: chosen from memory.
+        name: Of the map, as the result shows it; None: the attribution's method or the function's name.
 
     Returns:
         The curves per example with their areas.
@@ -153,7 +155,7 @@ def player_curves(
         dtype=dtype,
         internal_batch_size=internal_batch_size,
     )
-    scores, name = region_scores(maps, followed.game, inputs, followed.target)
+    scores, found_name = region_scores(maps, followed.game, inputs, followed.target)
     order = ranking(scores, rank, seed=seed)
     counts = torch.arange(followed.game.n + 1)
     with preserved_rng():
@@ -162,7 +164,7 @@ def player_curves(
     return PlayerCurves(
         recovery=recovery,
         deletion=deletion,
-        method=name,
+        method=found_name if name is None else name,
         rank=rank,
         output="target" if callable(target) else output,
         target=followed.target if isinstance(followed.target, Tensor) else None,

@@ -266,6 +266,7 @@ def test_batches_do_not_matter_and_results_are_kept(tmp_path):
     for suffix in ("npz", "json"):
         loaded = PixelPerturbation.load(found.save(tmp_path / f"result.{suffix}"))
         assert torch.equal(loaded.morf, found.morf) and repr(loaded) == repr(found)
+    assert pixel_perturbation(net, x, maps, name="mine", steps=1).method == "mine"
     assert "abpc" in repr(found) and "fill mean" in repr(found)
     low, high = found.interval("morf")
     assert low <= found.mean("morf") <= high
