@@ -33,6 +33,7 @@ from taylorattr.effects.integrated_hessians import IntegratedHessians, integrate
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
+from taylorattr.effects.writers import WRITERS
 from taylorattr.methods import METHODS, attribute
 
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
@@ -71,7 +72,7 @@ _LATER = {
 }
 
 
-@WRITERS.register(".html")
+@WRITERS.register(".html", replace=True)
 def _write_page(result: Result, path: Path) -> None:
     """Write a result as a page of its own; templates are loaded when the first one is asked for."""
     importlib.import_module("taylorattr.html").report(path, result)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.atomic import replacing
+from taylorattr.effects.writers import WRITERS
 from taylorattr.errors import FormatError, OptionError, TaylorAttrError
 from taylorattr.registry import Registry
 
@@ -66,17 +67,22 @@ class Result:
         return _checked(cls, _decode_result(data, _tensor_from_lists))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the result to ``path``: ``.npz`` (compact, binary) or ``.json`` (readable).
+        """Write the result to ``path``: ``.npz`` (compact), ``.json`` (readable) or ``.html`` (a page).
 
-        The file is written under a temporary name and renamed, so a failure leaves an older file as
+        A page is for people and cannot be loaded again; :func:`taylorattr.report` puts several results into
+        one. The file is written under a temporary name and renamed, so a failure leaves an older file as
         it was. Floating-point numbers are kept to the last bit in both formats.
 
         Returns:
             The path.
 
         Raises:
-            OptionError: If the suffix is neither.
+            OptionError: If the suffix is none of these.
         """
+        path = Path(path)
+        if path.suffix in WRITERS:
+            WRITERS[path.suffix](self, path)
+            return path
         path = _suffixed(path)
         if path.suffix == ".json":
             payload = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1).encode()

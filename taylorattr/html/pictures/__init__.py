@@ -1,0 +1,1 @@
+"""Numbers of the page's pictures, apart from how they are drawn."""

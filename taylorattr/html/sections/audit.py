@@ -1,0 +1,125 @@
+"""Audits: what a method does on this network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taylorattr.criteria.audit_page import QUESTIONS
+from taylorattr.criteria.audit_report import AuditReport
+from taylorattr.errors import TaylorAttrError
+from taylorattr.html.about import About
+from taylorattr.html.given import Given
+from taylorattr.html.pictures.share_table import share_table
+from taylorattr.html.section import Section
+from taylorattr.html.table import Column, Table
+
+NAMES = {"coverage": "Coverage", "no_leak": "No leak", "complete": "Completeness"}
+
+
+def build(given: Given, about: About) -> Section | None:
+    """Return the section: verdicts first, then per example the orders, the worst effects, the shares."""
+    if not given.audits:
+        return None
+    parts = [_part(report, place, given) for place, report in enumerate(given.audits)]
+    tables = [
+        table
+        for part in parts
+        for example in part["examples"]
+        for table in (example["orders"], example["worst"], example["shares"])
+        if table is not None
+    ]
+    return Section("audit", "Audit", {"parts": parts, "questions": QUESTIONS, "names": NAMES}, tuple(tables))
+
+
+def _part(report: AuditReport, place: int, given: Given) -> dict[str, Any]:
+    return {
+        "report": report,
+        "reach": _reach(report),
+        "blame": "" if report.blame is None else report.blame.statement,
+        "nodes": "" if report.refinement is None else report.refinement.sentence,
+        "examples": [_example(report, e, place) for e in given.shown(report.batch)],
+    }
+
+
+def _reach(report: AuditReport) -> str:
+    if report.max_order is None:
+        return f"all {2**report.n:,} coalitions"
+    drawn = report.sampled.get("masks", 0)
+    exact = f"every coalition of at most {report.max_order} players"
+    return f"{exact} and {drawn:,} drawn at random" if drawn else exact
+
+
+def _example(report: AuditReport, e: int, place: int) -> dict[str, Any]:
+    numbers = [
+        (
+            "deficit",
+            float(report.deficit[e]),
+            "rms of what is missing or too much, over rms of the change of f",
+        ),
+        ("leak", float(report.leak[e]), "largest rms score of a player while it is absent"),
+        ("offset", float(report.offset[e]), "scores where input and baseline coincide"),
+        ("uncovered", float(report.uncovered[e]), "Σ|J| of effects that nobody is given, over Σ|J|"),
+        ("gap at the input", float(report.gap[e]), "f(x) − f(b) − Σ scores; errors cancel in it"),
+    ]
+    why, shares = "", None
+    try:
+        shares = share_table(
+            report, f"audit-shares-{place}-{e}", f"Shares by {report.method}, example {e}", e
+        )
+    except TaylorAttrError as error:
+        why = str(error)
+    asymmetry = report.asymmetry[e] if report.asymmetry else None
+    return {
+        "example": e,
+        "numbers": numbers,
+        "orders": _orders(report, e, place),
+        "worst": _worst(report, e, place),
+        "shares": shares,
+        "why": why,
+        "asymmetry": asymmetry,
+        "verdicts": report.each[e],
+    }
+
+
+def _orders(report: AuditReport, e: int, place: int) -> Table:
+    total = float(report.mass[e].sum()) or 1.0
+    rows = []
+    for k in range(report.mass.shape[1]):
+        mass = float(report.mass[e, k])
+        if mass / total < 1e-9:
+            continue
+        rows.append(
+            [
+                k + 1,
+                mass,
+                mass / total,
+                float(report.order_deficit[e, k]),
+                float(report.order_leak[e, k]),
+                float(report.slope[e, k]),
+            ]
+        )
+    columns = (
+        Column("order", "count"),
+        Column("Σ|J|", "size"),
+        Column("share", "share"),
+        Column("deficit", "size", hint="Σ|Σᵢ Aᵢ(S) − J(S)| over Σ|J|"),
+        Column("leak", "size", hint="Σ|Aᵢ(S)| of players outside S, over Σ|J|"),
+        Column("counted", "size", hint="how often an effect of this order is handed out"),
+    )
+    return Table(
+        f"audit-orders-{place}-{e}", f"Audit of {report.method} by order, example {e}", columns, rows
+    )
+
+
+def _worst(report: AuditReport, e: int, place: int) -> Table | None:
+    if all(verdict.status == "holds" for verdict in report.each[e]) or not report.worst[e]:
+        return None
+    rows = [[" × ".join(w.players), w.effect, w.given, w.leaked] for w in report.worst[e]]
+    columns = (
+        Column("coalition", "text"),
+        Column("effect J(S)"),
+        Column("given"),
+        Column("of it leaked", "size", hint="Σ|share| of players outside the coalition"),
+    )
+    title = f"Effects that {report.method} hands out wrongly, example {e}"
+    return Table(f"audit-worst-{place}-{e}", title, columns, rows)

@@ -1,0 +1,29 @@
+"""The interactive graph: players on a circle, what they do together between them."""
+
+from __future__ import annotations
+
+from taylorattr.errors import TaylorAttrError
+from taylorattr.html.about import About
+from taylorattr.html.given import Given
+from taylorattr.html.pictures.graph_view import graph_view
+from taylorattr.html.section import Section
+
+
+def build(given: Given, about: About) -> Section | None:
+    """Return the section: one graph per result and example, drawn by the page's script."""
+    if not given.sources:
+        return None
+    views, refused = {}, []
+    for source in given.sources:
+        for e in given.shown(source.batch):
+            try:
+                views[f"{source.key}-{e}"] = graph_view(source, e, given.most)
+            except TaylorAttrError as error:
+                refused.append({"source": source, "example": e, "reason": str(error)})
+    drawn = [s for s in given.sources if any(key.startswith(f"{s.key}-") for key in views)]
+    return Section(
+        key="graph",
+        title="Interaction graph",
+        content={"sources": drawn, "refused": refused, "most": given.most},
+        data=views,
+    )

@@ -1,0 +1,78 @@
+"""A table of the page: sortable there, and the data that a reader downloads from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["text", "word", "long", "number", "size", "share", "count", "mark"]
+"""How a cell is written: a name, a short word, a sentence, a signed number, one without sign, ✓ or ✗."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        title: Its head.
+        kind: How its cells are written.
+        bar: Whether a bar shows the size of the number beside it.
+        heat: Whether the cell is coloured by size and sign, on one scale with the other such columns.
+        hint: What the head means, where a word needs it.
+    """
+
+    title: str
+    kind: Kind = "number"
+    bar: bool = False
+    heat: bool = False
+    hint: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its cells are numbers."""
+        return self.kind in ("number", "size", "share", "count")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of raw values.
+
+    Attributes:
+        key: Its name in the page, unique.
+        title: What it holds, also the name of the file that is downloaded.
+        columns: Its columns.
+        rows: One value per column: a string, a number, or None.
+        foot: Rows that stay below whatever is sorted: sums, and what was folded.
+        note: What the reader must know about the rows.
+        caption: What stands above it, where the title says too much.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Any]]
+    foot: Sequence[Sequence[Any]] = ()
+    note: str = ""
+    caption: str = ""
+
+    def largest(self, column: int) -> float:
+        """Return the largest finite size in a column; 1 where there is none."""
+        sizes = [abs(row[column]) for row in self.rows if isinstance(row[column], (int, float))]
+        return max((size for size in sizes if math.isfinite(size)), default=0.0) or 1.0
+
+    @property
+    def hottest(self) -> float:
+        """The largest finite size in all coloured columns; 1 where there is none."""
+        return max((self.largest(k) for k, column in enumerate(self.columns) if column.heat), default=1.0)
+
+    def payload(self) -> dict[str, Any]:
+        """Return what is downloaded: every digit, names as they were given."""
+        return {
+            "title": self.title,
+            "columns": [column.title for column in self.columns],
+            "rows": [list(row) for row in self.rows],
+            "foot": [list(row) for row in self.foot],
+            "note": self.note,
+        }
