@@ -28,7 +28,6 @@ from taylorattr.effects.effects import Effect, HarsanyiEffects, InteractionIndex
 
 # Decompose: Taylor effects, exact effects of any model, exact effects of an expression
 from taylorattr.effects.harsanyi import harsanyi
-from taylorattr.effects.writers import WRITERS
 from taylorattr.effects.integrated_hessians import IntegratedHessians, integrated_hessians
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
