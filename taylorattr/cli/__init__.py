@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from taylorattr.cli import attribute, audit, bench, check, decompose, demo, graph, prove
+from taylorattr.cli import attribute, audit, bench, check, decompose, demo, graph, prove, report
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "graph": graph,
     "check": check,
     "audit": audit,
+    "report": report,
     "bench": bench,
     "prove": prove,
 }

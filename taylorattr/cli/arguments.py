@@ -39,13 +39,21 @@ def add(
     parser: argparse.ArgumentParser,
     *,
     frame: bool = True,
-    saves: str = "save the result: .json or .npz",
+    saves: str = "save the result: .json, .npz or .html",
+    needed: bool = True,
 ) -> None:
-    """Add model, data, target, baseline, players and the settings of the run; with the choice of a frame."""
+    """Add model, data, target, baseline, players and the settings of the run.
+
+    Args:
+        parser: Of the subcommand.
+        frame: Whether the frame can be chosen.
+        saves: Help of ``--out``.
+        needed: Whether a model and data have to be given.
+    """
     what = parser.add_argument_group("what is analysed")
     what.add_argument(
         "--model",
-        required=True,
+        required=needed,
         metavar="M",
         help="package.module:factory (a module, a class or a function that makes one; the current directory "
         "is importable) or a torch.export file, NAME.pt2",
@@ -53,7 +61,7 @@ def add(
     what.add_argument("--weights", metavar="FILE", help="state dict for the model: .pt, .pth or .safetensors")
     what.add_argument(
         "--data",
-        required=True,
+        required=needed,
         metavar="D",
         help=".npy, .npz (its arrays are the inputs, in order), .csv (a header gives names), or sklearn:NAME "
         f"with NAME one of {', '.join(data_files.SKLEARN)} (digits: images (1, 8, 8) in [0, 1])",

@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = dict(option(spec, method) for spec in arguments.set)
     if arguments.top < 0:
         raise OptionError(f"--top {arguments.top}: expected 0 or more")
-    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
-        raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
+    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
+        raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
     asked = shared.question(arguments)
     given: dict[str, Any] = {"baselines": asked.baselines}
     rows = references(arguments, method, asked)

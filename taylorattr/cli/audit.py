@@ -78,8 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Audit, print, save; return the exit status."""
     from taylorattr.criteria import audit  # rules on paper, in the same package, need sympy: slow to import
 
-    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
-        raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
+    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
+        raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
     method = named_method(arguments.method)
     entry = METHODS[method] if isinstance(method, str) else method
     asked = shared.question(arguments)

@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(
             "--max-order and --checkpoint go with --exact; Taylor effects are limited by --order"
         )
-    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz"):
-        raise OptionError(f"--out {arguments.out}: results are saved as .json or .npz")
+    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
+        raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
     shared.require_folder("--plot", arguments.plot)
     asked = shared.question(arguments)
     with shared.threads(arguments.num_threads):
