@@ -104,7 +104,7 @@ def test_gradient_methods_run_on_digits(place, capsys, method):
         (("integrated_gradient",), "did you mean 'integrated_gradients'"),
         (("smooth_grad", "--set", "sigma=1"), "its options: n_samples=50"),
         (("smooth_grad", "--set", "sigma"), "n_steps=64"),
-        (("gradient_x_input", "--out", "x.txt"), "saved as .json or .npz"),
+        (("gradient_x_input", "--out", "x.txt"), "saved as .json, .npz or .html"),
         (("grad_cam",), "no convolution"),
         (("integrated_gradients", "--baseline", "mean", "--references", "0:2"), "both given"),
         (("expected_gradients", "--baseline", "mean", "--references", "0:2"), "not both"),

@@ -111,7 +111,7 @@ def test_decompose_of_an_own_model(own, capsys):
         (["--players", "hexagons"], "is not elements, columns, grid"),
         (["--order", "0"], "order=0"),
         (["--max-order", "2"], "go with --exact"),
-        (["--out", "e.txt"], "saved as .json or .npz"),
+        (["--out", "e.txt"], "saved as .json, .npz or .html"),
         (["--rows", "9"], "selects none of the 2 rows"),
         (["--device", "warp"], "--device warp"),
         (["--num-threads", "0"], "expected at least 1"),
