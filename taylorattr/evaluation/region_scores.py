@@ -104,24 +104,35 @@ def _checked(values: Any) -> Tensor:
 def _of_attribution(attribution: Attribution, game: Game) -> Tensor:
     if attribution.batch != game.batch:
         raise ShapeError(f"the attribution has {attribution.batch} examples, the inputs {game.batch}")
-    if attribution.names == game.names:
-        return _checked(attribution.player_scores)
+    by_player = _checked(attribution.player_scores)
+    same = attribution.names == game.names
     if attribution.scores is None:
+        if same:
+            return by_player
         raise PlayerError(
             f"the attribution is to {attribution.n} players and has no scores per element, the regions are "
             f"{game.n} others; attribute with the same players"
         )
     parts = attribution.scores if isinstance(attribution.scores, tuple) else (attribution.scores,)
     elements = tuple(map(_checked, parts))
-    if attribution.method != "grad_cam":  # its map has no sum law
-        whole = torch.stack([part.flatten(1).sum(1) for part in elements]).sum(0)
-        off = (whole - attribution.player_scores.sum(1)).abs()
-        if bool((off > REPEATED * attribution.player_scores.abs().sum(1)).any()):
-            raise OptionError(
-                "the attribution repeats a player's score at each of its elements (per_element=False): "
-                "sums over other regions mean nothing; attribute with per_element=True or the same players"
-            )
-    return _summed(game, elements)
+    summed = _summed(game, elements)
+    allowed = REPEATED * by_player.abs().sum(1, keepdim=True)
+    if same:
+        sizes = torch.tensor([len(group) for group in game.players.groups])
+        if any(bool(((summed - by_player * s).abs() <= allowed * s).all()) for s in (torch.ones(()), sizes)):
+            return by_player
+        raise PlayerError(
+            "the attribution's players have the names of the regions but other elements; attribute with "
+            "the same players, or give them names of their own"
+        )
+    whole = torch.stack([part.flatten(1).sum(1) for part in elements]).sum(0)
+    off = (whole - by_player.sum(1)).abs()
+    if attribution.method != "grad_cam" and bool((off > allowed[:, 0]).any()):  # its map has no sum law
+        raise OptionError(
+            "the attribution repeats a player's score at each of its elements (per_element=False): sums over "
+            "other regions mean nothing; attribute with per_element=True or the same players"
+        )
+    return summed
 
 
 def _summed(game: Game, maps: tuple[Tensor, ...]) -> Tensor:

@@ -306,4 +306,10 @@ def test_bad_input_is_named():
     )
     with pytest.raises(OptionError, match="per_element=True"):
         pixel_perturbation(net, x, repeated)
+    halves = [torch.arange(16).repeat(2) // 8, torch.arange(16).repeat(2) % 2]  # both called group0, group1
+    upper, odd = (mask.reshape(2, 4, 4) for mask in halves)
+    split = ta.attribute("occlusion_1", net, x, target=0, players=upper)
+    assert pixel_perturbation(net, x, split, players=upper).regions == 2
+    with pytest.raises(PlayerError, match="but other elements"):
+        pixel_perturbation(net, x, split, players=odd)
     assert pixel_perturbation(net, x, repeated, players=ta.Players.patches(x, (2, 2))).regions == 4
