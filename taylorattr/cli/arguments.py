@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -144,13 +145,20 @@ def question(arguments: argparse.Namespace) -> Question:
 
 
 def require_folder(option: str, path: str | None) -> None:
-    """Refuse a file in a folder that does not exist, before anything is computed for it.
+    """Refuse a file that cannot be written, before anything is computed for it.
 
     Raises:
-        OptionError: If there is no such folder.
+        OptionError: If there is no such folder, it is read-only, or the path is a folder itself.
     """
-    if path and not Path(path).parent.is_dir():
-        raise OptionError(f"{option} {path}: there is no folder {Path(path).parent}; make it first")
+    if not path:
+        return
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise OptionError(f"{option} {path}: there is no folder {folder}; make it first")
+    if Path(path).is_dir():
+        raise OptionError(f"{option} {path}: this is a folder; give the name of a file in it")
+    if not os.access(folder, os.W_OK):
+        raise OptionError(f"{option} {path}: the folder {folder} cannot be written to; choose another")
 
 
 def fitting_model(

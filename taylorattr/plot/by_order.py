@@ -8,7 +8,7 @@ import numpy as np
 
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.plot.entries import one_example
+from taylorattr.plot.entries import one_example, require_players
 from taylorattr.plot.labels import LARGEST, head, name_rows, number, row_font
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
@@ -49,6 +49,7 @@ def by_order(
         raise OptionError(
             f"by_order draws the effects of ta.decompose or ta.harsanyi; given a {type(effects).__name__}"
         )
+    require_players(effects.names)
     sums = one_example(effects.by_order, example, "sums by order")
     start = float(one_example(effects.f_baseline[:, None], example, "outputs")[0])
     end = float(one_example(effects.f_input[:, None], example, "outputs")[0])

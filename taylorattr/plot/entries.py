@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
-from taylorattr.errors import NonFiniteError, OptionError
+from taylorattr.errors import NonFiniteError, OptionError, PlayerError
 from taylorattr.plot.labels import joined, shortened
 
 Effects = TaylorEffects | HarsanyiEffects | InteractionIndex
@@ -46,6 +47,12 @@ def check_count(name: str, value: int) -> None:
         raise OptionError(f"{name}={value!r}; give a whole number, at least 1")
 
 
+def require_players(names: Sequence[str]) -> None:
+    """Raise PlayerError if there is nobody to draw."""
+    if not names:
+        raise PlayerError("these results have no players, so there is nothing to draw")
+
+
 def one_example(table: Tensor, example: int, what: str) -> np.ndarray:
     """Return row ``example`` of a table (B, …), float64.
 
@@ -73,6 +80,7 @@ def effect_values(effects: Effects, example: int) -> np.ndarray:
         raise OptionError(
             f"expected effects (of ta.decompose, ta.harsanyi or .index), given a {type(effects).__name__}"
         )
+    require_players(effects.names)
     skip = 0 if isinstance(effects, TaylorEffects) else 1
     return one_example(effects.values[:, skip:], example, "effects")
 
@@ -101,4 +109,5 @@ def player_scores(attribution: Attribution, example: int) -> np.ndarray:
     """Return one example's scores, shape (n,)."""
     if not isinstance(attribution, Attribution):
         raise OptionError(f"expected an Attribution of ta.attribute, given a {type(attribution).__name__}")
+    require_players(attribution.names)
     return one_example(attribution.player_scores, example, "scores")

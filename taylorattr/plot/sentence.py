@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, shortened, text_width
@@ -94,9 +94,11 @@ def sentence(
     _tokens(ax, setting, texts, notes, values, colours)
     foot = [_tokens_said(values, scores)]
     if pairs is not None:
-        places, found, beyond = _pairs(pairs, example)
+        table = pairs.interactions if isinstance(pairs, TaylorEffects) else pairs
+        rows, found, beyond = _pairs(table, example)
         parts = folded(found, k)
-        _arcs(ax, setting, [places[p] for p in parts.shown], found[parts.shown], colours)
+        shown = [(i, j) for i, j in (table.coalitions[int(rows[place])] for place in parts.shown)]
+        _arcs(ax, setting, shown, found[parts.shown], colours)
         foot.append(_pairs_said(parts, found, beyond))
     longest = max(foot, key=len)
     ax.text(
@@ -121,16 +123,14 @@ def _token_scores(scores: Attribution | Effects, example: int) -> tuple[np.ndarr
     return values[alone], table.names
 
 
-def _pairs(pairs: Effects, example: int) -> tuple[list[tuple[int, int]], np.ndarray, float]:
-    """Return the pairs, J of each, and Σ|J| of the larger coalitions."""
-    table = pairs.interactions if isinstance(pairs, TaylorEffects) else pairs
+def _pairs(table: HarsanyiEffects | InteractionIndex, example: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the positions of the pairs among the coalitions, J of each, and Σ|J| of the larger ones."""
     values = effect_values(table, example)
     if table.largest_order < 2:
-        return [], np.zeros(0), 0.0
-    where = np.arange(len(values) + 1)[table.coalitions.positions(2)] - 1
-    places = [(members[0], members[1]) for members in (table.coalitions[int(p) + 1] for p in where)]
+        return np.zeros(0, dtype=int), np.zeros(0), 0.0
+    rows = np.arange(len(values) + 1)[table.coalitions.positions(2)]
     sizes = np.asarray(table.coalitions.sizes)[1:]
-    return places, values[where], float(np.abs(values[sizes > 2]).sum())
+    return rows, values[rows - 1], float(np.abs(values[sizes > 2]).sum())
 
 
 def _tokens_said(values: np.ndarray, scores: Attribution | Effects) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.subsets import Coalitions, of_size
-from taylorattr.plot.entries import effect_label, one_example
+from taylorattr.plot.entries import effect_label, one_example, require_players
 from taylorattr.plot.labels import joined
 from taylorattr.reformulation.result import Reformulation
 
@@ -137,6 +137,7 @@ def shares(
         )
     if level == "term":
         raise OptionError("an audit measures coalitions; level='term' needs a reformulation")
+    require_players(source.names)
     values = one_example(source.effects, example, "effects").copy()
     values[0] = 0.0  # ∅ is no effect: whoever is given something for it leaks
     matrix = one_example(source.allocation, example, "measured shares").T
@@ -163,6 +164,7 @@ def _reformulated(source: Reformulation, example: int, reference: int, level: Le
     if not 0 <= reference < len(source.effects):
         raise OptionError(f"reference={reference}; the result holds 0 … {len(source.effects) - 1}")
     effects = source.effects[reference]
+    require_players(effects.names)
     skip = 0 if isinstance(effects, TaylorEffects) else 1
     values = one_example(effects.values[:, skip:], example, "effects")
     table = source.matrix(example, reference)

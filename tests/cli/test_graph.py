@@ -77,6 +77,25 @@ def test_pictures(place):
         assert (place / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_file_that_cannot_be_written_leaves_nothing(place, monkeypatch, capsys):
+    (place / "taken.json").mkdir()
+    assert graph("--out", "taken.json") == 2
+    assert "taken.json: this is a folder" in capsys.readouterr().err
+    (place / "full.json").write_text("before")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    for arguments in (["--out", "full.json"], ["--plot", "full.png"]):
+        assert graph(*arguments) == 2
+        assert "No space left" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert (place / "full.json").read_text() == "before"
+    found = {path.name for path in place.iterdir()}
+    assert not {name for name in found if "full" in name} - {"full.json"}, found
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,6 +1,7 @@
 """What holds for every picture: texts are text and keep apart, nothing global changes, bad input is named."""
 
 import sys
+from dataclasses import replace
 
 import matplotlib
 import pytest
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 import taylorattr as ta
 from taylorattr import plot
 from taylorattr.autodiff.players import Players
-from taylorattr.errors import MissingExtraError, NonFiniteError, OptionError
+from taylorattr.errors import MissingExtraError, NonFiniteError, OptionError, PlayerError
 from tests.plot import results
 
 SIDE = {1: (1, 1), 5: (1, 5), 60: (6, 10)}
@@ -151,6 +152,46 @@ def test_no_example_is_nothing_to_draw():
     for function in (plot.by_order, plot.top_effects, plot.upset, plot.sentence, plot.convergence):
         with pytest.raises(OptionError, match="no example"):
             function(empty)
+
+
+def test_no_player_is_nothing_to_draw():
+    nobody = replace(results.harsanyi(1, labels=("a",)), names=(), values=torch.ones(1, 1))
+    allocated = results.reformulation("shapley", nobody)
+    for function in (plot.by_order, plot.top_effects, plot.upset, plot.sentence):
+        with pytest.raises(PlayerError, match="no players"):
+            function(nobody)
+    with pytest.raises(PlayerError, match="no players"):
+        plot.allocation_flow(allocated)
+    with pytest.raises(PlayerError, match="no players"):
+        plot.comparison([allocated.direct])
+
+
+LABELS = {
+    "repeated": ("the", "cat", "the", "cat", "the"),
+    "thousands of characters": ("x" * 5000, "y " * 2500, "\n" * 50, "é" * 300, "z"),
+    "alike in the middle of a line": tuple(f"{'a' * 90}{i}{'b' * 90}" for i in range(5)),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("name", sorted(set(OWN) - {"heat_map"}))
+def test_names_of_all_sorts_keep_apart_and_fit(name, labels):
+    effects = results.taylor(5, 2, labels=labels)
+    source = {
+        "allocation_flow": lambda: results.reformulation("integrated_gradients", effects),
+        "comparison": lambda: [results.attribution(5, labels=labels)],
+    }.get(name, lambda: effects)()
+    figure, _ = getattr(plot, name)(source)
+    assert results.collisions(figure) == [] and results.outside(figure) == []
+
+
+@pytest.mark.parametrize("name", ["by_order", "sentence", "top_effects", "upset"])
+def test_a_hundred_thousand_effects_are_folded(name):
+    effects = results.harsanyi(447, 2, labels=tuple(f"p{i}" for i in range(447)))  # 100,128
+    figure, ax = getattr(plot, name)(effects)
+    texts = [t.get_text() for a in results._all_axes(figure) for t in [*a.texts, *a.get_yticklabels()]]
+    if name != "by_order":
+        assert any("99,6" in text or "100,1" in text for text in [*texts, ax.get_title(loc="left")])
 
 
 def test_results_of_another_kind_are_named():
