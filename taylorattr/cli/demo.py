@@ -17,6 +17,7 @@ from taylorattr.cli import fourteen
 from taylorattr.cli.breast_cancer import Study, study
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.result import Result
 from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
 from taylorattr.errors import DivergenceWarning
@@ -29,7 +30,8 @@ prediction for one held-out case apart: first-order effects, high-order independ
 effects of the 30 features and of the 10 measurements behind them, which add up to the prediction. Beside them
 stand the exact interaction effects of all 2^10 coalitions of measurements. Everything is computed twice, in
 independent ways, and the largest difference is printed. One more case shows a series that does not converge.
-At last fourteen attribution methods stand beside the weighted sums of these effects that they are.
+At last fourteen attribution methods stand beside the weighted sums of these effects that they are, and one
+HTML page shows all of it.
 
 examples:
   taylorattr demo
@@ -86,11 +88,13 @@ def _run(arguments: argparse.Namespace) -> int:
     rows = fourteen.fourteen(trained.network, case64, players, references, arguments.order)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
+    say = "malignant" if bool(trained.malignant[chosen]) else "benign"
     _save(folder, trained, chosen, features, groups, exact)
+    about = f"Held-out case {chosen} ({say}), against the average training case"
+    page = _report(folder, trained, case, about, [groups, exact, features, *(row.result for row in rows)])
     if arguments.json:
         print(json.dumps(groups.to_dict(), ensure_ascii=False))
     else:
-        say = "malignant" if bool(trained.malignant[chosen]) else "benign"
         print(
             "Network: tanh 30-16-16-1, trained on 426 cases.\n"
             f"Test accuracy: {trained.accuracy:.1%} of 143 held-out cases."
@@ -108,6 +112,7 @@ def _run(arguments: argparse.Namespace) -> int:
         largest = int(rows[2].result.direct.player_scores[0].abs().argmax())
         print(f"One score of {rows[2].method} as the sum it is\n  {rows[2].result.sentence(largest)}")
         print(f"\nFiles: {folder / 'effects.json'}, {folder / 'effects.png'}")
+        print(f"Report: {page} (one page with all of this; open it in a browser)")
     agree = max(along, across) <= AGREEMENT and fourteen.exact_ones_agree(rows, AGREEMENT)
     return 0 if agree else 1
 
@@ -260,6 +265,21 @@ def _not_reached(trained: Study, players: Players, case: int, order: int) -> str
     return (
         f"Where a series does not help: held-out case {case}. Its effects up to order {order} add up to "
         f"{total:+.3g},\nbut delta is {delta:+.3g}. The result says: {verdict}; {effects.reasons[0]}."
+    )
+
+
+def _report(folder: Path, trained: Study, case: Tensor, title: str, results: list[Result]) -> Path:
+    from taylorattr.html import report  # templates are loaded when a page is asked for
+
+    return report(
+        folder / "report.html",
+        *results,
+        model=trained.network,
+        title=title,
+        inputs=case,
+        baselines=0.0,
+        target="log-odds of a malignant tumour",
+        max_effects=400,
     )
 
 
