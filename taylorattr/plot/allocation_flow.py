@@ -9,7 +9,17 @@ import numpy as np
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import check_count, folded
 from taylorattr.plot.flow_side import Side, block, draw_side, notes_width
-from taylorattr.plot.labels import PLAIN, characters, fitting_font, number, room, say, shortened, text_width
+from taylorattr.plot.labels import (
+    PLAIN,
+    characters,
+    distinct,
+    fitting_font,
+    number,
+    room,
+    say,
+    shortened,
+    text_width,
+)
 from taylorattr.plot.ribbons import Ribbons, ribbons
 from taylorattr.plot.shares import Level, Measured, Shares, shares
 from taylorattr.plot.stacks import crossing_order, scale, stacked
@@ -121,7 +131,7 @@ def allocation_flow(
         hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
         names.append(f"{hidden:,} other effects" if hidden > 0 else "other effects")
     longest = min(22, max(5, characters(ax, 0.16 if both else 0.3, FONT) - 7))
-    receivers = [shortened(tables[0].receivers[place], longest) for place in columns]
+    receivers = distinct([tables[0].receivers[place] for place in columns], longest)
     if fold[1]:
         receivers.append(f"{len(tables[0].receivers) - len(columns)} others")
     _draw(ax, tables, parts, names, receivers, colours, (wide, high))

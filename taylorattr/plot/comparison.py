@@ -10,7 +10,7 @@ import numpy as np
 from taylorattr.attribution import Attribution
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import check_count, folded, player_scores
-from taylorattr.plot.labels import PLAIN, number, room, shortened, text_width
+from taylorattr.plot.labels import PLAIN, distinct, number, room, shortened, text_width
 from taylorattr.plot.style import INK, axes, chosen
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def comparison(
     shown = parts.shown if len(parts.shown) else np.arange(min(k, scores.shape[1]))
     rest = np.setdiff1d(np.arange(scores.shape[1]), shown)
     table = scores[:, shown].T
-    rows = [shortened(names[p], 30) for p in shown]
+    rows = distinct([names[p] for p in shown], 30)
     if len(rest):
         table = np.vstack([table, scores[:, rest].sum(axis=1)])
         rows.append(f"{len(rest)} others together")

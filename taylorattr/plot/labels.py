@@ -39,6 +39,49 @@ def shortened(name: str, limit: int) -> str:
     return f"{name[: kept - tail]}…{name[len(name) - tail :]}"
 
 
+def distinct(names: Sequence[str], limit: int) -> list[str]:
+    """Return names of at most ``limit`` characters, shortened so that different names stay different.
+
+    Names that would look alike keep what they differ in: what all of them begin with and end in gives way.
+    Where even that is too long, they end in their number in the list.
+
+    Args:
+        names: The names; equal ones stay equal.
+        limit: Characters of each, at least 5.
+    """
+    cleaned = [clean(name) for name in names]
+    found = {name: shortened(name, limit) for name in cleaned}
+    for keep in (_middle, _numbered):
+        alike: dict[str, list[str]] = {}
+        for name, short in found.items():
+            alike.setdefault(short, []).append(name)
+        for group in alike.values():
+            if len(group) > 1:
+                found |= dict(zip(group, keep(group, [cleaned.index(n) for n in group], limit), strict=True))
+    return [found[name] for name in cleaned]
+
+
+def _middle(group: Sequence[str], places: Sequence[int], limit: int) -> list[str]:
+    """Return what the names of a group differ in, after as much of their beginning as there is room for."""
+    before = len(commonprefix(group))
+    shortest = min(map(len, group))
+    after = min(len(commonprefix([name[::-1] for name in group])), shortest - before)
+    result = []
+    for name in group:
+        middle = name[before : len(name) - after or None]
+        end = "…" if after else ""
+        free = limit - len(middle) - len(end) - 1
+        result.append(
+            f"{name[: max(0, min(free, before))]}…{middle}{end}" if free >= 0 else shortened(middle, limit)
+        )
+    return result
+
+
+def _numbered(group: Sequence[str], places: Sequence[int], limit: int) -> list[str]:
+    ends = [f"#{place + 1}" for place in places]
+    return [shortened(name, max(1, limit - len(end))) + end for name, end in zip(group, ends, strict=True)]
+
+
 def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
     """Return several names in one label, each shortened to its share; what finds no place is counted.
 

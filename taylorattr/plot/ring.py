@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 
 from taylorattr.graphs.others import OTHERS
-from taylorattr.plot.labels import LARGEST, PLAIN, clean, number, room, shortened, text_width
+from taylorattr.plot.labels import LARGEST, PLAIN, clean, distinct, number, room, text_width
 from taylorattr.plot.style import INK, NEUTRAL, Palette, axes
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ def _fitted(
     side = min(width, height)
     limit = LONGEST
     while True:
-        short = {node: name if node == OTHERS else shortened(name, limit) for node, name in names.items()}
+        cut = distinct([name for node, name in names.items() if node != OTHERS], limit)
+        short = dict(zip((node for node in names if node != OTHERS), cut, strict=True))
+        short |= {node: name for node, name in names.items() if node == OTHERS}
         found = side / 2
         for node, (x, y) in places.items():
             long = text_width(short[node], font) + GAP

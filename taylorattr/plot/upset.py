@@ -9,7 +9,7 @@ import numpy as np
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, check_count, effect_values, folded
-from taylorattr.plot.labels import PLAIN, characters, head, number, room, say, shortened
+from taylorattr.plot.labels import PLAIN, characters, distinct, head, number, room, say
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _rows(
 
 
 def _names(names: tuple[str, ...], rows: list[int], hidden: list[int], limit: int) -> list[str]:
-    found = [shortened(names[i], limit) for i in rows]
+    found = distinct([names[i] for i in rows], limit)
     return [*found, f"{len(hidden)} other players"] if hidden else found
 
 

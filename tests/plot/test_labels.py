@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taylorattr.plot.labels import clean, fitting_font, joined, number, shortened, text_width
+from taylorattr.plot.labels import clean, distinct, fitting_font, joined, number, shortened, text_width
 
 
 @given(st.text(max_size=200), st.integers(2, 60))
@@ -57,3 +57,29 @@ def test_a_fitting_font_fits():
 
 def test_a_dollar_is_as_wide_as_a_dollar():
     assert text_width("$x$", 10.0) > text_width("x", 10.0) + 2 * text_width("$", 10.0) * 0.9
+
+
+NAMES = st.lists(st.text(st.sampled_from("ab c"), max_size=40).map(clean), max_size=8, unique=True)
+
+
+@given(NAMES, st.integers(5, 45))
+def test_different_names_stay_different(names, limit):
+    short = distinct(names, limit)
+    assert len(set(short)) == len(names)
+    assert all(len(text) <= limit for text in short)
+    assert [s for s, n in zip(short, names, strict=True) if len(n) <= limit] == [
+        n for n in names if len(n) <= limit
+    ]
+
+
+def test_what_names_differ_in_is_kept():
+    names = [f"a long name of patch {i} of the image" for i in (3, 14)]
+    assert distinct(names, 15) == ["a long name …3…", "a long name…14…"]
+    assert distinct(["worst fractal dimension", "worst fractal diameter"], 12) == [
+        "worst fr…ion",
+        "worst fr…ter",
+    ]
+    assert distinct(["the same"] * 2, 6) == [shortened("the same", 6)] * 2
+    a, y = "a" * 9, "y" * 20
+    hidden = [f"{a}{b}{y}{c}{y}{d}{a}" for b, c, d in ("111", "121", "212")]
+    assert distinct(hidden, 8) == ["aaaa…a#1", "aaaa…a#2", "2yyyy…y2"]  # two differ far from both ends
