@@ -37,7 +37,7 @@ from taylorattr.methods import METHODS, attribute
 
 # Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
 if TYPE_CHECKING:
-    from taylorattr import evaluation, graphs, plot
+    from taylorattr import design, evaluation, graphs, plot
     from taylorattr.allocation import RULES, AllocationRule, allocate
     from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
     from taylorattr.criteria.audit import audit
@@ -79,7 +79,7 @@ def _write_page(result: Result, path: Path) -> None:
 
 def __getattr__(name: str) -> Any:
     """Import a name whose module needs sympy or networkx, or a subpackage, when it is first asked for."""
-    if name in ("evaluation", "graphs", "plot"):
+    if name in ("design", "evaluation", "graphs", "plot"):
         return importlib.import_module(f"taylorattr.{name}")
     if name in _LATER:
         value = getattr(importlib.import_module(_LATER[name]), name)
@@ -115,6 +115,7 @@ __all__ = [
     "compare_graphs",
     "decompose",
     "degree_by_support",
+    "design",
     "errors",
     "evaluation",
     "graphs",

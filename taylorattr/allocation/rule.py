@@ -79,6 +79,7 @@ class AllocationRule:
         by_construction: Criterion -> theorem by which a rule built in this way keeps it.
         tried: Quantity -> n -> values in which the criteria are looked at, where the standard ones do not do.
         reach: Largest |κ| for which the ratio is given; None: every κ.
+        players: Number of players for which it is given; None: any number.
     """
 
     name: str
@@ -101,6 +102,7 @@ class AllocationRule:
     by_construction: Mapping[str, str] = field(default_factory=dict)
     tried: Mapping[str, Callable[[int], Sequence[Any]]] = field(default_factory=dict)
     reach: int | None = None
+    players: int | None = None
 
     def ratio(self, kappa: Sequence[int], context: Context | None = None) -> np.ndarray:
         """Return w(κ) exactly: one ``Fraction`` per receiver, shape (R,).
@@ -234,6 +236,11 @@ class AllocationRule:
         )(what)
 
     def _require_within_reach(self, kappas: np.ndarray) -> None:
+        if self.players is not None and kappas.shape[1] != self.players:
+            raise ShapeError(
+                f"{self.name} is given for {self.players} players, and there are {kappas.shape[1]}; group the inputs "
+                "with players=, or give it for these players"
+            )
         if self.reach is not None and kappas.size and int(kappas.sum(axis=1).max()) > self.reach:
             first = kappas[int((kappas.sum(axis=1) > self.reach).argmax())].tolist()
             raise OptionError(

@@ -68,10 +68,24 @@ class PathGradients:
             weights: Shape (Q,).
             examples: Shape (E,), int64 on the CPU.
         """
+        return self._sums(alphas, weights, examples, None)
+
+    def sums_and_slopes(self, alphas: Tensor, weights: Tensor, examples: Tensor) -> tuple[Rows, Tensor]:
+        """Return the same, and d/dα f(b + α(x − b)) at every node, shape (E, Q), float64 on the CPU.
+
+        Args:
+            alphas: As in `sums`.
+            weights: As in `sums`, none of them 0.
+            examples: As in `sums`.
+        """
+        slopes = torch.empty(len(examples), len(alphas), dtype=torch.float64)
+        return self._sums(alphas, weights, examples, slopes), slopes
+
+    def _sums(self, alphas: Tensor, weights: Tensor, examples: Tensor, slopes: Tensor | None) -> Rows:
         alphas, weights = (t.to(self.game.device, self.game.dtype) for t in (alphas, weights))
         if self._ends is not None:
             try:
-                return self._past_layer(self._ends, alphas, weights, examples)
+                return self._past_layer(self._ends, alphas, weights, examples, slopes)
             except OtherPathError:  # a branch on values: the whole model from here on
                 self._ends = None
         where = examples.to(self.game.device)
@@ -84,9 +98,14 @@ class PathGradients:
             )
             count = nodes.stop - nodes.start
             gradients = value_and_gradient(self.game.scalar, points, examples[part].repeat(count))[1]
-            for sum_, gradient in zip(total, gradients, strict=True):
+            steepness = 0.0
+            for sum_, gradient, b, x in zip(total, gradients, self.game.baselines, self.game.inputs, strict=True):
                 each = gradient.unflatten(0, (count, -1))
                 sum_[part] += torch.tensordot(weights[nodes], each, dims=1)
+                if slopes is not None:
+                    steepness = steepness + (each * (x[here] - b[here])).flatten(2).sum(2)
+            if slopes is not None:
+                slopes[part, nodes] = torch.as_tensor(steepness).T.double().cpu()
         return total
 
     def _blocks(self, nodes: int, examples: int) -> Iterator[tuple[slice, slice]]:
@@ -95,7 +114,9 @@ class PathGradients:
             for several in blocks(nodes, max(1, self.rows // (part.stop - part.start))):
                 yield several, part
 
-    def _past_layer(self, ends: _Ends, alphas: Tensor, weights: Tensor, examples: Tensor) -> Rows:
+    def _past_layer(
+        self, ends: _Ends, alphas: Tensor, weights: Tensor, examples: Tensor, slopes: Tensor | None
+    ) -> Rows:
         scalar, x = self.game.scalar, self.game.inputs[0]
         where = examples.to(self.game.device)
         start, way = ends.start[where], (ends.end - ends.start)[where]
@@ -105,15 +126,23 @@ class PathGradients:
             who = examples[part].repeat(count)
             placeholder = x[:1].expand(len(who), *x.shape[1:])
             leaf = start[part].requires_grad_()  # one for all nodes: their gradients add up in it
+            places = _column(alphas[nodes], leaf.ndim + 1)
+            leaves = [leaf]
+            if slopes is not None:  # one place per node and example, whose derivative is the slope there
+                places = places.expand(count, len(leaf), *places.shape[2:]).clone().requires_grad_()
+                leaves.append(places)
             with torch.enable_grad():
-                answer = torch.addcmul(leaf, _column(alphas[nodes], leaf.ndim + 1), way[part]).flatten(0, 1)
+                answer = torch.addcmul(leaf, places, way[part]).flatten(0, 1)
                 with AnsweredLayer(placeholder, ends.operation, answer):
                     values = scalar.values((placeholder,), who)
                 if not values.requires_grad:
                     raise OtherPathError
                 upstream = weights[nodes].repeat_interleave(part.stop - part.start)
-                (gradient,) = torch.autograd.grad(values, leaf, upstream)
+                gradient, *moved = torch.autograd.grad(values, leaves, upstream)
             total[part] += gradient
+            if slopes is not None:
+                found = moved[0].reshape(count, -1) / weights[nodes, None]
+                slopes[part, nodes] = found.T.double().cpu()
         return (self._pulled_back(total, examples),)
 
     def _pulled_back(self, upstream: Tensor, examples: Tensor) -> Tensor:

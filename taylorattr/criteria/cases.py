@@ -133,6 +133,8 @@ def _sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
 
 
 def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
+    if rule.players is not None:
+        return {rule.players: _order_within(rule.players)}
     if not rule.needs:
         return LARGE
     for name, need in rule.needs.items():
@@ -141,8 +143,13 @@ def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
         for axis, size in zip(need.axes, np.shape(need.default), strict=True):
             if axis in SIZES:
                 n = next(k for k in itertools.count(1) if SIZES[axis](k) >= size)
-                return {n: max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= TERMS)}
+                return {n: _order_within(n)}
     return SMALL
+
+
+def _order_within(n: int) -> int:
+    """Return the largest order, at most 4, whose terms of n players are few enough."""
+    return max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= TERMS)
 
 
 def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | str:

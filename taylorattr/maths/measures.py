@@ -1,8 +1,8 @@
 """Measures on [0, 1] with which gradients are averaged along a straight path, eq. (70).
 
-A measure is known by its moments M_k = ∫ α^k dμ(α), exactly, and by quadratures that integrate against it. Gauss
-rules come from the three-term recurrence of the measure's orthogonal polynomials, so q nodes are exact for
-every M_k with k < 2q.
+A measure is known by its moments M_k = ∫ α^k dμ(α), exactly, and by quadratures that integrate against it.
+Gauss rules come from the three-term recurrence of the measure's orthogonal polynomials, so q nodes are exact
+for every M_k with k < 2q.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Moments(Measure):
 
     def __init__(self, moments: Sequence[Fraction] | Callable[[int], Fraction], words: str = "") -> None:
         """Work out the recurrence once."""
-        self._given = moments
+        self.given = moments
         count = 2 * LARGEST_DEGREE if callable(moments) else len(moments) // 2 * 2
         if count < 2:
             raise OptionError("a measure needs at least its moments M_0 and M_1")
@@ -187,11 +187,11 @@ class Moments(Measure):
         Raises:
             OptionError: If it is not given.
         """
-        if callable(self._given):
-            return self._given(k)
-        if k >= len(self._given):
-            raise OptionError(f"moment M_{k} is needed, and {len(self._given)} are given; pass more moments")
-        return self._given[k]
+        if callable(self.given):
+            return self.given(k)
+        if k >= len(self.given):
+            raise OptionError(f"moment M_{k} is needed, and {len(self.given)} are given; pass more moments")
+        return self.given[k]
 
     def rule(self, count: int) -> Rule:
         """Return the Gauss rule of at most `count` nodes."""
@@ -282,7 +282,8 @@ class Density(Measure):
         values = np.asarray(self.density(nodes), dtype=np.float64)
         if values.shape != nodes.shape or not np.isfinite(values).all():
             raise OptionError(
-                f"the density gives {'values that are not finite' if values.shape == nodes.shape else values.shape} "
+                "the density gives "
+                f"{'values that are not finite' if values.shape == nodes.shape else values.shape} "
                 f"for {nodes.shape} places α in (0, 1); it has to be a finite function of an array"
             )
         return nodes, weights * values

@@ -1,7 +1,8 @@
-"""Semivalues: shares w_s of an effect of size s, and weights p_t of marginal contributions to t players, eq. (63).
+"""Semivalues: shares w_s of an effect of size s, and weights p_t of marginal contributions to t players, eq.
+(63).
 
-Σ_{S∋i} w_{|S|} J(S) = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)): every rule that looks only at the size of a coalition and gives
-nothing to outsiders is of both forms.
+Σ_{S∋i} w_{|S|} J(S) = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)): every rule that looks only at the size of a coalition
+and gives nothing to outsiders is of both forms.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def shares_of(weights: Sequence[Fraction]) -> list[Fraction]:
     """
     n = len(weights)
     return [
-        sum((comb(n - s, t - s + 1) * weights[t] for t in range(s - 1, n)), Fraction(0)) for s in range(1, n + 1)
+        sum((comb(n - s, t - s + 1) * weights[t] for t in range(s - 1, n)), Fraction(0))
+        for s in range(1, n + 1)
     ]
 
 
@@ -45,7 +47,9 @@ def weights_of(shares: Sequence[Fraction]) -> list[Fraction]:
 
 
 def size_weights(weights: Sequence[Fraction]) -> list[Fraction]:
-    """Return q_t = n C(n−1, t) p_t: what the mean marginal contribution to t players counts, 1 for Shapley."""
+    """Return q_t = n C(n−1, t) p_t: what the mean marginal contribution to t players counts, 1 for
+    Shapley.
+    """
     n = len(weights)
     return [n * comb(n - 1, t) * weights[t] for t in range(n)]
 
@@ -62,12 +66,12 @@ def amplification(weights: Sequence[Fraction]) -> float:
 def semivalue_scores(table: np.ndarray, weights: Sequence[Fraction]) -> np.ndarray:
     """Return Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)) of games given by all their 2^n values.
 
-    Every output enters with a weight of the size of p, so rounding does not grow as it does when the effects are
-    formed first.
+    Every output enters with a weight of the size of p, so rounding does not grow as it does when the effects
+    are formed first.
 
     Args:
-        table: v(T) in bitmask order, shape (…, 2^n), n ≥ 1; floats are summed in float64, integers and Fractions
-            exactly.
+        table: v(T) in bitmask order, shape (…, 2^n), n ≥ 1; floats are summed in float64, integers and
+            Fractions exactly.
         weights: p_0 … p_{n−1}.
 
     Returns:

@@ -23,8 +23,8 @@ from taylorattr.methods.scores import Scores, element_scores, float64, player_sc
 from taylorattr.registry import Registry
 
 Family: TypeAlias = Literal["gradient", "occlusion", "relevance", "rule"]
-"""How a method looks at the model: by its derivatives, by replacing inputs, by its operations; or by a designed
-rule, in the way that the rule admits."""
+"""How a method looks at the model: by its derivatives, by replacing inputs, by its operations; or by a
+designed rule, in the way that the rule admits."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def find(method: AnyMethod) -> AttributionMethod:
     if isinstance(found, AttributionMethod):
         return found
     raise OptionError(
-        f"{type(method).__name__} is no attribution method; expected a name in ta.METHODS or a designed rule: "
+        f"{type(method).__name__} is no attribution method; expected a name in ta.METHODS or a designed "
+        "rule: "
         "ta.design.attributor(rule) makes one of a rule in ta.RULES"
     )
 
@@ -285,7 +286,7 @@ def _result(
     f_input = float64(game.f_input)
     _require_finite_scores(by_player, names, entry)
     _say_no_dependence(game, by_player, f_input, f_baseline, diagnostics)
-    if scores.map is not None:
+    if scores.map is not None or scores.names is not None:  # receivers that are no players have no elements
         spatial = scores.map
     else:
         elements = element_scores(game, by_player, [s for _, s in answers], per_element)

@@ -1,0 +1,58 @@
+"""Design an attribution rule: choose how effects are shared, see which criteria hold, run it on networks."""
+
+from taylorattr.design import letters
+from taylorattr.design.algebra.mix import mix
+from taylorattr.design.algebra.repair import repair
+from taylorattr.design.algebra.restrict import restrict
+from taylorattr.design.algebra.symmetrise import symmetrise
+from taylorattr.design.algebra.transport import transport
+from taylorattr.design.attributors import attributor
+from taylorattr.design.build import DESIGNS
+from taylorattr.design.define import rule
+from taylorattr.design.designed import DesignedRule
+from taylorattr.design.families import (
+    FAMILIES,
+    Family,
+    degree_tilted,
+    interaction,
+    measure,
+    or_twin,
+    ordered,
+    owen,
+    path,
+    power_path,
+    quadrature,
+    semivalue,
+    sharing,
+    weighted_shapley,
+)
+from taylorattr.design.recognise import Recognised, recognise
+
+__all__ = [
+    "DESIGNS",
+    "FAMILIES",
+    "DesignedRule",
+    "Family",
+    "Recognised",
+    "attributor",
+    "degree_tilted",
+    "interaction",
+    "letters",
+    "measure",
+    "mix",
+    "or_twin",
+    "ordered",
+    "owen",
+    "path",
+    "power_path",
+    "quadrature",
+    "recognise",
+    "repair",
+    "restrict",
+    "rule",
+    "semivalue",
+    "sharing",
+    "symmetrise",
+    "transport",
+    "weighted_shapley",
+]

@@ -1,0 +1,1 @@
+"""Rules made of rules, with their proofs."""

@@ -1,0 +1,137 @@
+"""``ta.design.mix``: Σ_k c_k w^k, eq. (71)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from taylorattr.allocation.rule import AllocationRule
+from taylorattr.design.algebra.letters import disjoint
+from taylorattr.design.algebra.proofs import shared
+from taylorattr.design.algebra.simplify import simplified
+from taylorattr.design.attributes import PlayerAttributes
+from taylorattr.design.attributors import attributor
+from taylorattr.design.build import build
+from taylorattr.design.define import ANY_MODEL, SERIES
+from taylorattr.design.designed import DesignedRule
+from taylorattr.design.exact_numbers import exact_row
+from taylorattr.design.ways.mixture import Mixture, Part
+from taylorattr.errors import OptionError
+
+
+def mix(
+    rules: Sequence[str | AllocationRule | DesignedRule], weights: Sequence[Any], name: str = "my_mixture"
+) -> DesignedRule:
+    """Make a mixture of rules of one frame: w = Σ_k c_k w^k.
+
+    No leak and completeness are affine: what all rules keep a mixture keeps, completeness where Σ c_k = 1,
+    and coverage follows from it (71).
+
+    Args:
+        rules: Rules of players.
+        weights: c_k, one per rule; of any sign.
+        name: Name of the mixture.
+
+    Raises:
+        OptionError: Not one weight per rule, rules of different frames, or attributes of the players that
+            contradict each other.
+    """
+    parts = [attributor(rule) for rule in rules]
+    if not parts or len(parts) != len(weights):
+        raise OptionError(
+            f"mix was given {len(parts)} rules and {len(weights)} weights; give one weight per rule"
+        )
+    try:
+        factors = exact_row(list(weights))
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"weights of a mixture: {error}; give one number per rule") from None
+    frames = set.intersection(*(set(part.rule.frames) for part in parts))
+    if not frames:
+        said = ", ".join(f"{part.name} ({part.rule.frame})" for part in parts)
+        raise OptionError(
+            f"a mixture needs one frame for all: {said}; ta.design.transport(rule) moves one to the other"
+        )
+    whole = sum(factors, Fraction(0)) == 1
+    statement = "a mixture of rules that keep it, eq. (71)"
+    by_construction = shared(parts, "no_leak", statement)
+    if whole:
+        by_construction |= shared(parts, "complete", statement + ", with weights adding up to 1")
+    support = all(part.rule.granularity == "support" for part in parts)
+    formula = all(part.rule.evaluator is None for part in parts)
+    expressions, needs, tried = disjoint([part.rule for part in parts])
+    reaches = [part.rule.reach for part in parts if part.rule.reach is not None]
+    if formula:
+        ratio = simplified(
+            sum((_rational(c) * e for c, e in zip(factors, expressions, strict=True)), sp.Integer(0))
+        )
+    else:
+        ratio = sp.Symbol(" + ".join(f"{c}·{part.name}" for c, part in zip(factors, parts, strict=True)))
+    made = AllocationRule(
+        name=name,
+        symbolic=ratio,
+        kind="X" if needs else ("S" if support else "U"),
+        frame="both" if frames == {"baseline", "input"} else next(iter(frames)),  # pyright: ignore[reportArgumentType]
+        granularity="support" if support else "term",
+        domain=ANY_MODEL if support else SERIES,
+        source=f"mixture of {', '.join(part.name for part in parts)}, eq. (71)",
+        proof="",
+        needs=needs if formula else {name: need for part in parts for name, need in part.rule.needs.items()},
+        tried=tried if formula else {name: each for part in parts for name, each in part.rule.tried.items()},
+        extra=True,
+        evaluator=None if formula else _evaluator(parts, factors),
+        by_construction=by_construction,
+        reach=min(reaches, default=None),
+        players=next((part.rule.players for part in parts if part.rule.players is not None), None),
+    )
+    way = Mixture(tuple(map(_part, parts)), tuple(map(float, factors)), tuple(part.name for part in parts))
+    return build(
+        made,
+        ways=(way,),
+        attributes=_attributes(parts),
+        origin="mix",
+        parameters={"rules": [part.name for part in parts], "weights": [str(c) for c in factors]},
+    )
+
+
+def _rational(value: Fraction) -> Any:
+    return sp.Rational(value.numerator, value.denominator)
+
+
+def _part(rule: DesignedRule) -> Part:
+    return lambda question, budget: rule.scores(question, budget)
+
+
+def _evaluator(parts: Sequence[DesignedRule], factors: Sequence[Fraction]) -> Any:
+    def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
+        total: Any = 0
+        for part, factor in zip(parts, factors, strict=True):
+            context = {name: values[name] for name in part.rule.needs}
+            table = part.rule.exact_ratios(kappas, context) if exact else part.rule.ratios(kappas, context)
+            total = total + (factor if exact else float(factor)) * table
+        return total
+
+    return evaluate
+
+
+def _attributes(parts: Sequence[DesignedRule]) -> PlayerAttributes:
+    """Return the parts' attributes together.
+
+    Raises:
+        OptionError: If two parts give an attribute of one name different values, or name different players.
+    """
+    values: dict[str, Any] = {}
+    names = None
+    for part in parts:
+        names = names or part.attributes.names
+        for name, entries in part.attributes.values.items():
+            if values.setdefault(name, entries) != entries:
+                raise OptionError(
+                    f"the rules of the mixture give the attribute {name!r} different values; mix rules that "
+                    "know the same of "
+                    "the players"
+                )
+    return PlayerAttributes(values, names)

@@ -1,0 +1,74 @@
+"""Weights that a user's function returns, read as exact numbers.
+
+Criteria are decided in exact arithmetic, and functions return floats: 1/3 comes as 0.333…. A float is read as
+the simplest fraction within rounding, and a row of floats whose sum is such a fraction within rounding is
+made to have that sum, so that shares such as √κ_i/Σ√κ_j, which no fraction equals, still add up to 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import torch
+
+ROUNDING = 2.0**-48
+"""Relative distance within which a float is taken for a fraction; sums of a row likewise."""
+
+DENOMINATOR = 10**5
+"""Largest denominator of a fraction that a float is taken for."""
+
+
+def exact(value: Any) -> Fraction:
+    """Return a number as a fraction: exact numbers as they are, floats as the simplest one within rounding.
+
+    Raises:
+        TypeError: If it is no real number.
+        ValueError: If it is NaN or infinite.
+    """
+    if isinstance(value, torch.Tensor):
+        value = value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, int):
+        return Fraction(value)
+    if isinstance(value, sp.Rational):
+        return Fraction(int(value.p), int(value.q))
+    if isinstance(value, sp.Expr) and value.is_number and value.is_real:
+        value = float(value)
+    if not isinstance(value, float):
+        raise TypeError(f"{value!r} is a {type(value).__name__}, not a number")
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not finite")
+    return _simplest(value)
+
+
+def exact_row(values: Sequence[Any]) -> list[Fraction]:
+    """Return weights as fractions whose sum is the simplest one within rounding.
+
+    Args:
+        values: Weights; see `exact` for what is accepted.
+    """
+    row = [exact(value) for value in values]
+    total = sum(row, Fraction(0))
+    size = float(sum((abs(value) for value in row), Fraction(0)))
+    simple = total.limit_denominator(DENOMINATOR)
+    error = simple - total
+    if error and abs(float(error)) <= ROUNDING * max(size, 1.0):
+        largest = max(range(len(row)), key=lambda place: abs(row[place]))
+        row[largest] += error
+    return row
+
+
+def _simplest(value: float) -> Fraction:
+    found = Fraction(value)
+    simple = found.limit_denominator(DENOMINATOR)
+    return simple if abs(float(simple - found)) <= ROUNDING * max(abs(value), 2.0**-20) else found

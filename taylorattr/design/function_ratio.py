@@ -1,0 +1,235 @@
+"""Ratios given as a Python function of κ or of a coalition, or as a table."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from taylorattr.aliases import MultiIndex
+from taylorattr.allocation.rule import Evaluator
+from taylorattr.design.exact_numbers import exact_row
+from taylorattr.errors import OptionError
+
+Level: TypeAlias = Literal["U", "S"]
+"""Whether a ratio reads the exponents κ or only the coalition supp κ."""
+
+COALITION_NAMES = frozenset({"S", "coalition", "support", "members"})
+"""Names of a function's first argument that mean a coalition rather than κ."""
+
+
+def level_of(function: Callable[..., Any]) -> Level:
+    """Return what a function reads, from the name of its first argument.
+
+    Raises:
+        OptionError: If it takes no argument.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters:
+        raise OptionError(
+            f"{_name(function)} takes no argument; a ratio is a function of κ, or of a coalition S"
+        )
+    return "S" if parameters[0].name in COALITION_NAMES else "U"
+
+
+def function_evaluator(function: Callable[..., Any], level: Level, attributes: Sequence[str]) -> Evaluator:
+    """Return the evaluator of a function.
+
+    Args:
+        function: ``ratio(kappa) -> n weights`` or ``ratio(S) -> |S| or n weights``; further arguments are
+            filled by name with the attributes, and ``n`` with the number of players.
+        level: What it reads.
+        attributes: Names of the attributes there are.
+
+    Returns:
+        The evaluator; each term is asked for once.
+
+    Raises:
+        OptionError: If it asks for an attribute that there is not.
+    """
+    wanted = list(inspect.signature(function).parameters.values())[1:]
+    asked = [p.name for p in wanted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    unknown = [p.name for p in wanted if p.name not in (*attributes, "n") and p.default is p.empty]
+    if unknown and not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in wanted):
+        raise OptionError(
+            f"{_name(function)} asks for {unknown[0]!r}, which is no attribute of the players; pass "
+            f"attributes={{{unknown[0]!r}: one number per player}}"
+        )
+
+    def weights(kappa: MultiIndex, values: Mapping[str, Any]) -> list[Fraction]:
+        n = len(kappa)
+        known: dict[str, Any] = {**values, "n": n}
+        given = {name: known[name] for name in asked if name in known}
+        support = tuple(place for place, power in enumerate(kappa) if power)
+        argument = support if level == "S" else kappa
+        try:
+            found = function(argument, **given)
+        except Exception as error:  # whatever the user's function raises
+            raise OptionError(
+                f"{_name(function)} raised {type(error).__name__} at {_shown(level, argument)}: {error}"
+            ) from error
+        return _row(found, n, support if level == "S" else None, _name(function), _shown(level, argument))
+
+    return remembered(weights, level)
+
+
+def table_evaluator(table: Mapping[Any, Any], level: Level) -> tuple[Evaluator, int | None, int]:
+    """Return the evaluator of a table, the number of players it fixes, and the largest order it holds.
+
+    Args:
+        table: For level ``U`` the exponents κ -> weights. Keys without zeros are the exponents of the support
+            alone, in any order, for any number of players: {(1,): [1], (1, 1): [½, ½], (2, 1): [⅔, ⅓]}; keys
+            of one length with zeros are whole multi-indices. For level ``S`` coalitions (tuples or frozensets
+            of players) -> weights of the members, or of all players.
+        level: What its keys are.
+
+    Raises:
+        OptionError: If it is empty, its keys do not fit together, or two keys that are the same but for the
+            order of the players disagree.
+    """
+    if not table:
+        raise OptionError("the table of a ratio is empty; give weights of every term up to some order")
+    if level == "S":
+        return _coalition_table(table)
+    keys = [tuple(map(int, key)) for key in table]
+    whole = any(0 in key for key in keys)
+    lengths = {len(key) for key in keys}
+    if whole and len(lengths) > 1:
+        raise OptionError(
+            f"keys of the table have lengths {sorted(lengths)}, and some hold a 0: whole multi-indices have "
+            "one entry "
+            "per player; or leave the zeros out, for a rule of any number of players"
+        )
+    rows: dict[MultiIndex, list[Fraction]] = {}
+    for key, given in zip(keys, table.values(), strict=True):
+        weights = _row(given, len(key), None, "the table", f"κ = {key}")
+        for order in itertools.permutations(range(len(key))) if not whole else [tuple(range(len(key)))]:
+            moved = tuple(key[place] for place in order)
+            shares = [weights[place] for place in order]
+            if rows.setdefault(moved, shares) != shares:
+                raise OptionError(
+                    f"the table gives κ = {moved} the weights {_listed(rows[moved])} and, with the players "
+                    "in another "
+                    f"order, {_listed(shares)}; players of equal exponents get equal weights, or give whole "
+                    "multi-indices with zeros"
+                )
+
+    def weights_of(kappa: MultiIndex, values: Mapping[str, Any]) -> list[Fraction]:
+        support = tuple(place for place, power in enumerate(kappa) if power)
+        key = kappa if whole else tuple(kappa[place] for place in support)
+        if key not in rows:
+            raise OptionError(f"the table has no entry for κ = {kappa}")
+        if whole:
+            return rows[key]
+        row = [Fraction(0)] * len(kappa)
+        for place, share in zip(support, rows[key], strict=True):
+            row[place] = share
+        return row
+
+    reach = max(sum(key) for key in rows)
+    complete_to = next((m - 1 for m in range(1, reach + 2) if not _holds(rows, m, lengths, whole)), reach)
+    if complete_to < 1:
+        raise OptionError("the table lacks terms of order 1; give weights of every term up to some order")
+    return remembered(weights_of, "U"), (lengths.pop() if whole else None), complete_to
+
+
+def _holds(rows: Mapping[MultiIndex, Any], order: int, lengths: set[int], whole: bool) -> bool:
+    """Whether a table has every term of an order: all multi-indices, or all partitions."""
+    if whole:
+        n = next(iter(lengths))
+        found = sum(1 for key in rows if sum(key) == order)
+        return found == sum(1 for _ in itertools.combinations_with_replacement(range(n), order))
+    return all(parts in rows for parts in _partitions(order))
+
+
+def _partitions(total: int, largest: int | None = None) -> list[MultiIndex]:
+    if total == 0:
+        return [()]
+    top = total if largest is None else min(largest, total)
+    return [(first, *rest) for first in range(top, 0, -1) for rest in _partitions(total - first, first)]
+
+
+def _coalition_table(table: Mapping[Any, Any]) -> tuple[Evaluator, int | None, int]:
+    rows: dict[tuple[int, ...], Any] = {tuple(sorted(map(int, key))): value for key, value in table.items()}
+    n = 1 + max(max(key, default=-1) for key in rows)
+    missing = [c for size in range(1, n + 1) for c in itertools.combinations(range(n), size) if c not in rows]
+    if missing:
+        raise OptionError(
+            f"the table of {n} players has no weights for the coalition {missing[0]}; give all 2**{n} − 1, "
+            "or a "
+            "function of S"
+        )
+
+    def weights(kappa: MultiIndex, values: Mapping[str, Any]) -> list[Fraction]:
+        support = tuple(place for place, power in enumerate(kappa) if power)
+        if len(kappa) != n:
+            raise OptionError(f"the table is for {n} players, and κ = {kappa} has {len(kappa)}")
+        return (
+            _row(rows[support], n, support, "the table", f"S = {support}") if support else [Fraction(0)] * n
+        )
+
+    return remembered(weights, "S"), n, n
+
+
+def remembered(weights: Callable[[MultiIndex, Mapping[str, Any]], list[Fraction]], level: Level) -> Evaluator:
+    """Return the evaluator of a function of one term, which is asked once for each term and context.
+
+    Args:
+        weights: κ, context -> w(κ).
+        level: ``S``: terms of one support have the same weights.
+    """
+    known: dict[Any, list[Fraction]] = {}
+
+    def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
+        context = {name: array.tolist() for name, array in values.items()}
+        mark = tuple(
+            (name, tuple(np.asarray(entry, dtype=object).reshape(-1))) for name, entry in context.items()
+        )
+        n = kappas.shape[1]
+        out = np.empty((len(kappas), n), dtype=object)
+        for row, kappa in enumerate(map(tuple, kappas.tolist())):
+            term = tuple(int(power > 0) for power in kappa) if level == "S" else kappa
+            key = (term, mark)
+            if key not in known:
+                known[key] = weights(term, context)
+            out[row] = known[key]
+        return out if exact else out.astype(np.float64)
+
+    return evaluate
+
+
+def _row(found: Any, n: int, support: tuple[int, ...] | None, who: str, where: str) -> list[Fraction]:
+    """Return what a function or table gives as n exact weights."""
+    try:
+        values = list(found)
+    except TypeError:
+        raise OptionError(f"{who} gives {found!r} at {where}; expected {n} weights, one per player") from None
+    try:
+        row = exact_row(values)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{who} gives a weight that is no number at {where}: {error}") from None
+    if support is not None and len(row) == len(support) < n:
+        spread = [Fraction(0)] * n
+        for place, share in zip(support, row, strict=True):
+            spread[place] = share
+        return spread
+    if len(row) != n:
+        members = f", or {len(support)}, one per member" if support is not None else ""
+        raise OptionError(f"{who} gives {len(row)} weights at {where}; expected {n}, one per player{members}")
+    return row
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "the ratio")
+
+
+def _shown(level: Level, argument: tuple[int, ...]) -> str:
+    return f"S = {argument}" if level == "S" else f"κ = {argument}"
+
+
+def _listed(row: Sequence[Fraction]) -> str:
+    return "(" + ", ".join(map(str, row)) + ")"

@@ -1,0 +1,69 @@
+"""Whether a ratio is κ_i M_{m−1}, the moments of a measure on the straight path, eq. (70)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from taylorattr.allocation.rule import AllocationRule
+from taylorattr.allocation.symbols import Expr, i, kappa, m
+from taylorattr.criteria.cases import cases
+from taylorattr.design.algebra.simplify import inlined, simplified
+from taylorattr.errors import OptionError, TaylorAttrError
+from taylorattr.maths.measures import LARGEST_DEGREE, Measure, Moments
+
+
+def straight_measure(rule: AllocationRule) -> Measure | None:
+    """Return the positive measure of a rule κ_i M_{m−1}, None where there is none.
+
+    A formula shows it for every order. A function is asked for x₁^m up to the order that determines the
+    nodes, and compared on all small terms.
+
+    Args:
+        rule: A rule of players without attributes.
+    """
+    if rule.needs or rule.granularity != "term" or rule.reach is not None:
+        return None
+    moment = _of_formula(rule) if rule.evaluator is None else _of_function(rule)
+    if moment is None:
+        return None
+    try:
+        return Moments(moment)
+    except OptionError:  # no positive measure has these moments
+        return None
+
+
+def _of_formula(rule: AllocationRule) -> Callable[[int], Fraction] | None:
+    factor: Expr = simplified(inlined(rule) / kappa[i])
+    if factor.free_symbols - {m}:
+        return None
+
+    def moment(k: int) -> Fraction:
+        value: Any = sp.nsimplify(factor.subs(m, k + 1))
+        return Fraction(int(value.p), int(value.q))
+
+    try:
+        moment(0)
+    except (AttributeError, TypeError):  # no rational number
+        return None
+    return moment
+
+
+def _of_function(rule: AllocationRule) -> Callable[[int], Fraction] | None:
+    try:
+        orders = np.arange(1, 2 * LARGEST_DEGREE + 2)[:, None]
+        single = rule.exact_ratios(orders)[:, 0] / np.array(
+            [Fraction(int(o)) for o in orders[:, 0]], dtype=object
+        )
+        for case in cases(rule):
+            powers = np.array([[Fraction(int(k)) for k in row] for row in case.kappas], dtype=object)
+            expected = powers * single[case.terms.orders - 1][:, None]
+            if (rule.exact_ratios(case.kappas, case.context) != expected).any():
+                return None
+    except TaylorAttrError:  # the function does not go that far
+        return None
+    return lambda k: single[k]

@@ -1,0 +1,1 @@
+"""Ways to compute the scores of a rule on a network."""

@@ -1,0 +1,127 @@
+"""Rules made of another rule's measured allocation A_i(S): sums over supports and deficits, without a series.
+
+A_i(S) = Σ_{T⊆S} (−1)^{|S|−|T|} a_i(x_T) is what the other rule hands of the effect of S to i, eq. (52a); for
+Integrated Gradients it is IG_i[f_S], eq. (20). A sum of these over some supports is a rule restricted to
+them; adding the deficit J(S) − Σ_k A_k(S) in equal parts to the members is the projection (56).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.game import blocks
+from taylorattr.criteria.masked_rows import full_masks
+from taylorattr.criteria.subject import Subject, target_of
+from taylorattr.design.ways.way import Budget, Way
+from taylorattr.maths.mobius import mobius_
+from taylorattr.methods.method import AttributionMethod, attribute
+from taylorattr.methods.question import Question
+from taylorattr.methods.scores import Scores
+
+MOST_PLAYERS = 14
+"""2^n attributions are made unasked up to this many players."""
+
+ROWS = 1024
+"""Masked inputs attributed at a time."""
+
+Combine = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""A (n, 2^n), J (2^n,), members (2^n, n) bool -> scores (n,)."""
+
+
+@dataclass(frozen=True)
+class Measured(Way):
+    """Scores from the attributions of all masked inputs by another rule.
+
+    Args:
+        inner: The other rule as a method.
+        combine: What is made of its allocation.
+        what: That in words.
+    """
+
+    inner: Callable[[], AttributionMethod]
+    combine: Combine
+    what: str
+
+    name = "measured"
+
+    @property
+    def words(self) -> str:
+        """What is added up."""
+        return f"measured allocation A(S) of {self.inner().name} on all masked inputs: {self.what}"
+
+    def obstacle(
+        self, question: Question, budget: Budget, context: Mapping[str, Any], asked: bool = False
+    ) -> str:
+        """Return that there would be too many masked inputs."""
+        n, batch = question.game.n, question.game.batch
+        if n > MOST_PLAYERS and not asked:
+            return (
+                f"2**{n} attributions of masked inputs; group the inputs with players= (up to {MOST_PLAYERS})"
+            )
+        if budget.max_evaluations is not None and batch << n > budget.max_evaluations:
+            return f"2**{n} attributions for each of {batch} example(s) exceed max_evaluations"
+        return ""
+
+    def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
+        """Return what `combine` makes of A and J of every example."""
+        game = question.game
+        members = full_masks(game.n)
+        found = []
+        for example in range(game.batch):
+            allocation, values = self._tables(question, example, members, budget)
+            found.append(self.combine(mobius_(allocation), mobius_(values), members))
+        return Scores(
+            players=torch.from_numpy(np.stack(found)),
+            diagnostics={
+                "attributions_per_example": len(members),
+                "error": {"what": f"that of {self.inner().name} on the masked inputs, and rounding"},
+            },
+        )
+
+    def _tables(
+        self, question: Question, example: int, members: np.ndarray, budget: Budget
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return a_i(x_T), shape (n, 2^n), and v(T), shape (2^n,)."""
+        game, entry = question.game, self.inner()
+        target = target_of(game.scalar.selector, example)
+        subject = Subject(question.model, game, example, target, (), (), True)
+        allocation, values = np.empty((game.n, len(members))), np.empty(len(members))
+        options = {name: getattr(budget, name) for name in ("n_steps", "tol") if name in entry.options}
+        for part in blocks(len(members), ROWS):
+            answer = attribute(
+                entry,
+                question.model,
+                subject.rows(members[part], own_dtype=False),
+                subject.baseline(),
+                target=target,
+                players=game.players,
+                additional_forward_args=_arguments(question, example, part.stop - part.start),
+                dtype=game.dtype,
+                seed=question.seed,
+                internal_batch_size=question.internal_batch_size,
+                **options,
+            )
+            allocation[:, part] = answer.player_scores.numpy().T
+            values[part] = answer.f_input.numpy()
+        return allocation, values
+
+
+def _arguments(question: Question, example: int, rows: int) -> tuple[Any, ...] | None:
+    """Return the additional forward arguments of one example, once per row."""
+    given = question.additional_forward_args
+    if given is None:
+        return None
+    parts = given if isinstance(given, tuple) else (given,)
+    own = question.game.batch
+    return tuple(
+        part[example : example + 1].expand(rows, *part.shape[1:])
+        if isinstance(part, Tensor) and part.ndim and len(part) == own
+        else part
+        for part in parts
+    )

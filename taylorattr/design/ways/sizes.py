@@ -1,0 +1,53 @@
+"""Whether a rule looks only at the size of a coalition, and the shares it then gives to members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from taylorattr.allocation.rule import AllocationRule
+from taylorattr.criteria.symmetry import treats_players_alike
+
+DRAWN = 6
+"""Coalitions of each size that are compared where symmetry does not show in the formula."""
+
+
+def size_shares(
+    rule: AllocationRule, n: int, context: Mapping[str, Any]
+) -> tuple[list[Fraction] | None, str]:
+    """Return w_1 … w_n of a rule Σ_{S∋i} w_{|S|} J(S), or None and why it is none.
+
+    Args:
+        rule: A support-level rule.
+        n: Number of players.
+        context: Its attributes.
+    """
+    firsts = np.tri(n, dtype=np.int64)  # the first s players, s = 1 … n
+    proved = (
+        rule.evaluator is None
+        and treats_players_alike(rule)
+        and all(not need.axes for need in rule.needs.values())
+    )
+    coalitions = firsts if proved else np.concatenate([firsts, _drawn(n)])
+    ratios = rule.exact_ratios(coalitions, context)
+    shares: list[Fraction | None] = [None] * n
+    for coalition, row in zip(coalitions, ratios, strict=True):
+        size = int(coalition.sum())
+        inside = {share for share, member in zip(row, coalition, strict=True) if member}
+        outside = {share for share, member in zip(row, coalition, strict=True) if not member}
+        if outside - {Fraction(0)}:
+            return None, "it gives something to players outside a coalition"
+        if len(inside) > 1 or shares[size - 1] not in (None, *inside):
+            return None, "it does not look at the size of a coalition alone"
+        shares[size - 1] = inside.pop()
+    return [share for share in shares if share is not None], ""
+
+
+def _drawn(n: int) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    sizes = np.repeat(np.arange(1, n + 1), DRAWN)
+    ranks = generator.permuted(np.tile(np.arange(n), (len(sizes), 1)), axis=1)
+    return (ranks < sizes[:, None]).astype(np.int64)
