@@ -26,6 +26,9 @@ LARGE = {1: 6, 2: 6, 3: 5, 4: 5, 5: 5}
 TERMS = 300
 """Terms at most where a rule is made for one number of players."""
 
+COALITIONS = 1024
+"""Up to this many coalitions a support-level rule for one number of players is looked at on all of them."""
+
 CONTEXTS = 240
 """Contexts per number of players at most, the smallest first."""
 
@@ -39,21 +42,50 @@ class Terms:
         orders: |κ| of each.
         members: |supp κ| of each.
         supports: Rows of the terms of each support.
+        order: All terms up to this order are among them.
+        beyond: Which coalitions are besides, of more members than that; empty where none are.
     """
 
     kappas: np.ndarray
     orders: np.ndarray
     members: np.ndarray
     supports: tuple[list[int], ...]
+    order: int
+    beyond: str = ""
 
     @classmethod
-    def up_to(cls, n: int, order: int) -> Terms:
-        """Return the terms of n players up to an order."""
+    def up_to(cls, n: int, order: int, *, coalitions: bool = False) -> Terms:
+        """Return the terms of n players up to an order.
+
+        Args:
+            n: Number of players.
+            order: The order.
+            coalitions: Whether to add larger coalitions: all of them where they are few, else the first and
+                the last players of each number.
+        """
         kappas = enumerate_up_to(n, order).astype(np.int64)
+        if not coalitions or order >= n:
+            return cls._of(kappas, order)
+        if 1 << n <= COALITIONS:
+            table = np.arange(1 << n)[:, None] >> np.arange(n) & 1
+            return cls._of(np.concatenate([kappas, table[table.sum(axis=1) > order]]), order, "every coalition")
+        first = np.tri(n, dtype=np.int64)[order:]
+        rows = np.unique(np.concatenate([first, first[:, ::-1]]), axis=0)
+        return cls._of(np.concatenate([kappas, rows]), order, "two coalitions of every size")
+
+    @classmethod
+    def _of(cls, kappas: np.ndarray, order: int, beyond: str = "") -> Terms:
         supports: dict[tuple[bool, ...], list[int]] = {}
         for row, inside in enumerate((kappas > 0).tolist()):
             supports.setdefault(tuple(inside), []).append(row)
-        return cls(kappas, kappas.sum(axis=1), (kappas > 0).sum(axis=1), tuple(supports.values()))
+        members = (kappas > 0).sum(axis=1)
+        return cls(kappas, kappas.sum(axis=1), members, tuple(supports.values()), order, beyond)
+
+    @property
+    def closed(self) -> Terms:
+        """Those with all terms μ ≤ κ among them, which eq. (9a) needs."""
+        whole = self.beyond in ("", "every coalition")
+        return self if whole else self._of(self.kappas[self.orders <= self.order], self.order)
 
 
 @dataclass(frozen=True)
@@ -104,7 +136,8 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
     found: list[Case] = []
     refused = ""
     for n, order in _sizes(rule, own).items():
-        terms = Terms.up_to(n, order)
+        single = rule.granularity == "support" and n not in SMALL and n not in LARGE
+        terms = Terms.up_to(n, order, coalitions=single or (rule.players == n and rule.granularity == "support"))
         seen = set()
         several: list[Case] = []
         for context in _contexts(rule, n, own):

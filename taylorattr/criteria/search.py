@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -55,17 +55,19 @@ class Search:
         """Bring the ratios into the frame."""
         self.rule, self.frame, self.settings, self.tables = rule, frame, settings, ratios
         if frame not in rule.frames:
-            pairs = zip(settings, ratios, strict=True)
-            self.tables = [in_other_frame(case.kappas, table) for case, table in pairs]
+            self.settings = [replace(case, terms=case.terms.closed) for case in settings]
+            pairs = zip(self.settings, ratios, strict=True)
+            self.tables = [in_other_frame(case.kappas, table[: len(case.kappas)]) for case, table in pairs]
 
     @property
     def looked_at(self) -> str:
         """What was enumerated."""
         widest = max(case.n for case in self.settings)
-        order = max(int(case.terms.orders.max()) for case in self.settings if case.n == widest)
+        terms = next(case.terms for case in self.settings if case.n == widest)
         few = "≤ " if any(case.n < widest for case in self.settings) else ""
-        where = f" in {len(self.settings)} settings" if self.rule.needs else ""
-        return f"every term of order ≤ {order} of {few}{widest} players{where}, exactly"
+        beyond = f" and {terms.beyond}" if terms.beyond else ""
+        where = f" in {len(self.settings)} settings" if len(self.settings) > 1 and self.rule.needs else ""
+        return f"every term of order ≤ {terms.order}{beyond} of {few}{widest} players{where}, exactly"
 
     def uncovered(self) -> list[Finding | None]:
         """Return a term of which nobody gets anything, or None, for each setting."""

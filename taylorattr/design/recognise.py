@@ -47,15 +47,20 @@ def recognise(rule: AllocationRule) -> Recognised | None:
         return None
     settings = cases(rule)
     tables: dict[int, np.ndarray] = {}
+    # up to order 2 the shares κ_i/m and 1/s are the same
+    told_apart = rule.granularity == "support" or max(case.terms.order for case in settings) > 2
     for name in (*PREFERRED, *(name for name in RULES if name not in PREFERRED)):
         known = RULES[name]
         if not _comparable(rule, known):
             continue
         if rule.evaluator is None and known.evaluator is None and same(inlined(rule), inlined(known)):
             return Recognised(name, "by algebra", True)
-        if all(_agree(rule, known, place, case, tables) for place, case in enumerate(settings)):
+        if told_apart and all(
+            _agree(rule, known, place, case, tables) for place, case in enumerate(settings)
+        ):
             widest = max(case.n for case in settings)
-            order = max(int(case.terms.orders.max()) for case in settings if case.n == widest)
+            terms = next(case.terms for case in settings if case.n == widest)
+            order = f"{terms.order} and {terms.beyond}" if terms.beyond else str(terms.order)
             return Recognised(
                 name, f"on every term of order ≤ {order} of up to {widest} players, exactly", False
             )
@@ -63,11 +68,11 @@ def recognise(rule: AllocationRule) -> Recognised | None:
 
 
 def _comparable(rule: AllocationRule, known: AllocationRule) -> bool:
-    built_in = (
-        known.proof != "" and known.receivers is PLAYERS and known.scope == "players" and not known.needs
-    )
-    frames = set(rule.frames) <= set(known.frames)
-    return built_in and not known.per_reference and frames and known.name != rule.name
+    if known.proof == "" or known.receivers is not PLAYERS or known.scope != "players" or known.needs:
+        return False
+    if known.per_reference or known.name == rule.name or not set(rule.frames) <= set(known.frames):
+        return False
+    return rule.granularity == "term" or known.granularity == "support"
 
 
 def _agree(

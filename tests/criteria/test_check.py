@@ -13,6 +13,7 @@ from taylorattr.allocation.rule import Domain
 from taylorattr.allocation.symbols import Indicator, i, indexed, j, kappa, m, s, total
 from taylorattr.criteria.cases import cases
 from taylorattr.errors import OptionError
+from taylorattr.maths.semivalues import weights_of
 
 t = sp.Symbol("t", real=True)
 
@@ -159,8 +160,19 @@ def test_floats_are_the_fractions_they_are():
 
 
 def test_a_rule_for_many_players_takes_lower_orders():
-    """C(n + k, k) terms: order 2 of 12 players."""
+    """C(n + k, k) terms: order 2 of 12 players, and beyond it coalitions of every size."""
     n = 12
     shapley = [Fraction(1, n * int(sp.binomial(n - 1, k))) for k in range(n)]
     report = ta.check(ta.RULES["semivalue"].fixed("own", p=shapley))
-    assert report.complete.statement.startswith("every term of order ≤ 2 of 12 players")
+    assert report.complete.statement.startswith(
+        "every term of order ≤ 2 and two coalitions of every size of 12 players"
+    )
+
+
+@pytest.mark.parametrize("n", [8, 12])
+def test_a_share_that_is_wrong_for_large_coalitions_alone_is_found(n):
+    shares = [Fraction(1, s) for s in range(1, n + 1)]
+    shares[n - 2] = Fraction(1, 2)
+    report = ta.check(ta.RULES["semivalue"].fixed("own", p=weights_of(shares)))
+    assert report.complete.status == "fails"
+    assert f"in total {Fraction(n - 1, 2)}" in report.complete.witness
