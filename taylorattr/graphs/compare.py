@@ -12,7 +12,7 @@ import numpy as np
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError
 from taylorattr.graphs.comparison import GraphComparison
 from taylorattr.graphs.dataset_graph import entries, tables_of
-from taylorattr.graphs.pair_table import GraphSource
+from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.graphs.resampling import exchanged_distances
 
 Side: TypeAlias = nx.Graph | GraphSource | Sequence[GraphSource]

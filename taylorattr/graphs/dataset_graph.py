@@ -8,7 +8,8 @@ import networkx as nx
 import numpy as np
 
 from taylorattr.errors import OptionError, PlayerError
-from taylorattr.graphs.pair_table import GraphSource, PairTable, check_finite, pair_table
+from taylorattr.graphs.graph_source import GraphSource, pair_table
+from taylorattr.graphs.pair_table import PairTable, check_finite
 from taylorattr.graphs.resampling import bootstrap_interval
 from taylorattr.graphs.selection import Selection
 

@@ -10,8 +10,10 @@ import numpy as np
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
+from taylorattr.graphs.effect_pairs import reach_of
+from taylorattr.graphs.graph_source import pair_table
 from taylorattr.graphs.interaction_graph import add_players
-from taylorattr.graphs.pair_table import check_example, check_finite, pair_table, reach_of
+from taylorattr.graphs.pair_table import check_example, check_finite
 from taylorattr.graphs.selection import Selection
 
 EFFECT_KINDS = {"baseline": "AND", "input": "OR"}

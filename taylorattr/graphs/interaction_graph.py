@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from taylorattr.graphs.pair_table import GraphSource, PairTable, check_example, check_finite, pair_table
+from taylorattr.graphs.graph_source import GraphSource, pair_table
+from taylorattr.graphs.pair_table import PairTable, check_example, check_finite
 from taylorattr.graphs.selection import Selection
 
 

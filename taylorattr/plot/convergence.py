@@ -97,6 +97,7 @@ def _orders(
     """Draw the three magnitudes of each order; zeros have no place on the scale and are named."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
+    from matplotlib.patheffects import withStroke
 
     orders = np.arange(1, len(sums) + 1)
     scale = max(float(sizes.max()), abs(delta))
@@ -115,7 +116,10 @@ def _orders(
     ax.hlines(sizes[sizes > 0], orders[sizes > 0] - 0.3, orders[sizes > 0] + 0.3, color=INK, linewidth=1.2)
     rest = np.abs(left)
     seen = rest > floor
-    ax.plot(orders[seen], rest[seen], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, gid="remainder")
+    ax.plot(
+        orders[seen], rest[seen], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, gid="remainder",
+        path_effects=[withStroke(linewidth=3.0, foreground="white")],  # it crosses the bars
+    )  # fmt: skip
     top = max(scale, float(rest.max()))
     ax.set_ylim(floor, top * (top / floor) ** 0.12)
     ax.set_xlim(0.4, len(sums) + 0.6)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from taylorattr.graphs.circle import circle_positions
+from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.graphs.interaction_graph import interaction_graph
 from taylorattr.graphs.others import with_others
-from taylorattr.graphs.pair_table import GraphSource
 from taylorattr.plot.chords import draw_edges
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say
