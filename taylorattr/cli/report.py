@@ -30,8 +30,8 @@ EXACT_PLAYERS = 10
 
 DESCRIPTION = f"""\
 Write one HTML page that opens offline and asks for nothing from outside: f(x) − f(baseline) by order, an
-interactive graph, the effects, methods side by side with what they count, audits, and where the numbers cannot
-be trusted.
+interactive graph, the effects, methods side by side with what they count, audits, and where the numbers
+cannot be trusted.
 
 Give FILEs that --out of other subcommands or .save(...) wrote (.json, .npz), or a model and data as for
 `taylorattr decompose`: then Taylor effects up to --order are computed, exact effects too where there are at
@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--effects",
         choices=("auto", "taylor", "exact", "both"),
         default="auto",
-        help=f"Taylor effects, exact effects of coalitions, or both (auto: both up to {EXACT_PLAYERS} players, "
-        "else Taylor's)",
+        help="Taylor effects, exact effects of coalitions, or both (auto: both up to "
+        f"{EXACT_PLAYERS} players, else Taylor's)",
     )
     found.add_argument("--max-order", type=int, metavar="k", help="exact effects of coalitions up to size k")
     found.add_argument(
@@ -71,14 +71,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_argument(
         "--references",
         metavar="R",
-        help=f"reference set of methods that read one: rows of the data (default: {REFERENCE_ROWS}), or a FILE",
+        help="reference set of methods that read one: rows of the data (default: "
+        f"{REFERENCE_ROWS}), or a FILE",
     )
     found.add_argument(
         "--audit", action="append", default=[], metavar="METHOD", help="audit a method, as `taylorattr audit`"
     )
     page = parser.add_argument_group("page")
     page.add_argument("--title", help="heading of the page")
-    page.add_argument("--examples", metavar="LIST", help="examples shown, such as 0,3 (default: the first four)")
+    page.add_argument(
+        "--examples", metavar="LIST", help="examples shown, such as 0,3 (default: the first four)"
+    )
     page.add_argument(
         "--max-effects", type=int, metavar="N", help="effects of one example shown (default: 1000)"
     )
@@ -95,7 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
     if bool(arguments.model) != bool(arguments.data):
         raise OptionError("--model and --data go together; without both, name FILEs of saved results")
     if not arguments.files and not arguments.model:
-        raise OptionError("there is nothing to report: name FILEs of saved results, or give --model and --data")
+        raise OptionError(
+            "there is nothing to report: name FILEs of saved results, or give --model and --data"
+        )
     examples = _examples(arguments.examples)
     results: list[Result] = [Result.load(path) for path in arguments.files]
     said: dict[str, Any] = {}
@@ -194,7 +199,9 @@ def _audited(methods: list[str]) -> list[Any]:
     return [named_method(spec) for spec in methods]
 
 
-def _scored(arguments: argparse.Namespace, asked: shared.Question, method: Any) -> Attribution | Reformulation:
+def _scored(
+    arguments: argparse.Namespace, asked: shared.Question, method: Any
+) -> Attribution | Reformulation:
     baselines = asked.baselines
     if method.references:
         found = references(arguments, method, asked)
@@ -204,6 +211,7 @@ def _scored(arguments: argparse.Namespace, asked: shared.Question, method: Any) 
     if arguments.sums:
         from taylorattr.reformulation import reformulate
 
+        shared_by_both.pop("dtype")  # sums of effects are taken in float64
         return reformulate(
             method.name, asked.model, asked.inputs, baselines, order=arguments.order, **shared_by_both
         )

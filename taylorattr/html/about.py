@@ -93,6 +93,8 @@ def described(values: Any, absent: str) -> str:
         return absent
     if isinstance(values, (tuple, list)):
         return "; ".join(described(value, "zeros") for value in values)
+    if isinstance(values, (int, float)):
+        return amount(float(values), False)
     if not isinstance(values, Tensor):
         return str(values)
     kind = str(values.dtype).removeprefix("torch.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["text", "word", "long", "number", "size", "share", "count", "mark"]
@@ -57,15 +58,20 @@ class Table:
     note: str = ""
     caption: str = ""
 
-    def largest(self, column: int) -> float:
-        """Return the largest finite size in a column; 1 where there is none."""
-        sizes = [abs(row[column]) for row in self.rows if isinstance(row[column], (int, float))]
-        return max((size for size in sizes if math.isfinite(size)), default=0.0) or 1.0
+    @cached_property
+    def largest(self) -> tuple[float, ...]:
+        """The largest finite size in each column; 1 where there is none."""
+        return tuple(self._largest(place) for place in range(len(self.columns)))
 
-    @property
+    @cached_property
     def hottest(self) -> float:
         """The largest finite size in all coloured columns; 1 where there is none."""
-        return max((self.largest(k) for k, column in enumerate(self.columns) if column.heat), default=1.0)
+        heated = [size for size, column in zip(self.largest, self.columns, strict=True) if column.heat]
+        return max(heated, default=1.0)
+
+    def _largest(self, place: int) -> float:
+        sizes = [abs(row[place]) for row in self.rows if isinstance(row[place], (int, float))]
+        return max((size for size in sizes if math.isfinite(size)), default=0.0) or 1.0
 
     def payload(self) -> dict[str, Any]:
         """Return what is downloaded: every digit, names as they were given."""

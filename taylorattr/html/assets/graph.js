@@ -14,8 +14,11 @@
   const found = () => Report.graphs[`${source.value}-${example()}`];
   const name = (effect) => (effect.names.length ? effect.names : effect.members.map((m) => view.players[m].name)).join(" × ");
 
+  const narrow = () => box.clientWidth < 520;
+
   function draw() {
     view = found() ?? null;
+    for (const still of document.querySelectorAll("[data-still]")) still.hidden = still.dataset.still !== `${source.value}-${example()}`;
     chosen = null;
     cy.elements().remove();
     empty.hidden = Boolean(view);
@@ -24,7 +27,7 @@
       parts = [];
       return;
     }
-    cy.add(Drawing.elements(view));
+    cy.add(Drawing.elements(view, narrow()));
     parts = view.effects.map(() => []);
     cy.elements("[effect]").forEach((element) => parts[element.data("effect")].push(element));
     orders.max = Math.max(view.orders, 1);
@@ -198,10 +201,16 @@
   search.addEventListener("input", seek);
   source.addEventListener("change", draw);
   Examples.onchange(draw);
-  const restyle = () => cy.style().fromJson(Drawing.style()).update();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-  matchMedia("print").addEventListener("change", () => { restyle(); fit(); });
-  addEventListener("resize", fit);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style().fromJson(Drawing.style()).update());
+  let small = narrow();
+  new ResizeObserver(() => {
+    if (box.clientWidth === 0) return;
+    if (narrow() === small) fit();
+    else {
+      small = narrow();
+      draw();
+    }
+  }).observe(box);
   draw();
   box.dataset.ready = "true";
   box.cytoscape = cy;

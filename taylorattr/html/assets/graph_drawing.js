@@ -29,15 +29,22 @@ const Drawing = (() => {
     const mx = (one.x + other.x) / 2, my = (one.y + other.y) / 2;
     return (-0.65 * (mx * -dy + my * dx)) / long;
   }
-  function elements(view) {
+  function shortened(name, most) {
+    if (name.length <= most) return name;
+    const tail = Math.floor((most - 1) / 3);
+    return `${name.slice(0, most - 1 - tail)}…${name.slice(name.length - tail)}`;
+  }
+  // On a small screen names are larger in the drawing, and shorter.
+  function elements(view, narrow) {
     const sign = (value) => (value > 0 ? "positive" : value < 0 ? "negative" : "neutral");
-    const size = font(view.players.length, view.radius);
+    const roomy = (2 * Math.PI * view.radius) / Math.max(view.players.length, 1) / 1.5;
+    const size = Math.min(font(view.players.length, view.radius) * (narrow ? 2 : 1), Math.max(roomy, 8));
     const made = [];
     view.players.forEach((player, place) => {
       const at = label(player, view.radius);
       const kind = player.others ? "neutral" : sign(player.value);
       made.push({ group: "nodes", data: { id: `p${place}`, size: player.size, player: place }, position: { x: player.x, y: player.y }, classes: `player ${kind}` });
-      made.push({ group: "nodes", data: { id: `l${place}`, label: player.label, font: size, side: at.side, turn: at.turn }, position: { x: at.x, y: at.y }, classes: "label" });
+      made.push({ group: "nodes", data: { id: `l${place}`, label: narrow ? shortened(player.label, 12) : player.label, font: size, side: at.side, turn: at.turn }, position: { x: at.x, y: at.y }, classes: "label" });
     });
     view.effects.forEach((effect, place) => {
       const share = Math.abs(effect.value) / (view.largest || 1);

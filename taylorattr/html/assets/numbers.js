@@ -27,4 +27,5 @@ const Numbers = (() => {
   const written = { number: (v) => number(v, true), size: (v) => number(v), share: percent };
   return { number, percent, written };
 })();
+document.documentElement.classList.add("scripted");
 const Report = JSON.parse(document.getElementById("report-data").textContent);

@@ -6,7 +6,7 @@ from taylorattr.html.cautions.audits import of_audit
 from taylorattr.html.cautions.caution import Caution
 from taylorattr.html.cautions.effects import of_effects
 from taylorattr.html.cautions.reformulations import of_reformulation
-from taylorattr.html.cautions.scores import of_attribution
+from taylorattr.html.cautions.scores import of_attribution, of_gaps
 from taylorattr.html.given import Given
 
 __all__ = ["Caution", "cautions"]
@@ -17,6 +17,7 @@ def cautions(given: Given) -> list[Caution]:
     found = [
         *(caution for source in given.sources for caution in of_effects(source)),
         *(caution for attribution in given.scores for caution in of_attribution(attribution)),
+        *of_gaps(given.scores),
         *(caution for result in given.reformulations for caution in of_reformulation(result)),
         *(caution for report in given.audits for caution in of_audit(report)),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from taylorattr.attribution import Attribution
@@ -12,7 +14,7 @@ from taylorattr.html.numbers import amount, count, percent
 GAP = 1e-3
 """Gap relative to Σ|scores| that needs no word."""
 
-ADVICE = "Its criteria on paper say whether the method should have a gap."
+ADVICE = "The criteria on paper say which methods should have a gap."
 
 DOUBT = 2.0
 """Standard errors below which a score's sign is not known."""
@@ -30,10 +32,6 @@ def of_attribution(attribution: Attribution) -> list[Caution]:
         "Look for the input or the operation they come from.",
         grave=True,
     )
-    gaps = [e for e in range(attribution.batch) if e not in bad and float(attribution.relative_gap[e]) > GAP]
-    if gaps:
-        several = tuple(gaps) if attribution.batch > 1 else ()
-        found.append(Caution(about, _gap(attribution, gaps), ADVICE, False, several))
     if attribution.standard_errors is not None:
         unsure = (scores.abs() < DOUBT * attribution.standard_errors).sum(1).tolist()
         doubtful = [
@@ -47,13 +45,26 @@ def of_attribution(attribution: Attribution) -> list[Caution]:
     return [*found, *of_diagnostics(about, attribution.diagnostics)]
 
 
-def _gap(attribution: Attribution, examples: list[int]) -> str:
-    """Say how far the scores are from f(x) − f(b) in the example where that is most of them."""
-    worst = max(examples, key=lambda e: float(attribution.relative_gap[e]))
-    gap, share = float(attribution.gap[worst]), float(attribution.relative_gap[worst])
-    most = "up to " if len(examples) > 1 else ""
-    words = f"the gap is {amount(gap)}, {most}{percent(share)} of Σ|scores|"
+def of_gaps(attributions: Sequence[Attribution]) -> list[Caution]:
+    """Return one caution that lists all scores which do not add up to f(x) − f(b)."""
+    said = [_gap(attribution) for attribution in attributions]
+    listed = "; ".join(dict.fromkeys(words for words in said if words))
+    if not listed:
+        return []
+    return [Caution("scores with a gap", f"These do not add up to f(x) − f(b): {listed}.", ADVICE)]
+
+
+def _gap(attribution: Attribution) -> str:
+    """Return the gap of the example where it is most of the scores, "" where there is none."""
+    shares = attribution.relative_gap.nan_to_num(nan=0.0, posinf=float("inf"))
+    if not len(shares) or float(shares.max()) <= GAP:
+        return ""
+    worst = int(shares.argmax())
+    of = f"{percent(float(shares[worst]))} of Σ|scores|"
+    if float(shares[worst]) == float("inf"):
+        of = "all scores are 0"
+    where = f" in example {worst}" if attribution.batch > 1 else ""
+    words = f"{attribution.method}, gap {amount(float(attribution.gap[worst]))}{where} ({of}"
     if attribution.zero_baseline:
-        kept = amount(float(attribution.conservation[worst]))
-        return f"Scores do not add up to f(x) − f(0): {words}; from f(x) they are {kept} away."
-    return f"Scores do not add up to f(x) − f(b): {words}."
+        words += f"; {amount(float(attribution.conservation[worst]))} from f(x)"
+    return f"{words})"
