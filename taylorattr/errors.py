@@ -65,6 +65,10 @@ class FormatError(TaylorAttrError, ValueError):
     """A saved result that cannot be read back."""
 
 
+class MethodError(TaylorAttrError, RuntimeError):
+    """An attribution method of another library, or of the user, raised; its own error is the cause."""
+
+
 class MissingExtraError(TaylorAttrError, ImportError):
     """An optional dependency is absent; the message names the extra that brings it."""
 

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from taylorattr.cli import arguments as shared
 from taylorattr.cli.attribute import option, references
 from taylorattr.errors import OptionError
@@ -20,11 +22,12 @@ SUMMARY = "measure whether an attribution method is reliable on your own network
 DESCRIPTION = """\
 Ask an attribution method for the scores of masked inputs of your own network, and say whether it gives
 somebody every effect (coverage), nobody an effect he has no part in (no leak), and each effect exactly once
-(complete); what is used wrongly; and, for methods of this package, at which operation the sum breaks.
+(complete); what is used wrongly; and, for methods by back-propagation, at which operation the sum breaks.
 
-METHOD is a method of `taylorattr attribute`, library:Name (captum:DeepLift), or package.module:function of
-your own: a function (model, inputs, baselines, target) that returns the scores of inputs (m, ...), or one
-(model, baselines, target) that returns such a function of the inputs.
+METHOD is a method of `taylorattr attribute`; library:Name (captum:DeepLift, shap:DeepExplainer,
+shapiq:AgnosticExplainer, zennit:EpsilonPlus; a wrong name is answered with those it has); or
+package.module:function of your own: a function (model, inputs, baselines, target) that returns the
+scores of inputs (m, ...), or one (model, baselines, target) that returns such a function of the inputs.
 
 The status is 1 if a criterion fails or the method is used wrongly, 3 if something is undecided, else 0.
 
@@ -76,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print, save; return the exit status."""
-    from taylorattr.criteria import audit  # rules on paper, in the same package, need sympy: slow to import
+    # rules on paper, in the same package, need sympy, which is slow to import
+    from taylorattr.criteria import audit
+    from taylorattr.criteria.named_method import ByName
 
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
         raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
@@ -89,10 +94,16 @@ def run(arguments: argparse.Namespace) -> int:
         baselines = baselines if rows is None else rows
     elif arguments.references:
         raise OptionError(f"--references: {arguments.method} reads no reference set; use --baseline")
+    settings = dict(option(spec, entry) for spec in arguments.set)
+    asked_of = ByName(method, settings) if isinstance(method, str) else method.having(settings)
     plain = arguments.players == "elements" and asked.data.names is None and not arguments.names
-    with shared.threads(arguments.num_threads):
+    silent = True if arguments.json else None  # None: where nobody is at the terminal
+    with (
+        shared.threads(arguments.num_threads),
+        tqdm(desc="rows", unit="row", leave=False, disable=silent) as bar,
+    ):
         report = audit(
-            method,
+            asked_of,
             asked.model,
             asked.inputs,
             baselines,
@@ -104,8 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
             repeats=arguments.repeats,
             beside=arguments.beside,
             seed=arguments.seed,
+            progress=bar.update,
             **asked.keywords,
-            **dict(option(spec, entry) for spec in arguments.set),
         )
     if arguments.out:
         report.save(arguments.out)

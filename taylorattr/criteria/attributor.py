@@ -20,8 +20,8 @@ def attributor(method: Any, options: dict[str, Any]) -> Attributor:
     """Return what the user named or passed.
 
     Args:
-        method: A name in ``ta.METHODS``, ``library:Name`` of a registered adapter, what `binds` returns, or a
-            callable.
+        method: A name in ``ta.METHODS``, ``library:Name`` of a registered adapter, an `Attributor`, such as
+            what `binds` returns, or a callable.
         options: Options of a method by name; settings that `binds` adds.
 
     Returns:
@@ -42,6 +42,8 @@ def attributor(method: Any, options: dict[str, Any]) -> Attributor:
         return ByName(METHODS[method].name, options)
     if isinstance(method, Binds):
         return method.having(options)
+    if isinstance(method, Attributor) and not options:
+        return method
     if not callable(method):
         raise OptionError(
             f"method is a {type(method).__name__}; expected a name in ta.METHODS, a callable rows (m, …) -> "

@@ -20,8 +20,9 @@ from taylorattr.criteria.examine import Examination
 from taylorattr.criteria.judge import Judged, Judgement
 from taylorattr.criteria.many_players import sampled_masks
 from taylorattr.criteria.masked_rows import Reach, full_masks, limited_masks
+from taylorattr.criteria.recipe_blame import refusal
 from taylorattr.criteria.subject import Attributor, Subject, target_of
-from taylorattr.errors import BudgetError, OptionError
+from taylorattr.errors import BudgetError, MethodError, OptionError
 from taylorattr.maths.subsets import count_up_to
 from taylorattr.methods.references import reference_tuple
 
@@ -99,6 +100,7 @@ def audit(
         BudgetError: More than 2^20 coalitions.
         ShapeError: Scores of another shape than rows or players.
         NonFiniteError: NaN or infinite scores.
+        MethodError: The method raised; where it is bound by a recipe, with the operation that it refuses.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
     :func:`taylorattr.autodiff.game.bind`.
@@ -136,19 +138,22 @@ def audit(
             for game in games
         ]
         with torch.inference_mode(False):
-            bounds = [asked.bind(subject) for subject in subjects]
-            examination = Examination(
-                bounds, subjects, reach, seed=seed, rows=internal_batch_size, progress=progress
-            )
+            try:
+                bounds = [asked.bind(subject) for subject in subjects]
+                examination = Examination(
+                    bounds, subjects, reach, seed=seed, rows=internal_batch_size, progress=progress
+                )
+            except MethodError as error:
+                raise MethodError(refusal(error, asked, subjects[0])) from error.__cause__
             if examination.stochastic:
                 examination.repeat(repeats)
-            found = judgement(examination, bounds, subjects)
+            found = judgement(examination)
             for k in range(1, ESCALATIONS + 1):
                 more = repeats * 4**k
                 if not (examination.stochastic and found.open and examination.can_repeat(more)):
                     break
                 examination.repeat(more)
-                found = judgement(examination, bounds, subjects)
+                found = judgement(examination)
         judged.append(found)
     return composed(asked, judged, reach, games[0].names, beside=beside, supports=supports, seed=seed)
 

@@ -129,6 +129,7 @@ def _by_cutting(question: Question, operations: Operations, examples: list[Examp
     return answer(
         question.law,
         operations.labels,
+        operations.kinds,
         whole,
         (suffixes, prefixes, isolated),
         last,

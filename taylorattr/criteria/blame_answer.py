@@ -9,6 +9,7 @@ from taylorattr.criteria.blame_search import Cuts
 def answer(
     law: Law,
     labels: list[str],
+    kinds: list[str],
     whole: Cut,
     cuts: tuple[Cuts, Cuts, Cuts],
     last: tuple[int, int] | None,
@@ -20,6 +21,7 @@ def answer(
     Args:
         law: What the scores were compared with.
         labels: Names of the operations.
+        kinds: What they are, in a word; empty where the name says it.
         whole: The whole model.
         cuts: Suffixes, prefixes and single operations.
         last: Operation that the suffixes name, and the next one from which the sum holds.
@@ -55,8 +57,15 @@ def answer(
         before=before,
         after=after,
         cuts=(whole, *(cut for group in cuts for _, cut in sorted(group.seen.items()))),
-        statement=_sentence(labels, found, place, last, first, (before, after, whole)),
+        kind="" if place is None else kinds[place],
+        statement=_sentence(_shown(labels, kinds), found, place, last, first, (before, after, whole)),
     )
+
+
+def _shown(labels: list[str], kinds: list[str]) -> list[str]:
+    return [
+        f"`{label}` ({kind})" if kind else f"`{label}`" for label, kind in zip(labels, kinds, strict=True)
+    ]
 
 
 def _sentence(
@@ -73,29 +82,39 @@ def _sentence(
         return f"the sum is {whole.total:.6g} where {whole.due:.6g} is due, but {why}"
     name = labels[place]
     if found == "refused":
-        words = [f"the method does not take the model; it takes what follows `{name}` and refuses it with "]
-        words.append(f"`{name}`: {whole.message}")
+        words = [f"the method does not take the model; it takes what follows {name} and refuses it with "]
+        words.append(f"{name}: {whole.message}")
     else:
-        words = [f"the sum breaks at `{name}`"]
+        words = [f"the sum breaks at {name}"]
         if after is not None:
             kept = (
                 f"{before.total:.6g} of {before.due:.6g} due just behind it, " if before is not None else ""
             )
             words.append(f": {kept}{after.total:.6g} of {after.due:.6g} due with it")
         if last is not None and last[1] > last[0] + 1:
-            between = ", ".join(f"`{label}`" for label in labels[last[0] + 1 : last[1]])
+            between = ", ".join(labels[last[0] + 1 : last[1]])
             words.append(f"; {between} behind it were refused and may be at fault instead")
         if found == "context":
             words.append(
                 "; by itself it is right, so it is its place among the others that the method misses"
             )
     if first is not None and last is not None and first != last[0]:
-        words.append(f"; the first fault on the way from the inputs is `{labels[first]}`")
+        words.append(f"; the first fault on the way from the inputs is {labels[first]}")
     return "".join(words)
 
 
 def unbroken(whole: Cut, law: Law) -> Blame:
-    """Return the answer where the scores of the whole model add up."""
+    """Return the answer where the scores of the whole model add up.
+
+    Under the law ``output`` they do so on a copy without biases.
+    """
+    sums = f"the scores add up to {whole.total:.6g} and {whole.due:.6g} is due"
+    statement = (
+        f"no operation is to blame: without the biases of the model {sums}. A rule that shares out f(x) and "
+        "lets biases keep their part is off by them, and by f(b), where the sums should be f(x) − f(b)"
+        if law == "output"
+        else f"nothing to blame: {sums}"
+    )
     return Blame(
         found="nothing",
         operation="",
@@ -107,5 +126,5 @@ def unbroken(whole: Cut, law: Law) -> Blame:
         before=None,
         after=None,
         cuts=(whole,),
-        statement=(f"nothing to blame: the scores add up to {whole.total:.6g} and {whole.due:.6g} is due"),
+        statement=statement,
     )

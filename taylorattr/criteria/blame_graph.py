@@ -14,6 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+WORDS = {
+    "add": "addition",
+    "iadd": "addition",
+    "sub": "subtraction",
+    "mul": "product",
+    "imul": "product",
+    "matmul": "product of matrices",
+    "bmm": "product of matrices",
+    "truediv": "quotient",
+    "div": "quotient",
+    "cat": "concatenation",
+}
+"""Functions -> what a reader calls them."""
+
 READ_OUT = "read_out"
 """Name of the random linear layer behind a sub-network that ends inside the model."""
 
@@ -43,6 +57,7 @@ class Operations:
     Attributes:
         nodes: Operations that depend on the inputs.
         labels: Their names: module path, or path of the module whose code runs the function, and its name.
+        kinds: What they are, in a word: the module's class, or what a function with a bare name does.
         outputs: Values by name, for the example.
     """
 
@@ -61,6 +76,16 @@ class Operations:
             and isinstance(one.get(n.name), Tensor)
         ]
         self.labels = _labels(self.nodes)
+        self.kinds = [self._kind(node) for node in self.nodes]
+
+    def _kind(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            return type(self.module.get_submodule(str(node.target))).__name__
+        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+        word = WORDS.get(name.strip("_"), "")
+        paths = [n for n in dict.fromkeys(node.all_input_nodes) if n in self.active]
+        residual = any(one in _needed(two, set()) for one in paths for two in paths if one is not two)
+        return f"residual {word}" if word == "addition" and residual else word
 
     def _active(self) -> set[fx.Node]:
         found: set[fx.Node] = set()

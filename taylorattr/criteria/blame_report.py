@@ -70,6 +70,7 @@ class Blame(Result):
         after: The same with the operation.
         cuts: Every sub-network that was looked at.
         statement: The answer in a sentence.
+        kind: What the operation is, in a word: ``ReLU``, ``residual addition``; empty where its name says it.
         weak: Whether sub-networks were made by substitution, which misses faults between branches.
     """
 
@@ -84,6 +85,7 @@ class Blame(Result):
     after: Cut | None
     cuts: tuple[Cut, ...]
     statement: str
+    kind: str = ""
     weak: bool = False
 
     def __bool__(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from taylorattr.autodiff.model_copy import copy_model
+from taylorattr.criteria.method_error import raised_by
 from taylorattr.criteria.reading import Reading, read_scores
 from taylorattr.criteria.subject import Attributor, Bound, Exactness, Subject
 from taylorattr.errors import OptionError
@@ -27,9 +29,12 @@ class Binds(Attributor):
         nodes: str | None = None,
         exactness: Exactness = "unknown",
         parts: bool = True,
+        compared: int = 24,
+        row_by_row: bool = False,
     ) -> None:
         super().__init__(name, references)
         self.make, self.settings, self.nodes, self.parts = make, settings, nodes, parts
+        self.compared, self.row_by_row = compared, row_by_row
         self.exactness: Exactness = "quadrature" if nodes and exactness == "unknown" else exactness
 
     @property
@@ -39,8 +44,9 @@ class Binds(Attributor):
 
     def having(self, settings: dict[str, Any]) -> Binds:
         """Return the recipe with more or other settings."""
-        given = self.settings | settings
-        return Binds(self.make, given, self.name, self.references, self.nodes, self.exactness, self.parts)
+        found = copy.copy(self)
+        found.settings = self.settings | settings
+        return found
 
     def bind(self, subject: Subject) -> Bound:
         """Call the recipe with a copy of the model in the dtype of the analysis and one baseline.
@@ -50,6 +56,7 @@ class Binds(Attributor):
 
         Raises:
             OptionError: If there are additional forward arguments, which a recipe is not passed.
+            MethodError: If the recipe raises.
         """
         if subject.extra:
             raise OptionError(
@@ -59,10 +66,13 @@ class Binds(Attributor):
         settings = dict(self.settings)
         if "players" in inspect.signature(self.make).parameters:
             settings.setdefault("players", subject.game.players)
-        function = self.make(model, subject.baseline(), subject.target, **settings)
+        with raised_by(self.name):
+            function = self.make(model, subject.baseline(), subject.target, **settings)
         setting = self.nodes
         again = None if setting is None else lambda count: self.having({setting: count}).bind(subject)
-        return Listening(function, subject, self.exactness, True, again)
+        bound = Listening(self.name, function, subject, self.exactness, True, again)
+        bound.compared, bound.row_by_row = self.compared, self.row_by_row
+        return bound
 
 
 def binds(
@@ -72,6 +82,8 @@ def binds(
     nodes: str | None = None,
     exactness: Exactness = "unknown",
     parts: bool = True,
+    compared: int = 24,
+    row_by_row: bool = False,
     name: str | None = None,
     **settings: Any,
 ) -> Binds:
@@ -94,6 +106,9 @@ def binds(
         exactness: ``closed``, ``quadrature``, ``sampled`` or ``unknown``; decides the default tolerance.
         parts: Whether the recipe may be called with parts of the model, to find the operation at which a sum
             breaks; False for methods that do not work by operations, such as occlusion.
+        compared: How many rows are asked for again, three at a time, to see whether a row's scores depend on
+            what else is in the batch; 3 where every call is dear.
+        row_by_row: Whether a batch costs as much as its rows one by one; an audit then repeats less.
         name: Shown in the report; None: that of make.
         **settings: Passed to make.
 
@@ -101,7 +116,7 @@ def binds(
         What ``ta.audit`` takes as method.
     """
     shown = name or getattr(make, "__name__", type(make).__name__)
-    return Binds(make, settings, shown, references, nodes, exactness, parts)
+    return Binds(make, settings, shown, references, nodes, exactness, parts, compared, row_by_row)
 
 
 class BoundCallable(Attributor):
@@ -113,7 +128,7 @@ class BoundCallable(Attributor):
 
     def bind(self, subject: Subject) -> Bound:
         """Bind the coalitions to it; the rest is the user's."""
-        bound = Listening(self.function, subject, "unknown", False, None)
+        bound = Listening(self.name, self.function, subject, "unknown", False, None)
         bound.blind = (
             "a bound callable cannot be bound in float64, to each reference, or with more nodes: pass "
             "ta.binds(make) for these",
@@ -126,19 +141,29 @@ class Listening(Bound):
 
     def __init__(
         self,
+        name: str,
         function: Callable[[Any], Any],
         subject: Subject,
         exactness: Exactness,
         in_float64: bool,
         again: Callable[[int], Bound] | None,
     ) -> None:
-        self.function, self.subject, self.again = function, subject, again
+        self.name, self.function, self.subject, self.again = name, function, subject, again
         self.exactness, self.in_float64 = exactness, in_float64
 
     def read(self, present: np.ndarray, seed: int = 0) -> Reading:
-        """Call it; a callable draws as it likes, so the seed is not passed on."""
+        """Call it; a callable draws as it likes, so the seed is not passed on.
+
+        Returns:
+            Its scores.
+
+        Raises:
+            MethodError: If the callable raises.
+        """
         rows = self.subject.rows(present, own_dtype=not self.in_float64)
-        found = read_scores(self.subject.game, self.function(rows), present)
+        with raised_by(self.name):
+            given = self.function(rows)
+        found = read_scores(self.subject.game, given, present)
         parts = rows if isinstance(rows, tuple) else (rows,)
         given = [torch.finfo(r.dtype).eps / 2 for r in parts if r.is_floating_point()]
         scalar = self.subject.game.scalar

@@ -190,14 +190,16 @@ def _asymmetry(
 def _blame(asked: Attributor, found: Judged, names: tuple[str, ...]) -> BalanceBlame | Blame | None:
     """Return the operation to blame, where a sum fails or one of ours holds only nearly.
 
-    Nobody is blamed for a misuse: what is called wrongly breaks everywhere.
+    Nobody is blamed for a misuse: what is called wrongly breaks everywhere. Scores at the baseline are an
+    exception, since a rule that loses track of a skip connection gives them as well.
     """
     status = found.verdicts[2].status
     table = found.examined.tables[0]
     column = int(np.abs(gaps(table.v, table.a)).argmax())
     if isinstance(found.bound, Named) and status in ("fails", "holds_to"):
         return balance_blame(found.bound, table.present[column], names)
-    if isinstance(asked, Binds) and status == "fails" and not found.misuse:
+    wrong_calls = [fault for fault in found.misuse if fault.kind != "scores at baseline"]
+    if isinstance(asked, Binds) and status == "fails" and not wrong_calls:
         return recipe_blame(asked, found.subject, table.present[column])
     return None
 

@@ -29,12 +29,19 @@ from taylorattr.criteria.statistics import (
     gaps,
     ratio,
     rms,
+    size_of_change,
     size_of_scores,
 )
 from taylorattr.criteria.subject import Bound, Subject
 
 MEMORY = 512 * 2**20
 """Bytes that repeated tables of a stochastic method may take."""
+
+LEADING = 0.1
+"""Part of the largest change over the references at which a reference is told from one that is the input."""
+
+FITS = 4000
+"""Rows that a method which answers one row at a time is asked for in repeats that were not asked for."""
 
 
 @dataclass
@@ -81,6 +88,9 @@ class Examined:
 class Examination:
     """Asks a method about one example, and again where it is stochastic.
 
+    The first of several references at which the function moves leads: what is asked of one reference only is
+    asked there, and not at a reference that is the input itself.
+
     Args:
         bounds: The method bound to every reference.
         subjects: What it is bound to.
@@ -101,13 +111,17 @@ class Examination:
         progress: Callable[[int], object] | None,
     ) -> None:
         self.reach, self.seed = reach, seed
-        self._pairs = list(zip(bounds, subjects, strict=True))
         self._options: dict[str, Any] = {"rows": rows, "progress": progress}
-        self.tables = [
+        tables = [
             measure(bound, subject, reach.present, seed=seed, **self._options)
-            for bound, subject in self._pairs
+            for bound, subject in zip(bounds, subjects, strict=True)
         ]
-        self.stability = stability(bounds[0], self.tables[0], seed=seed)
+        moves = [size_of_change(table.v) for table in tables]
+        lead = next(r for r, move in enumerate(moves) if move >= LEADING * max(moves))
+        order = [lead, *(r for r in range(len(tables)) if r != lead)]
+        self.tables = [tables[r] for r in order]
+        self.bounds, self.subjects = [bounds[r] for r in order], [subjects[r] for r in order]
+        self.stability = stability(self.bounds[0], self.tables[0], seed=seed)
         self.draws = [table.a[None] for table in self.tables]
 
     @property
@@ -116,12 +130,15 @@ class Examination:
         return self.tables[0].drawn or self.stability.stochastic
 
     def can_repeat(self, repeats: int) -> bool:
-        """Whether the tables of that many repeats fit into memory."""
+        """Whether the tables of that many repeats fit into memory, and into the time of a slow method."""
+        rows = repeats * sum(len(table.v) for table in self.tables)
+        if self.bounds[0].row_by_row and rows > FITS:
+            return False
         return repeats * sum(table.a.nbytes for table in self.tables) <= MEMORY
 
     def repeat(self, repeats: int) -> None:
         """Ask until there are that many tables."""
-        for r, (bound, subject) in enumerate(self._pairs):
+        for r, (bound, subject) in enumerate(zip(self.bounds, self.subjects, strict=True)):
             known = self.draws[r]
             more = [
                 measure(

@@ -27,7 +27,7 @@ class Judged:
 
     Attributes:
         examined: The numbers.
-        bound: The method, at the first reference.
+        bound: The method, at the leading reference.
         subject: What it is bound to there.
         verdicts: Coverage, no leak, complete.
         misuse: Wrong uses.
@@ -59,10 +59,10 @@ class Judgement:
 
     tol: float | None
 
-    def __call__(self, examination: Examination, bounds: list[Bound], subjects: list[Subject]) -> Judged:
+    def __call__(self, examination: Examination) -> Judged:
         """Return the verdicts on what has been measured so far."""
         found = examination.result()
-        bound, subject = bounds[0], subjects[0]
+        bound, subject = examination.bounds[0], examination.subjects[0]
         kind = "sampled" if examination.stochastic else bound.exactness
         tol = TOLERANCES[kind] if self.tol is None else self.tol
         names = subject.game.names
@@ -196,10 +196,10 @@ def _worst_leak(found: Examined, names: tuple[str, ...]) -> str:
     player, column = np.unravel_index(int(off.argmax()), off.shape)
     if off[player, column] == 0:
         return ""
-    return (
-        f"{names[player]} gets {float(table.a[player, column]):.3g} where only "
-        f"{_names(table.present[column], names)} move"
-    )
+    present = table.present[column]
+    verb = "moves" if present.sum() == 1 else "move"
+    moving = f"only {_names(present, names)} {verb}" if present.any() else "nothing moves"
+    return f"{names[player]} gets {float(table.a[player, column]):.3g} where {moving}"
 
 
 def _worst_effect(found: Examined, examination: Examination, names: tuple[str, ...]) -> str:

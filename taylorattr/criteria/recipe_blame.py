@@ -13,7 +13,8 @@ from taylorattr.autodiff.players import Players
 from taylorattr.criteria.blame import blame
 from taylorattr.criteria.blame_report import Blame
 from taylorattr.criteria.bound_callable import Binds
-from taylorattr.criteria.subject import Subject
+from taylorattr.criteria.subject import Attributor, Subject
+from taylorattr.errors import MethodError
 
 
 def recipe_blame(asked: Binds, subject: Subject, present: np.ndarray) -> Blame | None:
@@ -40,3 +41,23 @@ def recipe_blame(asked: Binds, subject: Subject, present: np.ndarray) -> Blame |
 
     row = subject.rows(present[None], own_dtype=False)
     return blame(make, subject.model, row, subject.baseline(), target=subject.target)
+
+
+def refusal(error: MethodError, asked: Attributor, subject: Subject) -> str:
+    """Return the message of a method that does not take a model, with the operation that it refuses.
+
+    Args:
+        error: What was raised for rows of the whole model.
+        asked: The method.
+        subject: The example with its baseline and model.
+
+    Returns:
+        The same message where no operation can be named.
+    """
+    if not isinstance(asked, Binds):
+        return str(error)
+    found = recipe_blame(asked, subject, np.ones(subject.game.n, dtype=bool))
+    if found is None or found.found != "refused" or not found.operation:
+        return str(error)
+    shown = f"`{found.operation}`" + (f" ({found.kind})" if found.kind else "")
+    return f"{error}; of the model it takes what follows {shown}, and refuses it with {shown}"

@@ -71,6 +71,7 @@ class Bound(ABC):
         blind: What an audit of it cannot do, in words.
         compared: How many rows are computed again in small batches.
         repeated: How many rows are asked for twice, at most.
+        row_by_row: Whether a batch costs as much as its rows one by one.
     """
 
     exactness: Exactness = "unknown"
@@ -78,6 +79,7 @@ class Bound(ABC):
     blind: tuple[str, ...] = ()
     compared: int = 24
     repeated: int = 512
+    row_by_row: bool = False
 
     @abstractmethod
     def read(self, present: np.ndarray, seed: int = 0) -> Reading:

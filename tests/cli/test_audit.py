@@ -30,6 +30,10 @@ def half(model, inputs, baselines, target, share=0.5):
     return torch.cat([values * share, values * (1 - share), values * 0], dim=1)
 
 
+def falling(model, inputs, baselines, target):
+    return inputs.nothing()
+
+
 def maker(model, baselines, target):
     import taylorattr as ta
 
@@ -87,8 +91,13 @@ def test_json_and_files_hold_the_whole_report(place, capsys):
         ("shapley", ["--tol", "2"], "tol"),
         ("shapley", ["--references", "0:2"], "reads no reference set"),
         ("shapley", ["--set", "orders=3"], "no option 'orders'"),
+        (
+            "nets_to_audit:falling",
+            [],
+            "raised AttributeError: 'Tensor' object has no attribute 'nothing' (nets",
+        ),
         ("grad_cam", [], "audit it on the head"),
-        ("shapley", ["--out", "r.txt"], ".json or .npz"),
+        ("shapley", ["--out", "r.txt"], ".json, .npz or .html"),
     ],
 )
 def test_wrong_calls_are_two_and_one_line(place, capsys, method, arguments, said):
@@ -97,8 +106,34 @@ def test_wrong_calls_are_two_and_one_line(place, capsys, method, arguments, said
     assert said in error
 
 
-def test_a_method_of_captum(place, capsys):
-    pytest.importorskip("captum")
-    assert audited("captum:IntegratedGradients") == 0
-    assert audited("captum:FeatureAblation") == 1
-    assert audited("captum:Unknown") == 2
+@pytest.mark.parametrize(
+    ("method", "arguments", "status"),
+    [
+        ("captum:IntegratedGradients", [], 0),
+        ("captum:FeatureAblation", [], 1),
+        ("captum:ShapleyValues", [], 0),
+        ("captum:ShapleyValueSampling", ["--set", "n_samples=3"], 0),
+        ("captum:KernelShap", ["--repeats", "3", "--set", "n_samples=100"], 0),
+        ("captum:Lime", ["--repeats", "3", "--set", "n_samples=10", "--tol", "0.5"], 0),
+        ("captum:Occlusion", ["--set", "sliding_window_shapes=[1]"], 1),
+        ("captum:Unknown", [], 2),
+        ("shap:KernelExplainer", [], 0),
+        ("shapiq:AgnosticExplainer", [], 0),
+        # its setting has the name of an argument of the audit
+        ("shapiq:AgnosticExplainer", ["--set", "index=STII", "--set", "max_order=2"], 1),
+        ("zennit:Unknown", [], 2),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_methods_of_other_libraries(place, capsys, method, arguments, status):
+    library = method.partition(":")[0]
+    if status != 2:
+        pytest.importorskip(library)
+    assert audited(method, *arguments) == status
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"Audit of {method}") if status != 2 else "known: " in shown.err
+
+
+def test_settings_may_have_the_names_of_the_audit_s_own_arguments(place, capsys):
+    assert audited("integrated_gradients", "--set", "tol=1e-3", "--tol", "0.01") == 0
+    assert "tolerance 1e-02" in capsys.readouterr().out

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import random
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taylorattr.autodiff.players import Players
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
 from taylorattr.criteria.attributor import ADAPTERS
 from taylorattr.criteria.bound_callable import Binds, binds
 from taylorattr.criteria.subject import Exactness
-from taylorattr.errors import MissingExtraError, OptionError
+from taylorattr.errors import BudgetError, MissingExtraError, OptionError
 
 EXACTNESS: dict[str, Exactness] = {
     "IntegratedGradients": "quadrature",
@@ -27,7 +26,9 @@ EXACTNESS: dict[str, Exactness] = {
     "DeepLift": "closed",
     "DeepLiftShap": "closed",
     "LRP": "closed",
+    "GuidedGradCam": "closed",
     "FeatureAblation": "closed",
+    "Occlusion": "closed",
     "ShapleyValues": "closed",
     "GradientShap": "sampled",
     "ShapleyValueSampling": "sampled",
@@ -35,6 +36,21 @@ EXACTNESS: dict[str, Exactness] = {
     "Lime": "sampled",
 }
 """The classes that score inputs, and how they compute."""
+
+NO_SCORES = {
+    "FeaturePermutation": "permutes a feature among the rows of a batch: no row has scores of its own",
+    "NoiseTunnel": "wraps another class: bind both in make= of ta.binds",
+}
+"""Classes without an adapter, and why."""
+
+ORDERED = 8
+"""Most players that ``ShapleyValues``, which goes through n! orders, is asked about."""
+
+ROWS = 1024
+"""Rows per call of the model, where a class can join several perturbations of a batch."""
+
+ROW_BY_ROW = ("KernelShap", "Lime")
+"""Classes that fit a model of its own to every row."""
 
 BY_OPERATIONS = ("DeepLift", "DeepLiftShap", "LRP")
 """Classes whose rules act on operations, so that parts of a model tell where a sum breaks."""
@@ -49,7 +65,9 @@ def captum_method(name: str) -> Binds:
 
     Every call gets random numbers of its own and leaves the global generators as they were. Where the class
     takes a feature mask it is that of the players, and a group's score, which captum repeats on each of its
-    elements, is divided among them.
+    elements, is divided among them. Classes that perturb inputs get as many perturbations per call of the
+    model as `ROWS` allows, which changes no number. ``Occlusion`` needs ``sliding_window_shapes=``, and
+    ``GuidedGradCam`` a ``layer=``, by its path.
 
     Args:
         name: Of a class in ``captum.attr``.
@@ -65,18 +83,23 @@ def captum_method(name: str) -> Binds:
         import captum.attr as library
     except ImportError as error:
         raise MissingExtraError(f"captum:{name} needs captum: pip install captum") from error
+    if name in NO_SCORES:
+        raise OptionError(f"captum:{name} {NO_SCORES[name]}")
     if name not in EXACTNESS or not hasattr(library, name):
         raise OptionError(f"captum has no adapter for {name!r}; known: {', '.join(EXACTNESS)}")
 
     def make(
         model: Callable[..., Any], baselines: Any, target: Any, players: Players, **settings: Any
     ) -> Callable[[Any], Any]:
-        method = getattr(library, name)(model)
+        _affordable(name, players)
+        layers = (_layer(model, settings.pop("layer", None)),) if name == "GuidedGradCam" else ()
+        method = getattr(library, name)(model, *layers)
         known = inspect.signature(method.attribute).parameters
+        settings = _checked(name, settings, known)
         if "baselines" in known:
             settings["baselines"] = _twice(baselines) if name == "DeepLiftShap" else baselines
         masked = "feature_mask" in known
-        draws = iter(range(2**31))
+        seeds = iter(SEEDS)
 
         def scores(rows: Any) -> Any:
             parts = rows if isinstance(rows, tuple) else (rows,)
@@ -85,11 +108,9 @@ def captum_method(name: str) -> Binds:
             if masked:
                 mask, sizes = feature_mask(players, parts)
                 given["feature_mask"] = mask if isinstance(rows, tuple) else mask[0]
-            with preserved_rng():
-                seed = next(draws)
-                torch.manual_seed(seed)
-                np.random.seed(seed)
-                random.seed(seed)
+            if "perturbations_per_eval" in known:
+                given.setdefault("perturbations_per_eval", max(ROWS // len(parts[0]), 1))
+            with fresh_draws(seeds):
                 found = method.attribute(rows, target=target, **given)
             if not sizes:
                 return found
@@ -105,6 +126,8 @@ def captum_method(name: str) -> Binds:
         nodes=nodes,
         exactness=EXACTNESS[name],
         parts=name in BY_OPERATIONS,
+        compared=3 if name == "ShapleyValues" else 24,
+        row_by_row=name in ROW_BY_ROW,
         name=f"captum:{name}",
     )
 
@@ -131,6 +154,40 @@ def feature_mask(players: Players, rows: tuple[Tensor, ...]) -> tuple[tuple[Tens
         sizes.append(size[start:stop].reshape(1, *row.shape[1:]).to(row.device, row.dtype))
         start = stop
     return tuple(masks), tuple(sizes)
+
+
+def _affordable(name: str, players: Players) -> None:
+    n = len(players.groups)
+    if name == "ShapleyValues" and n > ORDERED:
+        raise BudgetError(
+            f"captum:ShapleyValues asks for all {n}! = {math.factorial(n):.2g} orders of {n} players (limit "
+            f"{ORDERED}); group elements with players=, or audit captum:ShapleyValueSampling, or shapley, "
+            "which needs 2^n values"
+        )
+
+
+def _checked(name: str, settings: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of the class, lists as the tuples that captum expects."""
+    for setting in settings:
+        if setting not in known and "kwargs" not in known:
+            raise OptionError(f"captum:{name} has no setting {setting!r}; it has: {', '.join(known)}")
+    if name == "Occlusion" and "sliding_window_shapes" not in settings:
+        raise OptionError(
+            "captum:Occlusion needs sliding_window_shapes=, the shape of its window for one example, such as "
+            "(1, 7, 7)"
+        )
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+
+
+def _layer(model: Any, path: Any) -> nn.Module:
+    layers = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
+    path = str(path)  # a digit, from the command line, is a name here
+    if path not in layers:
+        raise OptionError(
+            f"captum:GuidedGradCam: layer={path} is no layer of the model; expected one of: "
+            f"{', '.join(key for key in layers if key)}"
+        )
+    return layers[path]
 
 
 def _twice(baselines: Any) -> Any:
