@@ -1,0 +1,161 @@
+"""What is free in the sharing of coalitions: players' weights, free shares, an order of players."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.design.designed import DesignedRule
+from taylorattr.design.families import ordered, sharing, weighted_shapley
+from taylorattr.design.fit.examples import Examples, members_of
+from taylorattr.design.fit.freedom import Freedom, Search, freedom, whole
+from taylorattr.design.fit.grid import fractions_of, shortened
+from taylorattr.errors import OptionError
+
+
+class CoalitionShares(Freedom):
+    """Rules Σ_S w_{i,S} J(S) with Σ_{i∈S} w_{i,S} = 1, at θ = 0 Shapley's equal shares.
+
+    Args:
+        n: Number of players.
+    """
+
+    neutral = "shapley"
+    coalitions = True
+    search: Search = "gradient"
+
+    def __init__(self, n: int) -> None:
+        self.n, self.count = n, n
+        self.members = members_of(n)
+
+    def effects(self, examples: Examples) -> Tensor:
+        """Return J(S), shape (R, B, 2^n)."""
+        return examples.facts("effects", examples.source.effects)
+
+
+@freedom("weighted_shapley")
+class PlayerWeights(CoalitionShares):
+    """λ_i = e^{θ_i}, as a whole divided by its geometric mean, which changes no share."""
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """Return λ."""
+        return (theta - theta.mean()).exp()
+
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return λ to six digits."""
+        return shortened(natural)
+
+    def scores(self, natural: Tensor, examples: Examples) -> Tensor:
+        """Return λ_i Σ_{S∋i} J(S)/Σ_{j∈S} λ_j."""
+        weight = self.members @ natural
+        each = self.effects(examples)[..., 1:] / weight[1:]
+        return natural * (each @ self.members[1:])
+
+    def parameters(self, natural: Tensor) -> dict[str, Any]:
+        """Return the weights."""
+        return {"weights": natural.tolist()}
+
+    @classmethod
+    def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
+        """Build the weighted Shapley value."""
+        return weighted_shapley(fractions_of(parameters["weights"]), name)
+
+
+@freedom("sharing")
+class FreeShares(CoalitionShares):
+    """ξ_{i,S} = e^{θ}/Σ_{members} e^{θ}, eq. (68): TaylorPODA with shares that are looked for.
+
+    Args:
+        n: Number of players.
+        by: ``sizes``: a number for each player and size of coalition, (L−1)·n in all: weighted Shapley with
+            weights that depend on the size. ``coalitions``: one for each member of each coalition.
+        largest: L, the size up to which shares are free; larger coalitions share equally. None: all sizes,
+            for ``coalitions`` 3.
+    """
+
+    def __init__(
+        self, n: int, by: Literal["sizes", "coalitions"] = "sizes", largest: int | None = None
+    ) -> None:
+        super().__init__(n)
+        if by not in ("sizes", "coalitions"):
+            raise OptionError(f"by={by!r}; shares are free by 'sizes' or by 'coalitions'")
+        if n < 2:
+            raise OptionError("one player shares with nobody: there is nothing to fit")
+        usual = n if by == "sizes" else min(3, n)
+        self.by, self.largest = by, usual if largest is None else whole("largest", largest, 2, n)
+        self.sizes = self.members.sum(1).long()
+        if by == "sizes":
+            self.count = (self.largest - 1) * n
+        else:
+            free = (self.sizes >= 2) & (self.sizes <= self.largest)
+            self.cells = (self.members * free[:, None]).nonzero(as_tuple=True)
+            self.count = len(self.cells[0])
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """Return θ, from which `shares` are made."""
+        return theta
+
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return θ to six decimals."""
+        return natural.detach().mul(1e6).round().div(1e6)
+
+    def shares(self, natural: Tensor) -> Tensor:
+        """Return ξ, shape (2^n, n); that of ∅ is 0."""
+        if self.by == "sizes":
+            free = natural.reshape(self.largest - 1, self.n)
+            equal = free.new_zeros(1, self.n)
+            rows = torch.cat([equal, free])  # the last row that is free, or the first: equal shares
+            place = torch.where((self.sizes < 2) | (self.sizes > self.largest), 0, self.sizes - 1)
+            logits = rows[place]
+        else:
+            logits = torch.zeros_like(self.members).index_put(self.cells, natural)
+        size = logits.exp() * self.members
+        return size / size.sum(1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)
+
+    def scores(self, natural: Tensor, examples: Examples) -> Tensor:
+        """Return Σ_{S∋i} ξ_{i,S} J(S)."""
+        return self.effects(examples) @ self.shares(natural)
+
+    def parameters(self, natural: Tensor) -> dict[str, Any]:
+        """Return θ, and what it belongs to."""
+        return {"players": self.n, "by": self.by, "largest": self.largest, "logits": natural.tolist()}
+
+    @classmethod
+    def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
+        """Build the rule of these shares."""
+        made = cls(parameters["players"], parameters["by"], parameters["largest"])
+        return sharing(made.shares(torch.tensor(parameters["logits"], dtype=torch.float64)).numpy(), name)
+
+
+@freedom("ordered")
+class Stages(CoalitionShares):
+    """A stage of each player, 0, 1, …; the members of the latest stage of a coalition share it equally."""
+
+    search: Search = "moves"
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """Return the stages as 0, 1, 2, … in their order."""
+        return torch.from_numpy(np.unique(theta.numpy(), return_inverse=True)[1].astype(np.float64))
+
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return the stages."""
+        return natural
+
+    def scores(self, natural: Tensor, examples: Examples) -> Tensor:
+        """Return Σ_S J(S)/#(members of the latest stage) over the S in which i is one of them."""
+        stages = torch.where(self.members > 0, natural, -1.0)
+        last = ((stages == stages.amax(1, keepdim=True)) & (self.members > 0)).double()
+        return self.effects(examples) @ (last / last.sum(1, keepdim=True).clamp_min(1))
+
+    def parameters(self, natural: Tensor) -> dict[str, Any]:
+        """Return the stages."""
+        return {"stages": [int(stage) for stage in natural.tolist()]}
+
+    @classmethod
+    def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
+        """Build the ordered rule."""
+        return ordered(parameters["stages"], name)

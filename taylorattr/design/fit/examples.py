@@ -1,0 +1,298 @@
+"""Examples with a model: what scores and objectives read of them, computed once and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr import memory
+from taylorattr.aliases import Baselines
+from taylorattr.autodiff.game import Game, bind
+from taylorattr.autodiff.inputs import require_floating
+from taylorattr.autodiff.players import PlayersLike
+from taylorattr.design.attributors import attributor
+from taylorattr.design.designed import DesignedRule
+from taylorattr.design.fit.node_gradients import node_gradients
+from taylorattr.effects.harsanyi import MAX_EVALUATIONS
+from taylorattr.errors import BudgetError
+from taylorattr.evaluation.nested_outputs import nested_outputs
+from taylorattr.evaluation.readout import Followed, Output, follow
+from taylorattr.maths.mobius import mobius
+from taylorattr.methods import METHODS
+from taylorattr.methods.method import attribute
+from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
+from taylorattr.methods.question import Question
+
+TABLE_PLAYERS = 12
+"""Up to so many players curves are read off the table of all coalitions even where the rule needs none."""
+
+
+@dataclass(eq=False)
+class Source:
+    """A model with examples, of which everything is computed at most once.
+
+    Attributes:
+        model: The user's model, never changed.
+        inputs: Tensors (B, …).
+        starts: Baselines: one set, or R of them where scores are compared over baselines.
+        target: Of these examples.
+        players: Which elements move together.
+        extra: Additional forward arguments of these examples.
+        truth: Attributions (B, n) to agree with.
+        where: Numbers of the examples in the user's data.
+        several: Whether scores carry the baselines in front, (R, B, n).
+        dtype: Of the analysis.
+        internal_batch_size: Rows per model call.
+        max_evaluations: Most model outputs of a table.
+        tabled: Whether curves are read off the table of coalitions.
+    """
+
+    model: Callable[..., Any]
+    inputs: tuple[Tensor, ...]
+    starts: Sequence[Baselines]
+    target: Any = None
+    players: PlayersLike = None
+    extra: Any = None
+    truth: Tensor | None = None
+    where: Sequence[int] = ()
+    several: bool = False
+    dtype: torch.dtype | None = None
+    internal_batch_size: int | None = None
+    max_evaluations: int | None = MAX_EVALUATIONS
+    tabled: bool = True
+    games: tuple[Game, ...] = field(init=False)
+    cost: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Bind the model to every set of baselines."""
+        self._kept: dict[Any, Any] = {}
+        self.games = tuple(
+            bind(
+                self.model,
+                self.inputs,
+                start,
+                target=self.target,
+                additional_forward_args=self.extra,
+                players=self.players,
+                dtype=self.dtype,
+                integers_allowed=True,
+                internal_batch_size=self.internal_batch_size,
+            )
+            for start in self.starts
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of players."""
+        return self.games[0].n
+
+    @property
+    def batch(self) -> int:
+        """Number of examples."""
+        return self.games[0].batch
+
+    def spent(self, what: str, count: int) -> None:
+        """Add to the cost."""
+        self.cost[what] = self.cost.get(what, 0) + count
+
+    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """Return what was computed before under a key, else compute it."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
+
+    def table(self, output: Output = "logit") -> Tensor:
+        """Return v(T) of all coalitions, shape (R, B, 2^n), float64.
+
+        Args:
+            output: ``logit``: the number that the scores explain; ``probability``: softmax of its class.
+
+        Raises:
+            BudgetError: If it is too large.
+        """
+
+        def computed() -> Tensor:
+            self._require_affordable()
+            found = []
+            for game in self._followed(output):
+                question = Question(
+                    game.game, self.model, internal_batch_size=self.internal_batch_size, players=self.players
+                )
+                with CoalitionOutputs(question, fold=output == "logit") as outputs:
+                    found.append(outputs.table(torch.arange, 1 << self.n))
+            self.spent("model outputs", self.batch * len(found) << self.n)
+            return torch.stack(found)
+
+        return self.once(("table", output), computed)
+
+    def effects(self) -> Tensor:
+        """Return J(S) of all coalitions, shape (R, B, 2^n), eq. (3)."""
+        return self.once("effects", lambda: torch.from_numpy(mobius(self.table().numpy())))
+
+    def gradients(self, places: Tensor) -> Tensor:
+        """Return Δ_i ∂_i f(b + t∘Δ) at places t (Q, n), shape (R, B, n, Q), float64."""
+        for game in self.games:
+            require_floating(game.inputs)
+        self.spent("gradients", self.batch * len(self.games) * len(places))
+        return torch.stack([node_gradients(game, places) for game in self.games])
+
+    def attributed(self, rule: str | DesignedRule, **options: Any) -> Tensor:
+        """Return the scores of a rule or method as it is computed by itself, shape (R, B, n)."""
+        method = attributor(rule) if isinstance(rule, str) and rule not in METHODS else rule
+        name = rule if isinstance(rule, str) else rule.name
+
+        def computed() -> Tensor:
+            self.spent(f"attributions by {name}", self.batch * len(self.starts))
+            given: Any = self.inputs[0] if len(self.inputs) == 1 else self.inputs
+            found = [
+                attribute(
+                    method,
+                    self.model,
+                    given,
+                    start,
+                    target=self.target,
+                    players=self.players,
+                    additional_forward_args=self.extra,
+                    dtype=self.dtype,
+                    internal_batch_size=self.internal_batch_size,
+                    **options,
+                ).player_scores
+                for start in self.starts
+            ]
+            return torch.stack(found)
+
+        return self.once(("attributed", name), computed)
+
+    def nested(self, order: Tensor, output: Output, place: int, *, bring_back: bool) -> Tensor:
+        """Return outputs with the first k players of an order replaced or brought back, (B, n+1).
+
+        Args:
+            order: Shape (B, n).
+            output: As in `table`.
+            place: Which baselines.
+            bring_back: Whether they are brought back.
+        """
+        self.spent("model outputs", self.batch * (self.n + 1))
+        counts = torch.arange(self.n + 1)
+        return nested_outputs(self._followed(output)[place], order, counts, bring_back=bring_back)
+
+    def _followed(self, output: Output) -> list[Followed]:
+        def computed() -> list[Followed]:
+            if output == "logit":
+                return [Followed(game, self.target, {}) for game in self.games]
+            given: Any = self.inputs[0] if len(self.inputs) == 1 else self.inputs
+            return [
+                follow(
+                    self.model,
+                    given,
+                    start,
+                    target=self.target,
+                    output=output,
+                    players=self.players,
+                    additional_forward_args=self.extra,
+                    dtype=self.dtype,
+                    internal_batch_size=self.internal_batch_size,
+                )
+                for start in self.starts
+            ]
+
+        return self.once(("followed", output), computed)
+
+    def _require_affordable(self) -> None:
+        columns, rows = 1 << self.n, self.batch * len(self.games)
+        remedy = (
+            "group the inputs with players=, pass fewer examples, or fit a family that needs no coalitions "
+            "(measure, power_path, a mixture)"
+        )
+        if self.max_evaluations is not None and rows * columns > self.max_evaluations:
+            raise BudgetError(
+                f"all coalitions of {self.n} players are {columns:,} model outputs for each of {rows} "
+                f"example(s), more than max_evaluations={self.max_evaluations:,}: {remedy}"
+            )
+        needed, free = 3 * 8 * rows * columns, memory.available()
+        if needed > free:
+            raise BudgetError(
+                f"all coalitions of {self.n} players of {rows} example(s) take {needed >> 30:,} GiB, and "
+                f"{free >> 30:,} GiB may be used: {remedy}"
+            )
+
+
+class Examples:
+    """Some or all examples of a source, as an objective sees them.
+
+    Args:
+        source: Where they come from.
+        rows: Which of them; None: all.
+    """
+
+    def __init__(self, source: Source, rows: Tensor | None = None) -> None:
+        self.source, self.rows = source, rows
+
+    def take(self, rows: Tensor) -> Examples:
+        """Return some of these examples, by their place among them; a place may be named several times."""
+        return Examples(self.source, rows if self.rows is None else self.rows[rows])
+
+    def __len__(self) -> int:
+        """Return the number of examples B."""
+        return self.source.batch if self.rows is None else len(self.rows)
+
+    @property
+    def n(self) -> int:
+        """Number of players."""
+        return self.source.n
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the players."""
+        return self.source.games[0].names
+
+    @property
+    def where(self) -> list[int]:
+        """Numbers of the examples in the user's data."""
+        known = list(self.source.where) or list(range(self.source.batch))
+        return known if self.rows is None else [known[row] for row in self.rows.tolist()]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Their inputs, tensors (B, …)."""
+        return tuple(part if self.rows is None else part[self.rows] for part in self.source.inputs)
+
+    @property
+    def truth(self) -> Tensor | None:
+        """Attributions to agree with, (B, n)."""
+        return None if self.source.truth is None else self._picked(self.source.truth, 0)
+
+    @property
+    def table(self) -> Tensor:
+        """v(T) of all coalitions in bitmask order, (B, 2^n), float64; with R baselines (R, B, 2^n)."""
+        return self.fold(self.tables())
+
+    @property
+    def delta(self) -> Tensor:
+        """f(x) − f(b), (B,), float64; with R baselines (R, B)."""
+        return self.fold(self._picked(torch.stack([g.delta.double().cpu() for g in self.source.games])))
+
+    def tables(self, output: Output = "logit") -> Tensor:
+        """Return `Source.table` of these examples, shape (R, B, 2^n)."""
+        return self._picked(self.source.table(output))
+
+    def facts(self, key: Any, compute: Callable[[], Tensor]) -> Tensor:
+        """Return what is computed once for the whole source, of these examples; shape (R, B, …)."""
+        return self._picked(self.source.once(key, compute))
+
+    def fold(self, values: Tensor) -> Tensor:
+        """Return (R, B, …) as it is where scores are compared over baselines, else (B, …)."""
+        return values if self.source.several else values[0]
+
+    def _picked(self, values: Tensor, dim: int = 1) -> Tensor:
+        return values if self.rows is None else values.index_select(dim, self.rows)
+
+
+def members_of(n: int) -> Tensor:
+    """Return which players are in each coalition, shape (2^n, n), float64, bitmask order."""
+    return torch.from_numpy(((np.arange(1 << n)[:, None] >> np.arange(n)) & 1).astype(np.float64))

@@ -1,0 +1,118 @@
+"""What is free in a measure on the straight path, eq. (70): masses at places, or a Beta distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.design.designed import DesignedRule
+from taylorattr.design.families import measure
+from taylorattr.design.fit.examples import Examples
+from taylorattr.design.fit.freedom import Freedom, Search, freedom, whole
+from taylorattr.design.fit.grid import fractions_of, on_grid, shortened
+from taylorattr.errors import OptionError
+from taylorattr.maths.measures import Beta
+from taylorattr.maths.path_rules import path_rule
+
+
+@freedom("measure")
+class Masses(Freedom):
+    """A positive measure of mass 1, so that what is linear stays whole.
+
+    Args:
+        n: Number of players.
+        shape: ``masses``: at fixed places, softmax of θ; at θ = 0 the weights of a quadrature of IG.
+            ``beta``: Beta(a, b) with a = e^{θ_1}, b = e^{θ_2}.
+        nodes: Number of places, or the places themselves, in [0, 1]; a number for ``beta``.
+    """
+
+    neutral = "integrated_gradients"
+
+    def __init__(
+        self, n: int, shape: Literal["masses", "beta"] = "masses", nodes: int | Sequence[float] | None = None
+    ) -> None:
+        if shape not in ("masses", "beta"):
+            raise OptionError(f"shape={shape!r}; a measure is fitted as 'masses' at places or as 'beta'")
+        self.n, self.shape = n, shape
+        self.search: Search = "gradient" if shape == "masses" else "evolution"
+        if shape == "beta":
+            count = whole("nodes", 32 if nodes is None else nodes, 2, 64)
+            places, weights = path_rule("gauss_legendre", count)
+            self.count = 2
+        elif nodes is None or isinstance(nodes, int):
+            places, weights = clenshaw_curtis(whole("nodes", 17 if nodes is None else nodes, 2, 257))
+            self.count = len(places)
+        else:
+            places = np.array([float(place) for place in nodes])
+            if len(places) < 2 or places.min() < 0 or places.max() > 1:
+                raise OptionError(f"nodes={list(nodes)!r}; expected two places or more, in [0, 1]")
+            weights = np.full(len(places), 1 / len(places))
+            self.count = len(places)
+        self.places, self.weights = torch.from_numpy(places), torch.from_numpy(weights)
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """Return the masses, or a and b."""
+        return (theta + self.weights.log()).softmax(0) if self.shape == "masses" else theta.exp()
+
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return masses in steps of 10⁻⁶ adding up to 1 exactly, or a and b to six digits."""
+        return on_grid(natural, 1) if self.shape == "masses" else shortened(natural)
+
+    def scores(self, natural: Tensor, examples: Examples) -> Tensor:
+        """Return Σ_q μ_q Δ_i ∂_i f(b + α_q Δ)."""
+        key = ("gradients", tuple(self.places.tolist()))
+        facts = examples.facts(key, self._facts(examples))
+        return facts @ (natural if self.shape == "masses" else self._beta_weights(natural))
+
+    def neutral_scores(self, examples: Examples) -> Tensor:
+        """Return those of Integrated Gradients, by its own method."""
+        return examples.facts("neutral", lambda: examples.source.attributed(self.neutral))
+
+    def parameters(self, natural: Tensor) -> dict[str, Any]:
+        """Return places and masses, or a and b."""
+        if self.shape == "beta":
+            return {"a": float(natural[0]), "b": float(natural[1])}
+        return {"places": self.places.tolist(), "masses": natural.tolist()}
+
+    @classmethod
+    def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
+        """Build the rule of the measure."""
+        if "a" in parameters:
+            a, b = fractions_of([parameters["a"], parameters["b"]])
+            return measure(Beta(a, b), name)
+        pairs = zip(fractions_of(parameters["places"]), fractions_of(parameters["masses"]), strict=True)
+        held: list[tuple[Fraction, Fraction]] = [(place, mass) for place, mass in pairs if mass]
+        return measure(([place for place, _ in held], [mass for _, mass in held]), name)
+
+    def _facts(self, examples: Examples) -> Any:
+        return lambda: examples.source.gradients(self.places[:, None].expand(-1, self.n))
+
+    def _beta_weights(self, natural: Tensor) -> Tensor:
+        """Return ω_q Σ_k (2k+1) P_k(α_q) ∫P_k dμ: exact where the gradient is a polynomial of degree < Q."""
+        a, b = fractions_of(natural.tolist())
+        count = len(self.places)
+        places, masses = Beta(a, b).rule(-(-count // 2))
+        moments = masses @ np.polynomial.legendre.legvander(2 * places - 1, count - 1)
+        at_nodes = np.polynomial.legendre.legvander(2 * self.places.numpy() - 1, count - 1)
+        return self.weights * torch.from_numpy(at_nodes @ (moments * (2 * np.arange(count) + 1)))
+
+
+def clenshaw_curtis(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes (1 − cos(πk/(q−1)))/2, both ends among them, and the interpolating polynomial's weights.
+
+    Args:
+        count: q ≥ 2.
+
+    Source: Clenshaw & Curtis (1960).
+    """
+    angles = np.pi * np.arange(count) / (count - 1)
+    table = np.cos(np.outer(np.arange(count), angles))  # T_k at the nodes, k = 0 … q−1
+    k = np.arange(count)
+    mean = np.where(k % 2 == 0, 1 / (1.0 - k.astype(float) ** 2 + (k == 1)), 0.0)  # of T_k on [−1, 1]
+    weights = np.linalg.solve(table, mean)
+    return (1 - np.cos(angles)) / 2, weights
