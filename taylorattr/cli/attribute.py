@@ -1,4 +1,4 @@
-"""``taylorattr attribute``: scores of the inputs by one of the attribution methods."""
+"""``taylorattr attribute``: scores of the inputs by one of the attribution methods or a designed rule."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from taylorattr.cli import arguments as shared
 from taylorattr.cli import data as data_files
+from taylorattr.cli.named import named_method
 from taylorattr.errors import OptionError
 from taylorattr.methods import METHODS, AttributionMethod, attribute
 from taylorattr.methods.option_types import fits
@@ -20,7 +21,8 @@ REFERENCE_ROWS = "0:100"
 """Rows of the data that serve as reference set where a method needs one and none is named."""
 
 DESCRIPTION = """\
-Share f(x) − f(baseline) of your own model among its inputs by one attribution method.
+Share f(x) − f(baseline) of your own model among its inputs by one attribution method, or by a rule of your
+own: what ta.design.rule(...) returned in a module of yours.
 
 The scores are printed with their gap: what they leave over of f(x) − f(baseline).
 
@@ -29,13 +31,20 @@ examples:
   taylorattr attribute shapley --model mynet:make --data sklearn:digits --players grid:4x4 --target 7
   taylorattr attribute integrated_gradients --model mynet:make --data x.npy --set n_steps=64 --set rule=left
   taylorattr attribute expected_gradients --model mynet:make --data table.csv --drop label --references 0:200
+  taylorattr attribute measure/beta --set a=2 --set b=1 --model mynet:make --data x.npy --target 3
+  taylorattr attribute mynet:my_rule --set tol=1e-3 --model mynet:make --data x.npy --target 3
   taylorattr attribute grad_cam --model mynet:make --data sklearn:digits --target 7 --set layer=features.3
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    parser.add_argument("method", metavar="METHOD", help=f"one of {', '.join(METHODS)}")
+    parser.add_argument(
+        "method",
+        metavar="METHOD",
+        help=f"one of {', '.join(METHODS)}; another rule of `taylorattr check --all` that is about players, "
+        "such as semivalue/banzhaf; or package.module:rule of your own",
+    )
     shared.add(parser, frame=False)
     scores = parser.add_argument_group("method")
     scores.add_argument(
@@ -43,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OPTION=VALUE",
-        help="an option of the method, such as n_steps=64; an unknown one is answered with those it has",
+        help="an option of the method, such as n_steps=64; of a rule way=, n_steps=, tol=, samples=, order=, "
+        "max_evaluations=, and what it reads; an unknown one is answered with those it has",
     )
     scores.add_argument(
         "--references",
@@ -58,8 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, save; return the exit status."""
-    method = METHODS[arguments.method]
-    options = dict(option(spec, method) for spec in arguments.set)
+    method, settings = named_method(arguments.method, arguments.set)
+    options = dict(option(spec, method) for spec in settings)
     if arguments.top < 0:
         raise OptionError(f"--top {arguments.top}: expected 0 or more")
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
@@ -76,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     plain = arguments.players == "elements" and asked.data.names is None and not arguments.names
     with shared.threads(arguments.num_threads):
         result = attribute(
-            arguments.method,
+            method,
             asked.model,
             asked.inputs,
             players=None if plain else asked.players,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
 import sys
 from typing import Any
 
+from taylorattr.cli.named import named_rule
 from taylorattr.errors import OptionError
 
 SUMMARY = "say which of the three criteria an attribution method keeps, on paper"
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "methods",
         nargs="*",
         metavar="METHOD",
-        help="method, method/variant, or package.module:name of an AllocationRule of your own",
+        help="method, method/variant, or package.module:name of a rule of your own or its factory",
     )
     parser.add_argument("--all", action="store_true", help="every rule there is")
     parser.add_argument(
@@ -80,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError("METHOD and --all are both given; name methods, or ask for all of them")
     if not arguments.methods and not arguments.all and not arguments.formulas:
         raise OptionError(f"name methods, or pass --all; known: {', '.join(RULES)}")
-    rules = [_rule(name) for name in arguments.methods] or list(RULES.values())
+    rules = [named_rule(name) for name in arguments.methods] or list(RULES.values())
     if arguments.formulas:
         if arguments.frame or arguments.require:
             raise OptionError("--formulas prints ratios, not verdicts; leave out --frame and --require")
@@ -101,26 +100,6 @@ def run(arguments: argparse.Namespace) -> int:
     for line in missed:
         print(f"required, but does not hold: {line}", file=sys.stderr)
     return int(bool(missed))
-
-
-def _rule(name: str) -> Any:
-    """Return a rule by its name, or one that a module of the user holds."""
-    from taylorattr.allocation import RULES, AllocationRule
-
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        return RULES[name]
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # whatever the user's module raises while it is imported
-        raise OptionError(f"{name}: {type(error).__name__}: {error}") from error
-    if not isinstance(found, AllocationRule):
-        raise OptionError(f"{name} is {type(found).__name__}; expected an AllocationRule")
-    return found
 
 
 def _show(result: Any, form: str) -> None:

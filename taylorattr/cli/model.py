@@ -67,7 +67,7 @@ def _from_name(spec: str, option: str) -> Any:
     if not callable(found):
         raise OptionError(f"{option} {spec}: expected a model or a factory, got {type(found).__name__}")
     try:
-        made = found() if _callable_without_arguments(found) else found
+        made = found() if callable_without_arguments(found) else found
     except Exception as error:  # whatever the user's factory raises
         raise OptionError(f"{option} {spec}: the factory raised {type(error).__name__}: {error}") from error
     if not callable(made):
@@ -75,7 +75,8 @@ def _from_name(spec: str, option: str) -> Any:
     return made
 
 
-def _callable_without_arguments(function: Callable[..., Any]) -> bool:
+def callable_without_arguments(function: Callable[..., Any]) -> bool:
+    """Return whether a function can be called without arguments."""
     try:
         inspect.signature(function).bind()
     except TypeError:

@@ -68,6 +68,22 @@ def exact_row(values: Sequence[Any]) -> list[Fraction]:
     return row
 
 
+def float_row(values: Sequence[Any]) -> list[float]:
+    """Return weights as floats, as they were computed.
+
+    Args:
+        values: Numbers.
+
+    Raises:
+        ValueError: If one is NaN or infinite.
+    """
+    row = [float(value) for value in values]
+    for value in row:
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is not finite")
+    return row
+
+
 def _simplest(value: float) -> Fraction:
     found = Fraction(value)
     simple = found.limit_denominator(DENOMINATOR)

@@ -12,7 +12,7 @@ import numpy as np
 
 from taylorattr.aliases import MultiIndex
 from taylorattr.allocation.rule import Evaluator
-from taylorattr.design.exact_numbers import exact_row
+from taylorattr.design.exact_numbers import exact_row, float_row
 from taylorattr.errors import OptionError
 
 Level: TypeAlias = Literal["U", "S"]
@@ -20,6 +20,9 @@ Level: TypeAlias = Literal["U", "S"]
 
 COALITION_NAMES = frozenset({"S", "coalition", "support", "members"})
 """Names of a function's first argument that mean a coalition rather than κ."""
+
+REMEMBERED = 1 << 18
+"""Terms of one context whose weights are kept."""
 
 
 def level_of(function: Callable[..., Any]) -> Level:
@@ -60,7 +63,7 @@ def function_evaluator(function: Callable[..., Any], level: Level, attributes: S
             f"attributes={{{unknown[0]!r}: one number per player}}"
         )
 
-    def weights(kappa: MultiIndex, values: Mapping[str, Any]) -> list[Fraction]:
+    def weights(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Any]:
         n = len(kappa)
         known: dict[str, Any] = {**values, "n": n}
         given = {name: known[name] for name in asked if name in known}
@@ -72,7 +75,8 @@ def function_evaluator(function: Callable[..., Any], level: Level, attributes: S
             raise OptionError(
                 f"{_name(function)} raised {type(error).__name__} at {_shown(level, argument)}: {error}"
             ) from error
-        return _row(found, n, support if level == "S" else None, _name(function), _shown(level, argument))
+        members = support if level == "S" else None
+        return _row(found, n, members, _name(function), _shown(level, argument), exact=exact)
 
     return remembered(weights, level)
 
@@ -118,7 +122,7 @@ def table_evaluator(table: Mapping[Any, Any], level: Level) -> tuple[Evaluator, 
                     "multi-indices with zeros"
                 )
 
-    def weights_of(kappa: MultiIndex, values: Mapping[str, Any]) -> list[Fraction]:
+    def weights_of(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Fraction]:
         support = tuple(place for place, power in enumerate(kappa) if power)
         key = kappa if whole else tuple(kappa[place] for place in support)
         if key not in rows:
@@ -164,7 +168,7 @@ def _coalition_table(table: Mapping[Any, Any]) -> tuple[Evaluator, int | None, i
             "function of S"
         )
 
-    def weights(kappa: MultiIndex, values: Mapping[str, Any]) -> list[Fraction]:
+    def weights(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Fraction]:
         support = tuple(place for place, power in enumerate(kappa) if power)
         if len(kappa) != n:
             raise OptionError(f"the table is for {n} players, and κ = {kappa} has {len(kappa)}")
@@ -175,45 +179,51 @@ def _coalition_table(table: Mapping[Any, Any]) -> tuple[Evaluator, int | None, i
     return remembered(weights, "S"), n, n
 
 
-def remembered(weights: Callable[[MultiIndex, Mapping[str, Any]], list[Fraction]], level: Level) -> Evaluator:
+def remembered(
+    weights: Callable[[MultiIndex, Mapping[str, Any], bool], list[Any]], level: Level
+) -> Evaluator:
     """Return the evaluator of a function of one term, which is asked once for each term and context.
 
     Args:
-        weights: κ, context -> w(κ).
+        weights: κ, context, whether exactly -> w(κ).
         level: ``S``: terms of one support have the same weights.
     """
-    known: dict[Any, list[Fraction]] = {}
+    known: dict[Any, dict[MultiIndex, list[Any]]] = {}
 
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: array.tolist() for name, array in values.items()}
         mark = tuple(
             (name, tuple(np.asarray(entry, dtype=object).reshape(-1))) for name, entry in context.items()
         )
-        n = kappas.shape[1]
-        out = np.empty((len(kappas), n), dtype=object)
-        for row, kappa in enumerate(map(tuple, kappas.tolist())):
-            term = tuple(int(power > 0) for power in kappa) if level == "S" else kappa
-            key = (term, mark)
-            if key not in known:
-                known[key] = weights(term, context)
-            out[row] = known[key]
-        return out if exact else out.astype(np.float64)
+        rows = known.setdefault((exact, mark), {})
+        out = np.empty(kappas.shape, dtype=object if exact else np.float64)
+        terms = (kappas > 0).astype(np.int64) if level == "S" else kappas
+        for place, term in enumerate(map(tuple, terms.tolist())):
+            row = rows.get(term)
+            if row is None:
+                row = weights(term, context, exact)
+                if len(rows) < REMEMBERED:
+                    rows[term] = row
+            out[place] = row
+        return out
 
     return evaluate
 
 
-def _row(found: Any, n: int, support: tuple[int, ...] | None, who: str, where: str) -> list[Fraction]:
-    """Return what a function or table gives as n exact weights."""
+def _row(
+    found: Any, n: int, support: tuple[int, ...] | None, who: str, where: str, *, exact: bool = True
+) -> list[Any]:
+    """Return what a function or table gives as n weights: fractions, or floats."""
     try:
         values = list(found)
     except TypeError:
         raise OptionError(f"{who} gives {found!r} at {where}; expected {n} weights, one per player") from None
     try:
-        row = exact_row(values)
+        row: list[Any] = list(exact_row(values)) if exact else float_row(values)
     except (TypeError, ValueError) as error:
         raise OptionError(f"{who} gives a weight that is no number at {where}: {error}") from None
     if support is not None and len(row) == len(support) < n:
-        spread = [Fraction(0)] * n
+        spread: list[Any] = [Fraction(0) if exact else 0.0] * n
         for place, share in zip(support, row, strict=True):
             spread[place] = share
         return spread
