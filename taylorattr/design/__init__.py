@@ -26,6 +26,7 @@ from taylorattr.design.families import (
     sharing,
     weighted_shapley,
 )
+from taylorattr.design.fit import Fit, Objective, fit
 from taylorattr.design.recognise import Recognised, recognise
 
 __all__ = [
@@ -33,9 +34,12 @@ __all__ = [
     "FAMILIES",
     "DesignedRule",
     "Family",
+    "Fit",
+    "Objective",
     "Recognised",
     "attributor",
     "degree_tilted",
+    "fit",
     "interaction",
     "letters",
     "measure",
