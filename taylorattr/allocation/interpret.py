@@ -170,7 +170,8 @@ def _turns(
 
 
 def _running(read: Interpreter, index: Any, first: int, last: int) -> Generator[int, None, None]:
-    """Iterate over the values of a running letter, which it has meanwhile."""
+    """Iterate over the values of a running letter, which it has meanwhile; then it is what it was outside."""
+    outside = [(names, names[index]) for names in (read.bound, read.first) if index in names]
     read.first[index] = first
     try:
         for value in range(first, last + 1):
@@ -179,6 +180,8 @@ def _running(read: Interpreter, index: Any, first: int, last: int) -> Generator[
     finally:
         read.bound.pop(index, None)
         del read.first[index]
+        for names, value in outside:
+            names[index] = value
 
 
 def _sum(read: Interpreter, node: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -38,19 +37,11 @@ def straight_measure(rule: AllocationRule) -> Measure | None:
 
 
 def _of_formula(rule: AllocationRule) -> Callable[[int], Fraction] | None:
-    factor: Expr = simplified(inlined(rule) / kappa[i])
+    ratio: Expr = sp.expand(simplified(inlined(rule)))
+    factor: Expr = simplified(sp.Add(*(term / kappa[i] for term in sp.Add.make_args(ratio))))
     if factor.free_symbols - {m}:
         return None
-
-    def moment(k: int) -> Fraction:
-        value: Any = sp.nsimplify(factor.subs(m, k + 1))
-        return Fraction(int(value.p), int(value.q))
-
-    try:
-        moment(0)
-    except (AttributeError, TypeError):  # no rational number
-        return None
-    return moment
+    return lambda k: rule.ratio((k + 1,))[0] / (k + 1)
 
 
 def _of_function(rule: AllocationRule) -> Callable[[int], Fraction] | None:

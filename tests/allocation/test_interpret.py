@@ -259,3 +259,13 @@ def test_an_empty_table_has_an_empty_result():
     for name in ("shapley", "integrated_gradients", "k_sii", "semivalue/banzhaf"):
         found = ta.RULES[name].ratios(np.zeros((0, 3), dtype=int))
         assert found.shape[0] == 0
+
+
+def test_a_letter_that_runs_inside_is_what_it_was_outside():
+    # m is Σ_j κ_j itself, and stands inside a sum over j
+    whole = sp.Sum((m + s) ** 2 * kappa[j] ** 2 + m, (j, 1, n))
+    read = Interpreter(np.array([[1, 2, 0]]), {}, STANDARD, {i: np.arange(3)}, True)
+    assert list(read(whole)[0]) == [(3 + 2) ** 2 * (1 + 4) + 3 * 3] * 3
+    shadowed = sp.Sum(sp.Sum(kappa[j], (j, 1, n)) * kappa[j], (j, 1, n))
+    read = Interpreter(np.array([[1, 2, 0]]), {}, STANDARD, {i: np.arange(3)}, True)
+    assert list(read(shadowed)[0]) == [9] * 3

@@ -21,9 +21,7 @@ def inlined(rule: AllocationRule) -> Expr:
 
 
 def simplified(expression: Expr) -> Expr:
-    """Return an equal expression: Σκ_j = m, Σ1[κ_j > 0] = s, κ_i·1[κ_i > 0] = κ_i, and quotients
-    cancelled.
-    """
+    """Return an equal expression, shorter: Σκ_j = m, Σ1[κ_j > 0] = s, κ_i·1[κ_i > 0] = κ_i, quotients."""
     done = expression.replace(lambda node: isinstance(node, sp.Sum), _sum)
     done = done.replace(lambda node: isinstance(node, sp.Mul), _product)
     done = done.replace(lambda node: isinstance(node, sp.Pow), _power)
@@ -40,8 +38,11 @@ def _sum(node: Any) -> Any:
     if more or (low, high) != (1, n):
         return node
     total: Any = sp.Integer(0)
-    for term in sp.Add.make_args(sp.expand(node.function)):
+    inside = node.function if may_vanish(node.function) else sp.expand(node.function)
+    for term in sp.Add.make_args(inside):
         fixed, running = _product(term).as_independent(letter, as_Add=False)
+        kept = [part for part in sp.Mul.make_args(fixed) if _may_divide_by_zero(part)]  # else Σ/Σ would be 1
+        fixed, running = fixed / sp.Mul(*kept), running * sp.Mul(*kept)
         if not running.has(j):  # a j of its own would be caught by another letter's name
             running, letter_there = running.xreplace({letter: j}), j
         else:
@@ -58,7 +59,7 @@ def _product(node: Any) -> Any:
     for factor in factors:
         base, exponent = factor.as_base_exp()
         if isinstance(base, Indicator) and exponent.is_positive:
-            (condition,) = base.args
+            condition: Any = base.args[0]
             inside = isinstance(condition, sp.StrictGreaterThan) and condition.rhs == 0
             others = [other.as_base_exp() for other in factors]
             if inside and any(b == condition.lhs and e.is_positive for b, e in others):
@@ -77,12 +78,20 @@ def _cancelled(expression: Any) -> Any:
     """Cancel as a rational function of whatever is no sum, product or whole power."""
     letters: dict[Any, Any] = {}
 
+    def letter(node: Any) -> Any:
+        return letters.setdefault(node, sp.Dummy())
+
     def rational(node: Any) -> Any:
+        if isinstance(node, sp.Mul) and any(map(_may_divide_by_zero, node.args)):
+            sizes = [part for part in node.args if part.free_symbols <= {m, s, n}]
+            sizes = [part for part in sizes if not _may_divide_by_zero(part)]
+            rest = [part for part in node.args if part not in sizes]
+            return sp.Mul(*map(rational, sizes)) * letter(sp.Mul(*rest))
         if isinstance(node, sp.Add | sp.Mul):
             return node.func(*(rational(part) for part in node.args))
-        if isinstance(node, sp.Pow) and node.exp.is_Integer:
+        if isinstance(node, sp.Pow) and node.exp.is_Integer and not _may_divide_by_zero(node):
             return rational(node.base) ** node.exp
-        return node if node.is_Rational else letters.setdefault(node, sp.Dummy())
+        return node if node.is_Rational else letter(node)
 
     done = sp.cancel(rational(expression))
     back = done.xreplace({dummy: node for node, dummy in letters.items()})
@@ -90,3 +99,46 @@ def _cancelled(expression: Any) -> Any:
     if squares != back:
         return _cancelled(squares.replace(lambda node: isinstance(node, sp.Mul), _product))
     return back
+
+
+def may_vanish(expression: Any) -> bool:
+    """Return whether a denominator in an expression is not known to be positive for every κ ≠ 0.
+
+    A quotient by 0 counts as 0, so terms keep such denominators for themselves.
+    """
+    return any(map(_may_divide_by_zero, sp.preorder_traversal(expression)))
+
+
+def _may_divide_by_zero(node: Any) -> bool:
+    return isinstance(node, sp.Pow) and not node.exp.is_nonnegative and not _positive(node.base)
+
+
+def _positive(node: Any) -> bool:
+    """Whether an expression is seen to be positive for every κ ≠ 0."""
+    if isinstance(node, sp.Sum):
+        (letter, *ends), *more = node.limits
+        function: Any = node.function
+        terms = sp.Add.make_args(function)
+        everyone = not more and tuple(ends) == (1, n) and all(map(_nonnegative, terms))
+        return everyone and any(_positive_for_members(term, letter) for term in terms)
+    if isinstance(node, sp.Add):
+        return all(map(_nonnegative, node.args)) and any(map(_positive, node.args))
+    if isinstance(node, sp.Mul):
+        return all(map(_positive, node.args))
+    if isinstance(node, sp.Pow):
+        return _positive(node.base) and bool(node.exp.is_real)
+    return bool(node.is_Atom and node.is_positive)
+
+
+def _positive_for_members(term: Any, letter: Any) -> bool:
+    factors = [factor.as_base_exp() for factor in sp.Mul.make_args(term)]
+    member = (kappa[letter], Indicator(kappa[letter] > 0))
+    return all(_positive(base) or (base in member and power.is_positive) for base, power in factors)
+
+
+def _nonnegative(node: Any) -> bool:
+    if isinstance(node, sp.Sum):
+        return _nonnegative(node.function)
+    if isinstance(node, sp.Add | sp.Mul):
+        return all(map(_nonnegative, node.args))
+    return bool(node.is_nonnegative) or _positive(node)
