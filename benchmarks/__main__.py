@@ -16,6 +16,7 @@ import torch
 from benchmarks import (
     allocation,
     audit,
+    designed,
     growth,
     harsanyi,
     hessians,
@@ -48,6 +49,7 @@ SUBJECTS = {
     "allocation": allocation.CASES,
     "audit": audit.CASES,
     "reformulation": reformulation.CASES,
+    "designed": designed.CASES,
 }
 
 DESCRIPTION = """\

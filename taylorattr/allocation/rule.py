@@ -238,8 +238,8 @@ class AllocationRule:
     def _require_within_reach(self, kappas: np.ndarray) -> None:
         if self.players is not None and kappas.shape[1] != self.players:
             raise ShapeError(
-                f"{self.name} is given for {self.players} players, and there are {kappas.shape[1]}; group the inputs "
-                "with players=, or give it for these players"
+                f"{self.name} is given for {self.players} players, and there are {kappas.shape[1]}; group "
+                "the inputs with players=, or give it for these players"
             )
         if self.reach is not None and kappas.size and int(kappas.sum(axis=1).max()) > self.reach:
             first = kappas[int((kappas.sum(axis=1) > self.reach).argmax())].tolist()

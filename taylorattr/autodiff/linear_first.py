@@ -99,7 +99,8 @@ class PathGradients:
             count = nodes.stop - nodes.start
             gradients = value_and_gradient(self.game.scalar, points, examples[part].repeat(count))[1]
             steepness = 0.0
-            for sum_, gradient, b, x in zip(total, gradients, self.game.baselines, self.game.inputs, strict=True):
+            ends = zip(total, gradients, self.game.baselines, self.game.inputs, strict=True)
+            for sum_, gradient, b, x in ends:
                 each = gradient.unflatten(0, (count, -1))
                 sum_[part] += torch.tensordot(weights[nodes], each, dims=1)
                 if slopes is not None:

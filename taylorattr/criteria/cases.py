@@ -68,7 +68,8 @@ class Terms:
             return cls._of(kappas, order)
         if 1 << n <= COALITIONS:
             table = np.arange(1 << n)[:, None] >> np.arange(n) & 1
-            return cls._of(np.concatenate([kappas, table[table.sum(axis=1) > order]]), order, "every coalition")
+            larger = table[table.sum(axis=1) > order]
+            return cls._of(np.concatenate([kappas, larger]), order, "every coalition")
         first = np.tri(n, dtype=np.int64)[order:]
         rows = np.unique(np.concatenate([first, first[:, ::-1]]), axis=0)
         return cls._of(np.concatenate([kappas, rows]), order, "two coalitions of every size")
@@ -136,8 +137,8 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
     found: list[Case] = []
     refused = ""
     for n, order in _sizes(rule, own).items():
-        single = rule.granularity == "support" and n not in SMALL and n not in LARGE
-        terms = Terms.up_to(n, order, coalitions=single or (rule.players == n and rule.granularity == "support"))
+        one_size = rule.players == n or n not in {**SMALL, **LARGE}
+        terms = Terms.up_to(n, order, coalitions=one_size and rule.granularity == "support")
         seen = set()
         several: list[Case] = []
         for context in _contexts(rule, n, own):

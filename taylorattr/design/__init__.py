@@ -26,6 +26,7 @@ from taylorattr.design.families import (
     sharing,
     weighted_shapley,
 )
+from taylorattr.design.files import from_dict, load, save, to_dict
 from taylorattr.design.fit import Fit, Objective, fit
 from taylorattr.design.recognise import Recognised, recognise
 
@@ -40,8 +41,10 @@ __all__ = [
     "attributor",
     "degree_tilted",
     "fit",
+    "from_dict",
     "interaction",
     "letters",
+    "load",
     "measure",
     "mix",
     "or_twin",
@@ -54,9 +57,11 @@ __all__ = [
     "repair",
     "restrict",
     "rule",
+    "save",
     "semivalue",
     "sharing",
     "symmetrise",
+    "to_dict",
     "transport",
     "weighted_shapley",
 ]

@@ -36,6 +36,9 @@ class PlayerAttributes:
     def of(cls, given: Mapping[str, Any] | None) -> PlayerAttributes:
         """Read what a user gives: name -> numbers, or name -> {player's name: number}.
 
+        Returns:
+            The attributes, numbers exact.
+
         Raises:
             OptionError: Lengths or names that differ between attributes, or entries that are no numbers.
         """
@@ -71,6 +74,11 @@ class PlayerAttributes:
     def players(self) -> int | None:
         """How many players they describe; None where there are no attributes."""
         return len(next(iter(self.values.values()))) if self.values else None
+
+    def given(self, attribute: str) -> Any:
+        """Return an attribute as it is given: numbers, or {player's name: number}."""
+        entries = self.values[attribute]
+        return list(entries) if self.names is None else dict(zip(self.names, entries, strict=True))
 
     @property
     def needs(self) -> dict[str, Need]:

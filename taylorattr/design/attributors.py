@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.check import check
@@ -51,13 +52,14 @@ def attributor(rule: str | AllocationRule | DesignedRule, **quantities: Any) -> 
             f"ta.attribute({found.method!r}, …)"
         )
     for name, need in found.needs.items():
-        if need.default is None:
+        if need.default is REQUIRED:
             raise OptionError(
                 f"{found.name} reads {name!r}: {need.meaning}; pass it, attributor(rule, {name}=…)"
             )
+    given = {"rule": found.name, **quantities}
     known = recognise(found) or _itself(found)
     return DesignedRule(
-        found, check(found), ways_of(found, known), known, PlayerAttributes(), {}, "attributor"
+        found, check(found), ways_of(found, known), known, PlayerAttributes(), given, "attributor"
     )
 
 

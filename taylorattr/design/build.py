@@ -50,9 +50,12 @@ def build(
         draw: As in `ways_of`.
         largest: As in `ways_of`.
         last: As in `ways_of`.
-        parameters: What it was made from.
-        origin: What it was made by.
+        parameters: Arguments of the function that made it.
+        origin: Name of that function in `ta.design`.
         complete: Whether completeness was promised, or denied.
+
+    Returns:
+        The designed rule.
 
     Raises:
         OptionError: A name that is taken by a built-in rule or method, or a promise that does not hold.
@@ -86,9 +89,7 @@ def _in_order(ways: Sequence[Way]) -> tuple[Way, ...]:
 
 
 def file(designed: DesignedRule) -> DesignedRule:
-    """File a rule under its name in the registries and return it; one of that name that was designed before
-    goes.
-    """
+    """File a rule under its name and return it; one of that name that was designed before goes."""
     require_free(designed.name)
     RULES.add(designed.rule, replace=True)
     OWN.register(designed.name, replace=True)(designed.attribution_method)

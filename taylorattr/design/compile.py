@@ -1,6 +1,4 @@
-"""The ways in which a rule can be computed, read off its ratio; the cheapest exact or controlled one
-first.
-"""
+"""The ways in which a rule can be computed, read off its ratio."""
 
 from __future__ import annotations
 

@@ -70,6 +70,7 @@ def rule(
         ('shapley', True)
     """
     require_free(name)
+    given = {"ratio": ratio, "frame": frame, "kind": kind, "attributes": attributes, "source": source}
     known = PlayerAttributes.of(attributes)
     if isinstance(ratio, DesignedRule):
         ratio = ratio.rule
@@ -90,7 +91,7 @@ def rule(
         _require_symmetry(made)
     if frame == "both":
         _require_self_dual(made)
-    return build(made, attributes=known, origin="rule", parameters={"ratio": made.formula}, complete=complete)
+    return build(made, attributes=known, origin="rule", parameters=given, complete=complete)
 
 
 def _require_symmetry(made: AllocationRule) -> None:

@@ -34,8 +34,8 @@ class DesignedRule:
         ways: How its scores can be computed, the preferred ones first.
         recognised: The built-in rule it equals; None: it has no name yet.
         attributes: What it knows of each player.
-        parameters: What it was made from, for reading and for files.
-        origin: What it was made by, for a reader.
+        parameters: Arguments of the function that made it.
+        origin: Name of that function in `ta.design`.
     """
 
     rule: AllocationRule
@@ -71,9 +71,7 @@ class DesignedRule:
         return self.rule.ratio(kappa)
 
     def allocate(self, effects: Effects) -> Attribution:
-        """Return Σ w·I over effects, as ``ta.allocate`` does, with the attributes matched by the players'
-        names.
-        """
+        """Return Σ w·I over effects, as ``ta.allocate`` does; attributes are matched by names."""
         return allocate(self.rule, effects, self.attributes.context(effects.names, self.name) or None)
 
     def attribute(self, model: Any, inputs: Any, baselines: Any = None, **options: Any) -> Attribution:
@@ -136,7 +134,7 @@ class DesignedRule:
         require_domain(self.rule, game.n, game.batch, context)
         chosen, passed_over = self._choose(question, budget, way, context)
         found = chosen.scores(question, budget, context)
-        said = {"way": chosen.name, "computed_by": chosen.words, "rule": self.formula}
+        said: dict[str, Any] = {"way": chosen.name, "computed_by": chosen.words, "rule": self.formula}
         if passed_over:
             said["passed_over"] = passed_over
         return Scores(

@@ -13,6 +13,7 @@ from taylorattr.allocation.symbols import (
     choose,
     i,
     i2,
+    indexed,
     j,
     k,
     kappa,
@@ -49,7 +50,7 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
         OptionError: If it contains anything else.
     """
     try:
-        expression: Any = sp.sympify(given, locals=dict(WORDS))
+        expression: Any = sp.sympify(given, dict(WORDS))  # pyright: ignore[reportCallIssue]
     except (sp.SympifyError, TypeError, AttributeError) as error:
         raise OptionError(
             f"{given!r} is no formula of a ratio ({error}); such as 'kappa[i]/m' or 1/s"
@@ -62,9 +63,7 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
             swaps[symbol] = kappa[LETTERS[symbol.name[-1]]]
     expression = expression.xreplace({old: new for old, new in swaps.items() if old != new})
     renamed = {
-        node: sp.IndexedBase(str(node.base.label), **_assumptions(str(node.base.label)))[
-            tuple(LETTERS.get(str(index), index) for index in node.indices)
-        ]
+        node: _base(str(node.base.label))[tuple(LETTERS.get(str(index), index) for index in node.indices)]
         for node in expression.atoms(sp.Indexed)
     }
     expression = expression.xreplace(renamed)
@@ -83,8 +82,9 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
     return expression
 
 
-def _assumptions(label: str) -> dict[str, bool]:
-    return {"integer": True, "nonnegative": True} if label == "kappa" else {"real": True}
+def _base(label: str) -> Any:
+    """Return κ, or an attribute of the players."""
+    return kappa if label == "kappa" else indexed(label)
 
 
 def reads_support_only(expression: Expr, where: Mapping[Expr, Expr]) -> bool:

@@ -11,8 +11,8 @@ from taylorattr.design.symmetry import names_no_player
 
 WORDS = {
     "coverage": "every effect reaches somebody (coverage)",
-    "no_leak": "no effect reaches a player outside it, so a player without effects gets nothing (no leak, dummy)",
-    "complete": "each effect is handed out exactly once, so the scores add up to f(x) − f(b) (complete, efficiency)",
+    "no_leak": "no effect reaches a player outside it: one without effects gets nothing (no leak, dummy)",
+    "complete": "each effect is handed out exactly once: the scores add up to f(x) − f(b) (complete)",
 }
 """Criterion -> what it means for a user."""
 

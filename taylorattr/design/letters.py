@@ -1,6 +1,4 @@
-"""The letters in which a formula of a ratio is written; ``from taylorattr.design.letters import *`` has them
-all.
-"""
+"""The letters in which a formula of a ratio is written."""
 
 from taylorattr.allocation.symbols import Indicator, choose, i, indexed, j, kappa, m, n, product, q, s, total
 

@@ -1,5 +1,4 @@
-"""Semivalues: shares w_s of an effect of size s, and weights p_t of marginal contributions to t players, eq.
-(63).
+"""Semivalues: shares w_s of effects, and weights p_t of marginal contributions, eq. (63).
 
 Σ_{S∋i} w_{|S|} J(S) = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)): every rule that looks only at the size of a coalition
 and gives nothing to outsiders is of both forms.
@@ -47,9 +46,7 @@ def weights_of(shares: Sequence[Fraction]) -> list[Fraction]:
 
 
 def size_weights(weights: Sequence[Fraction]) -> list[Fraction]:
-    """Return q_t = n C(n−1, t) p_t: what the mean marginal contribution to t players counts, 1 for
-    Shapley.
-    """
+    """Return q_t = n C(n−1, t) p_t, the weight of the mean marginal contribution; 1 for Shapley."""
     n = len(weights)
     return [n * comb(n - 1, t) * weights[t] for t in range(n)]
 

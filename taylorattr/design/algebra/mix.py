@@ -36,6 +36,9 @@ def mix(
         weights: c_k, one per rule; of any sign.
         name: Name of the mixture.
 
+    Returns:
+        The mixture, checked and filed.
+
     Raises:
         OptionError: Not one weight per rule, rules of different frames, or attributes of the players that
             contradict each other.
@@ -93,7 +96,7 @@ def mix(
         ways=(way,),
         attributes=_attributes(parts),
         origin="mix",
-        parameters={"rules": [part.name for part in parts], "weights": [str(c) for c in factors]},
+        parameters={"rules": parts, "weights": factors},
     )
 
 

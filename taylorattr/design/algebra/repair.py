@@ -14,6 +14,7 @@ from taylorattr.allocation.rule import AllocationRule
 from taylorattr.allocation.symbols import Expr, Indicator, i, kappa, s, total
 from taylorattr.criteria.cases import cases
 from taylorattr.design.algebra.letters import of_player
+from taylorattr.design.algebra.proofs import keeps
 from taylorattr.design.algebra.simplify import inlined, simplified
 from taylorattr.design.attributors import attributor
 from taylorattr.design.build import build
@@ -22,6 +23,8 @@ from taylorattr.design.ways.measured import Measured
 from taylorattr.errors import OptionError
 
 Method = Literal["project", "simplex", "normalise"]
+
+ZERO: Any = Fraction(0)
 
 KEEPS = {
     "project": {
@@ -77,6 +80,10 @@ def repair(
     )
     if method == "normalise":
         _require_normal(base.rule)
+    if method != "simplex" and keeps(base, "no_leak") and keeps(base, "complete"):
+        made = replace(made, where=base.rule.where, kind=base.rule.kind)
+        origin = {"origin": "repair", "parameters": {"rule": base, "method": method}}
+        return build(made, ways=base.ways, attributes=base.attributes, **origin)
     if base.rule.evaluator is None and method != "simplex":
         made = replace(made, symbolic=_formula(inlined(base.rule), method))
     else:
@@ -95,7 +102,7 @@ def repair(
         ways=(way,) if projected else (),
         attributes=base.attributes,
         origin="repair",
-        parameters={"rule": base.name, "method": method},
+        parameters={"rule": base, "method": method},
     )
 
 
@@ -111,8 +118,8 @@ def _require_normal(rule: AllocationRule) -> None:
     for case in cases(rule):
         table = rule.exact_ratios(case.kappas, case.context)
         inside = case.kappas > 0
-        sums = np.where(inside, table, Fraction(0)).sum(axis=1)
-        wrong = (np.where(inside, table, Fraction(0)) < 0).any(axis=1) | (sums == 0)
+        sums = np.where(inside, table, ZERO).sum(axis=1)
+        wrong = (np.where(inside, table, ZERO) < 0).any(axis=1) | (sums == 0)
         if wrong.any():
             row = int(wrong.argmax())
             shares = ", ".join(map(str, table[row]))
@@ -126,27 +133,25 @@ def _require_normal(rule: AllocationRule) -> None:
 def projected(row: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return w_i + (1 − Σ_{k∈S} w_k)/|S| for members, 0 for others, eq. (53)."""
     lacking = (1 - row[inside].sum()) / int(inside.sum())
-    return np.where(inside, row + lacking, Fraction(0))
+    return np.where(inside, row + lacking, ZERO)
 
 
 def on_simplex(row: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the nearest weights ≥ 0 of the members that add up to 1, by sorting and a threshold, eq.
-    (54).
-    """
+    """Return the nearest members' weights ≥ 0 that add up to 1, by sorting and a threshold, eq. (54)."""
     members = sorted(row[inside], reverse=True)
-    threshold = Fraction(0)
-    partial = Fraction(0)
+    threshold = ZERO
+    partial = ZERO
     for count, value in enumerate(members, start=1):
         partial += value
         candidate = (partial - 1) / count
         if value > candidate:
             threshold = candidate
-    return np.where(inside, np.maximum(row - threshold, Fraction(0)), Fraction(0))
+    return np.where(inside, np.maximum(row - threshold, ZERO), ZERO)
 
 
 def normalised(row: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return w_i/Σ_{k∈S} w_k for members, eq. (54)."""
-    return np.where(inside, row / row[inside].sum(), Fraction(0))
+    return np.where(inside, row / row[inside].sum(), ZERO)
 
 
 ROWS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -162,7 +167,7 @@ def _evaluator(rule: AllocationRule, repaired: Callable[[np.ndarray, np.ndarray]
         table = rule.exact_ratios(kappas, context)
         out = np.empty(table.shape, dtype=object)
         for place, (row, inside) in enumerate(zip(table, kappas > 0, strict=True)):
-            out[place] = repaired(row, inside) if inside.any() else Fraction(0)
+            out[place] = repaired(row, inside) if inside.any() else ZERO
         return out if exact else out.astype(np.float64)
 
     return evaluate

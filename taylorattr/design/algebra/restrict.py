@@ -38,6 +38,9 @@ def restrict(
         size: Largest |supp κ| that is shared out: 1 keeps what players do alone.
         name: Name of the rule; default: the rule's with the limit.
 
+    Returns:
+        The restricted rule, checked and filed.
+
     Raises:
         OptionError: If neither or both are given, or a limit is below 1.
     """
@@ -79,7 +82,7 @@ def restrict(
         largest=size if support else None,
         last=order,
         origin="restrict",
-        parameters={"rule": base.name, what: limit},
+        parameters={"rule": base, what: limit},
     )
 
 

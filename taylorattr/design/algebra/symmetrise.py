@@ -34,6 +34,9 @@ def symmetrise(rule: str | AllocationRule | DesignedRule, name: str | None = Non
         rule: A rule of players.
         name: Name of the rule; default: the rule's with ``_symmetrised``.
 
+    Returns:
+        The symmetric rule, checked and filed.
+
     Raises:
         BudgetError: When it is evaluated for more than 7 players and no formula says that it is symmetric
             already.
@@ -57,12 +60,12 @@ def symmetrise(rule: str | AllocationRule | DesignedRule, name: str | None = Non
             ways=base.ways,
             attributes=base.attributes,
             origin="symmetrise",
-            parameters={"rule": base.name},
+            parameters={"rule": base},
         )
     made = replace(
         made, symbolic=sp.Symbol(f"mean of {base.name}"), evaluator=_evaluator(base.rule), where={}
     )
-    return build(made, attributes=base.attributes, origin="symmetrise", parameters={"rule": base.name})
+    return build(made, attributes=base.attributes, origin="symmetrise", parameters={"rule": base})
 
 
 def _evaluator(rule: AllocationRule) -> Any:

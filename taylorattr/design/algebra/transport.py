@@ -19,8 +19,9 @@ from taylorattr.maths.frames import other_frame_ratio
 
 
 def transport(rule: str | AllocationRule | DesignedRule, name: str | None = None) -> DesignedRule:
-    """Make the rule of the other frame that gives the same scores: w^x(κ) = Σ_{0≠μ≤κ} (−1)^{|μ|+1} C(κ, μ)
-    w(μ).
+    """Make the rule of the other frame that gives the same scores, eq. (9a).
+
+    w^x(κ) = Σ_{0≠μ≤κ} (−1)^{|μ|+1} C(κ, μ) w(μ).
 
     Effects are other numbers seen from the input, so verdicts may differ although the scores do not:
     Gradient×Input, κ_i from the baseline, becomes 1[κ = e_i]. No leak and completeness carry over: μ ≤ κ has
@@ -29,6 +30,9 @@ def transport(rule: str | AllocationRule | DesignedRule, name: str | None = None
     Args:
         rule: A rule of players.
         name: Name of the rule; default: the rule's with ``_from_input`` or ``_from_baseline``.
+
+    Returns:
+        The transported rule, checked and filed.
     """
     base = attributor(rule)
     here = base.rule.frames[0]
@@ -50,7 +54,7 @@ def transport(rule: str | AllocationRule | DesignedRule, name: str | None = None
             made, symbolic=sp.Symbol(f"{base.name} by (9a)"), where={}, evaluator=_evaluator(base.rule)
         )
     return build(
-        made, ways=base.ways, attributes=base.attributes, origin="transport", parameters={"rule": base.name}
+        made, ways=base.ways, attributes=base.attributes, origin="transport", parameters={"rule": base}
     )
 
 

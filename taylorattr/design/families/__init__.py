@@ -1,6 +1,4 @@
-"""Families of rules whose guarantees hold at every value of their parameters; importing this registers
-them.
-"""
+"""Families of rules whose guarantees hold at every value of their parameters."""
 
 from taylorattr.design.families.degree_tilted import degree_tilted
 from taylorattr.design.families.family import FAMILIES, Family

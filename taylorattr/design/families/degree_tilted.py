@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -36,6 +35,9 @@ def degree_tilted(p: Any, name: str = "my_tilt") -> DesignedRule:
     Args:
         p: The power, at least 0.
         name: Name of the rule.
+
+    Returns:
+        The rule, checked and filed.
 
     Raises:
         OptionError: If p is negative or no number.
@@ -72,7 +74,7 @@ def degree_tilted(p: Any, name: str = "my_tilt") -> DesignedRule:
         evaluator=None if whole else function_evaluator(tilted, "U", ()),
         by_construction=KEEPS,
     )
-    return build(rule, origin="degree_tilted", parameters={"p": str(Fraction(power))})
+    return build(rule, origin="degree_tilted", parameters={"p": power})
 
 
 def _share(letter: Expr, power: int) -> Expr:

@@ -20,6 +20,9 @@ def interaction(index: str, order: int = 2, name: str | None = None) -> Designed
         order: Largest size of a coalition that receives.
         name: Name of the rule; default: the index and its order.
 
+    Returns:
+        The rule, checked and filed; its receivers are coalitions.
+
     Raises:
         OptionError: If there is no such index, or the order is below 1.
     """

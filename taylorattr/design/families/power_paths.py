@@ -26,7 +26,7 @@ KEEPS = {
     "power_path",
     ratio="κ_i p_i/Σ_j κ_j p_j",
     keeps=KEEPS,
-    parameters="an exponent p_i > 0 of each player: the path is b_i + Δ_i t^{p_i}; larger: it moves later and gets more",
+    parameters="an exponent p_i > 0 of a player, which moves as b_i + Δ_i t^{p_i}; larger: later, for more",
     source="eq. (64); Friedman (2004)",
 )
 def power_path(exponents: Sequence[Any] | Mapping[str, Any], name: str = "my_path") -> DesignedRule:
@@ -35,6 +35,9 @@ def power_path(exponents: Sequence[Any] | Mapping[str, Any], name: str = "my_pat
     Args:
         exponents: p_1 … p_n, or {player's name: p}; only their ratios matter.
         name: Name of the rule.
+
+    Returns:
+        The rule, checked and filed.
 
     Raises:
         OptionError: If an exponent is not a positive number.
@@ -53,7 +56,7 @@ def power_path(exponents: Sequence[Any] | Mapping[str, Any], name: str = "my_pat
         ways=(Power(lambda context, n: context["p"], name),),
         attributes=known,
         origin="power_path",
-        parameters={"exponents": [str(value) for value in known.values["p"]]},
+        parameters={"exponents": known.given("p")},
     )
 
 
@@ -63,6 +66,9 @@ def path(given: Any, name: str = "my_path") -> DesignedRule:
     Args:
         given: A list of numbers or a mapping: exponents, see `power_path`. Anything else: see `measure`.
         name: Name of the rule.
+
+    Returns:
+        The rule, checked and filed.
     """
     if isinstance(given, Mapping) or (isinstance(given, list) and given):
         return power_path(given, name)

@@ -1,6 +1,4 @@
-"""Rules that give an effect to the member that joins last in a random order: weighted, ordered and grouped
-sharing.
-"""
+"""Rules that give an effect to the member that joins last in a random order."""
 
 from __future__ import annotations
 
@@ -47,6 +45,9 @@ def weighted_shapley(
         weights: λ_1 … λ_n, positive, or {player's name: λ}.
         name: Name of the rule.
 
+    Returns:
+        The rule, checked and filed.
+
     Raises:
         OptionError: If a weight is not positive.
     """
@@ -65,8 +66,7 @@ def weighted_shapley(
     source="asymmetric Shapley values: Frye, Rowat & Feige, arXiv 1910.06358",
 )
 def ordered(stages: Sequence[Any] | Mapping[str, Any], name: str = "my_order") -> DesignedRule:
-    """Make a rule for players that come in an order: an effect goes to its members of the latest stage,
-    equally.
+    """Make a rule for players in an order: an effect goes to its members of the latest stage, equally.
 
     Players join stage by stage; what earlier ones explain alone is not shared with later ones. For a causal
     order with causes first, effects are read off given their causes.
@@ -74,6 +74,9 @@ def ordered(stages: Sequence[Any] | Mapping[str, Any], name: str = "my_order") -
     Args:
         stages: A number for each player, or {player's name: number}; equal numbers join together.
         name: Name of the rule.
+
+    Returns:
+        The rule, checked and filed.
     """
     known = PlayerAttributes.of({"stage": stages})
     last = _in_latest_stage(i)
@@ -99,6 +102,9 @@ def owen(groups: Sequence[Any] | Mapping[str, Any], name: str = "my_groups") -> 
     Args:
         groups: A number for each player, or {player's name: number}; equal numbers are one group.
         name: Name of the rule.
+
+    Returns:
+        The rule, checked and filed.
     """
     known = PlayerAttributes.of({"group": groups})
 
@@ -128,13 +134,9 @@ def _made(
         extra=True,
         by_construction=KEEPS,
     )
-    (values,) = known.values.values()
+    (attribute,) = known.values
     return build(
-        rule,
-        attributes=known,
-        draw=draw,
-        origin=origin,
-        parameters={next(iter(known.values)): list(map(str, values))},
+        rule, attributes=known, draw=draw, origin=origin, parameters={f"{attribute}s": known.given(attribute)}
     )
 
 
@@ -144,21 +146,19 @@ def _ranked(keys: np.ndarray) -> np.ndarray:
 
 
 def _by_weight(generator: np.random.Generator, n: int, count: int, context: Mapping[str, Any]) -> np.ndarray:
-    """Orders in which i is the last of S with probability λ_i/Σ_S λ: of exponential clocks the first to ring
-    is last.
-    """
+    """Return orders in which i is the last of S with probability λ_i/Σ_S λ: exponential clocks, reversed."""
     rates = np.array([float(w) for w in context["weight"]])
     return _ranked(-generator.exponential(size=(count, n)) / rates)
 
 
 def _by_stage(generator: np.random.Generator, n: int, count: int, context: Mapping[str, Any]) -> np.ndarray:
-    """Uniform orders among those that go stage by stage."""
+    """Return uniform orders among those that go stage by stage."""
     stages = _places(context["stage"])
     return _ranked(stages + generator.random((count, n)))
 
 
 def _by_group(generator: np.random.Generator, n: int, count: int, context: Mapping[str, Any]) -> np.ndarray:
-    """Uniform orders of the groups, and of the players inside each."""
+    """Return uniform orders of the groups, and of the players inside each."""
     groups = _places(context["group"])
     turn = _ranked(generator.random((count, int(groups.max()) + 1)))
     return _ranked(turn[:, groups] + generator.random((count, n)))

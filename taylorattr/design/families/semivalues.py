@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ KEEPS = {"no_leak": "marginal contributions of a player without effects are 0, e
     "semivalue",
     ratio="w_s = Σ_t C(n−s, t−s+1) p_t for i ∈ S",
     keeps=KEEPS,
-    parameters="p_t, the weight of a marginal contribution to t others; or ω_t, of the mean one; or w_s of a coalition",
+    parameters="p_t, the weight of a marginal contribution to t others; or ω_t, of the mean one; or w_s",
     source="eq. (63); Dubey, Neyman & Weber (1981); ω: Kwon & Zou, arXiv 2209.13429",
     only_complete="shapley",
 )
@@ -50,6 +51,9 @@ def semivalue(
         name: Name of the rule.
         complete: True promises completeness, which of all semivalues only Shapley's has: s·w_s = 1.
 
+    Returns:
+        The rule, checked and filed.
+
     Raises:
         OptionError: Not exactly one of the three, weights that are no numbers, a promise that does not hold.
     """
@@ -57,17 +61,15 @@ def semivalue(
     if len(given) != 1:
         raise OptionError(f"a semivalue is given by one of p=, omega= or shares=; {len(given)} are given")
     if callable(shares):
-        return build(_of_shares(shares, name), origin="semivalue", complete=complete)
+        return build(
+            _of_shares(shares, name), origin="semivalue", parameters={"shares": shares}, complete=complete
+        )
     if p is not None:
         weights = _numbers("p", p)
     elif omega is not None:
         rows = _numbers("omega", omega)
         n = len(rows)
-        weights = [w / (n * sp.binomial(n - 1, t)) for t, w in enumerate(rows)]
-        weights = [
-            Fraction(int(w.p), int(w.q)) if isinstance(w, sp.Rational) else w
-            for w in map(sp.nsimplify, weights)
-        ]
+        weights = [value / (n * comb(n - 1, t)) for t, value in enumerate(rows)]
     else:
         weights = weights_of(_numbers("shares", shares))
     rule = replace(
@@ -77,7 +79,7 @@ def semivalue(
         players=len(weights),
         source=f"{SEMIVALUE.source}",
     )
-    return build(rule, origin="semivalue", parameters={"p": [str(w) for w in weights]}, complete=complete)
+    return build(rule, origin="semivalue", parameters={"p": weights}, complete=complete)
 
 
 def _numbers(what: str, values: Any) -> list[Fraction]:
@@ -96,7 +98,8 @@ def _of_shares(shares: Callable[[int], Any], name: str) -> AllocationRule:
         sizes = inside.sum(axis=1)
         known = {int(s): _share(shares, int(s)) for s in set(sizes.tolist()) if s}
         row = np.array([known.get(int(s), Fraction(0)) for s in sizes], dtype=object)
-        found = np.where(inside, row[:, None], Fraction(0))
+        nothing: Any = Fraction(0)
+        found = np.where(inside, row[:, None], nothing)
         return found if exactly else found.astype(np.float64)
 
     return AllocationRule(

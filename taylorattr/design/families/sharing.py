@@ -34,6 +34,9 @@ def sharing(xi: Any, name: str = "my_sharing") -> DesignedRule:
         xi: ξ, shape (2ⁿ, n), rows in bitmask order; that of ∅ and entries of outsiders are not read.
         name: Name of the rule.
 
+    Returns:
+        The rule, checked and filed.
+
     Raises:
         OptionError: If the shape is no table of coalitions, or the members' shares of one do not add up to 1.
     """
@@ -51,4 +54,4 @@ def sharing(xi: Any, name: str = "my_sharing") -> DesignedRule:
         by_construction=KEEPS,
         players=table.shape[1],
     )
-    return build(rule, origin="sharing", parameters={"players": table.shape[1]})
+    return build(rule, origin="sharing", parameters={"xi": table})

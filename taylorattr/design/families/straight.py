@@ -46,6 +46,9 @@ def measure(given: Any, name: str = "my_measure", *, complete: bool | None = Non
         complete: True promises completeness, which of all measures only the uniform one has (Integrated
             Gradients).
 
+    Returns:
+        The rule, checked and filed.
+
     Raises:
         OptionError: What is given is no measure on [0, 1], or a promise that does not hold.
     """
@@ -55,7 +58,7 @@ def measure(given: Any, name: str = "my_measure", *, complete: bool | None = Non
         rule,
         ways=(Straight(mu, name),),
         origin="measure",
-        parameters={"measure": mu.words},
+        parameters={"given": mu},
         complete=complete,
     )
 
@@ -69,6 +72,9 @@ def quadrature(
         rule: ``gauss_legendre``, ``left``, ``right``, ``midpoint`` or ``trapezoid``.
         n_steps: Number of nodes.
         name: Name of the rule.
+
+    Returns:
+        The rule, checked and filed.
     """
     return measure(path_rule(rule, n_steps), name)
 
@@ -84,7 +90,8 @@ def as_measure(given: Any) -> Measure:
     if isinstance(given, str):
         return _spoken(given)
     if callable(given):
-        return Density(given, getattr(given, "__name__", "g").replace("<lambda>", "g") + "(α) dα")
+        density: Any = given
+        return Density(density, getattr(given, "__name__", "g").replace("<lambda>", "g") + "(α) dα")
     try:
         if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) == 1:
             return Atoms(tuple(map(exact, given[0])), tuple(map(exact, given[1])))

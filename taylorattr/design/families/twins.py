@@ -26,6 +26,9 @@ def or_twin(rule: str | AllocationRule | DesignedRule, name: str | None = None) 
         rule: A rule of the frame of the baseline.
         name: Name of the twin; default: the rule's with ``_or``.
 
+    Returns:
+        The twin, checked and filed.
+
     Raises:
         OptionError: If the rule is one of the input's frame already.
     """
@@ -35,9 +38,13 @@ def or_twin(rule: str | AllocationRule | DesignedRule, name: str | None = None) 
             f"{base.name} is a rule of frame 'input' already; or_twin starts from frame 'baseline'"
         )
     made = replace(
-        base.rule, name=name or f"{base.name}_or", frame="input", proof="", source=f"OR-twin of {base.name}, eq. (69)",
+        base.rule,
+        name=name or f"{base.name}_or",
+        frame="input",
+        proof="",
+        source=f"OR-twin of {base.name}, eq. (69)",
         extra=True,
-    )  # fmt: skip
+    )
     ways: list[Way] = []
     draw: Any = None
     for way in base.ways:
@@ -45,4 +52,6 @@ def or_twin(rule: str | AllocationRule | DesignedRule, name: str | None = None) 
             ways.append(replace(way, from_input=True, name_of_rule=made.name))
         if isinstance(way, SampledOrders):
             draw = way.draw
-    return build(made, ways=ways, attributes=base.attributes, draw=draw, origin=f"or_twin of {base.name}")
+    return build(
+        made, ways=ways, attributes=base.attributes, draw=draw, origin="or_twin", parameters={"rule": base}
+    )

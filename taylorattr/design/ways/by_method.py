@@ -30,9 +30,7 @@ class ByMethod(Way):
         return f"the method {self.method}, which the rule equals"
 
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
-        """Return the method's scores; what is asked of the computation is passed on where the method has
-        it.
-        """
+        """Return the method's scores; the budget is passed on where the method has such options."""
         entry = METHODS[self.method]
         asked = {name: getattr(budget, name) for name in ("n_steps", "tol", "samples", "max_evaluations")}
         options = {

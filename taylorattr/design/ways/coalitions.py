@@ -1,11 +1,10 @@
-"""Support-level rules from exact effects J(S): of all coalitions, or of those that are small enough to get
-anything.
-"""
+"""Support-level rules from exact effects J(S) of all coalitions, or of those that get anything."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from taylorattr.aliases import Frame
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.design.ways.sizes import size_shares
+from taylorattr.design.ways.sizes import SizeShares
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.effects import HarsanyiEffects
@@ -47,6 +46,11 @@ class CoalitionTable(Way):
     players: int | None = None
 
     name = "coalitions"
+
+    @cached_property
+    def shares(self) -> SizeShares:
+        """The rule's shares by size."""
+        return SizeShares(self.rule)
 
     @property
     def words(self) -> str:
@@ -114,7 +118,7 @@ class CoalitionTable(Way):
         """Return p_t where the rule is a semivalue that adds up without cancellation, else None."""
         if held is not None or self.rule.receivers is not PLAYERS:
             return None
-        shares, _ = size_shares(self.rule, n, context)
+        shares, _ = self.shares(n, context)
         if shares is None:
             return None
         weights = weights_of(shares)

@@ -71,6 +71,9 @@ def climb(
         tol: Tolerance.
         most: Largest number where none is asked for.
 
+    Returns:
+        Scores and errors with the nodes each example took.
+
     Raises:
         OptionError: If a number is out of range.
     """

@@ -7,6 +7,7 @@ them; adding the deficit J(S) − Σ_k A_k(S) in equal parts to the members is t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from taylorattr.autodiff.game import blocks
 from taylorattr.criteria.masked_rows import full_masks
 from taylorattr.criteria.subject import Subject, target_of
 from taylorattr.design.ways.way import Budget, Way
+from taylorattr.errors import ZeroDifferenceWarning
 from taylorattr.maths.mobius import mobius_
 from taylorattr.methods.method import AttributionMethod, attribute
 from taylorattr.methods.question import Question
@@ -94,19 +96,21 @@ class Measured(Way):
         allocation, values = np.empty((game.n, len(members))), np.empty(len(members))
         options = {name: getattr(budget, name) for name in ("n_steps", "tol") if name in entry.options}
         for part in blocks(len(members), ROWS):
-            answer = attribute(
-                entry,
-                question.model,
-                subject.rows(members[part], own_dtype=False),
-                subject.baseline(),
-                target=target,
-                players=game.players,
-                additional_forward_args=_arguments(question, example, part.stop - part.start),
-                dtype=game.dtype,
-                seed=question.seed,
-                internal_batch_size=question.internal_batch_size,
-                **options,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ZeroDifferenceWarning)  # ∅ is the baseline itself
+                answer = attribute(
+                    entry,
+                    question.model,
+                    subject.rows(members[part], own_dtype=False),
+                    subject.baseline(),
+                    target=target,
+                    players=game.players,
+                    additional_forward_args=_arguments(question, example, part.stop - part.start),
+                    dtype=game.dtype,
+                    seed=question.seed,
+                    internal_batch_size=question.internal_batch_size,
+                    **options,
+                )
             allocation[:, part] = answer.player_scores.numpy().T
             values[part] = answer.f_input.numpy()
         return allocation, values

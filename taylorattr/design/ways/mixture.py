@@ -39,9 +39,7 @@ class Mixture(Way):
         return "each part in its own way: " + " + ".join(f"{factor:.4g}·{name}" for factor, name in pairs)
 
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
-        """Return the sum; standard errors add up as if the parts' errors pointed the same way, an upper
-        bound.
-        """
+        """Return the sum; standard errors add up, an upper bound of theirs."""
         game = question.game
         total = torch.zeros(game.batch, game.n, dtype=torch.float64)
         errors: torch.Tensor | None = None

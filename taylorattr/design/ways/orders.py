@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.design.ways.sizes import size_shares
+from taylorattr.design.ways.sizes import SizeShares
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
@@ -60,10 +61,16 @@ class SampledOrders(Way):
 
     name = "samples"
 
+    @cached_property
+    def shares(self) -> SizeShares:
+        """The rule's shares by size."""
+        return SizeShares(self.rule)
+
     @property
     def words(self) -> str:
         """Which orders."""
-        return f"marginal contributions along random orders{'' if self.draw is None else ' of the rule'}, unbiased"
+        whose = "random orders" if self.draw is None else "random orders of the rule"
+        return f"marginal contributions along {whose}, unbiased"
 
     def obstacle(
         self, question: Question, budget: Budget, context: Mapping[str, Any], asked: bool = False
@@ -73,7 +80,7 @@ class SampledOrders(Way):
             return "no sampling: coalitions receive, not players"
         if self.draw is not None:
             return ""
-        shares, reason = size_shares(self.rule, question.game.n, context)
+        shares, reason = self.shares(question.game.n, context)
         if shares is None:
             return f"no sampling: {reason}"
         noise = amplification(weights_of(shares))
@@ -134,7 +141,7 @@ class SampledOrders(Way):
         )
 
     def _weights(self, n: int, context: Mapping[str, Any]) -> np.ndarray:
-        shares, _ = size_shares(self.rule, n, context)
+        shares, _ = self.shares(n, context)
         assert shares is not None  # the obstacle was looked at
         weights = weights_of(shares)
         if self.rule.frames[0] == "input":

@@ -15,6 +15,26 @@ DRAWN = 6
 """Coalitions of each size that are compared where symmetry does not show in the formula."""
 
 
+class SizeShares:
+    """The shares of a rule by size, worked out once for each number of players and context.
+
+    Args:
+        rule: A support-level rule.
+    """
+
+    def __init__(self, rule: AllocationRule) -> None:
+        self.rule = rule
+        self._known: dict[Any, tuple[list[Fraction] | None, str]] = {}
+
+    def __call__(self, n: int, context: Mapping[str, Any]) -> tuple[list[Fraction] | None, str]:
+        """Return what `size_shares` returns."""
+        values = ((name, tuple(np.asarray(v, dtype=object).reshape(-1))) for name, v in context.items())
+        key = (n, tuple(values))
+        if key not in self._known:
+            self._known[key] = size_shares(self.rule, n, context)
+        return self._known[key]
+
+
 def size_shares(
     rule: AllocationRule, n: int, context: Mapping[str, Any]
 ) -> tuple[list[Fraction] | None, str]:

@@ -33,8 +33,9 @@ SERIOUS = 1e-2
 
 @dataclass(frozen=True)
 class TaylorTable(Way):
-    """a_i = Σ_{|κ|≤K} w_i(κ) I(κ); exact where the rule gives nothing to higher terms, else with their
-    estimate.
+    """a_i = Σ_{|κ|≤K} w_i(κ) I(κ), exact where the rule gives nothing to higher terms.
+
+    Else what higher orders add is estimated.
 
     Args:
         rule: The rule.
@@ -68,7 +69,9 @@ class TaylorTable(Way):
         order = self.order(n, budget)
         terms = count_up_to(n, order)
         if terms > MOST_TERMS and not asked:
-            return f"order {order} of {n} players has {terms:,} terms; group the inputs with players=, or lower order="
+            return (
+                f"order {order} of {n} players has {terms:,} terms; group them with players=, or lower order="
+            )
         if not question.game.inputs[0].is_floating_point():
             return "integer inputs have no Taylor series"
         return ""
@@ -118,9 +121,7 @@ class TaylorTable(Way):
         )
 
     def _tail(self, effects: TaylorEffects, context: Mapping[str, Any]) -> Tensor:
-        """Return Σ_{m>K} of the weighted sizes of the orders, continued geometrically from the last ones,
-        (B,).
-        """
+        """Return Σ_{m>K} of the weighted sizes of the orders, estimated from the last ones, (B,)."""
         kappas = effects.multi_indices
         weights = np.abs(self.rule.ratios(kappas, context)).sum(axis=1)
         sizes = np.abs(effects.values.double().cpu().numpy()) * weights
@@ -147,8 +148,9 @@ class TaylorTable(Way):
 
 
 def _continued(sizes: np.ndarray) -> float:
-    """Return Σ_{m>K} of sizes of the orders 1 … K, continued as a geometric series; infinite where they do
-    not fall.
+    """Return Σ_{m>K} of sizes of the orders 1 … K, continued as a geometric series.
+
+    Infinite where they do not fall.
 
     Odd and even orders are taken together: of an odd function every second one vanishes.
     """
