@@ -10,7 +10,7 @@ TITLES = {"coverage": "Coverage", "no_leak": "No leak", "complete": "Completenes
 
 def of_audit(report: AuditReport) -> list[Caution]:
     """Return the cautions of one audit."""
-    about = f"audit of {report.method}"
+    about = f"{report.method}, as it was audited"
     found = [Caution(about, f"Wrong use, {m.kind}: {m.sentence}", grave=True) for m in report.misuse]
     for verdict in report.verdicts:
         if verdict.status == "fails":

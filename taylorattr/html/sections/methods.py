@@ -15,6 +15,7 @@ from taylorattr.html.numbers import count
 from taylorattr.html.section import Section
 from taylorattr.html.table import Column, Table
 from taylorattr.html.verdicts import MARKS, cells, report_of
+from taylorattr.plot.labels import shortened
 
 PLAYERS = 200
 """Players with a row of their own, those with the largest share of a method's scores."""
@@ -31,12 +32,12 @@ def build(given: Given, about: About) -> Section | None:
         for e in given.shown(batch):
             held = [(a, label) for a, label in zip(group, labels, strict=True) if e < a.batch]
             table = _scores([a for a, _ in held], [label for _, label in held], e, place)
-            parts.append({"example": e, "table": table, "players": len(group[0].names)})
+            parts.append({"example": e, "table": table, "players": _players(group[0].names)})
     rules = _rules(given)
     return Section(
         key="methods",
         title="Methods side by side",
-        content={"parts": parts, "rules": rules, "groups": len({part["players"] for part in parts})},
+        content={"parts": parts, "rules": rules},
         tables=(*(part["table"] for part in parts), rules),
     )
 
@@ -47,6 +48,11 @@ def grouped(attributions: Sequence[Attribution]) -> list[list[Attribution]]:
     for attribution in attributions:
         groups.setdefault(attribution.names, []).append(attribution)
     return list(groups.values())
+
+
+def _players(names: tuple[str, ...]) -> str:
+    few = ", ".join(shortened(name, 24) for name in names[:3])
+    return f"{count(len(names), 'player')}: {few}{', …' if len(names) > 3 else ''}"
 
 
 def labelled(names: Sequence[str]) -> list[str]:
@@ -121,14 +127,15 @@ def _rules(given: Given) -> Table:
     for (method, frame), attribution in found.items():
         report = report_of(names.get(method, method), given.criteria)
         size = float(torch.nan_to_num(attribution.relative_gap).max()) if attribution.batch else 0.0
-        rows.append([method, *cells(report, frame), size])
+        *marked, why = cells(report, frame)
+        rows.append([method, *marked, size, why])
     heads = (
         Column("method", "word"),
         Column("wᵢ(κ)", "text", hint="share of the effect I(κ) that player i is given"),
         Column("kind", "word", hint="U κ alone, S its support, G signs, X further numbers"),
         Column("frame", "word", hint="where the effects are expanded"),
         *MARKS,
+        Column("gap", "share", hint="largest |f(x) − f(b) − Σ scores| of the batch, over Σ|scores|"),
         Column("why not, or where", "long"),
-        Column("largest gap / Σ|scores|", "share"),
     )
     return Table(key="rules", title="Ratios and criteria", columns=heads, rows=rows)
