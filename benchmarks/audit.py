@@ -46,7 +46,7 @@ def contest(network: nn.Module, x: Tensor, method: str, size: int, **shared: Any
 
 def on_mlp(method: str) -> Contest:
     """Return the contest on a GELU network of 12 inputs."""
-    return contest(networks.mlp((12, 256, 256)), networks.seeded(1, 12), method, 1024)
+    return contest(networks.mlp((12, 256, 256)), networks.seeded(1, 12), method, 2048)
 
 
 def on_digits(method: str) -> Contest:

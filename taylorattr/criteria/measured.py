@@ -17,7 +17,7 @@ from taylorattr.criteria.subject import Bound, Subject
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 
 _BYTES = 16 * 2**20
-_MOST_ROWS = 1024
+_MOST_ROWS = 4096
 _COMPARED = 24
 
 
@@ -31,7 +31,7 @@ class Table:
         a: a_i(x_T), shape (n, C), float64.
         eps: Largest unit roundoff of inputs, f and scores.
         rows: Positions in the order in which they were asked for; the first call had `first` of them.
-        first: Rows of the first call.
+        first: Rows of the first call, which are asked for twice; 0: none are.
         norms: As in `Reading`, shape (C, 4), or None.
         smallest: Smallest element of each row, (C,), or None.
         off: Σ|a_e| over the elements at the baseline, (C,), or None.
@@ -84,8 +84,13 @@ def rows_per_call(game: Game) -> int:
 
 
 def repeated_rows(count: int, most: int) -> int:
-    """Return the size of the first call, which is made again: at most a tenth of all rows."""
-    return min(most, count, max(count // 10, 8))
+    """Return the size of the first call, which is made again: at most a tenth of all rows.
+
+    Args:
+        count: Rows altogether.
+        most: Rows that the method is asked for twice, at most; 0: none, no call is made again.
+    """
+    return most and min(most, count, max(count // 10, 8))
 
 
 def measure(
@@ -118,7 +123,8 @@ def measure(
     order = np.random.default_rng(seed).permutation(count)
     size = rows or rows_per_call(subject.game)
     first = min(repeated_rows(count, bound.repeated), size)
-    calls = [order[:first], *(order[first:][part] for part in blocks(count - first, size))]
+    calls = [order[:first]] if first else []
+    calls += [order[first:][part] for part in blocks(count - first, size)]
     readings = []
     for positions in calls:
         readings.append(bound.read(present[positions], seed))

@@ -1,8 +1,9 @@
-"""One of ``ta.METHODS`` as an audit hears it."""
+"""One of ``ta.METHODS``, or a designed rule, as an audit hears it."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from taylorattr.attribution import Attribution
 from taylorattr.criteria.reading import Reading
 from taylorattr.criteria.subject import Attributor, Bound, Exactness, Subject
 from taylorattr.errors import OptionError, TaylorAttrWarning
-from taylorattr.methods import METHODS, attribute
+from taylorattr.methods import AttributionMethod, attribute
+from taylorattr.methods.method import AnyMethod, find
 
 EXACTNESS: dict[str, Exactness] = {
     "smooth_grad": "sampled",
@@ -22,12 +24,31 @@ EXACTNESS: dict[str, Exactness] = {
 }
 """What is no closed form; whoever gives standard errors is sampled."""
 
+WAYS: dict[str, Exactness] = {
+    "coalitions": "closed",
+    "method": "closed",
+    "path": "quadrature",
+    "measured": "quadrature",
+    "terms": "unknown",
+    "parts": "unknown",
+}
+"""How a designed rule computes, by the way that it takes."""
+
 
 class ByName(Attributor):
-    """One of ``ta.METHODS`` with its options."""
+    """One of ``ta.METHODS``, or a designed rule, with its options.
 
-    def __init__(self, name: str, options: dict[str, Any]) -> None:
-        super().__init__(name, METHODS[name].references)
+    Args:
+        method: Name or rule.
+        options: Its options.
+
+    Raises:
+        OptionError: If there is no such method.
+    """
+
+    def __init__(self, method: AnyMethod, options: dict[str, Any]) -> None:
+        self.method = find(method)
+        super().__init__(self.method.name, self.method.references)
         self.options = options
 
     def bind(self, subject: Subject) -> Bound:
@@ -44,16 +65,17 @@ class ByName(Attributor):
                 "grad_cam shares out the cells of a layer, not the input: audit it on the head, with the "
                 "feature maps as inputs (1, K, H, W), baseline 0 and a callable that returns its map"
             )
-        return Named(self.name, self.options, subject)
+        return Named(self.method, self.options, subject)
 
 
 class Named(Bound):
     """A method of this package asked for the scores of masked rows."""
 
-    def __init__(self, name: str, options: dict[str, Any], subject: Subject) -> None:
-        self.name, self.options, self.subject = name, options, subject
-        self.exactness = EXACTNESS.get(name, "closed")
-        self.compared, self.repeated = 3, 64
+    def __init__(self, method: AttributionMethod, options: dict[str, Any], subject: Subject) -> None:
+        self.method, self.options, self.subject = method, options, subject
+        self.name = method.name
+        self.exactness = EXACTNESS.get(method.name, "closed")
+        self.compared, self.repeated = 3, 0
         self._mode: dict[str, Any] = {}
 
     def read(self, present: np.ndarray, seed: int = 0) -> Reading:
@@ -63,6 +85,8 @@ class Named(Bound):
         result = self.ask(rows, count, seed)
         if self.name == "integrated_gradients":
             self._keep_mode(result.diagnostics["mode"])
+        if self.method.family == "rule":
+            self._keep_way(result.diagnostics)
         drawn = result.standard_errors is not None
         if drawn:
             self.exactness = "sampled"
@@ -71,7 +95,7 @@ class Named(Bound):
             eps=torch.finfo(game.dtype).eps / 2,
             values=result.f_input.numpy(),
             drawn=drawn,
-            facts={k: v for k, v in result.diagnostics.items() if k in ("mode", "n_steps")},
+            facts={k: v for k, v in result.diagnostics.items() if k in ("mode", "n_steps", "way")},
         )
 
     def ask(self, rows: Any, count: int, seed: int = 0, **more: Any) -> Attribution:
@@ -83,7 +107,7 @@ class Named(Bound):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TaylorAttrWarning)
             return attribute(
-                self.name,
+                self.method,
                 self.subject.model,
                 rows,
                 self.subject.baseline(),
@@ -101,9 +125,21 @@ class Named(Bound):
         if not {"mode", "n_steps", "tol", "rule"} & set(self.options):
             self._mode = {"mode": mode}
 
+    def _keep_way(self, facts: Mapping[str, Any]) -> None:
+        """Let every later call compute a designed rule as the first one did; ``auto`` looks at the batch."""
+        way = facts["way"]
+        exact = "relative" not in facts.get("error", {}) if way == "path" else facts.get("mode") == "exact"
+        self.exactness = "closed" if exact else WAYS.get(way, "unknown")
+        if way == "method" and facts.get("mode", "exact") != "exact":
+            self.exactness = "quadrature"
+        self._mode = {"way": way}
+
     def refined(self, nodes: int) -> Bound | None:
-        """Return Integrated Gradients with that many nodes at every row."""
+        """Return Integrated Gradients, or a rule of a path, with that many nodes at every row."""
+        if self._mode.get("way") == "path" and self.exactness == "quadrature":
+            options = {k: v for k, v in self.options.items() if k != "tol"}
+            return Named(self.method, options | {"n_steps": nodes, "way": "path"}, self.subject)
         if self.name != "integrated_gradients":
             return None
         options = {k: v for k, v in self.options.items() if k not in ("tol", "mode", "n_steps")}
-        return Named(self.name, options | {"n_steps": nodes, "mode": "quadrature"}, self.subject)
+        return Named(self.method, options | {"n_steps": nodes, "mode": "quadrature"}, self.subject)

@@ -55,18 +55,20 @@ def stability(bound: Bound, table: Table, *, seed: int = 0) -> Stability:
         seed: As it was asked then.
 
     Returns:
-        The differences. Of a method that says it draws samples nothing is asked: it is repeated anyway.
+        The differences. Of a method that says it draws samples nothing is asked: it is repeated anyway. One
+        of this package, whose draws are seeded, is not asked the same twice.
     """
     tolerance = 10 * float(np.sqrt(2 * table.eps))
     if table.drawn:
         return Stability(0.0, 0.0, None, tolerance)
-    first = table.rows[: table.first]
-    second = bound.read(table.present[first], seed).players.T
-    repeat = _difference(table.a[:, first], second, table.a)
-    third = None
-    if repeat > tolerance:
-        again = bound.read(table.present[first], seed).players.T
-        third = _difference(second, again, table.a)
+    repeat, third = 0.0, None
+    if table.first:
+        first = table.rows[: table.first]
+        second = bound.read(table.present[first], seed).players.T
+        repeat = _difference(table.a[:, first], second, table.a)
+        if repeat > tolerance:
+            again = bound.read(table.present[first], seed).players.T
+            third = _difference(second, again, table.a)
     some = np.random.default_rng(seed + 1).permutation(len(table.rows))[: bound.compared]
     parts = [some[k : k + SMALL] for k in range(0, len(some), SMALL)]
     small = np.concatenate([bound.read(table.present[part], seed).players for part in parts]).T

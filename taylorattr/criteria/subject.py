@@ -70,7 +70,7 @@ class Bound(ABC):
         in_float64: Whether it was bound in the dtype of the analysis.
         blind: What an audit of it cannot do, in words.
         compared: How many rows are computed again in small batches.
-        repeated: How many rows are asked for twice, at most.
+        repeated: How many rows are asked for twice, at most; 0: the method is known to give one answer.
         row_by_row: Whether a batch costs as much as its rows one by one.
     """
 
