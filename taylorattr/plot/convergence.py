@@ -127,7 +127,7 @@ def _orders(
         ax.axhline(abs(delta), color=FAINT, linewidth=1.0, zorder=0)
     step = max(1, math.ceil(len(orders) / 20))
     ax.set_xticks(orders[::step])
-    ax.tick_params(labelsize=8)
+    ax.tick_params(which="both", labelsize=8)
     words = (
         f"order{_exact(orders, sums, rest, noise)}; f(x) − f(b) = {number(delta)}, "
         f"remainder {number(float(left[-1]))}"

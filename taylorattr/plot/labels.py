@@ -92,20 +92,22 @@ def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
         limit: Characters in all.
         sign: What stands between them.
     """
-    least = 6
+    least = 8
     parts = [clean(part) for part in parts]
     whole = sign.join(parts)
     if len(whole) <= limit or not parts:
         return whole
     shared = len(commonprefix(parts))
     if len(parts) > 1 and shared >= 4:  # patch[0,1] × …0,2]
-        parts = [parts[0], *(f"…{part[shared:]}" for part in parts[1:])]
-        if len(sign.join(parts)) <= limit:
-            return sign.join(parts)
+        once = sign.join([parts[0], *(f"…{part[shared:]}" for part in parts[1:])])
+        if len(once) <= limit:
+            return once
     room = max(1, (limit + len(sign)) // (least + len(sign)))
     if len(parts) > room:
         shown = max(1, room - 1)
-        return sign.join([*(shortened(p, least) for p in parts[:shown]), f"{len(parts) - shown} more"])
+        rest = f"{len(parts) - shown} more"
+        share = max(least, (limit - len(rest)) // shown - len(sign))
+        return sign.join([*(shortened(part, share) for part in parts[:shown]), rest])
     free = limit - len(sign) * (len(parts) - 1)
     lengths = sorted(len(part) for part in parts)
     share = free // len(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -37,8 +37,8 @@ COMFORTABLE, LEAST = 0.36, 0.26
 """Radius of the circle over the shorter side of the axes, for which names give way: first down to half a
 line, then as far as they can."""
 
-TINY = 5.0
-"""Smallest font, in points."""
+SMALL, TINY = 7.0, 5.0
+"""Font down to which whole names shrink before they are cut, and the smallest one, in points."""
 
 ROOMY = 120.0
 """Radius, in points, below which dots shrink with the circle."""
@@ -126,27 +126,39 @@ def _fitted(
 ) -> tuple[float, float, dict[Hashable, str]]:
     """Return the radius of the circle in points, the font, and names that leave the circle its share."""
     side = min(width, height)
-    limit = LONGEST
-    while True:
+    found, used, short = side / 2, font, dict(names)
+    for limit, used in _concessions(font):
         cut = distinct([name for node, name in names.items() if node != OTHERS], limit)
         short = dict(zip((node for node in names if node != OTHERS), cut, strict=True))
         short |= {node: name for node, name in names.items() if node == OTHERS}
         found = side / 2
         for node, (x, y) in places.items():
-            long = text_width(short[node], font) + GAP
-            across, up = (long, font + GAP) if upright else (long * abs(x) + font, long * abs(y) + font)
+            long = text_width(short[node], used) + GAP
+            across, up = (long, used + GAP) if upright else (long * abs(x) + used, long * abs(y) + used)
             found = min(
                 found,
                 (width / 2 - across) / max(abs(x), 0.05),
                 (height / 2 - up) / max(abs(y), 0.05),
             )
-        wanted = COMFORTABLE if limit > HALF else LEAST
-        if found >= wanted * side or (limit <= 5 and font <= TINY):
-            return max(found, 5.0), font, short
-        if limit > 9 or font <= TINY:
-            limit -= 1
-        else:
-            font -= 0.5
+        if found >= (COMFORTABLE if limit > HALF else LEAST) * side:
+            break
+    return max(found, 5.0), used, short
+
+
+def _concessions(font: float) -> Iterator[tuple[int, float]]:
+    """Yield characters of a name and its font, in the order in which names give way to the circle."""
+    for limit in range(LONGEST, HALF - 1, -1):
+        yield limit, font
+    while font > SMALL:
+        font = max(SMALL, font - 0.5)
+        yield HALF, font
+    for limit in range(HALF - 1, 8, -1):
+        yield limit, font
+    while font > TINY:
+        font = max(TINY, font - 0.5)
+        yield 9, font
+    for limit in range(8, 4, -1):
+        yield limit, font
 
 
 def _label(ax: Axes, name: str, place: tuple[float, float], gap: float, font: float, upright: bool) -> None:
