@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,10 @@ from tqdm import tqdm
 
 from taylorattr.cli import arguments as shared
 from taylorattr.cli.attribute import option, references
+from taylorattr.cli.named import designed, imported, is_rule, named_method
 from taylorattr.errors import OptionError
-from taylorattr.methods import METHODS
+from taylorattr.methods import AttributionMethod
+from taylorattr.methods.method import find
 
 SUMMARY = "measure whether an attribution method is reliable on your own network"
 
@@ -24,8 +24,9 @@ Ask an attribution method for the scores of masked inputs of your own network, a
 somebody every effect (coverage), nobody an effect he has no part in (no leak), and each effect exactly once
 (complete); what is used wrongly; and, for methods by back-propagation, at which operation the sum breaks.
 
-METHOD is a method of `taylorattr attribute`; library:Name (captum:DeepLift, shap:DeepExplainer,
-shapiq:AgnosticExplainer, zennit:EpsilonPlus; a wrong name is answered with those it has); or
+METHOD is a method of `taylorattr attribute`, also a rule of your own (package.module:rule); library:Name
+(captum:DeepLift, shap:DeepExplainer, shapiq:AgnosticExplainer, zennit:EpsilonPlus; a wrong name is answered
+with those it has); or
 package.module:function of your own: a function (model, inputs, baselines, target) that returns the
 scores of inputs (m, ...), or one (model, baselines, target) that returns such a function of the inputs.
 
@@ -85,17 +86,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
         raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
-    method = named_method(arguments.method)
-    entry = METHODS[method] if isinstance(method, str) else method
+    method, given = asked_method(arguments.method, arguments.set)
     asked = shared.question(arguments)
     baselines = asked.baselines
-    if getattr(entry, "references", False):
-        rows = references(arguments, entry, asked)
+    if method.references:
+        rows = references(arguments, method, asked)
         baselines = baselines if rows is None else rows
     elif arguments.references:
         raise OptionError(f"--references: {arguments.method} reads no reference set; use --baseline")
-    settings = dict(option(spec, entry) for spec in arguments.set)
-    asked_of = ByName(method, settings) if isinstance(method, str) else method.having(settings)
+    settings = dict(option(spec, method) for spec in given)
+    ours = isinstance(method, AttributionMethod)
+    asked_of = ByName(method, settings) if ours else method.having(settings)
     plain = arguments.players == "elements" and asked.data.names is None and not arguments.names
     silent = True if arguments.json else None  # None: where nobody is at the terminal
     with (
@@ -124,44 +125,40 @@ def run(arguments: argparse.Namespace) -> int:
     return report.exit_status
 
 
-def named_method(spec: str) -> Any:
-    """Return what ``--method`` names.
+def asked_method(spec: str, settings: Sequence[str] = ()) -> tuple[Any, list[str]]:
+    """Return what ``--method`` names, and the settings that are left for its options.
 
     Args:
-        spec: A method's name, ``library:Name`` or ``package.module:function``.
+        spec: A name that `taylorattr attribute` takes, ``library:Name`` or ``package.module:name``.
+        settings: ``name=value`` each.
 
     Returns:
-        A name in ``ta.METHODS``, or a recipe of `binds`.
+        A method of this package or a rule of the user's as one, or a recipe of `binds`.
 
     Raises:
         OptionError: If it is none of these.
     """
     module, colon, name = spec.partition(":")
     if not colon:
-        return METHODS[spec].name
+        return named_method(spec, settings)
     # rules on paper, in the same package, need sympy, which is slow to import
     from taylorattr.compat.adapters import ADAPTERS, binds
 
     if module in ADAPTERS:
-        return ADAPTERS[module](name)
-    function = _function(spec, module, name)
-    if "inputs" not in inspect.signature(function).parameters:
-        return binds(function, name=spec)
-
-    def make(model: Any, baselines: Any, target: Any, **settings: Any) -> Any:
-        return lambda rows: function(model, rows, baselines, target, **settings)
-
-    return binds(make, name=spec)
-
-
-def _function(spec: str, module: str, name: str) -> Any:
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+        return ADAPTERS[module](name), list(settings)
+    found = imported(spec, "--method")
+    if is_rule(found):
+        return find(designed(found, f"--method {spec}")), list(settings)
     try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-        inspect.signature(found)
-    except Exception as error:  # whatever the user's module raises while it is imported
-        raise OptionError(f"--method {spec}: {type(error).__name__}: {error}") from error
-    return found
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"--method {spec}: {error}") from error
+    if not parameters:
+        return find(designed(found, f"--method {spec}")), list(settings)
+    if "inputs" not in parameters:
+        return binds(found, name=spec), list(settings)
+
+    def make(model: Any, baselines: Any, target: Any, **options: Any) -> Any:
+        return lambda rows: found(model, rows, baselines, target, **options)
+
+    return binds(make, name=spec), list(settings)

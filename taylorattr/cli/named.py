@@ -120,13 +120,17 @@ def designed(found: Any, said: str) -> DesignedRule:
     )
 
 
-def made(found: Any) -> Any:
-    """Return what a factory returns: a function that takes no arguments; anything else as it is."""
+def is_rule(found: Any) -> bool:
+    """Return whether an object is a designed rule or an allocation rule."""
     from taylorattr.allocation import AllocationRule
 
-    if isinstance(found, AllocationRule) or not callable(found) or hasattr(found, "attribution_method"):
-        return found
-    return found() if callable_without_arguments(found) else found
+    return isinstance(found, AllocationRule) or hasattr(found, "attribution_method")
+
+
+def made(found: Any) -> Any:
+    """Return what a factory returns: a function that takes no arguments; anything else as it is."""
+    factory = callable(found) and not is_rule(found) and callable_without_arguments(found)
+    return found() if factory else found
 
 
 def _quantities(rule: AllocationRule, settings: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

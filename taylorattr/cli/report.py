@@ -194,9 +194,9 @@ def _named(methods: str) -> list[str]:
 
 
 def _audited(methods: list[str]) -> list[Any]:
-    from taylorattr.cli.audit import named_method
+    from taylorattr.cli.audit import asked_method
 
-    return [named_method(spec) for spec in methods]
+    return [asked_method(spec)[0] for spec in methods]
 
 
 def _scored(

@@ -9,7 +9,7 @@ from taylorattr.criteria.bound_callable import Binds, BoundCallable
 from taylorattr.criteria.named_method import ByName
 from taylorattr.criteria.subject import Attributor
 from taylorattr.errors import OptionError
-from taylorattr.methods import METHODS
+from taylorattr.methods.method import Attributes, AttributionMethod
 from taylorattr.registry import Registry
 
 ADAPTERS: Registry[Callable[[str], Binds]] = Registry("library with an adapter")
@@ -20,8 +20,8 @@ def attributor(method: Any, options: dict[str, Any]) -> Attributor:
     """Return what the user named or passed.
 
     Args:
-        method: A name in ``ta.METHODS``, ``library:Name`` of a registered adapter, an `Attributor`, such as
-            what `binds` returns, or a callable.
+        method: A name in ``ta.METHODS``, a designed rule or its name, ``library:Name`` of a registered
+            adapter, an `Attributor`, such as what `binds` returns, or a callable.
         options: Options of a method by name; settings that `binds` adds.
 
     Returns:
@@ -38,16 +38,16 @@ def attributor(method: Any, options: dict[str, Any]) -> Attributor:
                 "taylorattr.compat.adapters, or pass ta.binds(make)"
             )
         method = ADAPTERS[library](name)
-    if isinstance(method, str):
-        return ByName(METHODS[method].name, options)
+    if isinstance(method, str | AttributionMethod | Attributes):
+        return ByName(method, options)
     if isinstance(method, Binds):
         return method.having(options)
     if isinstance(method, Attributor) and not options:
         return method
     if not callable(method):
         raise OptionError(
-            f"method is a {type(method).__name__}; expected a name in ta.METHODS, a callable rows (m, …) -> "
-            "scores (m, …), or ta.binds(make)"
+            f"method is a {type(method).__name__}; expected a name in ta.METHODS, a designed rule, a "
+            "callable rows (m, …) -> scores (m, …), or ta.binds(make)"
         )
     if options:
         raise OptionError(

@@ -24,6 +24,7 @@ from taylorattr.criteria.recipe_blame import refusal
 from taylorattr.criteria.subject import Attributor, Subject, target_of
 from taylorattr.errors import BudgetError, MethodError, OptionError
 from taylorattr.maths.subsets import count_up_to
+from taylorattr.methods.method import Attributes
 from taylorattr.methods.references import reference_tuple
 
 FULL = 12
@@ -40,7 +41,7 @@ ESCALATIONS = 2
 
 
 def audit(
-    method: str | Attributor | Callable[..., Any],
+    method: str | Attributor | Attributes | Callable[..., Any],
     model: Callable[..., Any],
     inputs: Tensors,
     baselines: Baselines = None,
@@ -67,8 +68,9 @@ def audit(
     where A_i(S) = 0 for i ∉ S. Effects are those of the baseline frame.
 
     Args:
-        method: A name in ``ta.METHODS``; ``library:Name`` of a registered adapter; a callable bound to model,
-            baseline and target, rows (m, …) -> scores (m, …) or (m, n); or ``ta.binds(make)``.
+        method: A name in ``ta.METHODS``; a designed rule or its name; ``library:Name`` of a registered
+            adapter; a callable bound to model, baseline and target, rows (m, …) -> scores (m, …) or
+            (m, n); or ``ta.binds(make)``.
         model: Module or callable on torch tensors; never changed.
         inputs: Tensor (B, …) or tuple of them.
         baselines: None (zeros), number, tensor (1, …) or (B, …); for a method over references the set

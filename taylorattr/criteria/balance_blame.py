@@ -10,7 +10,6 @@ import numpy as np
 
 from taylorattr.criteria.named_method import Named
 from taylorattr.effects.result import Result
-from taylorattr.methods import METHODS
 
 SHOWN = 1e-3
 """An operation is named from this part of the whole sum on."""
@@ -73,7 +72,7 @@ def balance_blame(bound: Named, present: np.ndarray, names: tuple[str, ...]) -> 
     Returns:
         The blame; None where the method is no relevance method or its balance closes.
     """
-    if "balance" not in METHODS[bound.name].options:
+    if "balance" not in bound.method.options:
         return None
     row = present[None]
     given = bound.ask(bound.subject.rows(row, own_dtype=False), 1, balance=True)

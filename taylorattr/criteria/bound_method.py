@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from taylorattr.criteria.monomials import AttributeFn
 from taylorattr.errors import OptionError, TaylorAttrWarning
-from taylorattr.methods import METHODS, attribute
+from taylorattr.methods import attribute
+from taylorattr.methods.method import AnyMethod, find
 
 
 class Shifted(nn.Module):
@@ -30,21 +31,21 @@ class Shifted(nn.Module):
         return self.f(self.baseline + y)
 
 
-def black_box(method: str, *, reference_offsets: Any = None, **options: Any) -> AttributeFn:
-    """Return a method of ``ta.METHODS`` as ``attribute_fn(f, x, b) -> (n,)``, each call with a fresh seed.
+def black_box(method: AnyMethod, *, reference_offsets: Any = None, **options: Any) -> AttributeFn:
+    """Return a method of this package as ``attribute_fn(f, x, b) -> (n,)``, each call with a fresh seed.
 
     A method that knows no baseline but 0 is asked about y -> f(b + y).
 
     Args:
-        method: Its name.
+        method: Its name, or a designed rule.
         reference_offsets: For methods over a reference set: references less b, shape (R, n); None: b itself.
         **options: Its options.
 
     Raises:
         OptionError: No such method, or one that explains a layer and not the input (``grad_cam``).
     """
-    entry = METHODS[method]
-    if method == "grad_cam":
+    entry = find(method)
+    if entry.name == "grad_cam":
         raise OptionError(
             "grad_cam explains the positions of a layer, which monomials and single units do not have; "
             "ta.check('grad_cam') says what it does with the cells' effects"
@@ -60,12 +61,12 @@ def black_box(method: str, *, reference_offsets: Any = None, **options: Any) -> 
     def answer(f: Any, x: Tensor, b: Tensor, seed: int) -> Tensor:
         if entry.zero_baseline:
             shifted = Shifted(f, b) if bool(b.any()) else f
-            return attribute(method, shifted, x - b, seed=seed, **options).player_scores[0]
+            return attribute(entry, shifted, x - b, seed=seed, **options).player_scores[0]
         start = b
         if entry.references:
             # two equal rows are one reference, and no set that was forgotten
             moved = np.zeros((2, x.shape[1])) if reference_offsets is None else np.asarray(reference_offsets)
             start = b + torch.as_tensor(moved, dtype=b.dtype)
-        return attribute(method, f, x, start, seed=seed, **options).player_scores[0]
+        return attribute(entry, f, x, start, seed=seed, **options).player_scores[0]
 
     return of

@@ -31,7 +31,6 @@ from taylorattr.criteria.refinement import Refinement
 from taylorattr.criteria.statistics import gap_by_order, gaps, ratio, worst
 from taylorattr.criteria.subject import Attributor
 from taylorattr.criteria.verdicts_measured import gravest
-from taylorattr.methods import METHODS
 
 SHOWN = 5
 LARGEST_SUPPORT = 6
@@ -216,12 +215,12 @@ def _notes(judged: list[Judged], beside: str | None) -> tuple[str, ...]:
         notes.append(
             f"audited against each of {references} references by itself; effects are averaged, eq. (21)"
         )
-    if isinstance(first.bound, Named) and METHODS[first.bound.name].family == "relevance":
+    if isinstance(first.bound, Named) and first.bound.method.family == "relevance":
         notes.append(
             "a rule that gives 0 wherever x = b cannot leak here; whether one layer leaks is another "
             "question: ta.check of the rule answers it"
         )
-    if isinstance(first.bound, Named) and METHODS[first.bound.name].zero_baseline:
+    if isinstance(first.bound, Named) and first.bound.method.zero_baseline:
         starts = [float(found.examined.tables[0].v[0]) for found in judged]
         if any(starts):
             notes.append(

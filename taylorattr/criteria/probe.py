@@ -24,6 +24,7 @@ from taylorattr.criteria.unit_answer import rule_of_units
 from taylorattr.criteria.unit_probe import ActivationReadings, read_activations, said
 from taylorattr.criteria.units import Responses, responses
 from taylorattr.errors import OptionError
+from taylorattr.methods.method import Attributes
 
 REPEATS = 24
 """Calls per monomial for a method that draws random numbers."""
@@ -36,7 +37,7 @@ FEW = ("ReLU", "Softplus", "Tanh", "GELU")
 
 
 def probe(
-    attribute_fn: AttributeFn | str,
+    attribute_fn: AttributeFn | str | Attributes,
     n_players: int = 3,
     order: int = 4,
     *,
@@ -57,8 +58,8 @@ def probe(
 
     Args:
         attribute_fn: ``(f, x, b) -> n scores`` from any library: f is a module (B, n) -> (B,), x and b are
-            float64 tensors of shape (1, n). Or a name in ``ta.METHODS``. Where it raises, it is taken to
-            refuse that function.
+            float64 tensors of shape (1, n). Or a name in ``ta.METHODS``, or a designed rule. Where it
+            raises, it is taken to refuse that function.
         n_players: Number of players; rules by sign need 2, most others are told apart with 3.
         order: Highest |κ|; C(n + order, order) − 1 monomials in three settings, eq. (50).
         symmetric: Whether to read one term of each set of permuted terms and check a few others.
@@ -84,7 +85,7 @@ def probe(
     offsets = np.zeros((1, n_players)) if reference_offsets is None else np.asarray(reference_offsets, float)
     if offsets.ndim != 2 or offsets.shape[1] != n_players:
         raise OptionError(f"reference_offsets have shape {offsets.shape}; expected (R, {n_players})")
-    if isinstance(attribute_fn, str):
+    if isinstance(attribute_fn, str | Attributes):
         attribute_fn = black_box(attribute_fn, reference_offsets=offsets if offsets.any() else None)
     counted = Counted(attribute_fn)
     with preserved_rng():

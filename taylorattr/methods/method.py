@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -77,6 +77,7 @@ OWN: Registry[AttributionMethod] = Registry("attribution method of your own")
 """Methods that were designed at run time, by name; `attribute` finds them after the fifteen."""
 
 
+@runtime_checkable
 class Attributes(Protocol):
     """What carries an attribution method of its own, such as a designed rule."""
 
