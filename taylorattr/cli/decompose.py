@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from taylorattr.atomic import replacing
 from taylorattr.cli import arguments as shared
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
@@ -104,4 +105,5 @@ def _draw(effects: TaylorEffects | HarsanyiEffects, path: str, bars: int) -> Non
     from taylorattr.plot import top_effects  # matplotlib is loaded only when a picture is asked for
 
     figure, _ = top_effects(effects, bars)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, format=Path(path).suffix[1:] or "png", dpi=150)
