@@ -69,6 +69,10 @@ class MethodError(TaylorAttrError, RuntimeError):
     """An attribution method of another library, or of the user, raised; its own error is the cause."""
 
 
+class VerificationError(TaylorAttrError, AssertionError):
+    """A rule breaks a law that every attribution rule obeys; the message is the report."""
+
+
 class MissingExtraError(TaylorAttrError, ImportError):
     """An optional dependency is absent; the message names the extra that brings it."""
 
