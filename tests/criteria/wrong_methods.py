@@ -1,6 +1,7 @@
 """Correct methods with one defect, as callables around a method or as wrong rules of one operation.
 
-``python -m tests.criteria.wrong_methods 100`` prints how many are accused on as many seeded networks.
+``python -m tests.criteria.wrong_methods 100 700`` prints how many are accused on as many seeded networks,
+from seed 700 on.
 """
 
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import taylorattr as ta
 from taylorattr.criteria.masked_rows import full_masks
@@ -168,6 +170,23 @@ def dead_zone(site, m: Tensor) -> list[Tensor]:
     return [m * slope]
 
 
+def bias_swallowed(site, m: Tensor) -> list[Tensor]:
+    """The bias of the convolution takes its share of every sum, as if the baseline did not have it too."""
+    change = site.y - site.y0
+    bias = site.arguments(list(site.x))[0][2].abs().reshape(1, -1, 1, 1)
+    return gradient(site, m * change.abs() / (change.abs() + bias))
+
+
+def duplicates_lost(site, m: Tensor) -> list[Tensor]:
+    """The right shares of an overlapping pool, put back by an unpooling that keeps one window of several."""
+    x, b = site.x[0], site.b[0].expand_as(site.x[0])
+    (of_x, at_x), (of_b, at_b) = (F.max_pool2d(v, 3, 2, return_indices=True) for v in (x, b))
+    cross = torch.maximum(of_x, of_b)
+    back = F.max_unpool2d(m * (cross - of_b), at_x, 3, 2, output_size=x.shape)
+    back = back + F.max_unpool2d(m * (of_x - cross), at_b, 3, 2, output_size=x.shape)
+    return [torch.where(x == b, 0.0, back / (x - b))]
+
+
 RULES: dict[str, tuple[dict, str]] = {
     "an activation by its gradient": ({"act": gradient}, "relu"),
     "every activation by its gradient": ({"relu": gradient}, "relu"),
@@ -175,6 +194,8 @@ RULES: dict[str, tuple[dict, str]] = {
     "a branch of the sum lost": ({"add": lambda site, m: [m, torch.zeros_like(m)]}, "add"),
     "a branch doubled": ({"add": lambda site, m: [m, 2 * m]}, "add"),
     "a pool by the winners at x": ({"pool": gradient}, "max_pool2d"),
+    "a pool whose duplicate winners are lost": ({"pool": duplicates_lost}, "max_pool2d"),
+    "a bias that takes a share": ({"second": bias_swallowed}, "convolution"),
     "negative weights dropped": ({"second": weights_clamped}, "convolution"),
     "a channel dropped": ({"second": channel_dropped}, "convolution"),
     "a sum in place of a mean": ({"mean": lambda site, m: [9 * g for g in gradient(site, m)]}, "mean"),
@@ -203,10 +224,10 @@ def case(seed: int) -> tuple[torch.nn.Module, Tensor, Tensor]:
     return model.to(dtype), x.to(dtype), torch.full((1, 4), 0.3, dtype=dtype)
 
 
-def main(count: int) -> None:
+def main(count: int, start: int = 0) -> None:
     """Print the confusion table over seeded networks, four correct methods and three defects on each."""
     seen = dict.fromkeys(("right", "accused", "undecided", "planted", "caught", "told", "as meant"), 0)
-    for seed in range(count):
+    for seed in range(start, start + count):
         model, x, b = case(seed)
         for right in (rescale(model, 0, b), "deeplift_rescale", "integrated_gradients", "shapley"):
             report = ta.audit(right, model, x, b, target=0)
@@ -233,4 +254,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))
