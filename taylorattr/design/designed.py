@@ -10,6 +10,7 @@ import numpy as np
 
 from taylorattr import tables
 from taylorattr.allocation.allocate import Effects, allocate, require_domain
+from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.report import CriteriaReport
@@ -70,9 +71,18 @@ class DesignedRule:
         """Return w(κ) exactly, one ``Fraction`` per player."""
         return self.rule.ratio(kappa)
 
+    def context(self, players: Sequence[str]) -> dict[str, Any]:
+        """Return what the ratio reads besides κ, by name, with the attributes in the order of some players.
+
+        Args:
+            players: Their names.
+        """
+        fixed = {name: need.default for name, need in self.rule.needs.items() if need.default is not REQUIRED}
+        return fixed | self.attributes.context(players, self.name)
+
     def allocate(self, effects: Effects) -> Attribution:
         """Return Σ w·I over effects, as ``ta.allocate`` does; attributes are matched by names."""
-        return allocate(self.rule, effects, self.attributes.context(effects.names, self.name) or None)
+        return allocate(self, effects)
 
     def attribute(self, model: Any, inputs: Any, baselines: Any = None, **options: Any) -> Attribution:
         """Return the scores of a prediction: ``ta.attribute(rule, model, inputs, …)``.
@@ -100,6 +110,7 @@ class DesignedRule:
             zero_baseline=False,
             integers=any(way.name in ("coalitions", "samples") for way in self.ways),
             summary=f"wᵢ(κ) = {self.formula}",
+            owner=self,
         )
 
     def _function(self) -> Any:

@@ -49,8 +49,9 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
     Raises:
         OptionError: If it contains anything else.
     """
+    own = {name: indexed(name) for name in attributes}
     try:
-        expression: Any = sp.sympify(given, dict(WORDS))  # pyright: ignore[reportCallIssue]
+        expression: Any = sp.sympify(given, {**WORDS, **own})  # pyright: ignore[reportCallIssue]
     except (sp.SympifyError, TypeError, AttributeError) as error:
         raise OptionError(
             f"{given!r} is no formula of a ratio ({error}); such as 'kappa[i]/m' or 1/s"

@@ -10,6 +10,7 @@ from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.cases import Case, cases
 from taylorattr.design.algebra.simplify import inlined, same
+from taylorattr.design.deep_terms import deep_terms
 
 PREFERRED = ("integrated_gradients", "shapley", "occlusion_1", "gradient_x_input")
 """Rules under whose names a ratio is looked up first; the rest in the order of the registry."""
@@ -55,8 +56,10 @@ def recognise(rule: AllocationRule) -> Recognised | None:
             continue
         if rule.evaluator is None and known.evaluator is None and same(inlined(rule), inlined(known)):
             return Recognised(name, "by algebra", True)
-        if told_apart and all(
-            _agree(rule, known, place, case, tables) for place, case in enumerate(settings)
+        if (
+            told_apart
+            and all(_agree(rule, known, place, case, tables) for place, case in enumerate(settings))
+            and _agree_deeply(rule, known)
         ):
             widest = max(case.n for case in settings)
             terms = next(case.terms for case in settings if case.n == widest)
@@ -65,6 +68,13 @@ def recognise(rule: AllocationRule) -> Recognised | None:
                 name, f"on every term of order ≤ {order} of up to {widest} players, exactly", False
             )
     return None
+
+
+def _agree_deeply(rule: AllocationRule, known: AllocationRule) -> bool:
+    """Whether a function agrees on terms beyond those enumerated, where formulas have no surprises."""
+    if rule.evaluator is None or rule.needs or rule.reach is not None or rule.players is not None:
+        return True
+    return all((rule.exact_ratios(kappas) == known.exact_ratios(kappas)).all() for kappas in deep_terms())
 
 
 def _comparable(rule: AllocationRule, known: AllocationRule) -> bool:

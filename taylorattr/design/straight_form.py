@@ -12,6 +12,7 @@ from taylorattr.allocation.rule import AllocationRule
 from taylorattr.allocation.symbols import Expr, i, kappa, m
 from taylorattr.criteria.cases import cases
 from taylorattr.design.algebra.simplify import inlined, simplified
+from taylorattr.design.deep_terms import deep_terms
 from taylorattr.errors import OptionError, TaylorAttrError
 from taylorattr.maths.measures import LARGEST_DEGREE, Measure, Moments
 
@@ -54,6 +55,10 @@ def _of_function(rule: AllocationRule) -> Callable[[int], Fraction] | None:
             powers = np.array([[Fraction(int(k)) for k in row] for row in case.kappas], dtype=object)
             expected = powers * single[case.terms.orders - 1][:, None]
             if (rule.exact_ratios(case.kappas, case.context) != expected).any():
+                return None
+        for kappas in deep_terms():
+            powers = np.array([[Fraction(int(k)) for k in row] for row in kappas], dtype=object)
+            if (rule.exact_ratios(kappas) != powers * single[kappas.sum(axis=1) - 1][:, None]).any():
                 return None
     except TaylorAttrError:  # the function does not go that far
         return None

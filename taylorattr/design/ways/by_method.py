@@ -18,16 +18,18 @@ class ByMethod(Way):
 
     Args:
         method: Name in ``ta.METHODS``.
+        how: What shows that the rule equals it.
     """
 
     method: str
+    how: str
 
     name = "method"
 
     @property
     def words(self) -> str:
         """The method."""
-        return f"the method {self.method}, which the rule equals"
+        return f"the method {self.method}, which the rule equals {self.how}"
 
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return the method's scores; the budget is passed on where the method has such options."""

@@ -52,6 +52,13 @@ class Power(Way):
         path = "x − Δ∘t^p" if self.from_input else "b + Δ∘t^p"
         return f"gradients along {path}, each player with its own exponent"
 
+    def obstacle(
+        self, question: Question, budget: Budget, context: Mapping[str, Any], asked: bool = False
+    ) -> str:
+        """Return that an exponent is not positive: such a path does not lead from b to x."""
+        wrong = [p for p in self.exponents(context, question.game.n) if p <= 0]
+        return f"an exponent is {wrong[0]}, and a path to x needs positive ones" if wrong else ""
+
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return Σ_q ω_q Δ_i ∂_i f p_i t_q^{p_i − 1}."""
         game = question.game
