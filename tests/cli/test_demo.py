@@ -65,6 +65,16 @@ def test_the_picture_is_a_png(shown):
     assert (folder / "effects.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_it_ends_with_a_page_and_says_where_it_lies(shown):
+    _, text, folder = shown
+    page = folder / "report.html"
+    assert text.splitlines()[-1].startswith(f"Report: {page}")
+    content = page.read_text(encoding="utf-8")
+    assert "against the average training case" in content
+    for section in ("delta", "graph", "effects", "methods", "reformulations"):
+        assert f'<section id="{section}"' in content
+
+
 def test_a_disagreement_is_an_exit_status(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(demo, "differences", lambda *_: (1e-3, 0.0))
     assert main(["demo", "--out", str(tmp_path)]) == 1

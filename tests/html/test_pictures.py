@@ -85,6 +85,13 @@ def test_many_players_are_folded_with_what_they_amount_to():
     assert len(folded) == 15
     assert others[0]["value"] == pytest.approx(sum(folded))
     assert OTHERS not in kept
+    place = view["players"].index(others[0])
+    joined = [effect for effect in view["effects"] if place in effect["members"]]
+    assert joined
+    for effect in joined:
+        (other,) = (m for m in effect["members"] if m != place)
+        assert effect["names"] == [view["players"][other]["name"], "one of 15 others, added up"]
+        assert effect["count"] == 15
 
 
 def test_marks_of_three_and_more_stay_inside_and_apart():
