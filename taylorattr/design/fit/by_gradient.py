@@ -21,7 +21,7 @@ HOT, COLD = 1.0, 0.05
 LOOKS = 10
 """How often on the way the objective itself is evaluated."""
 
-POLISH = 40
+POLISH = 100
 """Steps of L-BFGS at the end where the objective itself is followed on all examples."""
 
 NEAR = 0.3
@@ -71,7 +71,13 @@ def _descend(task: Task, theta: Tensor, restart: int, steps: int, generator: tor
 
 
 def _polish(task: Task, theta: Tensor, restart: int) -> None:
-    optimiser = torch.optim.LBFGS([theta], max_iter=POLISH, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [theta],
+        max_iter=POLISH,
+        tolerance_grad=1e-12,  # the objective may be a squared error, flat where it is small
+        tolerance_change=1e-15,
+        line_search_fn="strong_wolfe",
+    )
 
     def closure() -> Tensor:
         optimiser.zero_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families import ordered, sharing, weighted_shapley
 from taylorattr.design.fit.examples import Examples, members_of
 from taylorattr.design.fit.freedom import Freedom, Search, freedom, whole
-from taylorattr.design.fit.grid import fractions_of, shortened
+from taylorattr.design.fit.grid import SHARES, counted_shares, fractions_of, shortened
 from taylorattr.errors import OptionError
 
 
@@ -96,39 +97,36 @@ class FreeShares(CoalitionShares):
             self.count = len(self.cells[0])
 
     def natural(self, theta: Tensor) -> Tensor:
-        """Return θ, from which `shares` are made."""
-        return theta
-
-    def rounded(self, natural: Tensor) -> Tensor:
-        """Return θ to six decimals."""
-        return natural.detach().mul(1e6).round().div(1e6)
-
-    def shares(self, natural: Tensor) -> Tensor:
         """Return ξ, shape (2^n, n); that of ∅ is 0."""
         if self.by == "sizes":
-            free = natural.reshape(self.largest - 1, self.n)
-            equal = free.new_zeros(1, self.n)
-            rows = torch.cat([equal, free])  # the last row that is free, or the first: equal shares
+            free = theta.reshape(self.largest - 1, self.n)
+            rows = torch.cat([free.new_zeros(1, self.n), free])  # the first row: equal shares
             place = torch.where((self.sizes < 2) | (self.sizes > self.largest), 0, self.sizes - 1)
             logits = rows[place]
         else:
-            logits = torch.zeros_like(self.members).index_put(self.cells, natural)
+            logits = torch.zeros_like(self.members).index_put(self.cells, theta)
         size = logits.exp() * self.members
         return size / size.sum(1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)
 
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return ξ in steps of 1/720720, each coalition's adding up to 1 exactly."""
+        return torch.from_numpy(counted_shares(natural, self.members) / SHARES)
+
     def scores(self, natural: Tensor, examples: Examples) -> Tensor:
         """Return Σ_{S∋i} ξ_{i,S} J(S)."""
-        return self.effects(examples) @ self.shares(natural)
+        return self.effects(examples) @ natural
 
     def parameters(self, natural: Tensor) -> dict[str, Any]:
-        """Return θ, and what it belongs to."""
-        return {"players": self.n, "by": self.by, "largest": self.largest, "logits": natural.tolist()}
+        """Return ξ of every coalition in bitmask order, as numbers of 1/720720."""
+        counts = (natural * SHARES).round().long()
+        return {"players": self.n, "parts": SHARES, "xi": counts.tolist()}
 
     @classmethod
     def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
         """Build the rule of these shares."""
-        made = cls(parameters["players"], parameters["by"], parameters["largest"])
-        return sharing(made.shares(torch.tensor(parameters["logits"], dtype=torch.float64)).numpy(), name)
+        parts = parameters["parts"]
+        table = [[Fraction(count, parts) for count in row] for row in parameters["xi"]]
+        return sharing(np.array(table, dtype=object), name)
 
 
 @freedom("ordered")

@@ -263,7 +263,8 @@ def _measured(
     parameters = free.parameters(natural)
     rule = free.rule(parameters, name)
     known, other = chosen
-    scores = [free.scores(natural, held), other(held)]
+    searched = free.scores(natural, held)
+    scores = [held.source.attributed(rule) if free.approximate else searched, other(held)]
     values = [
         wanted.values(each, held, f"the held-out examples, {who}")
         for each, who in zip(scores, (name, known), strict=True)
@@ -274,7 +275,7 @@ def _measured(
     for source in (task.train.source, held.source):
         for what, count in source.cost.items():
             cost[what] = cost.get(what, 0) + count
-    differs = _differs(free, rule, held, scores[0])
+    differs = _differs(free, rule, held, searched)
     return Fit(
         name=name,
         family=free.family,

@@ -36,6 +36,7 @@ class Freedom(ABC):
         coalitions: Whether scores are read off the table of all coalitions.
         n: Number of players.
         count: How many numbers θ has.
+        approximate: Whether `scores` are those of a coarser quadrature than the built rule's own.
         options: Options of `attribute` with which the built rule computes the same scores.
     """
 
@@ -45,6 +46,7 @@ class Freedom(ABC):
     coalitions: ClassVar[bool] = False
     n: int
     count: int
+    approximate: bool = False
     options: Mapping[str, Any] = {}
 
     @property

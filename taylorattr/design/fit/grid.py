@@ -21,6 +21,28 @@ def shortened(values: Tensor) -> Tensor:
     return torch.tensor([float(f"{v:.{DIGITS}g}") for v in values.tolist()], dtype=torch.float64)
 
 
+SHARES = 720_720
+"""Shares of coalitions are multiples of 1/SHARES, which 1/2, 1/3, … 1/16 are."""
+
+
+def counted_shares(shares: Tensor, members: Tensor) -> np.ndarray:
+    """Return shares as whole numbers of 1/SHARES that add up to SHARES in every row.
+
+    Args:
+        shares: Shape (R, n), ≥ 0, each row adding up to about 1 over its members.
+        members: Who may have a share, shape (R, n), 0 or 1; rows without members get nothing.
+
+    Returns:
+        Shape (R, n), int64: rounded down, and up where the rest is largest.
+    """
+    given, inside = shares.detach().numpy() * SHARES, members.numpy() > 0
+    counts = np.where(inside, np.floor(given), 0).astype(np.int64)
+    missing = SHARES - counts.sum(1, keepdims=True)
+    rests = np.where(inside, given - counts, -np.inf)
+    place = (-rests).argsort(1, kind="stable").argsort(1, kind="stable")
+    return counts + (inside & (place < missing))
+
+
 def on_grid(values: Tensor, total: int) -> Tensor:
     """Return numbers ≥ 0 as multiples of 10⁻⁶ that add up to a whole number exactly.
 

@@ -29,6 +29,7 @@ class Exponents(Freedom):
     """
 
     neutral = "integrated_gradients"
+    approximate = True
     search: Search = "evolution"
 
     def __init__(self, n: int, n_steps: int = 16) -> None:

@@ -40,6 +40,7 @@ class Masses(Freedom):
             raise OptionError(f"shape={shape!r}; a measure is fitted as 'masses' at places or as 'beta'")
         self.n, self.shape = n, shape
         self.search: Search = "gradient" if shape == "masses" else "evolution"
+        self.approximate = shape == "beta"
         if shape == "beta":
             count = whole("nodes", 32 if nodes is None else nodes, 2, 64)
             places, weights = path_rule("gauss_legendre", count)

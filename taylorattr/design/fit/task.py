@@ -11,10 +11,10 @@ from taylorattr.design.fit.examples import Examples
 from taylorattr.design.fit.freedom import LIMIT, Freedom
 from taylorattr.design.fit.objective import Objective
 
-CELLS = 1 << 20
-"""Examples of one gradient step times players times coalitions, at most."""
+CELLS = 1 << 17
+"""Examples of one gradient step times players times coalitions, at most, for expected curves."""
 
-FEWEST = 4
+FEWEST = 8
 """Examples of one gradient step at least."""
 
 
@@ -78,8 +78,8 @@ class Task:
         return f"the parameters ({', '.join(listed)}{more}) of {self.freedom.family}"
 
     def examples_per_step(self) -> int:
-        """Return how many examples one gradient step takes: all, if they are small enough together."""
-        if self.objective.smooth is None and not self.freedom.coalitions:
+        """Return how many examples one gradient step takes: all, but where expected curves are followed."""
+        if self.objective.smooth is None:
             return len(self.train)
         return min(len(self.train), max(FEWEST, CELLS // (self.freedom.n << self.freedom.n)))
 
