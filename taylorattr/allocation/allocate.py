@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 import torch
 
+from taylorattr.allocation.carried import AnyRule, context_of, rule_of
 from taylorattr.allocation.context import Context, varies
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.attribution import Attribution
@@ -26,14 +27,14 @@ CELLS = 1 << 18
 
 
 def allocate(
-    rule: str | AllocationRule,
+    rule: AnyRule,
     effects: Effects | Sequence[Effects],
     context: Context | Sequence[Context] | None = None,
 ) -> Attribution:
     """Return the attribution a rule makes of effects, a_i = Σ_κ w_i(κ) I(κ) (+ share of I(0)), eq. (10).
 
     Args:
-        rule: Name in ``ta.RULES``, or a rule.
+        rule: Name in ``ta.RULES``, a rule, or a designed rule, which knows its own context.
         effects: Taylor effects; for a support-level rule also exact effects of coalitions, and then the
             result is exact for every model. A sequence, one entry per reference, for a rule that is averaged
             over references; their examples must match.
@@ -58,13 +59,13 @@ def allocate(
         >>> allocate("integrated_gradients", effects).player_scores.tolist()
         [[7.0, 12.0]]
     """
-    chosen = RULES[rule] if isinstance(rule, str) else rule
+    chosen = rule_of(rule)
     if isinstance(effects, TaylorEffects | HarsanyiEffects | SymbolicEffects):
         if isinstance(context, Sequence):
             raise OptionError(
                 f"{chosen.name} was given one table of effects and {len(context)} contexts; pass one of each"
             )
-        return _allocate(chosen, effects, context)
+        return _allocate(chosen, effects, context_of(rule, effects.names, context))
     given = effects if isinstance(effects, Sequence) else [effects]
     foreign = [
         entry for entry in given if not isinstance(entry, TaylorEffects | HarsanyiEffects | SymbolicEffects)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import overload
 
+from taylorattr.allocation.carried import AnyRule, CarriesRule
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.cases import cases
 from taylorattr.criteria.conditions import rescuing
@@ -21,13 +22,13 @@ from taylorattr.errors import OptionError
 
 
 @overload
-def check(rule: str | AllocationRule, *, own_cases: Cases | None = None) -> CriteriaReport: ...
+def check(rule: AnyRule, *, own_cases: Cases | None = None) -> CriteriaReport: ...
 @overload
-def check(rule: Iterable[str | AllocationRule] | Callable[..., bool]) -> CriteriaTable: ...
+def check(rule: Iterable[AnyRule] | Callable[..., bool]) -> CriteriaTable: ...
 
 
 def check(
-    rule: str | AllocationRule | Iterable[str | AllocationRule] | Callable[..., bool],
+    rule: AnyRule | Iterable[AnyRule] | Callable[..., bool],
     *,
     own_cases: Cases | None = None,
 ) -> CriteriaReport | CriteriaTable:
@@ -40,7 +41,8 @@ def check(
     the ratio is not stated in come from eq. (9a).
 
     Args:
-        rule: A name in ``ta.RULES``, a rule, several of these, or the built-in ``all`` for every rule.
+        rule: A name in ``ta.RULES``, a rule, a designed rule, several of these, or the built-in ``all`` for
+            every rule.
         own_cases: Name of a quantity -> n -> values to try, for a rule of one's own.
 
     Returns:
@@ -55,6 +57,8 @@ def check(
         return CriteriaTable(tuple(_check(each, None) for each in RULES.values()))
     if isinstance(rule, str):
         rule = RULES[rule]
+    if isinstance(rule, CarriesRule):
+        rule = rule.rule
     if isinstance(rule, AllocationRule):
         return _check(rule, own_cases)
     if not isinstance(rule, Iterable) or own_cases is not None:

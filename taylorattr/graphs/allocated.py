@@ -8,21 +8,21 @@ from typing import TypeVar, cast
 import torch
 
 from taylorattr.allocation.allocate import blocks, in_frame_of, require_domain, require_level
+from taylorattr.allocation.carried import AnyRule, context_of, rule_of
 from taylorattr.allocation.context import Context, varies
-from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 
 E = TypeVar("E", TaylorEffects, HarsanyiEffects)
 
 
-def allocated_effects(rule: str | AllocationRule, effects: E, context: Context | None = None) -> E:
+def allocated_effects(rule: AnyRule, effects: E, context: Context | None = None) -> E:
     """Return the effects as a rule hands them out, Σ_i w_i(κ) · I(κ) in the place of I(κ), eq. (10).
 
     A graph of these beside one of the effects themselves shows what a method makes of them: an edge that has
     grown is counted more than once, one that is gone was dropped, one unchanged was handed out whole.
 
     Args:
-        rule: Name in ``ta.RULES``, or a rule.
+        rule: Name in ``ta.RULES``, a rule, or a designed rule.
         effects: Taylor effects, or for a support-level rule effects of coalitions.
         context: What the rule reads besides κ.
 
@@ -41,7 +41,7 @@ def allocated_effects(rule: str | AllocationRule, effects: E, context: Context |
         >>> allocated_effects("occlusion_1", effects).interactions["x0", "x1"].item()  # twice 12
         24.0
     """
-    chosen = RULES[rule] if isinstance(rule, str) else rule
+    chosen, context = rule_of(rule), context_of(rule, effects.names, context)
     converted, notes = in_frame_of(chosen, effects)
     table = cast(E, converted)  # a conversion of frames keeps the type
     require_level(chosen, table)

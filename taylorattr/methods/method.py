@@ -40,6 +40,7 @@ class AttributionMethod:
         zero_baseline: Whether it knows no baseline but 0.
         integers: Whether it takes integer inputs (no derivatives are needed).
         summary: The first line of the function's docstring.
+        owner: What carries it, such as a designed rule; None for a method of its own.
     """
 
     name: str
@@ -50,6 +51,7 @@ class AttributionMethod:
     zero_baseline: bool
     integers: bool
     summary: str
+    owner: Any = None
 
     @property
     def options(self) -> dict[str, Any]:

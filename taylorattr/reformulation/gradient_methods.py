@@ -46,7 +46,7 @@ def integrated_gradients(request: Request) -> Answer:
     said = request.direct.diagnostics
     paths = said.get("each_reference", [said])
     answer = from_terms(request, request.rule())
-    _add_quadrature(answer, request, [(path["mode"], path["rule"], path["n_steps"]) for path in paths])
+    add_quadrature(answer, request, [(path["mode"], path["rule"], path["n_steps"]) for path in paths])
     return answer
 
 
@@ -59,11 +59,11 @@ def expected_gradients(request: Request) -> Answer:
         return answer
     answer.errors.pop("sampling", None)  # those of drawing the references, which both have in common
     ways = zip(said["each_path"], said["n_steps"], strict=True)
-    _add_quadrature(answer, request, [(way, "gauss_legendre", counts) for way, counts in ways])
+    add_quadrature(answer, request, [(way, "gauss_legendre", counts) for way, counts in ways])
     return answer
 
 
-def _add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any, list[int]]]) -> None:
+def add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any, list[int]]]) -> None:
     """Add what the nodes change up to order K, and weigh the tail as the nodes do, eq. (19)."""
     quadrature = RULES["integrated_gradients/quadrature"]
     found, grown = [], []

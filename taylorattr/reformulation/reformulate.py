@@ -8,11 +8,13 @@ from typing import Any
 import torch
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.allocation.context import plain
 from taylorattr.autodiff.inputs import input_tuple
 from taylorattr.autodiff.players import PlayersLike
 from taylorattr.errors import OptionError
-from taylorattr.methods.method import METHODS, attribute
+from taylorattr.methods.method import AnyMethod, attribute, find
 from taylorattr.reformulation.cells import grad_cam
+from taylorattr.reformulation.designed_rules import designed_rule
 from taylorattr.reformulation.gradient_methods import (
     expected_gradients,
     gradient_x_input,
@@ -53,7 +55,7 @@ MAX_PLAYERS = 14
 
 
 def reformulate(
-    method: str,
+    method: AnyMethod,
     model: Callable[..., Any],
     inputs: Tensors,
     baselines: Baselines = None,
@@ -79,7 +81,8 @@ def reformulate(
     float64.
 
     Args:
-        method: One of ``ta.METHODS``.
+        method: One of ``ta.METHODS``, or a designed rule: its own ratio, on exact effects of coalitions where
+            it reads nothing else and there are few players, else on Taylor effects.
         model: Module or callable on torch tensors; never changed.
         inputs: Tensor (B, …) or tuple of them.
         baselines: As in ``ta.attribute``; a reference set (R, …) for the methods that read one.
@@ -110,11 +113,13 @@ def reformulate(
 
     Source: eq. (10), (28), (45); Deng et al., arXiv 2303.01506.
     """
-    entry = METHODS[method]
+    entry = find(method)
     if frame not in (None, "baseline", "input"):
         raise OptionError(f"frame={frame!r}; expected 'baseline', 'input' or None")
     if frame is not None and entry.family == "relevance":
-        raise OptionError(f"{method} is expanded at each unit, not in a frame of the inputs; leave frame out")
+        raise OptionError(
+            f"{entry.name} is expanded at each unit, not in a frame of the inputs; leave frame out"
+        )
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     shared: dict[str, Any] = {
@@ -124,7 +129,7 @@ def reformulate(
         "internal_batch_size": internal_batch_size,
     }
     direct = attribute(
-        method, model, inputs, baselines, references=references, dtype=torch.float64, seed=seed,
+        entry, model, inputs, baselines, references=references, dtype=torch.float64, seed=seed,
         show_progress=show_progress, **shared, **options,
     )  # fmt: skip
     given = input_tuple(inputs)
@@ -134,7 +139,7 @@ def reformulate(
     if entry.references or references is not None:
         starts = tuple(tuple(b[r : r + 1] for b in known) for r in range(len(known[0])))
     request = Request(
-        method=method,
+        method=entry.name,
         model=model,
         inputs=given,
         starts=starts,
@@ -148,9 +153,10 @@ def reformulate(
         shared=shared,
         show_progress=show_progress,
     )
-    answer = ANSWERS[method](request)
+    own = entry.family == "rule"
+    answer = designed_rule(request, entry.owner) if own else ANSWERS[entry.name](request)
     return Reformulation(
-        method=method,
+        method=entry.name,
         rule="" if answer.rule is None else answer.rule.name,
         direct=direct,
         allocated=answer.allocated,
@@ -165,7 +171,11 @@ def reformulate(
 
 def _kept(context: Any) -> dict[str, Any]:
     """Return a context as a result keeps it: tensors and numbers."""
-    return {
-        name: value if isinstance(value, int | float | torch.Tensor) else torch.as_tensor(value)
-        for name, value in context.items()
-    }
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, int | float | torch.Tensor):
+            return value
+        array = plain(value)
+        return torch.as_tensor(array.astype(float) if array.dtype == object else array)
+
+    return {name: kept(value) for name, value in context.items()}

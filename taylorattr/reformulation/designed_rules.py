@@ -1,0 +1,92 @@
+"""Designed rules: their own ratio on exact effects of coalitions, or on Taylor effects of the players."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.allocation.carried import CarriesRule
+from taylorattr.allocation.rule import RULES
+from taylorattr.errors import OptionError
+from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
+from taylorattr.reformulation.request import Answer, Request
+from taylorattr.reformulation.shared_out import SAMPLING, shared_out
+
+ALLOWED = 10.0
+"""Times the error that a computation reports: it is taken from the sum of the scores, in which errors of the
+players may cancel."""
+
+
+def designed_rule(request: Request, owner: Any) -> Answer:
+    """Return Σ w·I by the ratio that the rule was defined by.
+
+    Support-level rules are rebuilt from the exact effects of all coalitions up to ``max_players``; others,
+    and beyond that, from Taylor effects.
+
+    Args:
+        request: What is asked.
+        owner: The designed rule.
+
+    Raises:
+        OptionError: Another frame than the rule's, receivers that are coalitions, or a rule that is not filed
+            in ``ta.RULES``, where a result looks its ratio up.
+    """
+    if not isinstance(owner, CarriesRule):
+        raise OptionError(f"{request.method} has no ratio to hold its scores against")
+    rule = owner.rule
+    if request.frame is not None and request.frame not in rule.frames:
+        raise OptionError(
+            f"{rule.name} has no ratio in frame {request.frame!r}; it has one in {rule.frame!r}, and "
+            "ta.design.transport(rule) is the same rule in the other"
+        )
+    if rule.name not in RULES:
+        raise OptionError(
+            f"{rule.name} is not filed in ta.RULES, where a reformulation looks its ratio up: file it with "
+            f"ta.RULES.add(rule)"
+        )
+    names = request.direct.names
+    context = owner.context(names)
+    if rule.granularity == "support" and request.n <= request.max_players:
+        frame = request.frame or rule.frames[0]
+        exact = [request.coalitions(start).in_frame(frame) for start in request.starts]  # pyright: ignore[reportArgumentType]
+        answer = shared_out(rule, exact, [context] * len(exact))
+    else:
+        answer = from_terms(request, rule, lambda game: context)
+    said = request.direct.diagnostics.get("each_reference", [request.direct.diagnostics])
+    if all("mode" in each for each in said) and answer.effects and rule.granularity == "term":
+        # the rule is Integrated Gradients and was computed as such
+        paths = [(each["mode"], each["rule"] or "gauss_legendre", each["n_steps"]) for each in said]
+        add_quadrature(answer, request, paths)
+    else:
+        _add_own_error(answer, request, said)
+    if request.direct.standard_errors is not None and "sampling" not in answer.errors:
+        answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
+    return answer
+
+
+def _add_own_error(answer: Answer, request: Request, said: list[dict[str, Any]]) -> None:
+    """Add the error that the rule reports of its computation, relative to Σ|scores|."""
+    sizes = request.direct.player_scores.abs().sum(1, keepdim=True)
+    own = torch.stack([_relative(each, len(sizes)) for each in said]).mean(0) * sizes * ALLOWED
+    if bool((own != 0).any()):
+        answer.errors["computation"] = own
+        ways = ", ".join(dict.fromkeys(str(each.get("way")) for each in said))
+        answer.remarks += (
+            f"the scores are computed with an error of their own (way: {ways}): {ALLOWED:g} times what their "
+            "diagnostics say is allowed",
+        )
+
+
+def _relative(said: dict[str, Any], batch: int) -> Tensor:
+    """Return the relative error, (B, 1): 0 where all is exact or sampled, NaN where none is said."""
+    parts = said.get("parts", {})
+    if parts:
+        exact = all(not bool(_relative(part, batch).any()) for part in parts.values())
+        return torch.full((batch, 1), 0.0 if exact else torch.nan, dtype=torch.float64)
+    if said.get("way") == "samples" or said.get("mode", "exact") != "exact":
+        unknown = said.get("way") != "samples"
+        return torch.full((batch, 1), torch.nan if unknown else 0.0, dtype=torch.float64)
+    relative = said.get("error", {}).get("relative", 0.0)
+    return torch.as_tensor(relative, dtype=torch.float64).reshape(-1, 1).expand(batch, 1)
