@@ -45,17 +45,17 @@ def share_table(source: Reformulation | AuditReport, key: str, title: str, examp
     folded = np.sort(most[RECEIVERS:])
     letter = "J(S)" if found.effects is None else "I(κ)"
     heads = [Column("effect", "text"), Column("order", "count"), Column(letter)]
-    heads += [Column(found.receivers[i], heat=True) for i in columns]
-    if len(folded):
-        heads.append(Column(f"{len(folded)} others", heat=True))
     heads += [
         Column("counted", "size", hint="Σ shares / effect: 1 where it is handed out exactly once"),
         Column("leaked", "size", hint="Σ|share| of receivers that take no part in the effect"),
     ]
-    note = ""
+    heads += [Column(found.receivers[i], heat=True) for i in columns]
+    if len(folded):
+        heads.append(Column(f"{len(folded)} others", heat=True))
+    note = _which(source)
     if len(rest):
         size = float(np.abs(found.values[rest]).sum())
-        note = f"{count(len(rest), 'smaller effect')} not listed, in size {amount(size, False)} together."
+        note += f"{count(len(rest), 'smaller effect')} not listed, in size {amount(size, False)} together."
     return Table(
         key=key,
         title=title,
@@ -66,6 +66,11 @@ def share_table(source: Reformulation | AuditReport, key: str, title: str, examp
     )
 
 
+def _which(source: Reformulation | AuditReport) -> str:
+    many = len(source.effects) if isinstance(source, Reformulation) else 1
+    return f"From the first of {many} references; the method takes the mean over all. " if many > 1 else ""
+
+
 def _row(found: Shares, row: int, columns: np.ndarray, folded: np.ndarray) -> list[Any]:
     shared = found.matrix[row]
     value = float(found.values[row])
@@ -73,7 +78,7 @@ def _row(found: Shares, row: int, columns: np.ndarray, folded: np.ndarray) -> li
     if len(folded):
         parts.append(float(shared[folded].sum()))
     counted = float(shared.sum()) / value if value else None
-    return [found.label(row, LONGEST), found.order(row), value, *parts, counted, float(found.leaked[row])]
+    return [found.label(row, LONGEST), found.order(row), value, counted, float(found.leaked[row]), *parts]
 
 
 def _sums(found: Shares, columns: np.ndarray, folded: np.ndarray) -> list[Any]:
@@ -81,4 +86,4 @@ def _sums(found: Shares, columns: np.ndarray, folded: np.ndarray) -> list[Any]:
     parts = [float(sums[i]) for i in columns]
     if len(folded):
         parts.append(float(sums[folded].sum()))
-    return ["sum of all", None, float(found.values.sum()), *parts, None, float(found.leaked.sum())]
+    return ["sum of all", None, float(found.values.sum()), None, float(found.leaked.sum()), *parts]
