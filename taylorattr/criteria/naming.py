@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from taylorattr.allocation.context import REQUIRED
+from taylorattr.allocation.context import REQUIRED, SIZES
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.monomials import Setting
+from taylorattr.errors import OptionError
 from taylorattr.maths.frames import binomial, lower
 from taylorattr.maths.multi_index import enumerate_up_to
 
@@ -67,6 +68,24 @@ def evaluable(rule: AllocationRule, known: Mapping[str, Any]) -> bool:
         and rule.kind != "none"
         and all(name in known or need.default is not REQUIRED for name, need in rule.needs.items())
     )
+
+
+def given_for(rule: AllocationRule, kappas: np.ndarray, known: Mapping[str, Any]) -> bool:
+    """Whether a rule is given for this number of players and these orders; a user's may be for some only."""
+    n, order = kappas.shape[1], int(kappas.sum(axis=1).max(initial=0))
+    own = [need for name, need in rule.needs.items() if name not in known]
+    sizes = [
+        SIZES[axis](n) == size
+        for need in own
+        for axis, size in zip(need.axes, np.shape(need.default), strict=False)
+        if axis in SIZES
+    ]
+    if rule.players not in (None, n) or (rule.reach is not None and order > rule.reach) or not all(sizes):
+        return False
+    try:
+        return rule.evaluator is None or bool(rule.ratios(kappas, None).size)
+    except OptionError:  # a user's function that does not take these terms
+        return False
 
 
 def table_in(
@@ -162,7 +181,7 @@ def matches(
     found = []
     for name, rule in RULES.items():
         known = [known_quantities(name, s, sigma[t], own) for t, s in enumerate(settings)]
-        if not all(evaluable(rule, values) for values in known):
+        if not all(evaluable(rule, values) and given_for(rule, kappas, values) for values in known):
             continue
         tables = [
             table_in(rule, kappas, s, values, offsets) for s, values in zip(settings, known, strict=True)

@@ -29,15 +29,18 @@ from taylorattr.design.families import (
 from taylorattr.design.files import from_dict, load, save, to_dict
 from taylorattr.design.fit import Fit, Objective, fit
 from taylorattr.design.recognise import Recognised, recognise
+from taylorattr.design.verify import LAWS, Verification, verify
 
 __all__ = [
     "DESIGNS",
     "FAMILIES",
+    "LAWS",
     "DesignedRule",
     "Family",
     "Fit",
     "Objective",
     "Recognised",
+    "Verification",
     "attributor",
     "degree_tilted",
     "fit",
@@ -63,5 +66,6 @@ __all__ = [
     "symmetrise",
     "to_dict",
     "transport",
+    "verify",
     "weighted_shapley",
 ]

@@ -1,0 +1,209 @@
+"""What a rule is verified on: its players, their attributes, how it is asked and how far off it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import MultiIndex
+from taylorattr.allocation.receivers import PLAYERS
+from taylorattr.attribution import Attribution
+from taylorattr.autodiff.players import Players
+from taylorattr.criteria.parts import has_part
+from taylorattr.design.designed import DesignedRule
+from taylorattr.errors import BudgetError
+from taylorattr.maths.frames import other_frame_terms
+
+USUAL = 3
+"""Players where the rule takes any number."""
+
+MOST = 6
+"""A rule with named attributes is looked at with so many of its players."""
+
+EXACT = 12
+"""Tables of all coalitions are made for up to this many players."""
+
+ORDER = 4
+"""Largest |κ| of the polynomials."""
+
+ERRORS = 6.0
+"""Standard errors that a sampled score may be off by."""
+
+ROUNDING = 1e-9
+"""Of Σ|scores|: what rounding of float64 may do to scores of small models."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A rule under examination.
+
+    Attributes:
+        designed: The rule.
+        seed: Of everything drawn.
+    """
+
+    designed: DesignedRule
+    seed: int = 0
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the players that are looked at, where the rule knows them by name."""
+        named = self.designed.attributes.names
+        return None if named is None else named[:MOST] if self.designed.rule.players is None else named
+
+    @cached_property
+    def n(self) -> int:
+        """Number of players that are looked at."""
+        if self.names is not None:
+            return len(self.names)
+        rule = self.designed.rule
+        return rule.players or self.designed.attributes.players or self._by_defaults() or USUAL
+
+    def _by_defaults(self) -> int | None:
+        for need in self.designed.rule.needs.values():
+            shape = np.shape(need.default)
+            if "n" in need.axes:
+                return int(shape[need.axes.index("n")])
+        return None
+
+    @property
+    def free(self) -> bool:
+        """Whether the rule takes any number of players."""
+        return self.names is None and self.designed.rule.players is None and not self.context
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """The attributes of the players that are looked at."""
+        names = self.names or tuple(f"x{k}" for k in range(self.n))
+        return self.designed.attributes.context(names, self.designed.name)
+
+    @property
+    def frame(self) -> Any:
+        """The frame in which the ratio is stated."""
+        return self.designed.rule.frames[0]
+
+    @property
+    def support(self) -> bool:
+        """Whether the rule looks at coalitions only."""
+        return self.designed.rule.granularity == "support"
+
+    @property
+    def to_players(self) -> bool:
+        """Whether it is players who receive."""
+        return self.designed.rule.receivers is PLAYERS
+
+    @property
+    def order(self) -> int:
+        """Largest |κ| at which the rule is looked at."""
+        reach = self.designed.rule.reach
+        return ORDER if reach is None else min(ORDER, reach)
+
+    def generator(self) -> np.random.Generator:
+        """Return a generator of the seed."""
+        return np.random.default_rng(self.seed)
+
+    def ratio(self, kappa: Sequence[int], context: Mapping[str, Any] | None = None) -> list[Fraction]:
+        """Return w(κ) exactly."""
+        known = self.context if context is None else context
+        return list(self.designed.rule.exact_ratios(np.array([list(kappa)]), known or None)[0])
+
+    def members(self, kappa: Sequence[int]) -> list[bool]:
+        """Return which receivers have a part in a term."""
+        rows = np.array([list(kappa)])
+        context = self.designed.rule.resolved(len(kappa), self.context or None)
+        return list(has_part(self.designed.rule, rows, context)[0])
+
+    def shares(self, effects: Mapping[MultiIndex, Any]) -> list[Fraction]:
+        """Return Σ_κ w(κ) I(κ), eq. (10), term by term in exact arithmetic.
+
+        Args:
+            effects: κ -> I(κ) seen from the baseline, all of a polynomial.
+        """
+        seen = effects if self.frame == "baseline" else other_frame_terms(effects)
+        size = len(self.designed.rule.receiver_names(self.player_names(self.n), self.context or None))
+        total = [Fraction(0)] * size
+        for kappa, effect in seen.items():
+            if any(kappa):
+                for place, weight in enumerate(self.ratio(kappa, self.context_of(len(kappa)))):
+                    total[place] += weight * effect
+        return total
+
+    def context_of(self, n: int) -> dict[str, Any]:
+        """Return the attributes, which there are for one number of players only."""
+        return self.context if n == self.n else {}
+
+    def player_names(self, n: int) -> tuple[str, ...]:
+        """Return the names of n players."""
+        return self.names if self.names is not None and n == self.n else tuple(f"x{k}" for k in range(n))
+
+    def attribute(self, model: Any, x: Tensor, b: Tensor, **options: Any) -> Attribution:
+        """Return the scores of the rule's own attributor.
+
+        Args:
+            model: (B, n) -> (B,).
+            x: Inputs (B, n).
+            b: Baselines (1, n) or (B, n).
+            **options: Of the attributor.
+        """
+        named = self.names is not None and x.shape[1] == self.n
+        groups = self.groups(self.names) if named and self.names is not None else None
+        return self.designed.attribute(model, x, b, players=options.pop("players", groups), **options)
+
+    def groups(self, names: Sequence[str]) -> Players:
+        """Return one player per column, with names."""
+        return Players([[k] for k in range(len(names))], names=list(names))
+
+    def scores(self, model: Any, x: Tensor, b: Tensor, **options: Any) -> np.ndarray:
+        """Return the scores of the rule's own attributor, shape (B, R)."""
+        return self.attribute(model, x, b, **options).player_scores.numpy()
+
+    @cached_property
+    def obstacle(self) -> str:
+        """Why no way can be taken for the players that are looked at; empty where one can."""
+        x = torch.full((1, self.n), 0.5, dtype=torch.float64)
+        try:
+            self.attribute(lambda y: y.sum(1), x, torch.zeros_like(x), order=self.order)
+        except BudgetError as error:
+            return str(error)
+        return ""
+
+
+def stated_error(answer: Attribution) -> float:
+    """Return the error that an attributor states, as a share of Σ|scores|; 0 where it states none."""
+    return max([0.0, *_stated(answer.diagnostics)])
+
+
+def _stated(notes: Any) -> list[float]:
+    if not isinstance(notes, Mapping):
+        return []
+    found = []
+    error = notes.get("error")
+    if isinstance(error, Mapping):
+        relative = error.get("relative", 0.0)
+        found += list(relative) if isinstance(relative, list) else [relative]
+    found += notes.get("completeness_error", [])
+    for part in notes.get("parts", {}).values():
+        found += _stated(part)
+    return [float(value) for value in found]
+
+
+def allowed(answer: Attribution, rounding: float = ROUNDING) -> np.ndarray:
+    """Return how far each score may be off: what the attributor states, and rounding, shape (B, 1).
+
+    Args:
+        answer: The scores.
+        rounding: Share of Σ|scores| that rounding may take.
+    """
+    size = np.maximum(answer.player_scores.abs().sum(1, keepdim=True).numpy(), 1e-12)
+    ends = (answer.f_input.abs() + answer.f_baseline.abs())[:, None].numpy()
+    room = stated_error(answer) * size + rounding * (size + ends)
+    if answer.standard_errors is None:
+        return room
+    return room + ERRORS * answer.standard_errors.numpy()
