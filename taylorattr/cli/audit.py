@@ -146,7 +146,14 @@ def asked_method(spec: str, settings: Sequence[str] = ()) -> tuple[Any, list[str
 
     if module in ADAPTERS:
         return ADAPTERS[module](name), list(settings)
-    found = imported(spec, "--method")
+    try:
+        found = imported(spec, "--method")
+    except OptionError as error:
+        unknown = error.__cause__
+        if isinstance(unknown, ModuleNotFoundError) and unknown.name == module:
+            ready = ", ".join(ADAPTERS)
+            raise OptionError(f"{error}; libraries with ready methods: {ready}") from unknown
+        raise
     if is_rule(found):
         return find(designed(found, f"--method {spec}")), list(settings)
     try:

@@ -58,7 +58,7 @@ def answer(
         after=after,
         cuts=(whole, *(cut for group in cuts for _, cut in sorted(group.seen.items()))),
         kind="" if place is None else kinds[place],
-        statement=_sentence(_shown(labels, kinds), found, place, last, first, (before, after, whole)),
+        statement=_sentence(_shown(labels, kinds), found, place, last, first, alone, (before, after, whole)),
     )
 
 
@@ -74,6 +74,7 @@ def _sentence(
     place: int | None,
     last: tuple[int, int] | None,
     first: int | None,
+    alone: list[int],
     shown: tuple[Cut | None, Cut | None, Cut],
 ) -> str:
     before, after, whole = shown
@@ -94,6 +95,13 @@ def _sentence(
         if last is not None and last[1] > last[0] + 1:
             between = ", ".join(labels[last[0] + 1 : last[1]])
             words.append(f"; {between} behind it were refused and may be at fault instead")
+        together = found == "context" and first not in (None, place, *alone)
+        if together and first is not None:
+            words.append(
+                f"; the first fault on the way from the inputs is {labels[first]}: each of the two is right "
+                "by itself, and the method is wrong where they meet"
+            )
+            return "".join(words)
         if found == "context":
             words.append(
                 "; by itself it is right, so it is its place among the others that the method misses"

@@ -88,6 +88,7 @@ def test_json_and_files_hold_the_whole_report(place, capsys):
     [
         ("shaply", [], "did you mean 'shapley'"),
         ("nets_to_audit:nothing", [], "no attribute 'nothing'"),
+        ("nolibrary:Method", [], "libraries with ready methods: captum, shap, shapiq, zennit"),
         ("shapley", ["--tol", "2"], "tol"),
         ("shapley", ["--references", "0:2"], "reads no reference set"),
         ("shapley", ["--set", "orders=3"], "no option 'orders'"),

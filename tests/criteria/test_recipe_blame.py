@@ -67,3 +67,23 @@ def test_captum_and_a_functional_activation(by_adapter):
     assert report.blame is not None and report.blame.operation == "gelu"
     assert type(report).from_dict(report.to_dict()).blame.operation == "gelu"  # pyright: ignore
     assert ta.audit("deeplift_rescale", Gated().eval(), inputs(), target=0).complete.holds
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_operations_that_are_right_alone_and_wrong_together_are_both_named():
+    library = pytest.importorskip("captum.attr", reason="captum is not installed")
+    torch.manual_seed(0)
+    convolutions = [nn.Conv2d(c, 4, 3, padding=1) for c in (1, 4)]
+    layers = (convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    model = nn.Sequential(*layers, nn.Linear(64, 1)).eval()
+    x = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+
+    def make(model, baselines, target):
+        return lambda rows: library.DeepLift(model).attribute(rows, baselines, target=target)
+
+    report = ta.audit(ta.binds(make), model, x, target=0, players=ta.Players.grid(x, (2, 2)))
+    assert (report.blame.operation, report.blame.kind, report.blame.first) == ("3", "ReLU", "4")
+    assert (
+        "each of the two is right by itself, and the method is wrong where they meet"
+        in report.summary().replace("\n        ", " ")
+    )
