@@ -50,7 +50,37 @@ def s_exchanged(s, n, c0, c1, g, h):
     return (g - tau) / (c0 - c1), (h - tau) / (c0 - c1)
 
 
+def first_of(order, S):
+    return min(S, key=order.index)
+
+
+def equal_among(i, S, marks):
+    return sp.Rational(1, len(S))
+
+
+def squared_weight(i, S, weights):
+    return weights[i] ** 2 / sp.Add(*(weights[j] ** 2 for j in S))
+
+
+def equal_rows(w, q):
+    """Shapley in place of the nearest row."""
+    return [sp.Rational(1, len(w))] * len(w)
+
+
+def half_way(w, q):
+    """Half of what a row lacks."""
+    return [(a + b) / 2 for a, b in zip(w, nearest_ratios.nearest(w, q), strict=True)]
+
+
 FALSE_FAMILIES = [
+    ("random_orders", "the first member receives", first_of),
+    ("random_orders", "weights squared", {"weighted": squared_weight}),
+    ("random_orders", "groups forgotten", {"grouped": equal_among}),
+    ("criteria_in_both_frames", "no signs", without_signs),
+    ("criteria_in_both_frames", "no binomials", without_binomials),
+    ("repair_twice", "equal parts whatever the row", equal_rows),
+    ("repair_twice", "half of what is lacking", half_way),
+    ("symmetrised", "outsiders too", lambda i, S: sp.Rational(1, len(S) + 1)),
     ("frame_of_ratios", "no signs", without_signs),
     ("frame_of_ratios", "no binomials", without_binomials),
     ("coverage_of_effects", "an effect is handed out once", lambda r, effect: effect),

@@ -27,7 +27,7 @@ KEEPS = {
     ratio="κ_i^p/Σ_{j∈S} κ_j^p for i ∈ S",
     keeps=KEEPS,
     parameters="p ≥ 0: 0 is Shapley, 1 Integrated Gradients, larger favours the highest power",
-    source="eq. (10) with C2 and C3 by construction",
+    source="eq. (73)",
 )
 def degree_tilted(p: Any, name: str = "my_tilt") -> DesignedRule:
     """Make a rule that shares each term in proportion to a power of its exponents.
@@ -68,7 +68,7 @@ def degree_tilted(p: Any, name: str = "my_tilt") -> DesignedRule:
         domain=Domain("every function")
         if power == 0
         else Domain("functions whose Taylor series converges at x", True),
-        source="degree-tilted sharing",
+        source="eq. (73)",
         proof="",
         extra=True,
         evaluator=None if whole else function_evaluator(tilted, "U", ()),

@@ -19,7 +19,7 @@ from taylorattr.errors import OptionError
 KEEPS = {
     "coverage": "follows from complete, eq. (11)",
     "no_leak": "only members of S can be the last of S to join",
-    "complete": "exactly one member of S joins last, whatever the order",
+    "complete": "exactly one member of S joins last, whatever the order, eq. (72)",
 }
 
 _weight, _stage, _group = indexed("weight"), indexed("stage"), indexed("group")
@@ -34,7 +34,7 @@ def _member(letter: Expr) -> Expr:
     ratio="λ_i/Σ_{j∈S} λ_j for i ∈ S",
     keeps=KEEPS,
     parameters="a weight λ_i > 0 of each player",
-    source="Shapley (1953); Kalai & Samet (1987)",
+    source="eq. (72); Shapley (1953); Kalai & Samet (1987)",
 )
 def weighted_shapley(
     weights: Sequence[Any] | Mapping[str, Any], name: str = "my_weighted_shapley"
@@ -55,7 +55,7 @@ def weighted_shapley(
     if min(known.values["weight"]) <= 0:
         raise OptionError(f"a weight is {min(known.values['weight'])}; weights of players are positive")
     ratio = _weight[i] * _member(i) / total(_weight[j] * _member(j))
-    return _made(name, ratio, known, _by_weight, "weighted_shapley", "Shapley (1953); Kalai & Samet (1987)")
+    return _made(name, ratio, known, _by_weight, "weighted_shapley", "eq. (72); Kalai & Samet (1987)")
 
 
 @family(
@@ -63,7 +63,7 @@ def weighted_shapley(
     ratio="1/#(members of the latest stage of S) for those members",
     keeps=KEEPS,
     parameters="a stage of each player, such as its place in a causal order",
-    source="asymmetric Shapley values: Frye, Rowat & Feige, arXiv 1910.06358",
+    source="eq. (72); asymmetric Shapley values: Frye, Rowat & Feige, arXiv 1910.06358",
 )
 def ordered(stages: Sequence[Any] | Mapping[str, Any], name: str = "my_order") -> DesignedRule:
     """Make a rule for players in an order: an effect goes to its members of the latest stage, equally.
@@ -81,7 +81,7 @@ def ordered(stages: Sequence[Any] | Mapping[str, Any], name: str = "my_order") -
     known = PlayerAttributes.of({"stage": stages})
     last = _in_latest_stage(i)
     ratio = last / total(_in_latest_stage(j), j)
-    return _made(name, ratio, known, _by_stage, "ordered", "Frye, Rowat & Feige, arXiv 1910.06358")
+    return _made(name, ratio, known, _by_stage, "ordered", "eq. (72); Frye, Rowat & Feige, arXiv 1910.06358")
 
 
 def _in_latest_stage(letter: Expr) -> Expr:
@@ -94,7 +94,7 @@ def _in_latest_stage(letter: Expr) -> Expr:
     ratio="1/(#groups in S · #members of S in the group of i) for i ∈ S",
     keeps=KEEPS,
     parameters="a group of each player",
-    source="Owen (1977)",
+    source="eq. (72); Owen (1977)",
 )
 def owen(groups: Sequence[Any] | Mapping[str, Any], name: str = "my_groups") -> DesignedRule:
     """Make the Owen value: an effect is shared equally among the groups it touches, then inside each group.
@@ -114,7 +114,7 @@ def owen(groups: Sequence[Any] | Mapping[str, Any], name: str = "my_groups") -> 
         )
         return _member(letter) / beside
 
-    return _made(name, share(i) / total(share(j), j), known, _by_group, "owen", "Owen (1977)")
+    return _made(name, share(i) / total(share(j), j), known, _by_group, "owen", "eq. (72); Owen (1977)")
 
 
 def _made(
