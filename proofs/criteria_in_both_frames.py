@@ -31,9 +31,7 @@ def prove(coefficient: Callable[[Sequence[Number], Sequence[Number]], sp.Expr] =
             entries = dict(zip(inside, [1 - sp.Add(*free), *free], strict=True))
             rows[kappa] = [entries.get(i, sp.Integer(0)) for i in range(1, n + 1)]
         for kappa in rows:
-            moved = [
-                sp.Add(*(coefficient(kappa, mu) * rows[mu][i] for mu in below(kappa))) for i in range(n)
-            ]
+            moved = [sp.Add(*(coefficient(kappa, mu) * rows[mu][i] for mu in below(kappa))) for i in range(n)]
             yield Step(f"κ = {kappa}: C3", sp.Add(*moved), sp.Integer(1))
             for i in range(n):
                 if not kappa[i]:
@@ -52,8 +50,8 @@ THEOREM = Theorem(
     name="criteria_in_both_frames",
     statement="w^x keeps C2, as μ ≤ κ has only players of κ, and C3, as Σ_{0≠μ≤κ} (−1)^{|μ|+1} C(κ, μ) = 1",
     source="(9a), (11)",
-    covers="any complete rule without leak for n = 1, order ≤ 5; n = 2, order ≤ 4; n = 3, order ≤ 3; the sum of "
-    "the coefficients for two symbolic exponents",
+    covers="any complete rule without leak for n = 1, order ≤ 5; n = 2, order ≤ 4; n = 3, order ≤ 3; the sum "
+    "of the coefficients for two symbolic exponents",
     lifts="the generating function is a product over players: every n and κ; C2 is about one term at a time",
     prove=prove,
 )
