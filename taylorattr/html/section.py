@@ -19,6 +19,7 @@ class Section:
         content: What the template reads.
         tables: Its tables, for download.
         data: Further data that the page's scripts read, by name.
+        short: What the list of sections calls it; empty: its title.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Section:
     content: Mapping[str, Any] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    short: str = ""
 
     @property
     def template(self) -> str:

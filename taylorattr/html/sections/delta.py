@@ -43,6 +43,7 @@ def build(given: Given, about: About) -> Section | None:
         title="From the baseline's output to the input's",
         content={"parts": parts, "outputs": outputs},
         tables=tuple(tables),
+        short="By order",
     )
 
 

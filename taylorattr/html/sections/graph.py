@@ -32,4 +32,5 @@ def build(given: Given, about: About) -> Section | None:
         title="Interaction graph",
         content={"sources": drawn, "refused": refused, "stills": stills},
         data=views,
+        short="Graph",
     )

@@ -39,6 +39,7 @@ def build(given: Given, about: About) -> Section | None:
         title="Methods side by side",
         content={"parts": parts, "rules": rules},
         tables=(*(part["table"] for part in parts), rules),
+        short="Methods",
     )
 
 

@@ -48,6 +48,7 @@ def build(given: Given, about: About) -> Section | None:
         title="Methods as sums of effects",
         content={"parts": parts, "beside": beside},
         tables=(*(table for _, table in beside), *tables),
+        short="Sums of effects",
     )
 
 

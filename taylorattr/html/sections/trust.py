@@ -17,6 +17,7 @@ def build(given: Given, about: About) -> Section:
         key="trust",
         title="Before trusting the numbers",
         content={"cautions": _by_result(found)},
+        short="Trust",
     )
 
 
