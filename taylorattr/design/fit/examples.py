@@ -117,7 +117,7 @@ class Source:
         """
 
         def computed() -> Tensor:
-            self._require_affordable()
+            self.require_affordable()
             found = []
             for game in self._followed(output):
                 question = Question(
@@ -203,7 +203,12 @@ class Source:
 
         return self.once(("followed", output), computed)
 
-    def _require_affordable(self) -> None:
+    def require_affordable(self) -> None:
+        """Refuse a table of coalitions that is too large.
+
+        Raises:
+            BudgetError: If it takes more outputs or memory than allowed.
+        """
         columns, rows = 1 << self.n, self.batch * len(self.games)
         remedy = (
             "group the inputs with players=, pass fewer examples, or fit a family that needs no coalitions "

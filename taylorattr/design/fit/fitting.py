@@ -155,6 +155,8 @@ def fit(
     _require_what_is_read(wanted, references, baselines, given["truth"])
     with torch.inference_mode(False), torch.enable_grad():
         source = _source(model, given, references, shared)
+        if FREEDOMS[family].coalitions:
+            source.require_affordable()
         free = freed(family, source.n, options)
         source.tabled = free.coalitions or source.n <= TABLE_PLAYERS
         if complete and "complete" not in free.keeps:

@@ -26,6 +26,9 @@ Function: TypeAlias = Callable[[Tensor, Examples], Any]
 Smooth: TypeAlias = Callable[[Tensor, Examples, float], Tensor]
 """Scores, examples, temperature -> a number per example, differentiable in the scores."""
 
+SMOOTH_PLAYERS = 12
+"""Up to so many players expected curves are followed, n·2^n operations for every example and step."""
+
 _SEED = 0
 """Of the permutations that break ties: the same for all rules."""
 
@@ -61,8 +64,9 @@ class Objective:
         return 1.0 if self.maximise else -1.0
 
     def follows(self, examples: Examples) -> bool:
-        """Return whether it has a gradient on these examples."""
-        return self.differentiable and (self.reads != "curves" or examples.source.tabled)
+        """Return whether it has a gradient on these examples that can be afforded."""
+        smooth = examples.source.tabled and examples.n <= SMOOTH_PLAYERS
+        return self.differentiable and (self.reads != "curves" or smooth)
 
     def values(self, scores: Tensor, examples: Examples, at: str) -> Tensor:
         """Return the objective as it is: shape (B,), or () where it is one number.

@@ -62,7 +62,15 @@ def test_where_there_is_nothing_to_gain_the_interval_contains_zero():
         x = inputs(60, 3, seed=seed)
         truth = torch.randn(60, 3, generator=torch.Generator().manual_seed(100 + seed), dtype=torch.float64)
         found = ta.design.fit(
-            agreeing("cosine"), "weighted_shapley", model, x, truth=truth, name="f", seed=seed, **FEW
+            agreeing("cosine"),
+            "weighted_shapley",
+            model,
+            x,
+            truth=truth,
+            name="f",
+            seed=seed,
+            restarts=1,
+            budget=8,
         )
         missed += not found.low <= 0 <= found.high
         said = found.sentence
@@ -139,7 +147,8 @@ def test_baselines_are_compared():
     named = ta.design.fit("baseline_variance", "sharing", model, x, references=references, name="f", **FEW)
     assert named.train_value < named.train_against and named.report.complete.holds
     own = ta.design.fit(
-        watched, "sharing", model, x, references=references, name="f", maximise=False, differentiable=True, **FEW
+        watched, "sharing", model, x, references=references, name="f", maximise=False, differentiable=True,
+        **FEW,
     )  # fmt: skip
     assert set(shapes) == {(3, 4, 3)} and own.parameters == named.parameters
     # the scores under each baseline are those of the rule itself
@@ -165,10 +174,9 @@ def test_an_objective_that_is_not_finite_names_example_and_parameters(differenti
             logarithm, "weighted_shapley", every_pair(3), x, held_out=[0, 1], name="f", maximise=True,
             differentiable=differentiable, **FEW,
         )  # fmt: skip
+    infinite = lambda scores, examples: torch.tensor(float("inf"))  # noqa: E731
     with pytest.raises(NonFiniteError, match="is inf for 6 example"):
-        ta.design.fit(
-            lambda s, e: torch.tensor(float("inf")), "semivalue", every_pair(3), x, held_out=[0, 1], maximise=True
-        )  # fmt: skip
+        ta.design.fit(infinite, "semivalue", every_pair(3), x, held_out=[0, 1], maximise=True)
     with pytest.raises(NonFiniteError, match="'agreement' is nan for example 2"):
         truth = torch.rand(8, 3)
         truth[2] = 0.5
@@ -205,7 +213,13 @@ def test_spearman_is_searched_without_gradients():
     found = ta.design.fit(agreeing("spearman"), "weighted_shapley", model, x, truth=truth, name="f", **FEW)
     assert found.diagnostics["search"] == "evolution" and found.value == 1
     with_gradient = ta.design.fit(
-        squared_error, "weighted_shapley", model, x, truth=truth, name="f", maximise=False, differentiable=True,
-        **FEW,
+        squared_error, "weighted_shapley", model, x, truth=truth, name="f", maximise=False,
+        differentiable=True, **FEW,
     )  # fmt: skip
     assert with_gradient.diagnostics["search"] == "gradient"
+
+
+def test_many_players_are_searched_without_expected_curves(monkeypatch):
+    monkeypatch.setattr(sys.modules["taylorattr.design.fit.objective"], "SMOOTH_PLAYERS", 2)
+    found = ta.design.fit("deletion", "sharing", every_pair(3, seed=3), inputs(8, 3), name="f", **FEW)
+    assert found.diagnostics["search"] == "evolution" and found.train_value >= found.train_against

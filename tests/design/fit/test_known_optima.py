@@ -64,8 +64,8 @@ def test_a_beta_distribution_is_recovered():
     model, x = smooth(), inputs(12, 3)
     truth = ta.design.measure("beta:3,1", name="three").attribute(model, x, tol=1e-9).player_scores
     found = ta.design.fit(
-        squared_error, "measure", model, x, truth=truth, shape="beta", nodes=16, restarts=1, budget=400, name="b",
-        maximise=False,
+        squared_error, "measure", model, x, truth=truth, shape="beta", nodes=16, restarts=1, budget=400,
+        name="b", maximise=False,
     )  # fmt: skip
     assert found.diagnostics["search"] == "evolution"
     assert found.parameters["a"] == pytest.approx(3, rel=0.02)
