@@ -26,6 +26,7 @@ from taylorattr.design.families import (
     degree_tilted,
     interaction,
     measure,
+    monotone_path,
     or_twin,
     ordered,
     owen,
@@ -43,8 +44,8 @@ VERSION = 1
 MAKERS: Mapping[str, Callable[..., DesignedRule]] = {
     maker.__name__: maker
     for maker in (
-        rule, semivalue, measure, power_path, weighted_shapley, ordered, owen, degree_tilted, sharing,
-        or_twin, interaction, mix, repair, restrict, symmetrise, transport, attributor,
+        rule, semivalue, measure, power_path, monotone_path, weighted_shapley, ordered, owen, degree_tilted,
+        sharing, or_twin, interaction, mix, repair, restrict, symmetrise, transport, attributor,
     )
 }  # fmt: skip
 """Name -> function that makes rules."""

@@ -42,6 +42,8 @@ MAKERS = {
     ),
     "repair": lambda: design.repair("gradient_x_input", "simplex", name="saved"),
     "restriction": lambda: design.restrict("integrated_gradients", size=1, name="saved"),
+    "listed supports": lambda: design.restrict("shapley", supports=[(0,), (0, 2)], name="saved"),
+    "monotone path": lambda: design.monotone_path([[0, 0, 0], [1, 0.5, 0], [1, 1, 1]], name="saved"),
     "symmetrised": lambda: design.symmetrise(design.ordered([0, 1, 1], name="inner"), name="saved"),
     "transport": lambda: design.transport("occlusion_1", name="saved"),
     "built-in with a quantity": lambda: design.attributor("measure/beta", a=2, b=1),

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.allocation.symbols import Indicator, m, s
+from taylorattr.design.algebra.gates import Gate
 from taylorattr.design.algebra.proofs import shared
 from taylorattr.design.algebra.simplify import inlined
 from taylorattr.design.attributors import attributor
 from taylorattr.design.build import build
 from taylorattr.design.define import SERIES
 from taylorattr.design.designed import DesignedRule
-from taylorattr.design.ways.measured import Measured
-from taylorattr.errors import OptionError
+from taylorattr.design.ways.measured import Combine, Measured
 
 
 def restrict(
@@ -26,9 +26,10 @@ def restrict(
     *,
     order: int | None = None,
     size: int | None = None,
+    supports: Collection[Collection[int]] | None = None,
     name: str | None = None,
 ) -> DesignedRule:
-    """Make a rule that shares out only terms up to an order, or effects of at most so many players.
+    """Make a rule that shares out only terms up to an order, effects of few players, or listed effects.
 
     It covers nothing else, so the scores add up to what the kept effects add up to.
 
@@ -36,28 +37,24 @@ def restrict(
         rule: A rule of players.
         order: Largest |κ| that is shared out.
         size: Largest |supp κ| that is shared out: 1 keeps what players do alone.
+        supports: The effects that are shared out, as coalitions of players by number: [(0,), (0, 2)].
         name: Name of the rule; default: the rule's with the limit.
 
     Returns:
         The restricted rule, checked and filed.
 
     Raises:
-        OptionError: If neither or both are given, or a limit is below 1.
+        OptionError: Not exactly one of the three, a limit below 1, or a coalition that is none.
     """
-    if (order is None) == (size is None):
-        raise OptionError("restrict takes order= (of terms) or size= (players of an effect), one of them")
-    limit = order if size is None else size
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise OptionError(f"a limit of {limit!r}; expected a whole number, at least 1")
+    gate = Gate.of(order, size, supports)
     base = attributor(rule)
-    what = "order" if size is None else "size"
-    gate = Indicator((m if size is None else s) <= limit)
-    support = base.rule.granularity == "support" and size is not None
+    support = base.rule.granularity == "support" and gate.of_supports
+    what = "supports" if gate.limit is None else f"{'order' if gate.by_order else 'size'}_{gate.limit}"
     made = replace(
         base.rule,
-        name=name or f"{base.name}_{what}_{limit}",
+        name=name or f"{base.name}_{what}",
         proof="",
-        source=f"{base.name}, {what} ≤ {limit}",
+        source=f"{base.name}, {gate.words}",
         extra=True,
         frame=base.rule.frames[0],
         granularity="support" if support else "term",
@@ -66,42 +63,53 @@ def restrict(
     )
     if not support:
         made = replace(made, domain=SERIES)
-    if base.rule.evaluator is None:
-        made = replace(made, symbolic=gate * inlined(base.rule), where={})
+    if base.rule.evaluator is None and gate.formula is not None:
+        made = replace(made, symbolic=gate.formula * inlined(base.rule), where={})
     else:
-        words = f"1[{'m' if size is None else 's'} ≤ {limit}]·{base.name}"
-        made = replace(made, symbolic=sp.Symbol(words), evaluator=_gated(base.rule, limit, size is not None))
-    measured = size is not None and not support and base.rule.frames[0] == "baseline"
-    way = Measured(
-        lambda: base.attribution_method, _kept_to(limit), f"summed over effects of at most {limit} players"
-    )
+        made = replace(
+            made,
+            symbolic=sp.Symbol(f"1[{gate.words}]·{base.name}"),
+            evaluator=_gated(base.rule, gate),
+            where={},
+        )
+    measured = gate.of_supports and not support and base.rule.frames[0] == "baseline"
+    way = Measured(lambda: base.attribution_method, _kept(gate), f"summed over effects with {gate.words}")
     return build(
         made,
         ways=(way,) if measured else (),
         attributes=base.attributes,
-        largest=size if support else None,
+        largest=_largest(gate) if support else None,
         last=order,
         origin="restrict",
-        parameters={"rule": base, what: limit},
+        parameters={"rule": base, "order": order, "size": size, "supports": _listed(gate)},
     )
 
 
-def _gated(rule: AllocationRule, limit: int, by_size: bool) -> Any:
+def _largest(gate: Gate) -> int | None:
+    """Return the size beyond which no coalition gets anything."""
+    return gate.limit if gate.supports is None else max(map(len, gate.supports))
+
+
+def _listed(gate: Gate) -> list[tuple[int, ...]] | None:
+    return None if gate.supports is None else sorted(gate.supports)
+
+
+def _gated(rule: AllocationRule, gate: Gate) -> Any:
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
-        kept = ((kappas > 0) if by_size else kappas).sum(axis=1) <= limit
+        kept = gate.passes(kappas)
         context = {name: values[name] for name in rule.needs}
         rows = kappas[kept]
         found = rule.exact_ratios(rows, context) if exact else rule.ratios(rows, context)
-        out = np.zeros((len(kappas), found.shape[1]), dtype=object if exact else np.float64)
+        nothing: Any = Fraction(0)
+        out = np.full((len(kappas), found.shape[1]), nothing, dtype=object if exact else np.float64)
         out[kept] = found
         return out
 
     return evaluate
 
 
-def _kept_to(limit: int) -> Any:
+def _kept(gate: Gate) -> Combine:
     def combine(allocation: np.ndarray, effects: np.ndarray, members: np.ndarray) -> np.ndarray:
-        sizes = members.sum(axis=1)
-        return allocation[:, (sizes > 0) & (sizes <= limit)].sum(axis=1)
+        return allocation[:, gate.passes(members.astype(np.int64)) & members.any(axis=1)].sum(axis=1)
 
     return combine

@@ -3,6 +3,7 @@
 from taylorattr.design.families.degree_tilted import degree_tilted
 from taylorattr.design.families.family import FAMILIES, Family
 from taylorattr.design.families.interactions import interaction
+from taylorattr.design.families.monotone_paths import monotone_path
 from taylorattr.design.families.power_paths import path, power_path
 from taylorattr.design.families.random_orders import ordered, owen, weighted_shapley
 from taylorattr.design.families.semivalues import semivalue
@@ -16,6 +17,7 @@ __all__ = [
     "degree_tilted",
     "interaction",
     "measure",
+    "monotone_path",
     "or_twin",
     "ordered",
     "owen",

@@ -39,8 +39,7 @@ def measure(given: Any, name: str = "my_measure", *, complete: bool | None = Non
 
     Args:
         given: One of: a Python density g(α), vectorised over numpy arrays; a number α, for the gradient
-            there; a pair of places and masses; a list of moments M_0, M_1, … (as far as the orders go that
-            are of interest); text, such as ``beta:2,1``, ``midpoint:8`` or ``uniform``; a
+            there; a pair of places and masses; a list of moments M_0 … M_{2q−1}, an even number, as far as the orders go that are of interest; text, such as ``beta:2,1``, ``midpoint:8`` or ``uniform``; a
             `taylorattr.maths.measures.Measure`.
         name: Name of the rule.
         complete: True promises completeness, which of all measures only the uniform one has (Integrated
@@ -110,15 +109,15 @@ def _spoken(words: str) -> Measure:
     kind, _, rest = words.partition(":")
     try:
         numbers = [Fraction(part) for part in rest.split(",")] if rest else []
-        if kind == "uniform" and not numbers:
-            return Beta(Fraction(1), Fraction(1))
-        if kind == "beta" and len(numbers) == 2:
-            return Beta(*numbers)
-        if kind in get_args(PathRule) and len(numbers) == 1 and numbers[0].denominator == 1:
-            places, masses = path_rule(kind, int(numbers[0]))  # pyright: ignore[reportArgumentType]
-            return Atoms(tuple(map(exact, places)), tuple(map(exact, masses)))
     except (ValueError, ZeroDivisionError):
-        pass
+        numbers, kind = [], ""
+    if kind == "uniform" and not numbers:
+        return Beta(Fraction(1), Fraction(1))
+    if kind == "beta" and len(numbers) == 2:
+        return Beta(*numbers)
+    if kind in get_args(PathRule) and len(numbers) == 1 and numbers[0].denominator == 1:
+        places, masses = path_rule(kind, int(numbers[0]))  # pyright: ignore[reportArgumentType]
+        return Atoms(tuple(map(exact, places)), tuple(map(exact, masses)))
     raise OptionError(f"{words!r} names no measure; expected {SPOKEN}")
 
 

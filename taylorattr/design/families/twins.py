@@ -10,6 +10,7 @@ from taylorattr.design.attributors import attributor
 from taylorattr.design.build import build
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.ways.orders import SampledOrders
+from taylorattr.design.ways.pieces import Pieces
 from taylorattr.design.ways.power import Power
 from taylorattr.design.ways.way import Way
 from taylorattr.errors import OptionError
@@ -48,7 +49,7 @@ def or_twin(rule: str | AllocationRule | DesignedRule, name: str | None = None) 
     ways: list[Way] = []
     draw: Any = None
     for way in base.ways:
-        if isinstance(way, Power):
+        if isinstance(way, Power | Pieces):
             ways.append(replace(way, from_input=True, name_of_rule=made.name))
         if isinstance(way, SampledOrders):
             draw = way.draw
