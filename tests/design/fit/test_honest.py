@@ -56,9 +56,9 @@ def test_the_model_meets_held_out_rows_only_after_the_fit():
 
 
 def test_where_there_is_nothing_to_gain_the_interval_contains_zero():
-    """Truth without any relation to the model: of 20 fits about one interval of 95 % may miss 0."""
+    """Truth without any relation to the model: of 12 fits less than one interval of 95 % misses 0."""
     model, missed = every_pair(3), 0
-    for seed in range(20):
+    for seed in range(12):
         x = inputs(60, 3, seed=seed)
         truth = torch.randn(60, 3, generator=torch.Generator().manual_seed(100 + seed), dtype=torch.float64)
         found = ta.design.fit(
@@ -75,7 +75,7 @@ def test_where_there_is_nothing_to_gain_the_interval_contains_zero():
         missed += not found.low <= 0 <= found.high
         said = found.sentence
         assert ("contains 0" in said) == (found.low <= 0 <= found.high), said
-    assert missed <= 4  # more has probability 0.3 % at 5 %
+    assert missed <= 3  # more has probability 0.2 % at 5 %
 
 
 @pytest.mark.parametrize(
