@@ -161,15 +161,18 @@ class Moments(Measure):
         words: What it is.
 
     Raises:
-        OptionError: No positive measure on [0, 1] has these moments (Hausdorff), or there are fewer than two.
+        OptionError: No positive measure on [0, 1] has these moments (Hausdorff), or their number is odd or 0.
     """
 
     def __init__(self, moments: Sequence[Fraction] | Callable[[int], Fraction], words: str = "") -> None:
         """Work out the recurrence once."""
         self.given = moments
-        count = 2 * LARGEST_DEGREE if callable(moments) else len(moments) // 2 * 2
-        if count < 2:
-            raise OptionError("a measure needs at least its moments M_0 and M_1")
+        count = 2 * LARGEST_DEGREE if callable(moments) else len(moments)
+        if count < 2 or count % 2:
+            raise OptionError(
+                f"{count} moment(s) are given; an even number of them, M_0 and M_1 at least, determines a "
+                "quadrature: give one more, or leave the last one out"
+            )
         values = [self.moment(k) for k in range(count)]
         self._alphas, self._betas, self._finite = recurrence(values)
         nodes, _ = self.rule(len(self._alphas))

@@ -39,8 +39,9 @@ def measure(given: Any, name: str = "my_measure", *, complete: bool | None = Non
 
     Args:
         given: One of: a Python density g(α), vectorised over numpy arrays; a number α, for the gradient
-            there; a pair of places and masses; a list of moments M_0 … M_{2q−1}, an even number, as far as the orders go that are of interest; text, such as ``beta:2,1``, ``midpoint:8`` or ``uniform``; a
-            `taylorattr.maths.measures.Measure`.
+            there; a pair of places and masses; a list of moments M_0 … M_{2q−1}, an even
+            number, as far as the orders go that are of interest; text, such as ``beta:2,1``, ``midpoint:8``
+            or ``uniform``; a `taylorattr.maths.measures.Measure`.
         name: Name of the rule.
         complete: True promises completeness, which of all measures only the uniform one has (Integrated
             Gradients).

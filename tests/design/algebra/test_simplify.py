@@ -60,7 +60,9 @@ class Formulas:
 
     def formula(self):
         found = sum(self.term(i) for _ in range(self.random.randint(1, 3)))
-        return Indicator(kappa[i] > 0) * (found + self.pick(1, m, 1 / s)) if self.random.random() < 0.3 else found
+        if self.random.random() < 0.3:
+            found = Indicator(kappa[i] > 0) * (found + self.pick(1, m, 1 / s))
+        return found
 
 
 @pytest.mark.parametrize("seed", range(40))
