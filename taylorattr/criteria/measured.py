@@ -17,7 +17,7 @@ from taylorattr.criteria.subject import Bound, Subject
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 
 _BYTES = 16 * 2**20
-_MOST_ROWS = 4096
+_MOST_ROWS = 2048
 _COMPARED = 24
 
 
