@@ -105,6 +105,8 @@ def shown(rows: Sequence[Row]) -> str:
     for row in rows:
         allowed = f"{row.allowed:>10.1e}" if row.allowed == row.allowed else f"{'unknown':>10}"
         verdict = "explained" if row.explained else "NOT EXPLAINED"
+        if row.explained and bool(row.result.wide.any()):
+            verdict = "wide bound"
         lines.append(f"    {row.method:<24}{row.difference:>11.1e}{allowed}  {verdict:<13}{row.effects}")
     return "\n".join(lines) + "\n"
 

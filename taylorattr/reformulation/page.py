@@ -105,6 +105,9 @@ def _verdict(result: Shown, e: int) -> str:
     allowed = ", ".join(f"{name} ≤ {value:.1e}" for name, value in parts.items() if value == value)
     open_ = [name for name, value in parts.items() if value != value]
     verdict = "explained" if bool(result.explained[e].all()) else "NOT EXPLAINED"
+    if verdict == "explained" and bool(result.wide[e].any()):
+        verdict = "within a bound wider than all scores together, which explains nothing:"
+        return f"largest difference {size:.1e}, {verdict} {allowed}"
     if open_:
         allowed += f", {', '.join(open_)} not bounded"
     return f"largest difference {size:.1e}, {verdict} by {allowed}"

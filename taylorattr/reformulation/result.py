@@ -72,6 +72,12 @@ class Reformulation(Result):
         return self.difference.abs() <= self.allowed
 
     @property
+    def wide(self) -> Tensor:
+        """Whether allowed, rounding aside, exceeds Σ|direct scores|: true, and explains nothing, (B, R)."""
+        rounding = self.errors.get("rounding", torch.zeros_like(self.difference))
+        return self.allowed - rounding > self.direct.player_scores.abs().sum(1, keepdim=True)
+
+    @property
     def relative_difference(self) -> Tensor:
         """Largest |difference| over Σ|direct scores|, shape (B,); 0 where both vanish."""
         size = self.difference.abs().amax(1)

@@ -44,6 +44,8 @@ class Shown(Protocol):
     @property
     def explained(self) -> Tensor: ...  # noqa: D102
     @property
+    def wide(self) -> Tensor: ...  # noqa: D102
+    @property
     def allocation_rule(self) -> AllocationRule: ...  # noqa: D102
     def matrix(self, example: int = 0, reference: int | None = None) -> Tensor: ...  # noqa: D102
     def terms(  # noqa: D102
