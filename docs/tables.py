@@ -1,6 +1,6 @@
 """Write the tables of formulas and criteria into README.md and docs/, between their markers: `make tables`.
 
-A table stands between ``<!-- formulas -->`` and ``<!-- /formulas -->`` (or ``criteria``); nothing in it is
+A table stands between ``<!-- formulas -->`` and ``<!-- /formulas -->`` (or another name); nothing in it is
 typed. tests/test_generated_tables.py compares.
 """
 
@@ -13,9 +13,14 @@ import taylorattr as ta
 from taylorattr import tables
 from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.formulas import FormulaTable, formulas
+from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.criteria.report import COLUMNS, CriteriaTable
+from taylorattr.design.build import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
+
+KEPT = {"C2": "no_leak", "C3": "complete"}
+"""Criteria whose theorems are told; C1 follows from C3."""
 
 
 def short(rules: list[ta.AllocationRule]) -> list[str]:
@@ -55,6 +60,36 @@ def contexts(rules: list[ta.AllocationRule]) -> str:
     return tables.markdown(("rule", "quantity", "shape", "default", "meaning"), rows)
 
 
+def families() -> str:
+    """Return every family of designed rules with its theorems."""
+    rows = []
+    for family in ta.design.FAMILIES.values():
+        kept = [f"{mark}: {family.keeps[name]}" for mark, name in KEPT.items() if name in family.keeps]
+        only = f"; complete: {family.only_complete} alone" if family.only_complete else ""
+        rows.append(
+            (f"`{family.name}`", family.ratio, family.parameters, "; ".join(kept) + only, family.source)
+        )
+    return tables.markdown(("family", "ratio wᵢ(κ)", "free", "every member keeps", "source"), rows)
+
+
+def attributors(rules: list[ta.AllocationRule], table: CriteriaTable) -> str:
+    """Return the built-in rules that run on networks, what they read, their verdicts and their ways."""
+    rows = []
+    for rule in rules:
+        required = [name for name, need in rule.needs.items() if need.default is REQUIRED]
+        try:
+            made = ta.design.attributor(rule) if not required else None
+        except ta.errors.OptionError:
+            continue  # about units, cells, pairs, or several baselines
+        if made is None and (rule.scope != "players" or rule.receivers is not PLAYERS or rule.kind == "none"):
+            continue
+        marks = next(row[3:7] for row in table.of([rule.name]).rows())
+        ways = ", ".join(dict.fromkeys(f"`{way.name}`" for way in made.ways)) if made else ""
+        reads = ", ".join(f"`{name}`" for name in rule.needs)
+        rows.append((f"`{rule.name}`", reads, rule.frame, *marks, ways))
+    return tables.markdown(("rule", "reads", "frame", *COLUMNS[3:7], "ways"), rows)
+
+
 def between(text: str, marker: str, table: str) -> str:
     """Return a page with the table between a marker and its end."""
     pattern = rf"(?<=<!-- {marker} -->\n).*?(?=<!-- /{marker} -->)"
@@ -65,16 +100,17 @@ def between(text: str, marker: str, table: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return every page with tables, as it should read."""
-    rules = list(ta.RULES.values())
-    every, named = ta.check(all), short(rules)
+    rules = [ta.RULES[name] for name in ta.RULES if name in BUILT_IN]  # not what a process designed
+    every, named = ta.check(rules), short(rules)
     wanted = {
         "README.md": {
             "formulas": short_formulas(formulas(ta.RULES[name] for name in named)),
             "criteria": short_criteria(every.of(named)),
         },
         "docs/allocation.md": {"contexts": contexts(rules)},
-        "docs/methods.md": {"formulas": formulas().to_markdown()},
+        "docs/methods.md": {"formulas": formulas(rules).to_markdown()},
         "docs/criteria.md": {"criteria": every.to_markdown()},
+        "docs/design.md": {"families": families(), "attributors": attributors(rules, every)},
     }
     written = {}
     for name, parts in wanted.items():

@@ -12,12 +12,15 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "docs/tables.py"))
 
 
+PAGES = ["README.md", "docs/allocation.md", "docs/methods.md", "docs/criteria.md", "docs/design.md"]
+
+
 @pytest.fixture(scope="module")
 def pages():
     return SCRIPT["pages"]()
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/allocation.md", "docs/methods.md", "docs/criteria.md"])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_up_to_date(pages, name):
     path = ROOT / name
     assert path.read_text(encoding="utf-8") == pages[path], f"{name} is out of date: run `make tables`"
@@ -37,7 +40,7 @@ def test_a_page_without_markers_is_refused():
     assert SCRIPT["between"]("<!-- x -->\nold\n<!-- /x -->", "x", r"n\1w") == "<!-- x -->\nn\\1w\n<!-- /x -->"
 
 
-@pytest.mark.parametrize("page", ["docs/criteria.md"])
+@pytest.mark.parametrize("page", ["docs/criteria.md", "docs/design.md"])
 def test_the_code_of_a_page_runs(page):
     for code in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S):
         exec(code, {})
