@@ -52,9 +52,7 @@ fits = {
 reference = mixture.values_against
 shapley = fits["weighted Shapley"].values_against
 count = len(reference)
-print(
-    f"area over the deletion curve of the class's logit, {count} held-out images, {len(mixture.names)} players"
-)
+print(f"area over the deletion curve of the class's logit, {count} held-out images, 8 players")
 print(f"{'':<26} fitted on   held out   gain over Integrated Gradients, 95 % interval")
 print(f"{'Integrated Gradients':<26} {mixture.train_against:9.3f} {float(reference.mean()):10.3f}")
 

@@ -61,7 +61,8 @@ def test_model_and_inputs_are_left_as_they_were():
 
 
 def test_the_repr_says_gain_criteria_and_cost():
-    found = ta.design.fit("recovery", "weighted_shapley", every_pair(3), inputs(10, 3), name="mine", **FEW)
+    x = inputs(10, 3) * torch.tensor([1.0, -1.0, 1.0])
+    found = ta.design.fit("recovery", "sharing", every_pair(3, seed=3), x, name="mine", **FEW)
     shown = repr(found)
     assert "recovery (small is good)" in shown and "mine" in shown and "shapley" in shown
     assert "complete by construction, at every parameter value" in shown
