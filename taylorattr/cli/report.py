@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from taylorattr.cli import arguments as shared
 from taylorattr.cli.attribute import REFERENCE_ROWS, references
+from taylorattr.cli.named import named_method
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.result import Result
 from taylorattr.effects.taylor import decompose
 from taylorattr.errors import OptionError
-from taylorattr.methods import METHODS, attribute
+from taylorattr.methods import attribute
 
 if TYPE_CHECKING:
     from taylorattr.attribution import Attribution
@@ -135,7 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
 def computed(arguments: argparse.Namespace, asked: shared.Question) -> list[Result]:
     """Return the effects, scores and audits that the arguments ask for."""
     show = not arguments.json
-    methods = [METHODS[name] for name in _named(arguments.methods)]
+    methods = [named_method(name)[0] for name in _named(arguments.methods)]
     audited = _audited(arguments.audit)
     results: list[Result] = []
     if arguments.effects != "exact":
@@ -213,9 +214,9 @@ def _scored(
 
         shared_by_both.pop("dtype")  # sums of effects are taken in float64
         return reformulate(
-            method.name, asked.model, asked.inputs, baselines, order=arguments.order, **shared_by_both
+            method, asked.model, asked.inputs, baselines, order=arguments.order, **shared_by_both
         )
-    return attribute(method.name, asked.model, asked.inputs, baselines, **shared_by_both)
+    return attribute(method, asked.model, asked.inputs, baselines, **shared_by_both)
 
 
 def _examples(spec: str | None) -> list[int] | None:

@@ -79,7 +79,14 @@ class Named(Bound):
         self._mode: dict[str, Any] = {}
 
     def read(self, present: np.ndarray, seed: int = 0) -> Reading:
-        """Return its scores, with f(x_T) as its own record of the model gives it."""
+        """Return its scores, with f(x_T) as its own record of the model gives it.
+
+        Returns:
+            The scores.
+
+        Raises:
+            OptionError: If coalitions receive, as by an interaction index.
+        """
         game, count = self.subject.game, len(present)
         rows = self.subject.rows(present, own_dtype=False)
         result = self.ask(rows, count, seed)
@@ -87,6 +94,11 @@ class Named(Bound):
             self._keep_mode(result.diagnostics["mode"])
         if self.method.family == "rule":
             self._keep_way(result.diagnostics)
+        if result.names != self.subject.game.names:
+            raise OptionError(
+                f"{self.name} gives scores to {', '.join(result.names[-2:])}; an audit is about methods "
+                "whose scores are those of the players"
+            )
         drawn = result.standard_errors is not None
         if drawn:
             self.exactness = "sampled"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from taylorattr.allocation.carried import CarriesRule
 from taylorattr.allocation.rule import RULES
+from taylorattr.autodiff.game import bind
 from taylorattr.errors import OptionError
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
 from taylorattr.reformulation.request import Answer, Request
@@ -46,9 +47,10 @@ def designed_rule(request: Request, owner: Any) -> Answer:
             f"{rule.name} is not filed in ta.RULES, where a reformulation looks its ratio up: file it with "
             f"ta.RULES.add(rule)"
         )
-    names = request.direct.names
-    context = owner.context(names)
-    if rule.granularity == "support" and request.n <= request.max_players:
+    game = bind(request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared)
+    players = game.names
+    context = owner.context(players)
+    if rule.granularity == "support" and len(players) <= request.max_players:
         frame = request.frame or rule.frames[0]
         exact = [request.coalitions(start).in_frame(frame) for start in request.starts]  # pyright: ignore[reportArgumentType]
         answer = shared_out(rule, exact, [context] * len(exact))

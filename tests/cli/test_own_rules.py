@@ -127,6 +127,12 @@ def test_what_is_no_rule_is_said(place, capsys, method, message):
     assert message in capsys.readouterr().err
 
 
+def test_a_page_is_about_rules_too(place, capsys):
+    given = "report --model nets_for_rules:table --data t.csv --methods rules_of_mine:make,shapley"
+    assert main([*given.split(), "--out", "r.html", "--audit", "rules_of_mine:make"]) == 0
+    assert "from_a_factory" in (place / "r.html").read_text(encoding="utf-8")
+
+
 def test_check_takes_designed_rules(place, capsys):
     assert main(["check", "rules_of_mine:make", "--require", "complete", "no_leak", "coverage"]) == 0
     assert "complete holds (term level, frame baseline)" in capsys.readouterr().out

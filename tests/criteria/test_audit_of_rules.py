@@ -76,6 +76,12 @@ def test_options_of_a_rule_are_checked(halves):
         ta.audit(halves, model, X[:1], way="path")
 
 
+def test_an_interaction_index_is_refused():
+    pairs = ta.design.interaction("sii", 2, "pairs_too")
+    with pytest.raises(ta.errors.OptionError, match="pairs_too gives scores to x0 × x2, x1 × x2; an audit"):
+        ta.audit(pairs, model, X[:1])
+
+
 def test_a_rule_is_recognised_by_probing_it(halves):
     assert ta.probe(halves).name == "half_of_pairs"
     assert ta.probe(ta.design.power_path([2, 2, 2], "equal_path")).name == "integrated_gradients"

@@ -70,6 +70,20 @@ def test_a_wrong_ratio_is_not_explained():
     assert not bool(found.explained.all())
 
 
+def test_coalitions_may_receive():
+    found = ta.reformulate(ta.design.interaction("sii", 2, "r_pairs"), kinked, X, players=PLAYERS)
+    assert isinstance(found.effects[0], ta.HarsanyiEffects) and bool(found.explained.all())
+    assert found.names[-1] == "b × c"
+
+
+def test_integer_inputs_have_effects_of_coalitions():
+    tokens = torch.tensor([[3, 1, 2]])
+    table = torch.arange(4.0) ** 2
+    rule = ta.design.weighted_shapley([1, 2, 3], "r_tokens")
+    found = ta.reformulate(rule, lambda t: table[t].prod(1), tokens, 0 * tokens + 1)
+    assert bool(found.explained.all()) and float(found.difference.abs().max()) <= 1e-12
+
+
 def test_what_cannot_be_rebuilt_is_refused():
     with pytest.raises(ta.errors.OptionError, match="transport"):
         ta.reformulate(MAKERS["weights"](), model, X, players=PLAYERS, frame="input")
