@@ -19,6 +19,9 @@ from taylorattr.methods.method import find
 
 SUMMARY = "measure whether an attribution method is reliable on your own network"
 
+COMPARED = 32
+"""Most players at which the shares of Integrated Gradients are measured beside unasked."""
+
 DESCRIPTION = """\
 Ask an attribution method for the scores of masked inputs of your own network, and say whether it gives
 somebody every effect (coverage), nobody an effect he has no part in (no leak), and each effect exactly once
@@ -75,7 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--repeats", type=int, default=8, metavar="R", help="of a method that draws samples (default: 8)"
     )
-    how.add_argument("--beside", metavar="METHOD", help="a method to compare the asymmetry of shares with")
+    how.add_argument(
+        "--beside",
+        metavar="METHOD",
+        help="a method to compare the asymmetry of shares with, where no sum fails, or none (default: "
+        f"integrated_gradients up to {COMPARED} players)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -114,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
             supports=arguments.supports,
             tol=arguments.tol,
             repeats=arguments.repeats,
-            beside=arguments.beside,
+            beside=_beside(arguments.beside, asked, method.name),
             seed=arguments.seed,
             progress=bar.update,
             **asked.keywords,
@@ -123,6 +131,18 @@ def run(arguments: argparse.Namespace) -> int:
         report.save(arguments.out)
     print(report.to_json() if arguments.json else report.summary())
     return report.exit_status
+
+
+def _beside(wanted: str | None, asked: shared.Question, method: str) -> str | None:
+    if wanted is not None:
+        return None if wanted == "none" else wanted
+    if asked.players is not None:
+        n = len(asked.players.groups)
+    else:
+        parts = asked.inputs if isinstance(asked.inputs, tuple) else (asked.inputs,)
+        n = sum(part[0].numel() for part in parts)
+    usual = "integrated_gradients"
+    return usual if n <= COMPARED and method != usual else None
 
 
 def asked_method(spec: str, settings: Sequence[str] = ()) -> tuple[Any, list[str]]:

@@ -30,6 +30,7 @@ class Asymmetry(Result):
             there are none.
         beside: The pair number of another method on the same network.
         other: Its name; empty where none was asked.
+        missing: Why its number is missing although it was asked for.
     """
 
     pair: float
@@ -38,6 +39,7 @@ class Asymmetry(Result):
     alike: float | None = None
     beside: float | None = None
     other: str = ""
+    missing: str = ""
 
 
 def pair_asymmetry(J: np.ndarray, A: np.ndarray, present: np.ndarray) -> float:

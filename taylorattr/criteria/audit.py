@@ -24,6 +24,7 @@ from taylorattr.criteria.recipe_blame import refusal
 from taylorattr.criteria.subject import Attributor, Subject, target_of
 from taylorattr.errors import BudgetError, MethodError, OptionError
 from taylorattr.maths.subsets import count_up_to
+from taylorattr.methods import METHODS
 from taylorattr.methods.method import Attributes
 from taylorattr.methods.references import reference_tuple
 
@@ -88,7 +89,8 @@ def audit(
             methods not known.
         repeats: First number of tables of a stochastic method, at least 3; multiplied by 4 up to twice while
             something is undecided.
-        beside: A method whose pair asymmetry is measured beside this one's, such as ``integrated_gradients``.
+        beside: A name in ``ta.METHODS``, such as ``integrated_gradients``: where no sum fails, its pair
+            asymmetry on this network is measured beside it, from the coalitions of at most two players.
         seed: Of everything drawn at random; the global generators are left alone.
         internal_batch_size: Rows per call of the method; None: chosen from memory.
         progress: Called with the number of rows of each finished call.
@@ -109,6 +111,8 @@ def audit(
     """
     _check(tol, repeats, samples, supports, max_order)
     asked = attributor(method, options)
+    if beside is not None:
+        METHODS[beside]  # a wrong name is answered before anything is measured
     given = input_tuple(inputs)
     shared: dict[str, Any] = {
         "target": target,

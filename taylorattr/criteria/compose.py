@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.criteria.asymmetry import Asymmetry, asymmetry, pair_asymmetry
+from taylorattr.criteria.asymmetry import Asymmetry, asymmetry
 from taylorattr.criteria.audit_numbers import Worst
 from taylorattr.criteria.audit_report import AuditReport
 from taylorattr.criteria.balance_blame import BalanceBlame, balance_blame
+from taylorattr.criteria.beside import beside_it
 from taylorattr.criteria.blame_report import Blame
 from taylorattr.criteria.bound_callable import Binds
 from taylorattr.criteria.judge import Judged
@@ -23,9 +24,9 @@ from taylorattr.criteria.many_players import (
     subsets_of,
     support_effects,
 )
-from taylorattr.criteria.masked_rows import Reach, limited_masks
-from taylorattr.criteria.measured import Table, effects, measure
-from taylorattr.criteria.named_method import ByName, Named
+from taylorattr.criteria.masked_rows import Reach
+from taylorattr.criteria.measured import Table, measure
+from taylorattr.criteria.named_method import Named
 from taylorattr.criteria.recipe_blame import recipe_blame
 from taylorattr.criteria.refinement import Refinement
 from taylorattr.criteria.statistics import gap_by_order, gaps, ratio, worst
@@ -62,6 +63,7 @@ def composed(
     sizes = exact.sum(axis=1)
     worst_example = max(judged, key=lambda found: found.examined.deficit.value)
     fair = all(found.verdicts[2].status in ("holds", "holds_to") for found in judged)
+    unequal = tuple(_asymmetry(found, exact, names, beside, seed) for found in judged) if fair else ()
     every = [found.examined for found in judged]
     spilt = [_share_off(found.tables) for found in every]
     wrong = {fault.kind: fault for found in judged for fault in found.misuse}
@@ -94,10 +96,10 @@ def composed(
         worst=tuple(_worst(found, exact, names) for found in judged),
         noise=_noise(worst_example),
         sampled=_sampled(judged[0], reach, supports, seed),
-        asymmetry=tuple(_asymmetry(found, exact, names, beside, seed) for found in judged) if fair else (),
+        asymmetry=unequal,
         refinement=_largest([found.refinement for found in judged]),
         blame=_blame(asked, worst_example, names),
-        notes=_notes(judged, beside if fair else None),
+        notes=_notes(judged, unequal),
     )
 
 
@@ -175,15 +177,10 @@ def _asymmetry(
     found: Judged, exact: np.ndarray, names: tuple[str, ...], beside: str | None, seed: int
 ) -> Asymmetry:
     examined, table = found.examined, found.examined.tables[0]
-    number = None
-    if beside is not None:
-        pairs = limited_masks(len(names), 2)
-        other = measure(ByName(beside, {}).bind(found.subject), found.subject, pairs, seed=seed)
-        J, A = (effects(part, len(names), 2) for part in (other.v, other.a))
-        number = pair_asymmetry(J, A, pairs)
+    number, missing = (None, "") if beside is None else beside_it(beside, found.subject, seed)
     count = len(exact)
     own = asymmetry(examined.J, examined.A, table.v[:count], table.a[:, :count], exact, names)
-    return Asymmetry(own.pair, own.wholly, own.pairs, own.alike, number, beside or "")
+    return Asymmetry(own.pair, own.wholly, own.pairs, own.alike, number, beside or "", missing)
 
 
 def _blame(asked: Attributor, found: Judged, names: tuple[str, ...]) -> BalanceBlame | Blame | None:
@@ -207,7 +204,7 @@ def _largest(found: list[Refinement | None]) -> Refinement | None:
     return max((one for one in found if one is not None), key=lambda one: one.fine, default=None)
 
 
-def _notes(judged: list[Judged], beside: str | None) -> tuple[str, ...]:
+def _notes(judged: list[Judged], unequal: tuple[Asymmetry, ...]) -> tuple[str, ...]:
     first = judged[0]
     notes = list(first.bound.blind)
     references = len(first.examined.tables)
@@ -227,8 +224,8 @@ def _notes(judged: list[Judged], beside: str | None) -> tuple[str, ...]:
                 f"{first.bound.name} shares out f(x), not f(x) − f(0): every sum is off by f(0) besides, "
                 f"which is {starts[0]:.3g} in the first example"
             )
-    if beside is None:
-        notes.append("a plain gap near 0 at x is no test: errors may cancel there, and not elsewhere")
+    notes += dict.fromkeys(one.missing for one in unequal if one.missing)
+    notes.append("a plain gap near 0 at x is no test: errors may cancel there, and not elsewhere")
     return tuple(notes)
 
 

@@ -16,6 +16,10 @@ def table(x):
     return x[:, 0] * x[:, 1] + x[:, 2] ** 2
 
 
+def without_gradient(x):
+    return torch.from_numpy(x.detach().numpy().sum(1) ** 2)
+
+
 def still(x):
     return x[:, 0] * 0 + 1
 
@@ -92,6 +96,7 @@ def test_json_and_files_hold_the_whole_report(place, capsys):
         ("shapley", ["--tol", "2"], "tol"),
         ("shapley", ["--references", "0:2"], "reads no reference set"),
         ("shapley", ["--set", "orders=3"], "no option 'orders'"),
+        ("shapley", ["--beside", "shaply"], "did you mean 'shapley'"),
         (
             "nets_to_audit:falling",
             [],
@@ -138,3 +143,21 @@ def test_methods_of_other_libraries(place, capsys, method, arguments, status):
 def test_settings_may_have_the_names_of_the_audit_s_own_arguments(place, capsys):
     assert audited("integrated_gradients", "--set", "tol=1e-3", "--tol", "0.01") == 0
     assert "tolerance 1e-02" in capsys.readouterr().out
+
+
+def test_integrated_gradients_stand_beside_the_shares_unless_told_otherwise(place, capsys):
+    for arguments, beside in [
+        ((), True),
+        (("--beside", "none"), False),
+        (("--beside", "occlusion_1"), False),
+    ]:
+        assert audited("shapley", *arguments) == 0
+        page = " ".join(capsys.readouterr().out.split())
+        # x₀x₁ is shared equally by both, so is the pair of no other method
+        assert ("integrated_gradients 0.00)" in page) == beside
+
+
+def test_a_comparison_that_cannot_be_made_costs_no_audit(place, capsys):
+    assert audited("shapley", model="nets_to_audit:without_gradient") == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "integrated_gradients beside it could not be measured" in page
