@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import numpy as np
 from taylorattr.allocation.extra.taylor_poda import TAYLOR_PODA, taylor_poda
 from taylorattr.design.build import build
 from taylorattr.design.designed import DesignedRule
+from taylorattr.design.exact_numbers import exact_row
 from taylorattr.design.families.family import family
 from taylorattr.errors import OptionError
+
+SIMPLE = 10
+"""Up to this many players shares are read as the simplest fractions within rounding."""
 
 KEEPS = {
     "coverage": "follows from complete, eq. (11)",
@@ -48,6 +53,7 @@ def sharing(xi: Any, name: str = "my_sharing") -> DesignedRule:
     reason = TAYLOR_PODA.domain.excludes({"xi": table})
     if reason is not None:
         raise OptionError(f"{name}: {reason}; the shares of each coalition's members add up to 1")
+    table = _whole(table)
     rule = replace(
         taylor_poda(table, name),
         tried={"xi": lambda n: [table]},
@@ -55,3 +61,22 @@ def sharing(xi: Any, name: str = "my_sharing") -> DesignedRule:
         players=table.shape[1],
     )
     return build(rule, origin="sharing", parameters={"xi": table})
+
+
+def _whole(table: np.ndarray) -> np.ndarray:
+    """Return the shares as fractions; those of a coalition's members add up to 1 without rounding."""
+    n = table.shape[1]
+    read = exact_row if n <= SIMPLE else _nearly
+    found = np.full(table.shape, Fraction(0), dtype=object)
+    for mask in range(1, len(table)):
+        members = [i for i in range(n) if mask >> i & 1]
+        found[mask, members] = read(table[mask, members].tolist())
+    return found
+
+
+def _nearly(row: list[Any]) -> list[Fraction]:
+    """Return numbers as the fractions they hold, the largest corrected by what rounding has left."""
+    values = [Fraction(value) for value in row]
+    largest = max(range(len(values)), key=lambda place: values[place])
+    values[largest] += 1 - sum(values)
+    return values

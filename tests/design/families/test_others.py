@@ -77,6 +77,18 @@ def test_free_shares_are_read_row_by_row():
     assert all(rule.report.verdict(c).holds for c in ("coverage", "no_leak", "complete"))
 
 
+@pytest.mark.parametrize("n", [4, 11])
+def test_free_shares_in_floats_are_complete_without_rounding(n):
+    drawn = np.random.default_rng(0).random((1 << n, n)) * (np.arange(1 << n)[:, None] >> np.arange(n) & 1)
+    table = drawn / np.maximum(drawn.sum(axis=1, keepdims=True), 1e-300)
+    rule = ta.design.sharing(table, name="test_floats")
+    assert rule.report.complete.holds
+    kappas = np.array([[1] * n, [1, 1] + [0] * (n - 2), [0] * (n - 3) + [2, 1, 1]])
+    rows = [(1 << n) - 1, 3, 7 << (n - 3)]
+    assert np.allclose(rule.rule.ratios(kappas), table[rows], rtol=0, atol=1e-14)
+    assert all(sum(row) == 1 for row in rule.rule.exact_ratios(kappas))
+
+
 def test_free_shares_that_do_not_add_up_are_refused():
     table = xi(3)
     table[5, 0] += F(1, 10)
