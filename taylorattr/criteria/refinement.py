@@ -76,7 +76,7 @@ def refinement(
 
 def judged(nodes: int, coarse: float, fine: float, tol: float) -> Refinement:
     """Return the cause that two deficits point to."""
-    if coarse == 0 or fine <= NUMERICAL * coarse:
+    if coarse == 0 or fine <= NUMERICAL * coarse or max(coarse, fine) <= tol:
         rate = math.log(coarse / fine) / math.log(FACTOR) if coarse > 0 and fine > 0 else math.inf
         needed = FACTOR * nodes
         if fine > tol:

@@ -107,3 +107,9 @@ def test_settings_reach_a_rule_on_the_command_line(place, capsys):
     assert main(["audit", "--method", "audited_rules:make", *given]) == 0
     assert "kind of method: unknown" in capsys.readouterr().out
     assert main(["audit", "--method", "semivalue/banzhaf", *given[:4]]) == 0  # pairs only: equals Shapley
+
+
+def test_too_few_nodes_are_told_from_a_fault_of_the_rule():
+    rule = ta.design.power_path([1, 2, 3], "coarse_path")
+    found = ta.audit(rule, lambda x: torch.exp(2 * x.sum(1)), X[:1], n_steps=1)
+    assert statuses(found)["complete"] == "fails" and "numerical, use ≥" in found.summary()
