@@ -7,9 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from taylorattr.errors import OptionError, ShapeError
-
-CELLS = 1 << 20
-"""Drawn counts held at a time: 8 MiB."""
+from taylorattr.maths.bootstrap import bootstrap_means
 
 
 def bootstrap_interval(
@@ -51,7 +49,7 @@ def bootstrap_interval(
     spread = (deviations**2).sum()
     if spread == 0:
         return float(mean), float(mean)
-    means = np.sort(_means(values, samples, seed))
+    means = np.sort(bootstrap_means(values, samples, seed))
     below = (np.searchsorted(means, mean, "left") + np.searchsorted(means, mean, "right")) / (2 * samples)
     normal = NormalDist()
     bias = normal.inv_cdf(min(max(below, 0.5 / samples), 1 - 0.5 / samples))
@@ -62,13 +60,3 @@ def bootstrap_interval(
         ends.append(normal.cdf(bias + z / (1 - acceleration * z)))
     low, high = np.quantile(means, ends)
     return float(low), float(high)
-
-
-def _means(values: np.ndarray, samples: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    size, found = len(values), []
-    step = max(CELLS // size, 1)
-    for start in range(0, samples, step):
-        drawn = generator.multinomial(size, np.full(size, 1 / size), size=min(step, samples - start))
-        found.append(drawn @ values / size)
-    return np.concatenate(found)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from taylorattr.maths.bootstrap import bootstrap_means
+
 CELLS = 1 << 19
 """Entries of one block of resampled means: 4 MiB."""
 
@@ -13,23 +15,6 @@ CELLS = 1 << 19
 def _blocks(count: int, width: int) -> Iterator[int]:
     step = max(1, CELLS // max(1, width))
     return (min(step, count - start) for start in range(0, count, step))
-
-
-def bootstrap_means(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Return the means of ``count`` samples of B rows drawn with replacement.
-
-    Args:
-        rows: Shape (B, P).
-        count: Number of samples R.
-        seed: Of the draws.
-
-    Returns:
-        Shape (R, P).
-    """
-    generator = np.random.default_rng(seed)
-    size = len(rows)
-    drawn = generator.multinomial(size, np.full(size, 1 / size), size=count)
-    return drawn @ rows / size
 
 
 def bootstrap_interval(

@@ -6,7 +6,8 @@ from hypothesis import given
 
 from taylorattr.errors import BudgetError, NonFiniteError, OptionError, PlayerError
 from taylorattr.graphs import backbone, dataset_graph, interaction_graph, resampling
-from taylorattr.graphs.resampling import bootstrap_interval, bootstrap_means
+from taylorattr.graphs.resampling import bootstrap_interval
+from taylorattr.maths.bootstrap import bootstrap_means
 
 from .tables import effect_tables, harsanyi_of
 
