@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -15,7 +16,7 @@ from taylorattr.design.algebra.proofs import shared
 from taylorattr.design.attributors import attributor
 from taylorattr.design.build import build
 from taylorattr.design.designed import DesignedRule
-from taylorattr.maths.frames import other_frame_ratio
+from taylorattr.maths.frames import binomial, lower
 
 
 def transport(rule: str | AllocationRule | DesignedRule, name: str | None = None) -> DesignedRule:
@@ -61,17 +62,18 @@ def transport(rule: str | AllocationRule | DesignedRule, name: str | None = None
 def _evaluator(rule: AllocationRule) -> Any:
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: values[name] for name in rule.needs}
-        known: dict[tuple[int, ...], np.ndarray] = {}
-
-        def ratio(kappa: tuple[int, ...]) -> np.ndarray:
-            if kappa not in known:
-                known[kappa] = rule.exact_ratios(np.array([kappa]), context)[0]
-            return known[kappa]
-
-        moved = other_frame_ratio(ratio)
-        zero = np.full(kappas.shape[1], Fraction(0), dtype=object)
-        rows = [moved(tuple(kappa)) if any(kappa) else zero for kappa in kappas.tolist()]
-        out = np.stack(rows) if rows else np.empty((0, kappas.shape[1]), dtype=object)
+        below = {kappa: list(lower(kappa)) for kappa in map(tuple, kappas.tolist())}
+        place = {mu: row for row, mu in enumerate({mu for each in below.values() for mu in each})}
+        rows = np.array(list(place), dtype=np.int64).reshape(len(place), kappas.shape[1])
+        table = rule.exact_ratios(rows, context)
+        shared = math.lcm(*(share.denominator for share in table.reshape(-1)))
+        whole: Any = np.frompyfunc(int, 1, 1)(table * shared)  # whole numbers add up faster than fractions
+        out = np.empty(kappas.shape, dtype=object)
+        for row, kappa in enumerate(map(tuple, kappas.tolist())):
+            signed = [(-1) ** (sum(mu) + 1) * binomial(kappa, mu) for mu in below[kappa]]
+            taken = whole[[place[mu] for mu in below[kappa]]]
+            total = np.array(signed, dtype=object) @ taken if signed else [0] * len(kappa)
+            out[row] = [Fraction(int(value), shared) for value in total]
         return out if exact else out.astype(np.float64)
 
     return evaluate
