@@ -22,6 +22,9 @@ ROUNDING = 2.0**-48
 DENOMINATOR = 10**5
 """Largest denominator of a fraction that a float is taken for."""
 
+SINGLE = (2.0**-22, 10**3)
+"""The same two for numbers in single precision, as torch makes them."""
+
 
 def exact(value: Any) -> Fraction:
     """Return a number as a fraction: exact numbers as they are, floats as the simplest one within rounding.
@@ -30,6 +33,7 @@ def exact(value: Any) -> Fraction:
         TypeError: If it is no real number.
         ValueError: If it is NaN or infinite.
     """
+    single = _is_single(value)
     if isinstance(value, torch.Tensor):
         value = value.item()
     if isinstance(value, np.generic):
@@ -48,7 +52,7 @@ def exact(value: Any) -> Fraction:
         raise TypeError(f"{value!r} is a {type(value).__name__}, not a number")
     if not math.isfinite(value):
         raise ValueError(f"{value} is not finite")
-    return _simplest(value)
+    return _simplest(value, *SINGLE) if single else _simplest(value, ROUNDING, DENOMINATOR)
 
 
 def exact_row(values: Sequence[Any]) -> list[Fraction]:
@@ -60,9 +64,10 @@ def exact_row(values: Sequence[Any]) -> list[Fraction]:
     row = [exact(value) for value in values]
     total = sum(row, Fraction(0))
     size = float(sum((abs(value) for value in row), Fraction(0)))
-    simple = total.limit_denominator(DENOMINATOR)
+    rounding, denominator = SINGLE if any(map(_is_single, values)) else (ROUNDING, DENOMINATOR)
+    simple = total.limit_denominator(denominator)
     error = simple - total
-    if error and abs(float(error)) <= ROUNDING * max(size, 1.0):
+    if error and abs(float(error)) <= rounding * max(size, 1.0):
         largest = max(range(len(row)), key=lambda place: abs(row[place]))
         row[largest] += error
     return row
@@ -84,7 +89,11 @@ def float_row(values: Sequence[Any]) -> list[float]:
     return row
 
 
-def _simplest(value: float) -> Fraction:
+def _is_single(value: Any) -> bool:
+    return getattr(value, "dtype", None) in (torch.float32, np.float32)
+
+
+def _simplest(value: float, rounding: float, denominator: int) -> Fraction:
     found = Fraction(value)
-    simple = found.limit_denominator(DENOMINATOR)
-    return simple if abs(float(simple - found)) <= ROUNDING * max(abs(value), 2.0**-20) else found
+    simple = found.limit_denominator(denominator)
+    return simple if abs(float(simple - found)) <= rounding * max(abs(value), 2.0**-20) else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,10 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
         OptionError: If it contains anything else.
     """
     own = {name: indexed(name) for name in attributes}
+    if isinstance(given, str):
+        foreign = [word for word in re.findall(r"(\w+)\s*\[", given) if word not in {*WORDS, *own}]
+        if foreign:
+            raise OptionError(_foreign(f"{foreign[0]}[…]", attributes))
     try:
         expression: Any = sp.sympify(given, {**WORDS, **own})  # pyright: ignore[reportCallIssue]
     except (sp.SympifyError, TypeError, AttributeError) as error:
@@ -74,13 +79,16 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
             continue
         label = str(symbol)
         if label not in ("kappa", *attributes):
-            listed = ", ".join(f"{name}[i]" for name in attributes)
-            raise OptionError(
-                f"the ratio contains {label}, which is no letter of a ratio; use kappa[i], m, s, n, sums "
-                "over j"
-                + (f", and the attributes {listed}" if listed else ", and attributes=… of the players")
-            )
+            raise OptionError(_foreign(label, attributes))
     return expression
+
+
+def _foreign(label: str, attributes: Sequence[str]) -> str:
+    listed = ", ".join(f"{name}[i]" for name in attributes)
+    return (
+        f"the ratio contains {label}, which is no letter of a ratio; use kappa[i], m, s, n, sums over j, and "
+        + (f"the attributes {listed}" if listed else "attributes=… of the players")
+    )
 
 
 def _base(label: str) -> Any:

@@ -50,9 +50,9 @@ def asymmetry(rule: AllocationRule) -> Asymmetry | None:
     if rule.receivers is not PLAYERS or names_no_player(rule):
         return None
     for case in cases(rule):
+        table = rule.exact_ratios(case.kappas, case.context)  # of one player too: what raises, raises there
         if case.n < 2 or any(need.axes for need in rule.needs.values()):
             continue
-        table = rule.exact_ratios(case.kappas, case.context)
         place = {tuple(kappa): row for row, kappa in enumerate(case.kappas.tolist())}
         for row, kappa in enumerate(case.kappas.tolist()):
             for first in range(case.n - 1):
