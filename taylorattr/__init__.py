@@ -29,6 +29,7 @@ from taylorattr.effects.effects import Effect, HarsanyiEffects, InteractionIndex
 # Decompose: Taylor effects, exact effects of any model, exact effects of an expression
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.integrated_hessians import IntegratedHessians, integrated_hessians
+from taylorattr.effects.result import HOMES
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
@@ -69,6 +70,32 @@ _LATER = {
     "Reformulation": "taylorattr.reformulation",
     "reformulate": "taylorattr.reformulation",
 }
+
+_RESULTS = {
+    "taylorattr.allocation.formal": ("FormalAllocation",),
+    "taylorattr.allocation.formulas": ("Formula", "FormulaTable"),
+    "taylorattr.allocation.layerwise_result": ("LayerRecord", "Layerwise"),
+    "taylorattr.criteria.asymmetry": ("Asymmetry",),
+    "taylorattr.criteria.audit_numbers": ("Worst",),
+    "taylorattr.criteria.audit_report": ("AuditReport",),
+    "taylorattr.criteria.audit_terms": ("TermReport",),
+    "taylorattr.criteria.balance_blame": ("BalanceBlame",),
+    "taylorattr.criteria.blame_report": ("Blame", "Cut"),
+    "taylorattr.criteria.misuse": ("Misuse",),
+    "taylorattr.criteria.probed_rule": ("ProbedRule",),
+    "taylorattr.criteria.refinement": ("Refinement",),
+    "taylorattr.criteria.report": ("CriteriaReport", "CriteriaTable"),
+    "taylorattr.criteria.verdict": ("Verdict",),
+    "taylorattr.design.fit.result": ("Fit",),
+    "taylorattr.design.verify.verification": ("LawResult", "Verification"),
+    "taylorattr.evaluation.measured": ("Difference",),
+    "taylorattr.evaluation.perturbation_result": ("PixelPerturbation",),
+    "taylorattr.evaluation.player_curves": ("PlayerCurves",),
+    "taylorattr.reformulation.result": ("Reformulation",),
+}
+for _module, _names in _RESULTS.items():
+    for _name in _names:
+        HOMES.register(_name, replace=True)(_module)
 
 
 @WRITERS.register(".html", replace=True)

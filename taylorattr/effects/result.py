@@ -8,6 +8,7 @@ partial file where an older result stood.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import math
 import os
@@ -36,6 +37,13 @@ MISFITS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, Overfl
 """What reading data of the wrong form raises."""
 
 RESULTS: Registry[type[Result]] = Registry("result type")
+
+HOMES: Registry[str] = Registry("result type of another package")
+"""Class name -> module that defines it, for results of packages that are imported when they are first needed.
+
+The packages are above this one, so the whole package registers what they define; a name in a file is never
+taken for a module.
+"""
 
 
 class Result:
@@ -176,14 +184,24 @@ def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
     version = data.get("version")
     if not isinstance(version, int) or not 1 <= version <= VERSION:
         raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
+    cls = _result_type(data.get("type"))
     try:
-        cls = RESULTS[data["type"]]
         return cls(**{k: _decode(v, get) for k, v in data["fields"].items()})
     except FormatError:
         raise
     except (*MISFITS, TaylorAttrError) as error:
-        kind = data.get("type")
-        raise FormatError(f"the fields of this {kind!r} do not fit together: {error}") from error
+        raise FormatError(f"the fields of this {cls.__name__!r} do not fit together: {error}") from error
+
+
+def _result_type(name: Any) -> type[Result]:
+    """Return the class of that name; its module is imported when it has not been so far."""
+    if name not in RESULTS and name in HOMES:
+        importlib.import_module(HOMES[name])
+    if name not in RESULTS:
+        raise FormatError(
+            f"no result is called {name!r}; it may come from a later release: upgrade taylorattr"
+        )
+    return RESULTS[name]
 
 
 def _decode(value: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:

@@ -170,7 +170,7 @@ def test_code_in_a_file_is_never_run(tmp_path, monkeypatch):
         ({"format": "other"}, "not a taylorattr result"),
         ({"version": 99}, "format version 99; this release reads 1 … 1: upgrade"),
         ({"version": "1"}, "format version '1'"),
-        ({"type": "Nothing"}, "no result type is called 'Nothing'"),
+        ({"type": "Nothing"}, "no result is called 'Nothing'"),
         ({"fields": {}}, "do not fit together"),
         ({"fields": {"unheard": 1}}, "do not fit together"),
         ({"fields": []}, "do not fit together"),
