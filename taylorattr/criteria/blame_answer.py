@@ -29,6 +29,9 @@ def answer(
         alone: Operations that are wrong by themselves.
     """
     suffixes, prefixes, isolated = cuts
+    seen = [cut for group in cuts for cut in group.seen.values()]
+    if all(cut.status == "refused" for cut in seen):  # what takes nothing singles nothing out
+        last, first, alone = None, None, []
     place = last[0] if last else first if first is not None else alone[0] if alone else None
     refused = sorted(k for k, cut in isolated.seen.items() if cut.status == "refused")
     before, after = None, None
@@ -79,12 +82,14 @@ def _sentence(
 ) -> str:
     before, after, whole = shown
     if place is None:
+        if whole.status == "refused":
+            return f"the method takes neither the model nor any part of it: {whole.message}"
         why = "the method took none of the sub-networks" if found == "refused" else "no sub-network shows it"
         return f"the sum is {whole.total:.6g} where {whole.due:.6g} is due, but {why}"
     name = labels[place]
     if found == "refused":
-        words = [f"the method does not take the model; it takes what follows {name} and refuses it with "]
-        words.append(f"{name}: {whole.message}")
+        refuses = f"takes what follows {name} and refuses it with {name}" if before else f"refuses {name}"
+        words = [f"the method does not take the model; it {refuses}: {whole.message}"]
     else:
         words = [f"the sum breaks at {name}"]
         if after is not None:

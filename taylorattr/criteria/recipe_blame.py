@@ -52,7 +52,7 @@ def refusal(error: MethodError, asked: Attributor, subject: Subject) -> str:
         subject: The example with its baseline and model.
 
     Returns:
-        The same message where no operation can be named.
+        The same message where no operation can be named, as where every part of the model is refused.
     """
     if not isinstance(asked, Binds):
         return str(error)
@@ -60,4 +60,6 @@ def refusal(error: MethodError, asked: Attributor, subject: Subject) -> str:
     if found is None or found.found != "refused" or not found.operation:
         return str(error)
     shown = f"`{found.operation}`" + (f" ({found.kind})" if found.kind else "")
+    if found.before is None:
+        return f"{error}; of the model it refuses {shown}, the last operation"
     return f"{error}; of the model it takes what follows {shown}, and refuses it with {shown}"

@@ -87,3 +87,27 @@ def test_two_operations_that_are_right_alone_and_wrong_together_are_both_named()
         "each of the two is right by itself, and the method is wrong where they meet"
         in report.summary().replace("\n        ", " ")
     )
+
+
+def broken(model, baselines, target):
+    return lambda rows: rows * (1 // 0)
+
+
+def test_a_method_that_refuses_everything_blames_no_operation():
+    smooth = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 1)).eval()
+    with pytest.raises(ta.errors.MethodError) as found:
+        ta.audit(ta.binds(broken), smooth, inputs(), target=0)
+    assert "ZeroDivisionError" in str(found.value) and "of the model" not in str(found.value)
+
+
+def no_softplus(model, baselines, target):
+    if any(isinstance(module, nn.Softplus) for module in model.modules()):
+        raise TypeError("no rule for Softplus")
+    return gradient_times_difference(model, baselines, target)
+
+
+def test_nothing_is_said_to_follow_the_last_operation():
+    ends = nn.Sequential(nn.Linear(4, 1), nn.Softplus()).eval()
+    said = r"no rule for Softplus.*; of the model it refuses `1` \(Softplus\), the last operation$"
+    with pytest.raises(ta.errors.MethodError, match=said):
+        ta.audit(ta.binds(no_softplus), ends, inputs(), target=0)
