@@ -88,7 +88,7 @@ assert torch.equal(seen_from_x.direct.player_scores, gradient.direct.player_scor
 trained = study()
 measurements = ta.Players.columns(trained.measurements)
 case, references = fourteen.example(trained.cases, 49)
-rows = fourteen.fourteen(trained.network, case, measurements, references)
+rows = fourteen.fourteen(trained.network, case, measurements, references, names=trained.features)
 print(fourteen.shown(rows))
 assert len(rows) == 14 and all(row.explained for row in rows)
 assert fourteen.exact_ones_agree(rows, 1e-12)

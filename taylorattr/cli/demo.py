@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
     exact = harsanyi(trained.network, case, players=players)
     along, across = differences(trained, case, players, groups)
     case64, references = fourteen.example(trained.cases, chosen)
-    rows = fourteen.fourteen(trained.network, case64, players, references, arguments.order)
+    rows = fourteen.fourteen(trained.network, case64, players, references, arguments.order, trained.features)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     say = "malignant" if bool(trained.malignant[chosen]) else "benign"

@@ -47,7 +47,12 @@ class Row:
 
 
 def fourteen(
-    network: nn.Module, case: Tensor, players: Players, references: Tensor, order: int = 4
+    network: nn.Module,
+    case: Tensor,
+    players: Players,
+    references: Tensor,
+    order: int = 4,
+    names: Sequence[str] | None = None,
 ) -> list[Row]:
     """Return every method but Grad-CAM, which needs a layer of feature maps, beside its effects.
 
@@ -57,8 +62,10 @@ def fourteen(
         players: Groups of features; SmoothGrad takes the features themselves.
         references: For the methods that average over a reference set, shape (R, n).
         order: K of the Taylor effects and of the units.
+        names: Of the features; None numbers them.
     """
     rows = []
+    features = Players.elements(case, names=names)
     for name, method in METHODS.items():
         if name == "grad_cam":
             continue
@@ -68,7 +75,7 @@ def fourteen(
             result = reformulate(
                 name, network, case, references if method.references else None,
                 order=min(order, NOISY_ORDER) if noisy else order,
-                players=None if noisy else players, **SETTINGS.get(name, {}),
+                players=features if noisy else players, **SETTINGS.get(name, {}),
             )  # fmt: skip
         size = float(result.direct.player_scores.abs().sum())
         rows.append(

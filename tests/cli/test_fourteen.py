@@ -16,7 +16,13 @@ def rows():
     pytest.importorskip("sklearn")
     trained = study()
     case, references = fourteen.example(trained.cases, 49)
-    return fourteen.fourteen(trained.network, case, ta.Players.columns(trained.measurements), references)
+    players = ta.Players.columns(trained.measurements)
+    return fourteen.fourteen(trained.network, case, players, references, names=trained.features)
+
+
+def test_features_keep_their_names(rows):
+    noisy = next(row.result.direct for row in rows if row.method == "smooth_grad")
+    assert noisy.names == tuple(study().features)
 
 
 def test_every_difference_is_explained(rows):
