@@ -64,6 +64,12 @@ def test_orders_below_rounding():
     assert found == [(False, "Every effect of order 3 is no larger than what rounding may do to it.")]
 
 
+def test_orders_below_rounding_are_each_named():
+    bound = torch.tensor([[0.0, 0.0, 100.0, 0.0, 100.0]], dtype=torch.float64)
+    found = said(dataclasses.replace(harsanyi(4), error_bound=bound))
+    assert [words.split(" is ")[0] for _, words in found] == ["Every effect of orders 2 and 4"]
+
+
 def test_effects_that_cancel():
     effects = harsanyi(2)
     values = torch.tensor([[0.0, 1.0, -1.0, 1e-6]], dtype=torch.float64)

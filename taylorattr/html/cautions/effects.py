@@ -10,7 +10,7 @@ from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, Taylor
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.html.cautions.caution import Caution, by_sentence
 from taylorattr.html.cautions.computation import of_diagnostics
-from taylorattr.html.numbers import amount, count, percent
+from taylorattr.html.numbers import amount, count, listed, percent
 from taylorattr.html.pictures.waterfall import open_ended
 from taylorattr.html.source import Source
 
@@ -109,7 +109,7 @@ def _below_rounding(effects: HarsanyiEffects) -> Iterator[tuple[int, str]]:
             ):
                 orders.append(k)
         if orders:
-            words = f"order {orders[0]}" if len(orders) == 1 else f"orders {orders[0]} to {orders[-1]}"
+            words = f"order{'s' if len(orders) > 1 else ''} {listed(orders, effects.largest_order)}"
             yield e, f"Every effect of {words} is no larger than what rounding may do to it."
 
 
