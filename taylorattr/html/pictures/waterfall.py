@@ -52,7 +52,7 @@ def waterfall(effects: TaylorEffects | HarsanyiEffects | InteractionIndex, examp
     sums = [float(value) for value in effects.by_order[example]]
     changes = [(f"order {order}", value, "step") for order, value in enumerate(sums, start=1)]
     if open_ended(effects):
-        changes.append(("remainder", end - start - sum(sums), "rest"))
+        changes.append((rest_name(effects), end - start - sum(sums), "rest"))
     levels = [start]
     for _, value, _ in changes:
         levels.append(levels[-1] + value)
@@ -78,6 +78,13 @@ def waterfall(effects: TaylorEffects | HarsanyiEffects | InteractionIndex, examp
         for name, value, kind, one, other, level in bars
     )
     return Waterfall(steps, cut, origin)
+
+
+def rest_name(effects: TaylorEffects | HarsanyiEffects | InteractionIndex) -> str:
+    """Return what separates the sum of all orders from f(x) − f(b), in a word."""
+    if not open_ended(effects):
+        return "rounding"
+    return "difference" if isinstance(effects, InteractionIndex) else "remainder"
 
 
 def open_ended(effects: TaylorEffects | HarsanyiEffects | InteractionIndex) -> bool:

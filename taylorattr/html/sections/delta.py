@@ -8,10 +8,13 @@ from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, Taylor
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.html.about import About
 from taylorattr.html.given import Given
-from taylorattr.html.pictures.waterfall import Waterfall, open_ended, waterfall
+from taylorattr.html.pictures.waterfall import Waterfall, rest_name, waterfall
 from taylorattr.html.section import Section
 from taylorattr.html.source import Source
 from taylorattr.html.table import Column, Table
+
+SAME = 1e-6
+"""Difference from f(x) − f(b), relative to Σ|values|, that rounding may leave of an index."""
 
 
 def build(given: Given, about: About) -> Section | None:
@@ -31,7 +34,7 @@ def build(given: Given, about: About) -> Section | None:
                     "example": e,
                     "picture": picture,
                     "table": table,
-                    "sentence": _sentence(picture),
+                    "sentence": _sentence(source.effects, e, picture),
                     "kinds": _kinds(source.effects, e),
                 }
             )
@@ -69,9 +72,8 @@ def _table(source: Source, effects: TaylorEffects | HarsanyiEffects | Interactio
         size = float(effects.order_values(order)[e].abs().sum())
         rows.append([f"order {order}", total, total / delta if delta else None, size])
     rest = delta - sum(row[1] for row in rows)
-    open_ = open_ended(effects)
     foot = [
-        ["remainder" if open_ else "rounding", rest, rest / delta if delta else None, None],
+        [rest_name(effects), rest, rest / delta if delta else None, None],
         ["f(x) − f(b)", delta, 1.0 if delta else None, None],
     ]
     return Table(
@@ -99,7 +101,18 @@ def _kinds(effects: TaylorEffects | HarsanyiEffects | InteractionIndex, e: int) 
     return [("one player", alone), ("interactions", total - alone)]
 
 
-def _sentence(picture: Waterfall | None) -> str:
+def _sentence(
+    effects: TaylorEffects | HarsanyiEffects | InteractionIndex, e: int, picture: Waterfall | None
+) -> str:
     if picture is None:
         return "Some effects are NaN or infinite, so there is no picture."
-    return "The axis does not start at 0." if picture.cut else ""
+    words = []
+    if isinstance(effects, InteractionIndex):
+        rest = abs(float(effects.delta[e] - effects.by_order[e].sum()))
+        if rest > SAME * float(effects.values[e].abs().sum()):
+            words.append(
+                f"Values of {effects.index} do not add up to f(x) − f(b): it is no way to share it out."
+            )
+    if picture.cut:
+        words.append("The axis does not start at 0.")
+    return " ".join(words)
