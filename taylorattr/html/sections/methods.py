@@ -68,9 +68,13 @@ def labelled(names: Sequence[str]) -> list[str]:
 
 def _scores(attributions: list[Attribution], labels: list[str], e: int, place: int) -> Table:
     scores = np.stack([a.player_scores[e].detach().cpu().double().numpy() for a in attributions])
-    sizes = np.nansum(np.abs(scores), axis=1, keepdims=True)
-    normal = np.abs(scores) / np.where(sizes > 0, sizes, 1.0)
-    order = np.argsort(-np.nan_to_num(normal, nan=np.inf).max(axis=0), kind="stable")
+    finite = np.isfinite(scores)
+    sizes = np.where(finite, np.abs(scores), 0.0)
+    totals = sizes.sum(axis=1, keepdims=True)
+    normal = np.where(
+        finite, sizes / np.where(totals > 0, totals, 1.0), np.inf
+    )  # what is not finite comes first
+    order = np.argsort(-normal.max(axis=0), kind="stable")
     shown, rest = order[:PLAYERS], order[PLAYERS:]
     names = attributions[0].names
     columns = [Column("player", "text")]
