@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taylorattr.attribution import Attribution
 from taylorattr.html.about import About, now, versions
 from taylorattr.html.given import Given
 from taylorattr.html.numbers import count, listed
@@ -97,11 +98,8 @@ def _values(about: About, e: int, given: Given) -> Table | None:
         return None
     row = x[e].detach().cpu().double().reshape(-1)
     base = _baseline(about.baselines, x, e)
-    names = next(
-        (s.names for s in given.sources if len(s.names) == len(row)),
-        next((a.names for a in given.scores if a.n == len(row)), None),
-    )
-    labels = names or [", ".join(map(str, place)) for place in _places(tuple(x.shape[1:]))]
+    labels = next((a.names for a in given.scores if _element_by_element(a, e, x)), None)
+    labels = labels or [", ".join(map(str, place)) for place in _places(tuple(x.shape[1:]))]
     rows: list[list[Any]] = []
     for place, value in enumerate(row.tolist()):
         rows.append([labels[place], value] if base is None else [labels[place], value, float(base[place])])
@@ -113,6 +111,19 @@ def _values(about: About, e: int, given: Given) -> Table | None:
         rows=rows,
         note=count(len(rows), "element"),
     )
+
+
+def _element_by_element(attribution: Attribution, e: int, x: Tensor) -> bool:
+    """Return whether scores prove that player i is element i: they agree, and no two of them are alike."""
+    scores = attribution.scores
+    if not isinstance(scores, Tensor) or scores.shape[1:] != x.shape[1:] or e >= attribution.batch:
+        return False
+    elements, own = scores[e].double().reshape(-1), attribution.player_scores[e].double()
+    if len(elements) != len(own):
+        return False
+    close = 16 * torch.finfo(scores.dtype).eps * own.abs().max()
+    apart = own.sort().values.diff() > 4 * close
+    return bool(((elements - own).abs() <= close).all()) and bool(apart.all())
 
 
 def _baseline(baselines: Any, x: Tensor, e: int) -> Tensor | None:
