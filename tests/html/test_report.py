@@ -9,6 +9,9 @@ import torch
 
 import taylorattr as ta
 from taylorattr.errors import OptionError
+from taylorattr.html.about import About
+from taylorattr.html.given import given
+from taylorattr.html.sections import delta, methods, question
 from tests.html.pages import inputs, network, results
 from tests.plot.results import attribution, harsanyi, taylor
 
@@ -112,6 +115,42 @@ def test_numbers_that_are_not_finite_are_shown_and_not_drawn(tmp_path):
     assert "1 of 14 effects are not finite" in text
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_scores_that_are_not_finite_come_first_without_a_warning(value):
+    scores = attribution(3, labels=("a", "b", "c"))
+    rows = scores.player_scores.clone()
+    rows[0, 1] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        section = methods.build(given([dataclasses.replace(scores, player_scores=rows)]), About("t"))
+    names = [row[0] for row in section.tables[0].rows]
+    others = sorted("ac", key=lambda name: -abs(float(scores.player_scores[0, "abc".index(name)])))
+    assert names == ["b", *others]
+
+
+def test_the_input_is_named_by_players_only_where_scores_prove_which_is_which(tmp_path):
+    x = torch.tensor([[1.0, 2.0, 3.0]])
+    model = torch.nn.Linear(3, 1).eval()
+
+    def listed(players, **changes):
+        scores = ta.attribute("shapley", model, x, players=players)
+        section = question.build(given([dataclasses.replace(scores, **changes)]), About("t", inputs=x))
+        return [row[0] for row in section.tables[0].rows]
+
+    assert listed(ta.Players.elements(x, names=("first", "second", "third"))) == ["first", "second", "third"]
+    assert listed(ta.Players.columns({"third": [2], "first": [0], "second": [1]})) == ["0", "1", "2"]
+    alike = {"scores": torch.zeros(1, 3), "player_scores": torch.zeros(1, 3)}
+    assert listed(ta.Players.columns({"third": [2], "first": [0], "second": [1]}), **alike) == ["0", "1", "2"]
+
+
+def test_a_rule_of_another_program_is_said_to_be_unknown(tmp_path):
+    foreign = dataclasses.replace(results()["sums"], rule="of another program")
+    text = ta.report(tmp_path / "p.html", foreign).read_text(encoding="utf-8")
+    assert "The rule of another program is not defined in the program that wrote this page" in text
+    assert "ratios at each unit" not in text
+    assert "beside-0" in text, "the scores and their sum stand there all the same"
+
+
 @pytest.mark.parametrize("effects", [taylor(1, 1), taylor(3, 2, zero=True), harsanyi(1), harsanyi(2, 1)])
 def test_little_to_show_is_shown(tmp_path, effects):
     assert {"delta", "graph", "effects"} <= set(sections(ta.report(tmp_path / "p.html", effects)))
@@ -124,6 +163,16 @@ def test_equal_names_are_listed_though_no_graph_can_tell_them_apart(tmp_path):
     assert '<section id="effects"' in text
 
 
+@pytest.mark.parametrize(
+    ("index", "adds_up"), [("SII", False), ("STII", True), ("SV", True), ("Banzhaf", False)]
+)
+def test_an_index_that_does_not_share_out_the_difference_says_so(index, adds_up):
+    values = harsanyi(4).index(index, order=1 if index in ("SV", "Banzhaf") else 2)
+    section = delta.build(given([values]), About("t"))
+    assert ("do not add up" in section.content["parts"][0]["sentence"]) is not adds_up
+    assert section.tables[0].foot[0][0] == "difference", "neither a remainder of orders nor rounding"
+
+
 def test_methods_of_other_players_stand_in_a_table_of_their_own(tmp_path):
     three = attribution(3, labels=("a", "b", "c"))
     four = attribution(4, method="shapley", labels=("a", "b", "c", "d"))
@@ -133,7 +182,7 @@ def test_methods_of_other_players_stand_in_a_table_of_their_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "options", "message"),
+    ("wrong", "options", "message"),
     [
         ((), {}, "there is no result to report"),
         (([taylor(2, 1)],), {}, "a list is none .unpack a list"),
@@ -143,9 +192,9 @@ def test_methods_of_other_players_stand_in_a_table_of_their_own(tmp_path):
         ((taylor(2, 1),), {"max_effects": 0}, "at least 1"),
     ],
 )
-def test_a_wrong_call_says_what_to_do(tmp_path, given, options, message):
+def test_a_wrong_call_says_what_to_do(tmp_path, wrong, options, message):
     with pytest.raises(OptionError, match=message):
-        ta.report(tmp_path / "p.html", *given, **options)
+        ta.report(tmp_path / "p.html", *wrong, **options)
     assert not list(tmp_path.iterdir())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from taylorattr.allocation.rule import RULES
 from taylorattr.errors import TaylorAttrError
 from taylorattr.html.about import About
 from taylorattr.html.given import Given
@@ -29,11 +30,12 @@ def build(given: Given, about: About) -> Section | None:
     parts = []
     for place, (result, label) in enumerate(zip(given.reformulations, labels, strict=True)):
         examples = [_example(result, e, place) for e in given.shown(result.direct.batch)]
-        rule = result.allocation_rule if result.effects else None
+        known = result.rule in RULES
         parts.append(
             {
                 "label": label,
-                "rule": rule,
+                "rule": result.allocation_rule if known and result.effects else None,
+                "unknown": "" if known or not result.effects else _unknown(result.rule),
                 "examples": examples,
                 "remarks": result.remarks,
                 "references": len(result.effects),
@@ -54,7 +56,7 @@ def build(given: Given, about: About) -> Section | None:
 
 def _example(result: Reformulation, e: int, place: int) -> dict[str, Any]:
     shares, why, sentences = None, "", []
-    if result.effects:
+    if result.effects and result.rule in RULES:
         try:
             title = f"Shares by {result.method}, example {e}"
             shares = share_table(result, f"shares-{place}-{e}", title, e)
@@ -63,6 +65,13 @@ def _example(result: Reformulation, e: int, place: int) -> dict[str, Any]:
         order = result.direct.player_scores[e].abs().argsort(descending=True)
         sentences = [result.sentence(receiver, e, TERMS) for receiver in order[:SENTENCES].tolist()]
     return {"example": e, "shares": shares, "why": why, "sentences": sentences}
+
+
+def _unknown(rule: str) -> str:
+    return (
+        f"The rule {rule} is not defined in the program that wrote this page: its ratio and its shares are "
+        "missing. Import the module that defines it before making the page."
+    )
 
 
 def _beside(given: Given, labels: list[str]) -> list[tuple[int, Table]]:
