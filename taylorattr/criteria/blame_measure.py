@@ -66,8 +66,7 @@ class Question:
             examples: Values at both ends.
             reads_out: Whether its output is one number per row; else the target picks one.
         """
-        worst: tuple[float, float, float] = (-1.0, 0.0, 0.0)
-        sizes = []
+        gaps, sums = [], []
         for example in examples:
             rows = tuple(example.at_input[name].clone() for name in leaves)
             start = tuple(example.at_baseline[name].clone() for name in leaves)
@@ -82,12 +81,13 @@ class Question:
                 return Cut(probe, operation, 0.0, 0.0, 0.0, 0.0, "refused", text[:LONGEST])
             total = sum(float(part.double().sum()) for part in given)
             size = max(sum(float(part.double().abs().sum()) for part in given), abs(due))
-            sizes.append(abs(due))
-            gap = abs(total - due) / size if size > 1e-12 else 0.0
-            worst = max(worst, (gap, total, due))
-        gap, total, due = worst
-        status = "breaks" if not gap <= self.tolerance else "holds"
-        return Cut(probe, operation, sum(sizes) / len(sizes), total, due, gap, status)
+            gaps.append(abs(total - due) / size if size > 1e-12 else 0.0)
+            sums.append((total, due))
+        broken = next((k for k, gap in enumerate(gaps) if not gap <= self.tolerance), None)
+        total, due = sums[broken or 0]
+        expected = sum(abs(due) for _, due in sums) / len(sums)
+        status = "holds" if broken is None else "breaks"
+        return Cut(probe, operation, expected, total, due, max(gaps), status)
 
 
 def value(network: Callable[..., Any], rows: tuple[Tensor, ...], target: Any) -> float:

@@ -26,7 +26,8 @@ class Cut(Result):
         probe: Which part of the model it is.
         operation: The operation at its edge: its first (suffix), its last (prefix), its only one (isolated).
         expected: What the scores should add up to, mean of |·| over the examples.
-        total: What they add up to in the example with the largest gap.
+        total: What they add up to in the first example that breaks; in the first of all where none does, so
+            that the numbers of neighbouring cuts are mostly those of one example.
         due: What they should add up to in that example.
         gap: Largest |total − due| over the examples, divided by the largest Σ|scores| or |due|.
         status: ``holds``, ``breaks`` or ``refused``.

@@ -14,6 +14,7 @@ from taylorattr.criteria.audit_numbers import Worst
 from taylorattr.criteria.audit_report import AuditReport
 from taylorattr.criteria.balance_blame import BalanceBlame, balance_blame
 from taylorattr.criteria.beside import beside_it
+from taylorattr.criteria.blame import EXAMPLES
 from taylorattr.criteria.blame_report import Blame
 from taylorattr.criteria.bound_callable import Binds
 from taylorattr.criteria.judge import Judged
@@ -191,12 +192,12 @@ def _blame(asked: Attributor, found: Judged, names: tuple[str, ...]) -> BalanceB
     """
     status = found.verdicts[2].status
     table = found.examined.tables[0]
-    column = int(np.abs(gaps(table.v, table.a)).argmax())
+    columns = np.argsort(-np.abs(gaps(table.v, table.a)), kind="stable")[:EXAMPLES]
     if isinstance(found.bound, Named) and status in ("fails", "holds_to"):
-        return balance_blame(found.bound, table.present[column], names)
+        return balance_blame(found.bound, table.present[columns[0]], names)
     wrong_calls = [fault for fault in found.misuse if fault.kind != "scores at baseline"]
     if isinstance(asked, Binds) and status == "fails" and not wrong_calls:
-        return recipe_blame(asked, found.subject, table.present[column])
+        return recipe_blame(asked, found.subject, table.present[columns], found.tol)
     return None
 
 

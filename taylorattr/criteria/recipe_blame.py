@@ -16,14 +16,19 @@ from taylorattr.criteria.bound_callable import Binds
 from taylorattr.criteria.subject import Attributor, Subject
 from taylorattr.errors import MethodError
 
+TOLERANCE = 1e-3
+"""Relative gap from which a sum breaks at most; less where the audit calls less wrong."""
 
-def recipe_blame(asked: Binds, subject: Subject, present: np.ndarray) -> Blame | None:
-    """Return the operation at which the sum breaks for one masked row.
+
+def recipe_blame(asked: Binds, subject: Subject, present: np.ndarray, tol: float = TOLERANCE) -> Blame | None:
+    """Return the operation at which the sum breaks for some masked rows.
 
     Args:
         asked: The recipe; it is called with parts of the model.
         subject: The example with its baseline and model.
-        present: The coalition whose row is looked at, shape (n,), bool.
+        present: The coalitions whose rows are looked at, shape (m, n), bool: in one row the errors behind
+            an operation may cancel.
+        tol: What the audit takes for right.
 
     Returns:
         The blame; None where the recipe takes no parts of a model, or the model is no module or reads
@@ -39,8 +44,9 @@ def recipe_blame(asked: Binds, subject: Subject, present: np.ndarray) -> Blame |
             settings["players"] = Players.elements(baselines)
         return asked.make(network, baselines, target, **settings)
 
-    row = subject.rows(present[None], own_dtype=False)
-    return blame(make, subject.model, row, subject.baseline(), target=subject.target)
+    rows = subject.rows(present, own_dtype=False)
+    tolerance = min(tol, TOLERANCE)
+    return blame(make, subject.model, rows, subject.baseline(), target=subject.target, tolerance=tolerance)
 
 
 def refusal(error: MethodError, asked: Attributor, subject: Subject) -> str:
@@ -56,7 +62,7 @@ def refusal(error: MethodError, asked: Attributor, subject: Subject) -> str:
     """
     if not isinstance(asked, Binds):
         return str(error)
-    found = recipe_blame(asked, subject, np.ones(subject.game.n, dtype=bool))
+    found = recipe_blame(asked, subject, np.ones((1, subject.game.n), dtype=bool))
     if found is None or found.found != "refused" or not found.operation:
         return str(error)
     shown = f"`{found.operation}`" + (f" ({found.kind})" if found.kind else "")

@@ -111,3 +111,34 @@ def test_nothing_is_said_to_follow_the_last_operation():
     said = r"no rule for Softplus.*; of the model it refuses `1` \(Softplus\), the last operation$"
     with pytest.raises(ta.errors.MethodError, match=said):
         ta.audit(ta.binds(no_softplus), ends, inputs(), target=0)
+
+
+@pytest.mark.parametrize("seed", [13, 94, 109])
+def test_errors_that_cancel_in_one_row_hide_no_operation(seed):
+    """In the row with the largest gap the later GELU happens to add up within 1e-3."""
+    torch.manual_seed(seed)
+    layers = nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 1)
+    method = ta.binds(gradient_times_difference, exactness="closed")
+    report = ta.audit(method, nn.Sequential(*layers).eval(), torch.randn(1, 3), target=0)
+    assert report.complete.status == "fails"
+    assert report.blame is not None and report.blame.operation == "3"
+
+
+def slightly_wrong(model, baselines, target):
+    """Rescale, of which one input gets 0.2 % too much where the network holds a GELU."""
+
+    def scores(rows):
+        found = ta.attribute("deeplift_rescale", model, rows, baselines, target=target).scores
+        wrong = any(isinstance(module, nn.GELU) for module in model.modules())
+        first = torch.arange(found.shape[1]) == 0
+        return found * (1 + 2e-3 * wrong * first)
+
+    return scores
+
+
+def test_what_the_verdict_calls_wrong_the_blame_does_too():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 1)).eval()
+    report = ta.audit(ta.binds(slightly_wrong, exactness="closed"), model, inputs(), target=0)
+    assert report.complete.status == "fails" and float(report.deficit) < 2e-3
+    assert report.blame is not None and report.blame.operation == "1"
