@@ -282,6 +282,22 @@ def test_a_thousand_coalitions_stay_responsive(page, many, tmp_path):
     assert page.complaints() == []
 
 
+def test_what_was_hidden_stays_hidden_when_a_graph_is_drawn_again(page, many):
+    page.show(many)
+    before = sorted(set(shown(page)))
+    page.put("#graph-source", "s0")
+    assert sorted(set(shown(page))) == before
+    assert page.run("return Number(document.getElementById('graph-canvas').dataset.shown)") == len(before)
+
+
+def test_only_what_is_shown_is_built(page, many):
+    page.show(many)
+    built = page.run(f"return new Set({GRAPH}.elements('[effect]').map(e => e.data('effect'))).size")
+    assert built == page.run("return Number(document.getElementById('graph-canvas').dataset.shown)") < 60
+    page.put("#graph-threshold", "0")
+    assert len(set(shown(page))) == 1000
+
+
 def overlaps(page):
     """Pairs of names in the picture whose boxes meet; turned names are left out."""
     boxes = page.run(

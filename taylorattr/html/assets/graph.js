@@ -27,9 +27,8 @@
       parts = [];
       return;
     }
-    cy.add(Drawing.elements(view, narrow()));
+    cy.add(Drawing.players(view, narrow()));
     parts = view.effects.map(() => []);
-    cy.elements("[effect]").forEach((element) => parts[element.data("effect")].push(element));
     orders.max = Math.max(view.orders, 1);
     orders.value = orders.max;
     orders.disabled = view.orders < 2;
@@ -57,17 +56,19 @@
   function update() {
     const most = Number(orders.value), lower = level();
     let many = 0, share = 0;
+    const fresh = [];
     cy.batch(() => {
       view.effects.forEach((effect, place) => {
         const on = effect.order <= most && Math.abs(effect.value) >= lower;
         many += on ? effect.count : 0;
         share += on ? effect.share : 0;
-        if (effect.on !== on) {
-          effect.on = on;
-          for (const part of parts[place]) part.toggleClass("off", !on);
-        }
+        if (on && parts[place].length === 0) fresh.push(...Drawing.effect(view, place));
+        else if (effect.on !== on) for (const part of parts[place]) part.toggleClass("off", !on);
+        effect.on = on;
       });
     });
+    // What was never shown is not there yet: most readers look at the strongest, and a drawing of few is quick.
+    cy.add(fresh).forEach((element) => parts[element.data("effect")].push(element));
     byId("graph-order-value").textContent = most === 1 ? "1: players alone" : String(most);
     byId("graph-threshold-value").textContent = view.effects.length ? `|effect| ≥ ${Numbers.number(lower)}` : "";
     const all = view.effects.reduce((sum, effect) => sum + effect.count, 0);

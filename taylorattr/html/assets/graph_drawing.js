@@ -34,9 +34,9 @@ const Drawing = (() => {
     const tail = Math.floor((most - 1) / 3);
     return `${name.slice(0, most - 1 - tail)}…${name.slice(name.length - tail)}`;
   }
+  const sign = (value) => (value > 0 ? "positive" : value < 0 ? "negative" : "neutral");
   // On a small screen names are larger in the drawing, and shorter.
-  function elements(view, narrow) {
-    const sign = (value) => (value > 0 ? "positive" : value < 0 ? "negative" : "neutral");
+  function players(view, narrow) {
     const roomy = (2 * Math.PI * view.radius) / Math.max(view.players.length, 1) / 1.5;
     const size = Math.min(font(view.players.length, view.radius) * (narrow ? 2 : 1), Math.max(roomy, 8));
     const made = [];
@@ -46,21 +46,20 @@ const Drawing = (() => {
       made.push({ group: "nodes", data: { id: `p${place}`, size: player.size, player: place }, position: { x: player.x, y: player.y }, classes: `player ${kind}` });
       made.push({ group: "nodes", data: { id: `l${place}`, label: narrow ? shortened(player.label, 12) : player.label, font: size, side: at.side, turn: at.turn }, position: { x: at.x, y: at.y }, classes: "label" });
     });
-    view.effects.forEach((effect, place) => {
-      const share = Math.abs(effect.value) / (view.largest || 1);
-      const width = SCALE * (THINNEST + (WIDEST - THINNEST) * share);
-      const kind = sign(effect.value);
-      if (effect.order === 2) {
-        const [one, other] = effect.members;
-        made.push({ group: "edges", data: { id: `e${place}`, source: `p${one}`, target: `p${other}`, width, opacity: 0.25 + 0.6 * share, bend: bend(view.players[one], view.players[other]), effect: place }, classes: `pair ${kind}` });
-        return;
-      }
-      made.push({ group: "nodes", data: { id: `e${place}`, size: SCALE * Math.sqrt(14 + 246 * share), opacity: 0.35 + 0.6 * share, effect: place }, position: { x: effect.x, y: effect.y }, classes: `several ${kind}` });
-      for (const member of effect.members) {
-        made.push({ group: "edges", data: { id: `e${place}p${member}`, source: `e${place}`, target: `p${member}`, width: SCALE * (0.35 + 1.5 * share), opacity: 0.15 + 0.5 * share, effect: place }, classes: `spoke ${kind}` });
-      }
-    });
     return made;
+  }
+  function effect(view, place) {
+    const { value, order, members, x, y } = view.effects[place];
+    const share = Math.abs(value) / (view.largest || 1);
+    const width = SCALE * (THINNEST + (WIDEST - THINNEST) * share);
+    const kind = sign(value);
+    if (order === 2) {
+      const [one, other] = members;
+      return [{ group: "edges", data: { id: `e${place}`, source: `p${one}`, target: `p${other}`, width, opacity: 0.25 + 0.6 * share, bend: bend(view.players[one], view.players[other]), effect: place }, classes: `pair ${kind}` }];
+    }
+    const mark = { group: "nodes", data: { id: `e${place}`, size: SCALE * Math.sqrt(14 + 246 * share), opacity: 0.35 + 0.6 * share, effect: place }, position: { x, y }, classes: `several ${kind}` };
+    const spokes = members.map((member) => ({ group: "edges", data: { id: `e${place}p${member}`, source: `e${place}`, target: `p${member}`, width: SCALE * (0.35 + 1.5 * share), opacity: 0.15 + 0.5 * share, effect: place }, classes: `spoke ${kind}` }));
+    return [mark, ...spokes];
   }
   function style() {
     const c = colours();
@@ -86,5 +85,5 @@ const Drawing = (() => {
       { selector: ".off", style: { display: "none" } },
     ];
   }
-  return { elements, style };
+  return { players, effect, style };
 })();
