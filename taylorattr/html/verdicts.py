@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taylorattr.allocation.rule import RULES
+from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.check import check
 from taylorattr.criteria.remarks import NAMES, remarks
 from taylorattr.criteria.report import CriteriaReport
@@ -13,6 +13,12 @@ from taylorattr.html.table import Column
 
 MARKS = tuple(Column(title, "mark") for title in NAMES.values())
 """Columns of the four verdicts."""
+
+_CHECKED: dict[str, tuple[AllocationRule, int, CriteriaReport]] = {}
+"""Name -> rule, number of rules there were, verdicts.
+
+A rule that is defined anew, or might have got a variant, is looked at again.
+"""
 
 
 def report_of(method: str, known: tuple[CriteriaReport, ...] = ()) -> CriteriaReport | str:
@@ -27,10 +33,15 @@ def report_of(method: str, known: tuple[CriteriaReport, ...] = ()) -> CriteriaRe
             return report
     if method not in RULES:
         return "no ratio of this name is known: its scores are shown without verdicts"
+    rule, held = RULES[method], _CHECKED.get(method)
+    if held is not None and held[0] is rule and held[1] == len(RULES):
+        return held[2]
     try:
-        return check(method)
+        report = check(method)
     except TaylorAttrError as error:
         return f"not decided: {error}"
+    _CHECKED[method] = rule, len(RULES), report
+    return report
 
 
 def marks(report: CriteriaReport, frame: str) -> list[str]:
