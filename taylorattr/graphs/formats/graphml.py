@@ -13,8 +13,17 @@ DEFAULTS = ("node_default", "edge_default")
 
 
 def dumps(graph: nx.Graph) -> str:
-    """Return the graph as GraphML; nodes are numbered, and their names an attribute."""
+    """Return the graph as GraphML; nodes are numbered, and their names an attribute.
+
+    Raises:
+        FormatError: If the graph is directed, or an attribute cannot be written or has a reserved name.
+    """
     parts = flat(graph)
+    taken = [name for name in DEFAULTS if name in parts.graph]
+    if taken:
+        raise FormatError(
+            f"an attribute of the graph is called {taken[0]!r}, a word of the format; rename it"
+        )
     numbered = nx.Graph()
     numbered.graph.update(parts.graph)
     for position, attributes in enumerate(parts.nodes):

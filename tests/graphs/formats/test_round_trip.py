@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from taylorattr.errors import FormatError, OptionError
 from taylorattr.graphs import FORMATS, interaction_graph, interaction_hypergraph, read_graph, write_graph
+from taylorattr.graphs.formats import graphml
 from taylorattr.graphs.formats.flat import escaped, unescaped
 
 from ..tables import harsanyi_of
@@ -148,3 +149,9 @@ def test_a_tree_of_files_has_one_format_each():
     assert {"graphml.py", "gexf.py", "node_link.py", "dot.py", "adjacency.py"} <= {
         p.name for p in folder.iterdir()
     }
+
+
+@pytest.mark.parametrize("word", ["node_default", "edge_default"])
+def test_a_word_of_graphml_is_refused_by_name(word):
+    with pytest.raises(FormatError, match=f"called '{word}', a word of the format"):
+        graphml.dumps(nx.Graph(**{word: {"a": 1}}))
