@@ -21,9 +21,15 @@ def replacing(path: str | os.PathLike[str]) -> Generator[IO[bytes], None, None]:
 
     Yields:
         The open temporary file, in the destination's folder.
+
+    Raises:
+        OSError: No file can be made there; the message names the destination.
     """
     target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(target)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

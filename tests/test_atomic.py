@@ -29,3 +29,10 @@ def test_the_file_has_ordinary_permissions(tmp_path):
         file.write(b"x")
     (tmp_path / "b").write_bytes(b"x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_place_that_takes_no_file_is_named(tmp_path):
+    path = tmp_path / "absent" / "result.json"
+    with pytest.raises(FileNotFoundError) as caught, replacing(path):
+        pass
+    assert caught.value.filename == str(path)
