@@ -17,6 +17,9 @@ NEARLY_ALL = 0.95
 FIT = 1e-2
 AGREED = 0.05
 NEARER = 0.5
+CONSTANT = 0.02
+"""Residual of the sums beside λ times the change, relative to λ, up to which one λ is named: no network's
+nonlinearity, but nodes of a quadrature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,8 @@ def misuses(
         ]
     found = [*_normalised(table), *_repeated(table), *_out_of_order(table, names)]
     if seen.wrong_sums:
-        found += _other_output(table, outputs, target) if outputs is not None else []
+        nearly = not (seen.starts and seen.leaks)
+        found += _other_output(table, outputs, target, nearly) if outputs is not None else []
         if not found and seen.starts and seen.leaks:
             found.append(
                 Misuse(
@@ -192,8 +196,12 @@ def _out_of_order(table: Table, names: tuple[str, ...]) -> Iterator[Misuse]:
         )
 
 
-def _other_output(table: Table, outputs: np.ndarray, target: int) -> Iterator[Misuse]:
-    """Yield what the sums explain instead: another output or the predicted one, else nearly another one."""
+def _other_output(table: Table, outputs: np.ndarray, target: int, nearly: bool) -> Iterator[Misuse]:
+    """Yield what the sums explain instead: another output or the predicted one, else nearly another one.
+
+    Sums of an incomplete method of another output are only near its change. So are, by chance, sums of
+    absolute values, or of scores at the baseline, where ``nearly`` is False; these have words of their own.
+    """
     total = table.a[:, : len(outputs)].sum(axis=0)
     total = total - total[0]
     change = outputs - outputs[0]
@@ -210,7 +218,9 @@ def _other_output(table: Table, outputs: np.ndarray, target: int) -> Iterator[Mi
                 f"target {target} to the method",
             )
             return
-        if any(_factor(table)) or left[nearest] > NEARER * min(size[nearest], left[target]):
+        if not nearly or any(_factor(table)) or any(_absolute(table)):
+            return
+        if left[nearest] > NEARER * min(size[nearest], left[target]):
             return
     yield Misuse(
         "other output",
@@ -230,7 +240,7 @@ def _multiple(table: Table) -> tuple[float, float]:
 
 def _factor(table: Table) -> Iterator[Misuse]:
     lam, residual = _multiple(table)
-    if residual < 0.1 * abs(lam - 1):
+    if residual < 0.1 * abs(lam - 1) and residual <= CONSTANT * abs(lam):
         yield Misuse(
             "factor", f"every sum of scores is {lam:.3g} times the change of the output, instead of 1"
         )

@@ -62,3 +62,43 @@ def test_verdicts_and_statistics_do_not_change_with_the_scale(dtype):
         assert report.complete.status == "fails"
         found.append(float(report.deficit[0]))
     assert found == pytest.approx([0.02] * 3, rel=1e-3 if dtype == torch.float32 else 1e-9)
+
+
+def three_outputs(seed, n):
+    torch.manual_seed(seed)
+    act = [torch.nn.ReLU, torch.nn.Tanh, torch.nn.GELU][seed % 3]
+    sizes = ((n, 12), (12, 12), (12, 3))
+    layers = [torch.nn.Linear(*size) for size in sizes]
+    model = torch.nn.Sequential(layers[0], act(), layers[1], act(), layers[2]).eval()
+    return model, torch.randn(1, n)
+
+
+def gradient_of(model, rows, target):
+    rows = rows.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(rows)[:, target].sum(), rows)
+    return gradient
+
+
+@pytest.mark.parametrize("seed", [1005, 1013, 1035])
+def test_absolute_values_are_not_called_another_output_that_they_are_near_to(seed):
+    model, x = three_outputs(seed, 4 + (seed - 1000) % 3)
+    target = (seed - 1000) % 3
+    found = ta.audit(lambda rows: (gradient_of(model, rows, target) * rows).abs(), model, x, target=target)
+    assert [fault.kind for fault in found.misuse] == ["absolute"]
+
+
+@pytest.mark.parametrize("seed", [1052, 1079])
+def test_saliency_is_not_called_another_output(seed):
+    model, x = three_outputs(seed, 4 + (seed - 1000) % 3)
+    target = (seed - 1000) % 3
+    found = ta.audit(lambda rows: gradient_of(model, rows, target).abs(), model, x, target=target)
+    assert [fault.kind for fault in found.misuse] == ["scores at baseline"]
+
+
+def test_sums_that_are_only_nearly_a_multiple_are_given_no_factor():
+    torch.manual_seed(23)
+    first, second, last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 3), torch.nn.Linear(3, 1)
+    model = torch.nn.Sequential(first, torch.nn.GELU(), second, torch.nn.GELU(), last).eval()
+    x = torch.randn(1, 3)
+    found = ta.audit(lambda rows: gradient_of(model, rows, 0) * rows, model, x, target=0)
+    assert found.complete.status == "fails" and not found.misuse
