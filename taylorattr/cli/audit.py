@@ -177,11 +177,19 @@ def asked_method(spec: str, settings: Sequence[str] = ()) -> tuple[Any, list[str
     if is_rule(found):
         return find(designed(found, f"--method {spec}")), list(settings)
     try:
-        parameters = inspect.signature(found).parameters
+        signature = inspect.signature(found)
     except (TypeError, ValueError) as error:
         raise OptionError(f"--method {spec}: {error}") from error
+    parameters = signature.parameters
     if not parameters:
         return find(designed(found, f"--method {spec}")), list(settings)
+    try:
+        signature.bind_partial(*range(4 if "inputs" in parameters else 3))
+    except TypeError as error:
+        raise OptionError(
+            f"--method {spec} takes {signature}; expected (model, inputs, baselines, target), which returns "
+            "scores, or (model, baselines, target), which returns a function of inputs that does"
+        ) from error
     if "inputs" not in parameters:
         return binds(found, name=spec), list(settings)
 

@@ -34,6 +34,10 @@ def half(model, inputs, baselines, target, share=0.5):
     return torch.cat([values * share, values * (1 - share), values * 0], dim=1)
 
 
+def of_rows(rows):
+    return rows
+
+
 def falling(model, inputs, baselines, target):
     return inputs.nothing()
 
@@ -102,6 +106,7 @@ def test_json_and_files_hold_the_whole_report(place, capsys):
             [],
             "raised AttributeError: 'Tensor' object has no attribute 'nothing' (nets",
         ),
+        ("nets_to_audit:of_rows", [], "takes (rows); expected (model, inputs, baselines, target), which"),
         ("grad_cam", [], "audit it on the head"),
         ("shapley", ["--out", "r.txt"], ".json, .npz or .html"),
     ],
