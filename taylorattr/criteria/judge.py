@@ -158,7 +158,7 @@ def _remedy(examination: Examination, bound: Bound, found: Examined) -> str:
             f"{found.repeats} repeats do not decide; use more repeats=, or more samples of the method itself"
         )
     if found.settings["eps"] > 1e-12 and not bound.in_float64:
-        return "single precision hides it: pass float64 inputs and model, or ta.binds(make)"
+        return "rounding of the dtype hides it: pass float64 inputs and model, or ta.binds(make)"
     if examination.reach.drawn > 1:
         return "more coalitions would decide: samples="
     return "rounding is larger than the tolerance: use dtype=torch.float64, or subtract an output's constant"

@@ -69,9 +69,13 @@ def verdict(criterion: Criterion, evidence: Evidence, *, seen: str, where: str) 
     elif status == "holds_to":
         statement = f"holds to {value.high:.2g}" + ("" if _sampled(value) else f", not exactly; {seen}")
     elif status == "undecided":
-        bounds = f"{value.low:.2g} … {value.high:.2g}" if _sampled(value) else f"{value.value:.2g}"
+        bounds = (
+            f"between {value.low:.2g} and {value.high:.2g}"
+            if _sampled(value)
+            else f"measured {value.value:.2g}"
+        )
         noise = f", noise floor {evidence.eta:.2g}" if evidence.eta > evidence.tol else ""
-        statement = f"between {bounds} at tolerance {evidence.tol:.2g}{noise}: {evidence.remedy}"
+        statement = f"{bounds} at tolerance {evidence.tol:.2g}{noise}: {evidence.remedy}"
     elif status == "fails":
         statement = seen
     else:

@@ -187,6 +187,7 @@ def test_an_output_constant_that_drowns_float32_is_never_called_holds():
 
     report = audit(scores, shifted, x)
     assert report.complete.status == "undecided" and "float64" in report.complete.statement
+    assert report.complete.statement.startswith("measured ")  # nothing was drawn: no interval
     exact = audit("deeplift_rescale", shifted, x)  # bound in float64: decided
     assert exact.complete.status in ("holds", "holds_to")
 
