@@ -52,7 +52,7 @@ ROWS = 1024
 ROW_BY_ROW = ("KernelShap", "Lime")
 """Classes that fit a model of its own to every row."""
 
-BY_OPERATIONS = ("DeepLift", "DeepLiftShap", "LRP")
+BY_OPERATIONS = ("InputXGradient", "DeepLift", "DeepLiftShap", "LRP")
 """Classes whose rules act on operations, so that parts of a model tell where a sum breaks."""
 
 REFERENCES = ("DeepLiftShap", "GradientShap")

@@ -107,6 +107,13 @@ def test_a_model_that_a_class_does_not_take_is_told_with_the_operation():
     assert isinstance(found.value.__cause__, TypeError)
 
 
+def test_gradient_times_input_breaks_at_an_activation():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.Linear(8, 1))
+    found = ta.audit("captum:InputXGradient", seeded(model, seed=1), X, target=0)
+    assert found.complete.status == "fails"
+    assert found.blame is not None and found.blame.operation == "1"
+
+
 def test_feature_masks_follow_the_players():
     (mask,), (size,) = feature_mask(PAIRS, (X,))
     assert mask.tolist() == [[0, 0, 1, 2]] and size.tolist() == [[2, 2, 1, 1]]
