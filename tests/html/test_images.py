@@ -60,3 +60,11 @@ def test_the_section_is_there_for_images_only(tmp_path):
     assert len(re.findall(r'<img src="data:image/png', text)) == 2
     plain = ta.report(tmp_path / "q.html", attribution(16)).read_text(encoding="utf-8")
     assert "<img" not in plain and '<section id="images"' not in plain
+
+
+def test_a_sentence_of_embedded_tokens_is_no_image(tmp_path):
+    x = torch.rand(1, 6, 8, generator=torch.Generator().manual_seed(0))
+    scores = ta.attribute("shapley", lambda t: t.sum(2).prod(1), x, players=ta.Players.tokens(x))
+    assert "Scores on the image" not in ta.report(tmp_path / "p.html", scores).read_text(encoding="utf-8")
+    whole = ta.attribute("gradient_x_input", lambda t: (t**2).sum((1, 2)), x)
+    assert "Scores on the image" in ta.report(tmp_path / "q.html", whole).read_text(encoding="utf-8")
