@@ -85,7 +85,14 @@ def build(
 def _in_order(ways: Sequence[Way]) -> tuple[Way, ...]:
     """Return ways in the order of preference, those that do the same once."""
     different = {(way.name, way.words, getattr(way, "players", None)): way for way in reversed(ways)}
-    return tuple(sorted(reversed(different.values()), key=lambda way: PREFERRED.index(way.name)))
+    return tuple(sorted(reversed(different.values()), key=_place))
+
+
+def _place(way: Way) -> tuple[int, bool]:
+    """Return where a way stands; tables of any size come after sampling, which needs fewer outputs."""
+    bounds = (getattr(way, "players", None), getattr(way, "largest", None))
+    any_size = way.name == "coalitions" and bounds == (None, None)
+    return PREFERRED.index("samples" if any_size else way.name), any_size
 
 
 def file(designed: DesignedRule) -> DesignedRule:

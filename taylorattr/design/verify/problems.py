@@ -17,6 +17,9 @@ from taylorattr.toys import Polynomial
 TERMS = 6
 """Terms of a polynomial at most."""
 
+MANY = 8
+"""Players beyond which there are fewer and shorter problems."""
+
 HALVES = (Fraction(-1), Fraction(-1, 2), Fraction(1, 2), Fraction(3, 2), Fraction(2))
 """Coordinates of inputs; floats hold them exactly."""
 
@@ -87,14 +90,19 @@ def problems(subject: Subject, count: int) -> Iterator[Problem]:
     """
     random = subject.generator()
     n, order = subject.n, subject.order
-    for number in range(count):
+    for number in range(how_many(subject, count)):
         kappas = {_kappa(random, n, int(random.integers(1, order + 1))) for _ in range(TERMS)}
         terms = tuple((kappa, int(random.choice([-3, -2, -1, 1, 2, 3]))) for kappa in sorted(kappas))
         x = tuple(HALVES[k] for k in random.integers(0, len(HALVES), n))
         away = tuple(Fraction(int(k), 4) for k in random.integers(-2, 3, n))
         b = away if number % 2 else (Fraction(0),) * n
         moved = tuple(v + 3 if v == start else v for v, start in zip(x, b, strict=True))
-        yield Problem(terms, moved, b)
+        yield Problem(terms if n <= MANY else terms[:3], moved, b)
+
+
+def how_many(subject: Subject, count: int) -> int:
+    """Return how many problems there are where so many are asked for: fewer of many players."""
+    return count if subject.n <= MANY else min(count, 2)
 
 
 def _kappa(random: np.random.Generator, n: int, order: int) -> MultiIndex:
@@ -155,8 +163,14 @@ def smallest_term(kappa: MultiIndex, fails: Callable[[MultiIndex], bool], *, fre
         free: Whether players may be left out.
     """
     steps = [kappa[:k] + kappa[k + 1 :] for k in range(len(kappa)) if free and len(kappa) > 1]
+    steps += [_merged(kappa, k) for k in range(1, len(kappa)) if free]
     steps += [(*kappa[:k], power - 1, *kappa[k + 1 :]) for k, power in enumerate(kappa) if power]
     for smaller in steps:
         if any(smaller) and fails(smaller):
             return smallest_term(smaller, fails, free=free)
     return kappa
+
+
+def _merged(kappa: MultiIndex, player: int) -> MultiIndex:
+    """Return the term in which the player before has this one's powers as well."""
+    return (*kappa[: player - 1], kappa[player - 1] + kappa[player], *kappa[player + 1 :])

@@ -16,7 +16,6 @@ from taylorattr.aliases import MultiIndex
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.attribution import Attribution
 from taylorattr.autodiff.players import Players
-from taylorattr.criteria.parts import has_part
 from taylorattr.design.designed import DesignedRule
 from taylorattr.errors import BudgetError
 from taylorattr.maths.frames import other_frame_terms
@@ -114,34 +113,24 @@ class Subject:
         known = self.context if context is None else context
         return list(self.designed.rule.exact_ratios(np.array([list(kappa)]), known or None)[0])
 
-    def members(self, kappa: Sequence[int]) -> list[bool]:
-        """Return which receivers have a part in a term."""
-        rows = np.array([list(kappa)])
-        context = self.designed.rule.resolved(len(kappa), self.context or None)
-        return list(has_part(self.designed.rule, rows, context)[0])
-
     def shares(self, effects: Mapping[MultiIndex, Any]) -> list[Fraction]:
         """Return Σ_κ w(κ) I(κ), eq. (10), term by term in exact arithmetic.
 
         Args:
             effects: κ -> I(κ) seen from the baseline, all of a polynomial.
         """
-        seen = effects if self.frame == "baseline" else other_frame_terms(effects)
-        size = len(self.designed.rule.receiver_names(self.player_names(self.n), self.context or None))
-        total = [Fraction(0)] * size
-        for kappa, effect in seen.items():
-            if any(kappa):
-                for place, weight in enumerate(self.ratio(kappa, self.context_of(len(kappa)))):
-                    total[place] += weight * effect
-        return total
-
-    def context_of(self, n: int) -> dict[str, Any]:
-        """Return the attributes, which there are for one number of players only."""
-        return self.context if n == self.n else {}
-
-    def player_names(self, n: int) -> tuple[str, ...]:
-        """Return the names of n players."""
-        return self.names if self.names is not None and n == self.n else tuple(f"x{k}" for k in range(n))
+        given = {kappa: effect for kappa, effect in effects.items() if any(kappa)}
+        seen = given if self.frame == "baseline" else other_frame_terms(given)
+        n = len(next(iter(effects), (0,) * self.n))
+        kappas = np.array(list(seen), dtype=np.int64).reshape(-1, n)
+        table = self.designed.rule.exact_ratios(
+            kappas, self.context if n == self.n and self.context else None
+        )
+        pairs = list(zip(table, seen.values(), strict=True))
+        return [
+            sum((row[place] * effect for row, effect in pairs), Fraction(0))
+            for place in range(table.shape[1])
+        ]
 
     def attribute(self, model: Any, x: Tensor, b: Tensor, **options: Any) -> Attribution:
         """Return the scores of the rule's own attributor.

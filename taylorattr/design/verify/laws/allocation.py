@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
-from taylorattr.design.verify.problems import Problem, problems, smallest
+from taylorattr.design.verify.problems import Problem, how_many, problems, smallest
 from taylorattr.design.verify.subject import EXACT, Subject, allowed
 from taylorattr.effects.symbolic import symbolic_effects
 
@@ -32,7 +32,9 @@ def allocation(subject: Subject) -> Outcome:
                 f"{_words(subject.shares(small.effects))}",
                 str(small),
             )
-    return Kept(f"{COUNT} polynomials of order ≤ {subject.order} of {subject.n} players, exactly")
+    return Kept(
+        f"{how_many(subject, COUNT)} polynomials of order ≤ {subject.order} of {subject.n} players, exactly"
+    )
 
 
 def _allocated(subject: Subject, problem: Problem) -> list[Fraction]:
@@ -55,7 +57,7 @@ def attributor_law(subject: Subject) -> Outcome:
         if differs(subject, problem):
             small = smallest(problem, lambda p: bool(differs(subject, p)), free=subject.free)
             return Broken(differs(subject, small), str(small))
-    return Kept(f"{COUNT} polynomials of order ≤ {subject.order} of {subject.n} players")
+    return Kept(f"{how_many(subject, COUNT)} polynomials of order ≤ {subject.order} of {subject.n} players")
 
 
 def differs(subject: Subject, problem: Problem, **options: Any) -> str:

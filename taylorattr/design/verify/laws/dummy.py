@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
-from taylorattr.design.verify.problems import Problem, problems, smallest
+from taylorattr.design.verify.problems import Problem, how_many, problems, smallest
 from taylorattr.design.verify.subject import Subject, allowed
 
 COUNT = 4
@@ -24,7 +24,7 @@ def dummy(subject: Subject) -> Outcome:
         if without is not None and _given(subject, without):
             small = smallest(without, lambda p: bool(_given(subject, p)), free=False)
             return Broken(_given(subject, small), str(small))
-    return Kept(f"{COUNT} polynomials")
+    return Kept(f"{how_many(subject, COUNT)} polynomials")
 
 
 def _without(problem: Problem, player: int) -> Problem | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from taylorattr.aliases import MultiIndex
+from taylorattr.criteria.parts import has_part
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
-from taylorattr.design.verify.problems import smallest_term
+from taylorattr.design.verify.problems import MANY, smallest_term
 from taylorattr.design.verify.subject import Subject
 
-DRAWN = 120
-"""Terms that are drawn."""
+SETTINGS = 6
+"""Numbers of players, or settings of attributes."""
+
+DRAWN = 30
+"""Terms that are drawn in each."""
 
 PLAYERS = 8
 """Players of a rule for any number, at most."""
@@ -35,22 +38,39 @@ def guarantees(subject: Subject) -> Outcome:
     if not promised:
         return NotApplicable("no criterion is said to hold for every term")
     random = subject.generator()
-    reach = subject.designed.rule.reach
-    for _ in range(DRAWN):
+    for _ in range(SETTINGS if subject.n <= MANY else 1):
         n = int(random.integers(1, PLAYERS + 1)) if subject.free and subject.to_players else subject.n
-        order = int(random.integers(1, (LARGEST if reach is None else reach) + 1))
-        kappa = tuple(random.multinomial(order, random.dirichlet(np.ones(n))).tolist())
         context = _shuffled(subject, random) if n == subject.n else {}
+        kappas = np.stack([_kappa(subject, random, n) for _ in range(DRAWN)])
         for criterion, why in promised:
-            breaks = _breaks(subject, criterion, context)
-            if breaks(kappa):
-                small = smallest_term(kappa, breaks, free=subject.free and subject.to_players)
-                shares = ", ".join(map(str, subject.ratio(small, context)))
+            wrong = _breaking(subject, criterion, kappas, context)
+            if wrong.any():
+                row = tuple(kappas[int(wrong.argmax())].tolist())
                 return Broken(
-                    f"{criterion} is said to hold: {why}", f"κ = {small}{_said(context)}: weights ({shares})"
+                    f"{criterion} is said to hold: {why}", _smallest(subject, criterion, row, context)
                 )
     words = ", ".join(criterion for criterion, _ in promised)
-    return Kept(f"{words} on {DRAWN} terms of order ≤ {reach or LARGEST}")
+    return Kept(
+        f"{words} on {(SETTINGS if subject.n <= MANY else 1) * DRAWN} terms of order ≤ {_largest(subject)}"
+    )
+
+
+def _largest(subject: Subject) -> int:
+    reach = subject.designed.rule.reach
+    return LARGEST if reach is None else reach
+
+
+def _kappa(subject: Subject, random: np.random.Generator, n: int) -> np.ndarray:
+    return random.multinomial(int(random.integers(1, _largest(subject) + 1)), random.dirichlet(np.ones(n)))
+
+
+def _smallest(subject: Subject, criterion: str, kappa: MultiIndex, context: dict[str, Any]) -> str:
+    def breaks(term: MultiIndex) -> bool:
+        return bool(_breaking(subject, criterion, np.array([term]), context)[0])
+
+    small = smallest_term(kappa, breaks, free=subject.free and subject.to_players)
+    shares = ", ".join(map(str, subject.ratio(small, context)))
+    return f"κ = {small}{_said(context)}: weights ({shares})"
 
 
 def _shuffled(subject: Subject, random: np.random.Generator) -> dict[str, Any]:
@@ -62,16 +82,14 @@ def _shuffled(subject: Subject, random: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _breaks(subject: Subject, criterion: str, context: dict[str, Any]) -> Callable[[MultiIndex], bool]:
-    def breaks(kappa: MultiIndex) -> bool:
-        weights = subject.ratio(kappa, context)
-        if criterion == "coverage":
-            return not any(weights)
-        if criterion == "complete":
-            return sum(weights, Fraction(0)) != 1
-        return any(w and not part for w, part in zip(weights, subject.members(kappa), strict=True))
-
-    return breaks
+def _breaking(subject: Subject, criterion: str, kappas: np.ndarray, context: dict[str, Any]) -> np.ndarray:
+    """Return which terms break a criterion, shape (M,)."""
+    table = subject.designed.rule.exact_ratios(kappas, context or None)
+    if criterion == "coverage":
+        return np.array([not any(row) for row in table])
+    if criterion == "complete":
+        return np.array([sum(row, Fraction(0)) != 1 for row in table])
+    return (has_part(subject.designed.rule, kappas, context) < (table != 0)).any(axis=1)
 
 
 def _said(context: dict[str, Any]) -> str:

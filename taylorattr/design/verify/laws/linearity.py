@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
-from taylorattr.design.verify.problems import Problem, problems
+from taylorattr.design.verify.problems import Problem, how_many, problems
 from taylorattr.design.verify.subject import Subject, allowed
 
 COUNT = 3
@@ -35,7 +35,7 @@ def _law(
             if (off > room).any():
                 beside = f"; g = {_formula(other)}" if name == "additivity" else ""
                 return Broken(f"the scores of {words} are off by {off.max():.2g}", f"{problem}{beside}")
-        return Kept(f"{COUNT} polynomials")
+        return Kept(f"{how_many(subject, COUNT)} polynomials")
 
 
 def _changed(name: str, problem: Problem, other: Problem) -> Problem:

@@ -6,7 +6,7 @@ import numpy as np
 
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
 from taylorattr.design.verify.laws.networks import network
-from taylorattr.design.verify.problems import Problem, problems, smallest
+from taylorattr.design.verify.problems import Problem, how_many, problems, smallest
 from taylorattr.design.verify.subject import Subject, allowed
 
 COUNT = 3
@@ -27,7 +27,7 @@ def sums(subject: Subject) -> Outcome:
     answer = subject.attribute(model, x, b)
     if (answer.gap.abs().numpy() > subject.n * allowed(answer)[:, 0]).any():
         return Broken(f"the scores miss {float(answer.gap):.2g} of f(x) − f(b) of a network")
-    return Kept(f"{COUNT} polynomials and a network")
+    return Kept(f"{how_many(subject, COUNT)} polynomials and a network")
 
 
 def _missing(subject: Subject, problem: Problem) -> str:
