@@ -19,7 +19,7 @@ from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores, float64
 
 CHECKED = 64
-"""Beyond this many nodes the error is taken from the last doubling."""
+"""Beyond this many nodes the error is taken from half of them."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,11 @@ class Straight(Way):
                 plain = torch.from_numpy(plain_weights(self._places(nodes)))
                 missing = float64(game.delta)[examples] - slopes @ plain
             else:
-                missing = torch.full_like(size, float("inf"))
-                for row, example in enumerate(examples.tolist()):
-                    if example in before:
-                        missing[row] = (by_player[row] - before[example]).abs().sum()
+                if not before:  # one number of nodes was asked for: half of them say how far off it is
+                    halved = self._sums(paths, question, *self.measure.rule(count // 2), examples)[0]
+                    before.update(zip(examples.tolist(), halved, strict=True))
+                earlier = torch.stack([before[example] for example in examples.tolist()])
+                missing = (by_player - earlier).abs().sum(1)
             before.update(zip(examples.tolist(), by_player, strict=True))
             missing = missing.abs()
             return by_player, torch.where(missing == 0, missing, missing / size)
