@@ -49,7 +49,7 @@ TWO = ["integrated_gradients", "shapley"]
         ({"against": "nobody"}, "no allocation rule is called 'nobody'"),
         ({"name": "shapley"}, "a built-in rule, which keeps its name"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: value[:40] if isinstance(value, str) else "-".join(value),  # no addresses
 )
 def test_options_out_of_range(changed, words):
     calls = []
