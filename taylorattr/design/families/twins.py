@@ -12,6 +12,7 @@ from taylorattr.design.designed import DesignedRule
 from taylorattr.design.ways.orders import SampledOrders
 from taylorattr.design.ways.pieces import Pieces
 from taylorattr.design.ways.power import Power
+from taylorattr.design.ways.straight import Straight
 from taylorattr.design.ways.way import Way
 from taylorattr.errors import OptionError
 
@@ -49,7 +50,7 @@ def or_twin(rule: str | AllocationRule | DesignedRule, name: str | None = None) 
     ways: list[Way] = []
     draw: Any = None
     for way in base.ways:
-        if isinstance(way, Power | Pieces):
+        if isinstance(way, Power | Pieces | Straight):
             ways.append(replace(way, from_input=True, name_of_rule=made.name))
         if isinstance(way, SampledOrders):
             draw = way.draw

@@ -142,3 +142,12 @@ def test_repaired_scores_of_a_polynomial_are_exact():
     x = torch.tensor([[1.0, 1.0]], dtype=torch.float64)
     rule = ta.design.repair("gradient_x_input", name="test_repaired")
     assert rule(f, x).player_scores[0].tolist() == pytest.approx([-1.5 + 3, 2.5])
+
+
+def test_leaks_of_a_function_are_dropped_too():
+    leaky = ta.design.rule("test_leaky", lambda kappa: [F(1, 4)] * len(kappa))
+    for method, row in (("project", [F(1, 2), F(1, 2), 0]), ("simplex", [F(1, 2), F(1, 2), 0])):
+        assert list(ta.design.repair(leaky, method, name="test_fixed").ratio((3, 1, 0))) == row
+    uneven = ta.design.rule("test_uneven", lambda kappa: [F(k + 1, 8) for k in kappa])
+    assert list(ta.design.repair(uneven, name="test_fixed").ratio((2, 0, 0))) == [1, 0, 0]
+    assert list(ta.design.repair(uneven, name="test_fixed").ratio((2, 1, 0))) == [F(9, 16), F(7, 16), 0]

@@ -8,6 +8,7 @@ import torch
 
 import taylorattr as ta
 from taylorattr.errors import OptionError
+from taylorattr.toys import Polynomial
 from tests.allocation.networks import relu_network
 from tests.design.families.definitions import effects, game, marginal, or_effects, semivalue, shared_out
 
@@ -144,3 +145,15 @@ def test_semivalue_oracle_agrees_with_itself():
     j = effects(v, 3)
     shapley = [sum(effect / len(s) for s, effect in j.items() if i in s) for i in range(3)]
     assert shapley == semivalue(v, 3, [F(1, 3), F(1, 6), F(1, 3)])
+
+
+def test_or_twin_of_a_measure_counts_from_the_input():
+    twin = ta.design.or_twin(ta.design.measure("beta:2,1", name="test_base"), name="test_twin")
+    f = Polynomial({(2, 0): 1, (1, 1): 3})
+    x = torch.tensor([[2.0, -1.0]], dtype=torch.float64)
+    found = twin(f, x)
+    assert found.frame == "input" and found.diagnostics["way"] == "path"
+    # at x − αx with density 2α: ∫ 2α(1 − α) dα = ⅓ of the gradient at x, which is homogeneous of degree 1
+    expected = [[2 * (2 * 2 - 3) / 3, -1 * 3 * 2 / 3]]
+    np.testing.assert_allclose(found.player_scores, expected, rtol=1e-12)
+    np.testing.assert_allclose(twin(f, x, way="terms").player_scores, expected, rtol=1e-12)

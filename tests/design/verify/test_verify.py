@@ -237,7 +237,7 @@ def test_a_rule_for_two_players_does_not_stand_in_the_way_of_probes_of_three():
     def integrated(f, x, b):
         return ta.attribute("integrated_gradients", f, x, b).player_scores[0]
 
-    assert ta.probe(integrated, 2, 2).name == "integrated_gradients"
+    assert ta.probe(integrated, 3, 2).name == "integrated_gradients"
 
 
 def test_small_terms():
