@@ -19,7 +19,7 @@ from taylorattr.criteria.activation_units import (
     read,
 )
 from taylorattr.criteria.monomials import AttributeFn
-from taylorattr.criteria.naming import evaluable
+from taylorattr.criteria.naming import evaluable, given_for
 from taylorattr.criteria.units import EXTRA, JUDGED, Responses
 
 COARSE_AT_KINK, FINE_AT_KINK, COARSE = 0.05, 2.5e-3, 1e-3
@@ -96,14 +96,15 @@ def unit_matches(answers: Sequence[Responses], own: Mapping[str, Mapping[str, An
         read_off |= {"alpha": alpha, "beta": alpha - 1}
     if epsilon is not None:
         read_off |= {"epsilon": epsilon}
+    judged = [group for group in answers if group.order <= JUDGED]
     found = []
     for name, rule in RULES.items():
         given = read_off | dict(own.get(name, {})) | dict(own.get(rule.method, {}))
-        if rule.scope in ("players", "unit") and evaluable(
-            rule, dict.fromkeys("uwx", 0) | {"Delta": 0} | given
-        ):
-            gaps = [_gap(rule, group, given) for group in answers if group.order <= JUDGED]
-            found.append(UnitMatch(name, max(gaps)))
+        known = dict.fromkeys("uwx", 0) | {"Delta": 0} | given
+        if rule.scope not in ("players", "unit") or not evaluable(rule, known):
+            continue
+        if all(given_for(rule, group.kappas, known) for group in judged):
+            found.append(UnitMatch(name, max(_gap(rule, group, given) for group in judged)))
     rank = {name: place for place, name in enumerate(RULES)}
 
     def key(match: UnitMatch) -> tuple[Any, ...]:

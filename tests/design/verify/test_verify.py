@@ -238,6 +238,8 @@ def test_a_rule_for_two_players_does_not_stand_in_the_way_of_probes_of_three():
         return ta.attribute("integrated_gradients", f, x, b).player_scores[0]
 
     assert ta.probe(integrated, 3, 2).name == "integrated_gradients"
+    twin = ta.design.or_twin("occlusion_1", name="test_twin")
+    assert ta.probe(lambda f, x, b: twin(f, x, b).player_scores[0], 2, 2).ratios.shape == (3, 5, 2)
 
 
 def test_small_terms():
