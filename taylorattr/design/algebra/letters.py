@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
@@ -24,14 +26,30 @@ def of_player(expression: Expr) -> tuple[Expr, Expr]:
     return expression.xreplace({i: letter}), letter
 
 
-def disjoint(rules: list[AllocationRule]) -> tuple[list[Expr], dict[str, Need], dict[str, Any]]:
-    """Return the rules' ratios with the quantities of each under names of its own.
+@dataclass(frozen=True)
+class Disjoint:
+    """Several rules whose quantities have names of their own.
 
-    Returns:
-        Expressions, the quantities that they read, and settings in which criteria are looked at. A quantity
-        that has the same value in several rules is kept once.
+    Attributes:
+        names: For each rule: name of a quantity -> its name here.
+        needs: The quantities by these names; one that has the same value in several rules is kept once.
+        tried: Settings in which criteria are looked at.
     """
-    expressions, needs, tried = [], {}, {}
+
+    names: tuple[dict[str, str], ...]
+    needs: dict[str, Need]
+    tried: dict[str, Any]
+
+    def ratio(self, place: int, rule: AllocationRule) -> Expr:
+        """Return the formula of one of the rules, in the names here."""
+        return _renamed(inlined(rule), self.names[place])
+
+
+def disjoint(rules: Sequence[AllocationRule]) -> Disjoint:
+    """Return names for the quantities of several rules under which none stands for two things."""
+    names: list[dict[str, str]] = []
+    needs: dict[str, Need] = {}
+    tried: dict[str, Any] = {}
     given = {name for rule in rules for name in rule.needs}
     for rule in rules:
         renamed: dict[str, str] = {}
@@ -44,8 +62,8 @@ def disjoint(rules: list[AllocationRule]) -> tuple[list[Expr], dict[str, Need], 
             needs[new] = need
             if name in rule.tried:
                 tried[new] = rule.tried[name]
-        expressions.append(_renamed(inlined(rule), renamed))
-    return expressions, needs, tried
+        names.append(renamed)
+    return Disjoint(tuple(names), needs, tried)
 
 
 def _same(first: Need, second: Need) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -65,27 +66,28 @@ def mix(
         by_construction |= shared(parts, "complete", statement + ", with weights adding up to 1")
     support = all(part.rule.granularity == "support" for part in parts)
     formula = all(part.rule.evaluator is None for part in parts)
-    expressions, needs, tried = disjoint([part.rule for part in parts])
+    own = disjoint([part.rule for part in parts])
+    attributes = _attributes(parts, own.names)
+    known = attributes.values
     reaches = [part.rule.reach for part in parts if part.rule.reach is not None]
     if formula:
-        ratio = simplified(
-            sum((_rational(c) * e for c, e in zip(factors, expressions, strict=True)), sp.Integer(0))
-        )
+        terms = (_rational(c) * own.ratio(k, parts[k].rule) for k, c in enumerate(factors))
+        ratio = simplified(sum(terms, sp.Integer(0)))
     else:
         ratio = sp.Symbol(" + ".join(f"{c}·{part.name}" for c, part in zip(factors, parts, strict=True)))
     made = AllocationRule(
         name=name,
         symbolic=ratio,
-        kind="X" if needs else ("S" if support else "U"),
+        kind="X" if own.needs else ("S" if support else "U"),
         frame="both" if frames == {"baseline", "input"} else next(iter(frames)),  # pyright: ignore[reportArgumentType]
         granularity="support" if support else "term",
         domain=ANY_MODEL if support else SERIES,
         source=f"mixture of {', '.join(part.name for part in parts)}, eq. (71)",
         proof="",
-        needs=needs if formula else {name: need for part in parts for name, need in part.rule.needs.items()},
-        tried=tried if formula else {name: each for part in parts for name, each in part.rule.tried.items()},
+        needs=own.needs | {name: replace(own.needs[name], default=list(v)) for name, v in known.items()},
+        tried=own.tried,
         extra=True,
-        evaluator=None if formula else _evaluator(parts, factors),
+        evaluator=None if formula else _evaluator(parts, factors, own.names),
         by_construction=by_construction,
         reach=min(reaches, default=None),
         players=next((part.rule.players for part in parts if part.rule.players is not None), None),
@@ -94,7 +96,7 @@ def mix(
     return build(
         made,
         ways=(way,),
-        attributes=_attributes(parts),
+        attributes=attributes,
         origin="mix",
         parameters={"rules": parts, "weights": factors},
     )
@@ -108,11 +110,13 @@ def _part(rule: DesignedRule) -> Part:
     return lambda question, budget: rule.scores(question, budget)
 
 
-def _evaluator(parts: Sequence[DesignedRule], factors: Sequence[Fraction]) -> Any:
+def _evaluator(
+    parts: Sequence[DesignedRule], factors: Sequence[Fraction], names: Sequence[Mapping[str, str]]
+) -> Any:
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         total: Any = 0
-        for part, factor in zip(parts, factors, strict=True):
-            context = {name: values[name] for name in part.rule.needs}
+        for part, factor, own in zip(parts, factors, names, strict=True):
+            context = {name: values[here] for name, here in own.items()}
             table = part.rule.exact_ratios(kappas, context) if exact else part.rule.ratios(kappas, context)
             total = total + (factor if exact else float(factor)) * table
         return total
@@ -120,21 +124,24 @@ def _evaluator(parts: Sequence[DesignedRule], factors: Sequence[Fraction]) -> An
     return evaluate
 
 
-def _attributes(parts: Sequence[DesignedRule]) -> PlayerAttributes:
-    """Return the parts' attributes together.
+def _attributes(parts: Sequence[DesignedRule], names: Sequence[Mapping[str, str]]) -> PlayerAttributes:
+    """Return the parts' attributes together, each under its name in the mixture.
 
     Raises:
-        OptionError: If two parts give an attribute of one name different values, or name different players.
+        OptionError: If two parts name different players.
     """
+    players = next((part.attributes.names for part in parts if part.attributes.names), None)
     values: dict[str, Any] = {}
-    names = None
-    for part in parts:
-        names = names or part.attributes.names
+    for part, own in zip(parts, names, strict=True):
+        mine = part.attributes.names
+        if players is not None and part.attributes.values and set(mine or ()) != set(players):
+            what = "other players" if mine else "its players by position"
+            listed = ", ".join(players[:4]) + (", …" if len(players) > 4 else "")
+            raise OptionError(
+                f"{part.name} knows {what}, and another rule of the mixture knows {listed}; define both for the "
+                "same players"
+            )
+        order = None if mine is None or players is None else [mine.index(player) for player in players]
         for name, entries in part.attributes.values.items():
-            if values.setdefault(name, entries) != entries:
-                raise OptionError(
-                    f"the rules of the mixture give the attribute {name!r} different values; mix rules that "
-                    "know the same of "
-                    "the players"
-                )
-    return PlayerAttributes(values, names)
+            values[own[name]] = entries if order is None else tuple(entries[k] for k in order)
+    return PlayerAttributes(values, players)

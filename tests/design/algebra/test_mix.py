@@ -179,3 +179,35 @@ def test_too_many_names():
     mean = ta.design.symmetrise(ta.design.ordered(list(range(9)), name="test_chain"), name="test_mean")
     with pytest.raises(BudgetError, match="9 players has 9! parts"):
         mean.ratio((1,) * 9)
+
+
+def test_attributes_of_one_name_with_other_values_keep_apart():
+    first = ta.design.weighted_shapley([1, 2, 3], name="test_first")
+    second = ta.design.weighted_shapley([3, 1, 1], name="test_second")
+    kappas = np.array([[1, 1, 0], [0, 2, 1], [1, 1, 1]])
+    for more in ([], [ta.design.rule("test_equal", lambda S: [1 / len(S)] * len(S))]):
+        parts = [first, second, *more]
+        mixed = ta.design.mix(parts, [1 / len(parts)] * len(parts), name="test_both")
+        expected = sum(part.rule.exact_ratios(kappas) for part in parts) / len(parts)
+        context = mixed.attributes.context(["a", "b", "c"], "test_both")
+        assert (mixed.rule.exact_ratios(kappas, context) == expected).all()
+        assert mixed.report.complete.holds
+
+
+def test_attributes_named_in_another_order_are_brought_together():
+    first = ta.design.weighted_shapley({"a": 1, "b": 2, "c": 3}, name="test_first")
+    second = ta.design.ordered({"c": 0, "a": 1, "b": 1}, name="test_second")
+    mixed = ta.design.mix([first, second], [0.5, 0.5], name="test_both")
+    network = mlp((3, 6, 1), "tanh", dtype=torch.float64)
+    x = torch.tensor([[0.4, -0.3, 0.8]], dtype=torch.float64)
+    players = ta.Players.elements(x, names=("b", "c", "a"))
+    each = [part(network, x, players=players).player_scores for part in (first, second)]
+    found = mixed(network, x, players=players, way="coalitions").player_scores
+    assert torch.allclose(found, sum(each) / 2, rtol=0, atol=1e-15)
+
+
+def test_rules_that_know_other_players_are_not_mixed():
+    first = ta.design.weighted_shapley({"a": 1, "b": 2}, name="test_first")
+    second = ta.design.ordered({"a": 1, "c": 1}, name="test_second")
+    with pytest.raises(OptionError, match="knows other players"):
+        ta.design.mix([first, second], [0.5, 0.5], name="test_both")
