@@ -138,8 +138,8 @@ def _attributes(parts: Sequence[DesignedRule], names: Sequence[Mapping[str, str]
             what = "other players" if mine else "its players by position"
             listed = ", ".join(players[:4]) + (", …" if len(players) > 4 else "")
             raise OptionError(
-                f"{part.name} knows {what}, and another rule of the mixture knows {listed}; define both for the "
-                "same players"
+                f"{part.name} knows {what}, and another rule of the mixture knows {listed}; define both for "
+                "the same players"
             )
         order = None if mine is None or players is None else [mine.index(player) for player in players]
         for name, entries in part.attributes.values.items():
