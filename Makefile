@@ -20,9 +20,10 @@ install := $(python) -m pip install --quiet --constraint constraints.txt --edita
 demo: $(VENV)/.installed-demo
 	$(python) -m taylorattr demo $(ARGS)
 
-# One thread per worker: the tests are many small computations, and JOBS workers share the cores.
+# One thread per worker: the tests are many small computations, and JOBS workers share the cores. A worker that is done
+# takes over tests of another: the examples, which take longest, stand together.
 test: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(python) -m pytest -q --numprocesses $(JOBS) $(ARGS)
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(python) -m pytest -q --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(python) -m ruff check .
