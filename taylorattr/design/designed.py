@@ -145,7 +145,7 @@ class DesignedRule:
         require_domain(self.rule, game.n, game.batch, context)
         chosen, passed_over = self._choose(question, budget, way, context)
         found = chosen.scores(question, budget, context)
-        said: dict[str, Any] = {"way": chosen.name, "computed_by": chosen.words, "rule": self.formula}
+        said: dict[str, Any] = {"way": chosen.name, "computed_by": chosen.words, "ratio": self.formula}
         if passed_over:
             said["passed_over"] = passed_over
         return Scores(

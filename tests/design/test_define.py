@@ -10,7 +10,7 @@ import torch
 import taylorattr as ta
 from taylorattr.design.letters import Indicator, i, j, kappa, m, s, total
 from taylorattr.errors import OptionError, ShapeError
-from taylorattr.toys import Polynomial
+from taylorattr.toys import Polynomial, mlp
 
 F = Fraction
 
@@ -218,3 +218,10 @@ def test_a_rule_says_what_it_guarantees_and_what_is_only_seen():
 def test_a_rule_that_fails_only_at_large_coalitions_is_not_taken_for_shapley():
     made = rule(lambda S: [1 / len(S) if len(S) < 6 else 0] * len(S))
     assert made.recognised is None
+
+
+def test_the_diagnostics_say_the_ratio_beside_what_the_way_says():
+    network = mlp((2, 4, 1), "tanh", dtype=torch.float64)
+    rule = ta.design.rule("test_said", "kappa[i]/m")
+    said = rule(network, torch.tensor([[0.2, 0.3]], dtype=torch.float64)).diagnostics
+    assert said["ratio"] == rule.formula and said["rule"] == "gauss_legendre" and said["way"] == "method"
