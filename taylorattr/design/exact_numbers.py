@@ -62,9 +62,11 @@ def exact_row(values: Sequence[Any]) -> list[Fraction]:
         values: Weights; see `exact` for what is accepted.
     """
     row = [exact(value) for value in values]
+    rounding, denominator = SINGLE if any(map(_is_single, values)) else (ROUNDING, DENOMINATOR)
+    noise = Fraction(rounding) * max((abs(value) for value in row), default=Fraction(0))
+    row = [value if abs(value) > noise else Fraction(0) for value in row]
     total = sum(row, Fraction(0))
     size = float(sum((abs(value) for value in row), Fraction(0)))
-    rounding, denominator = SINGLE if any(map(_is_single, values)) else (ROUNDING, DENOMINATOR)
     simple = total.limit_denominator(denominator)
     error = simple - total
     if error and abs(float(error)) <= rounding * max(size, 1.0):
@@ -96,4 +98,4 @@ def _is_single(value: Any) -> bool:
 def _simplest(value: float, rounding: float, denominator: int) -> Fraction:
     found = Fraction(value)
     simple = found.limit_denominator(denominator)
-    return simple if abs(float(simple - found)) <= rounding * max(abs(value), 2.0**-20) else found
+    return simple if abs(simple - found) <= Fraction(rounding) * abs(found) else found

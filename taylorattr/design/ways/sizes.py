@@ -11,6 +11,12 @@ import numpy as np
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.criteria.symmetry import treats_players_alike
 
+SMALL = 3
+"""Size up to which coalitions are looked at first, in floating point."""
+
+ROUNDING = 1e-9
+"""Relative difference of two shares that is no rounding."""
+
 DRAWN = 6
 """Coalitions of each size that are compared where symmetry does not show in the formula."""
 
@@ -51,7 +57,9 @@ def size_shares(
         and treats_players_alike(rule)
         and all(not need.axes for need in rule.needs.values())
     )
-    coalitions = firsts if proved else np.concatenate([firsts, _drawn(n)])
+    if not proved and not _alike(rule, n, context):
+        return None, "it does not look at the size of a coalition alone"
+    coalitions = firsts if proved else np.concatenate([firsts, _drawn(n, n)])
     ratios = rule.exact_ratios(coalitions, context)
     shares: list[Fraction | None] = [None] * n
     for coalition, row in zip(coalitions, ratios, strict=True):
@@ -66,8 +74,20 @@ def size_shares(
     return [share for share in shares if share is not None], ""
 
 
-def _drawn(n: int) -> np.ndarray:
+def _alike(rule: AllocationRule, n: int, context: Mapping[str, Any]) -> bool:
+    """Whether members of small coalitions get alike, in floating point: quick where they do not."""
+    coalitions = _drawn(n, min(n, SMALL))
+    ratios = rule.ratios(coalitions, context)
+    for size in range(1, min(n, SMALL) + 1):
+        inside = ratios[coalitions.sum(axis=1) == size][coalitions[coalitions.sum(axis=1) == size] > 0]
+        if np.ptp(inside) > ROUNDING * np.abs(inside).max():
+            return False
+    return True
+
+
+def _drawn(n: int, largest: int) -> np.ndarray:
+    """Return coalitions of 1 … largest players, shape (M, n)."""
     generator = np.random.default_rng(0)
-    sizes = np.repeat(np.arange(1, n + 1), DRAWN)
+    sizes = np.repeat(np.arange(1, largest + 1), DRAWN)
     ranks = generator.permuted(np.tile(np.arange(n), (len(sizes), 1)), axis=1)
     return (ranks < sizes[:, None]).astype(np.int64)
