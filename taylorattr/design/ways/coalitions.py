@@ -15,6 +15,7 @@ from taylorattr.aliases import Frame
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.design.ways.rounding import rounding_error
 from taylorattr.design.ways.sizes import SizeShares
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.effects.coalition_rows import CoalitionRows
@@ -101,13 +102,14 @@ class CoalitionTable(Way):
                 else:
                     scores[part] = self._from_effects(table, question, part, held, frame, context)
         form = "marginal contributions" if weights is not None else "effects"
+        found = torch.from_numpy(scores)
         return Scores(
-            players=torch.from_numpy(scores),
+            players=found,
             names=None if self.rule.receivers is PLAYERS else receivers,
             diagnostics={
                 "outputs_per_example": rows.columns,
                 "summed_as": form,
-                "error": {"what": "rounding alone"},
+                "error": rounding_error(game, found, self.rule.name),
             },
         )
 
