@@ -19,6 +19,7 @@ from torch import Tensor
 from taylorattr.autodiff.game import blocks
 from taylorattr.criteria.masked_rows import full_masks
 from taylorattr.criteria.subject import Subject, target_of
+from taylorattr.design.ways.rounding import rounding_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.errors import ZeroDifferenceWarning
 from taylorattr.maths.mobius import mobius_
@@ -78,10 +79,12 @@ class Measured(Way):
         for example in range(game.batch):
             allocation, values = self._tables(question, example, members, budget)
             found.append(self.combine(mobius_(allocation), mobius_(values), members))
+        scores = torch.from_numpy(np.stack(found))
         return Scores(
-            players=torch.from_numpy(np.stack(found)),
+            players=scores,
             diagnostics={
                 "attributions_per_example": len(members),
+                "rounding": rounding_error(game, scores, f"parts of {self.inner().name}")["relative"],
                 "error": {"what": f"that of {self.inner().name} on the masked inputs, and rounding"},
             },
         )

@@ -32,3 +32,10 @@ def test_nothing_is_said_where_the_digits_are_there():
         warnings.simplefilter("error", PrecisionWarning)
         assert scores(0.0).diagnostics["error"]["relative"][0] < 1e-5
         assert scores(1e5, dtype=torch.float64).diagnostics["error"]["relative"][0] < 1e-9
+
+
+def test_measured_parts_are_warned_of_too():
+    rule = ta.design.repair("gradient_x_input", name="test_projected")
+    with pytest.warns(PrecisionWarning, match="parts of gradient_x_input: outputs of 1e.05 are rounded"):
+        said = rule(lambda z: NETWORK(z) + 1e5, X).diagnostics
+    assert said["way"] == "measured" and said["rounding"][0] > 1e-2
