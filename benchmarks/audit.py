@@ -12,8 +12,8 @@ from torch import Tensor, nn
 import taylorattr as ta
 from benchmarks import networks
 from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost
-from taylorattr.autodiff.game import bind
-from taylorattr.criteria.masked_rows import full_masks, masked_rows
+from taylorattr.analysis.game import bind
+from taylorattr.criteria.audit.masked_rows import full_masks, masked_rows
 
 FLOOR = "the attributions of all 4096 masked inputs, in calls of the fastest size of 128 … 4096"
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from taylorattr import errors
 
+# Players: which elements of the input move together
+from taylorattr.analysis.players import Players
+
 # Attribute: fifteen methods under one call, one result
 from taylorattr.attribution import Attribution
 
 # Derivatives: Hessian-vector products and Hessians in bounded memory
 from taylorattr.autodiff.hessian import hessian
 from taylorattr.autodiff.hvp import hvp
-
-# Players: which elements of the input move together
-from taylorattr.autodiff.players import Players
 
 # Results
 from taylorattr.effects.effects import Effect, HarsanyiEffects, InteractionIndex, Result, TaylorEffects
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from taylorattr import design, evaluation, graphs, plot
     from taylorattr.allocation import RULES, AllocationRule, allocate
     from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
-    from taylorattr.criteria.audit import audit
-    from taylorattr.criteria.audit_report import AuditReport
-    from taylorattr.criteria.bound_callable import binds
+    from taylorattr.criteria.audit.audit import audit
+    from taylorattr.criteria.audit.bound_callable import binds
+    from taylorattr.criteria.audit.report import AuditReport
     from taylorattr.graphs import compare_graphs, interaction_graph, interaction_hypergraph
     from taylorattr.html import report
     from taylorattr.reformulation import Reformulation, reformulate
@@ -60,9 +60,9 @@ _LATER = {
     "Verdict": "taylorattr.criteria",
     "check": "taylorattr.criteria",
     "probe": "taylorattr.criteria",
-    "AuditReport": "taylorattr.criteria.audit_report",
-    "audit": "taylorattr.criteria.audit",
-    "binds": "taylorattr.criteria.bound_callable",
+    "AuditReport": "taylorattr.criteria.audit.report",
+    "audit": "taylorattr.criteria.audit.audit",
+    "binds": "taylorattr.criteria.audit.bound_callable",
     "compare_graphs": "taylorattr.graphs",
     "interaction_graph": "taylorattr.graphs",
     "interaction_hypergraph": "taylorattr.graphs",
@@ -72,19 +72,19 @@ _LATER = {
 }
 
 _RESULTS = {
-    "taylorattr.allocation.formal": ("FormalAllocation",),
+    "taylorattr.allocation.layerwise.formal": ("FormalAllocation",),
     "taylorattr.allocation.formulas": ("Formula", "FormulaTable"),
-    "taylorattr.allocation.layerwise_result": ("LayerRecord", "Layerwise"),
-    "taylorattr.criteria.asymmetry": ("Asymmetry",),
-    "taylorattr.criteria.audit_numbers": ("Worst",),
-    "taylorattr.criteria.audit_report": ("AuditReport",),
-    "taylorattr.criteria.audit_terms": ("TermReport",),
-    "taylorattr.criteria.balance_blame": ("BalanceBlame",),
-    "taylorattr.criteria.blame_report": ("Blame", "Cut"),
-    "taylorattr.criteria.misuse": ("Misuse",),
-    "taylorattr.criteria.probed_rule": ("ProbedRule",),
-    "taylorattr.criteria.refinement": ("Refinement",),
-    "taylorattr.criteria.report": ("CriteriaReport", "CriteriaTable"),
+    "taylorattr.allocation.layerwise.result": ("LayerRecord", "Layerwise"),
+    "taylorattr.criteria.audit.asymmetry": ("Asymmetry",),
+    "taylorattr.criteria.audit.numbers": ("Worst",),
+    "taylorattr.criteria.audit.report": ("AuditReport",),
+    "taylorattr.criteria.audit.terms": ("TermReport",),
+    "taylorattr.criteria.audit.balance_blame": ("BalanceBlame",),
+    "taylorattr.criteria.blame.report": ("Blame", "Cut"),
+    "taylorattr.criteria.audit.misuse": ("Misuse",),
+    "taylorattr.criteria.probe.probed_rule": ("ProbedRule",),
+    "taylorattr.criteria.audit.refinement": ("Refinement",),
+    "taylorattr.criteria.paper.report": ("CriteriaReport", "CriteriaTable"),
     "taylorattr.criteria.verdict": ("Verdict",),
     "taylorattr.design.fit.result": ("Fit",),
     "taylorattr.design.verify.verification": ("LawResult", "Verification"),

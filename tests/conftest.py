@@ -18,4 +18,3 @@ settings.register_profile(
 settings.load_profile("taylorattr")
 
 torch.set_num_threads(1)
-

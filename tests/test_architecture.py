@@ -16,6 +16,7 @@ LAYERS = (
     ("aliases", "registry", "atomic", "memory", "tables"),
     ("maths",),
     ("program",),
+    ("analysis",),
     ("autodiff",),
     ("effects", "toys"),
     ("attribution",),

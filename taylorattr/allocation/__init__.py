@@ -30,9 +30,9 @@ from taylorattr.allocation.extra import interaction_indices  # noqa: F401
 
 # isort: on
 from taylorattr.allocation.allocate import allocate
-from taylorattr.allocation.formal import FormalAllocation, formal_allocation
-from taylorattr.allocation.layerwise import layerwise
-from taylorattr.allocation.layerwise_result import LayerRecord, Layerwise
+from taylorattr.allocation.layerwise.chain import layerwise
+from taylorattr.allocation.layerwise.formal import FormalAllocation, formal_allocation
+from taylorattr.allocation.layerwise.result import LayerRecord, Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
 
 __all__ = [

@@ -1,1 +1,1 @@
-"""Derivatives and coalition values of torch functions: any model, any input, grouped into players."""
+"""Derivatives of torch functions: gradients, Hessians, integrals along paths, Taylor polynomials."""

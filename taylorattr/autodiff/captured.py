@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.autodiff.polynomial.lowered import lowered
-from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.errors import MissingRuleError
 from taylorattr.program.capture import capture
 from taylorattr.program.program import Program

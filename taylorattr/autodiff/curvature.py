@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow
 from taylorattr.autodiff.polynomial.engine import supported
-from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, TaylorAttrError, warn
 from taylorattr.program.arguments import leaves
 from taylorattr.program.capture import capture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game
-from taylorattr.autodiff.observe import observe
-from taylorattr.autodiff.rng import preserved_rng
-from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.observe import observe
+from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.errors import DtypeError, NonFiniteError
 from taylorattr.memory import available
 

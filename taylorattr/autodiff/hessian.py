@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.analysis.game import Game, bind, bind_point, blocks
+from taylorattr.analysis.observe import observe
+from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
-from taylorattr.autodiff.game import Game, bind, bind_point, blocks
-from taylorattr.autodiff.observe import observe
-from taylorattr.autodiff.players import PlayersLike
-from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.autodiff.second_order import hessian_sum
 from taylorattr.autodiff.unseen import say_kinks, say_singular
 from taylorattr.errors import BudgetError, OptionError

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Tensors
+from taylorattr.analysis.game import bind_point, blocks
+from taylorattr.analysis.inputs import require_finite
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import AGREEMENT, capture_at
 from taylorattr.autodiff.curvature import Curvature, Rows
-from taylorattr.autodiff.game import bind_point, blocks
-from taylorattr.autodiff.inputs import require_finite
-from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.autodiff.second_order import hessian_vectors
 from taylorattr.autodiff.unseen import say_kinks, say_singular
 from taylorattr.errors import OptionError, ShapeError

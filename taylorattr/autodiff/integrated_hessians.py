@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.game import Game
 from taylorattr.autodiff.curvature import Curvature, Rows
-from taylorattr.autodiff.game import Game
 from taylorattr.autodiff.hessian import curvature_rows, pass_size, player_rows, player_sum
 from taylorattr.autodiff.second_order import gradients, hessian_sum
 from taylorattr.autodiff.unseen import say_not_finite

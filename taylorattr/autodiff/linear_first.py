@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.first_affine import (
+from taylorattr.analysis.first_affine import (
     WITH_BIAS,
     WITHOUT_BIAS,
     AnsweredLayer,
     InputWatch,
     OtherPathError,
 )
-from taylorattr.autodiff.game import Game, blocks
+from taylorattr.analysis.game import Game, blocks
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
 from taylorattr.memory import keep_freed_blocks
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.errors import KinkWarning, PrecisionWarning, warn
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.capture import capture

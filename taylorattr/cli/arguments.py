@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.fixed_batch import fixed_batch_size, in_fixed_batches
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
+from taylorattr.analysis.players import Players
 from taylorattr.cli import data as data_files
 from taylorattr.cli import model as model_files
 from taylorattr.errors import FormatError, OptionError

@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Audit, print, save; return the exit status."""
     # rules on paper, in the same package, need sympy, which is slow to import
     from taylorattr.criteria import audit
-    from taylorattr.criteria.named_method import ByName
+    from taylorattr.criteria.audit.named_method import ByName
 
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
         raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")

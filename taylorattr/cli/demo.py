@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.players import Players
 from taylorattr.atomic import replacing
-from taylorattr.autodiff.players import Players
 from taylorattr.cli import arguments as shared
 from taylorattr.cli import fourteen
 from taylorattr.cli.breast_cancer import Study, study

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.errors import TaylorAttrWarning
 from taylorattr.methods import METHODS
 from taylorattr.reformulation import Reformulation, reformulate

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.cli import arguments as shared
 from taylorattr.cli.data import Data
 from taylorattr.errors import OptionError, TargetError

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from taylorattr.analysis.players import element_names
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.players import element_names
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex
 from taylorattr.errors import MissingExtraError, OptionError
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from taylorattr.criteria.attributor import ADAPTERS
-from taylorattr.criteria.audit import audit
-from taylorattr.criteria.audit_report import AuditReport
-from taylorattr.criteria.audit_terms import TermReport, audit_terms
-from taylorattr.criteria.bound_callable import binds
-from taylorattr.criteria.bound_method import black_box
-from taylorattr.criteria.check import check
-from taylorattr.criteria.probe import probe
-from taylorattr.criteria.probed_rule import ProbedRule
-from taylorattr.criteria.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.audit.attributor import ADAPTERS
+from taylorattr.criteria.audit.audit import audit
+from taylorattr.criteria.audit.bound_callable import binds
+from taylorattr.criteria.audit.report import AuditReport
+from taylorattr.criteria.audit.terms import TermReport, audit_terms
+from taylorattr.criteria.paper.check import check
+from taylorattr.criteria.paper.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.probe.bound_method import black_box
+from taylorattr.criteria.probe.probe import probe
+from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.criteria.verdict import Verdict
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.criteria.check import check
+from taylorattr.criteria.paper.check import check
 from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.build import DESIGNS
 from taylorattr.design.compile import ways_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.criteria.check import check
+from taylorattr.criteria.paper.check import check
 from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.compile import ways_of
 from taylorattr.design.designed import DesignedRule

@@ -8,7 +8,7 @@ import numpy as np
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.criteria.cases import Case, cases
+from taylorattr.criteria.paper.cases import Case, cases
 from taylorattr.design.algebra.simplify import inlined, same
 from taylorattr.design.deep_terms import deep_terms
 

@@ -10,7 +10,7 @@ import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.allocation.symbols import Expr, i, kappa, m
-from taylorattr.criteria.cases import cases
+from taylorattr.criteria.paper.cases import cases
 from taylorattr.design.algebra.simplify import inlined, simplified
 from taylorattr.design.deep_terms import deep_terms
 from taylorattr.errors import OptionError, TaylorAttrError

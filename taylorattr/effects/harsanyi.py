@@ -15,10 +15,10 @@ from tqdm.auto import tqdm
 
 from taylorattr import memory
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.autodiff.game import Game, bind
-from taylorattr.autodiff.masking import CoalitionValues, coalition_bits
-from taylorattr.autodiff.players import PlayersLike
-from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.masking import CoalitionValues, coalition_bits
+from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint
 from taylorattr.effects.coalition_rows import CoalitionRows
@@ -88,7 +88,7 @@ def harsanyi(
         BudgetError: If the table would take more memory, or more model outputs, than allowed.
         CheckpointError: If the checkpoint is damaged or belongs to another computation.
         OptionError: If an option is out of range.
-        TaylorAttrError: What :func:`taylorattr.autodiff.game.bind` finds wrong with model, inputs,
+        TaylorAttrError: What :func:`taylorattr.analysis.game.bind` finds wrong with model, inputs,
             baselines, target or players.
 
     Example:

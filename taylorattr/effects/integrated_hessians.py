@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.players import PlayersLike
 from taylorattr.autodiff.captured import capture_at, holds_at
-from taylorattr.autodiff.game import Game, bind
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
-from taylorattr.autodiff.players import PlayersLike
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, warn
 from taylorattr.maths.quadrature import MAX_NODES

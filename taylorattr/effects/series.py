@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.masking import CoalitionValues
 from taylorattr.autodiff.captured import AGREEMENT
-from taylorattr.autodiff.game import Game
-from taylorattr.autodiff.masking import CoalitionValues
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
 from taylorattr.autodiff.polynomial.nested import derivatives
 from taylorattr.effects.convergence import Kinks

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.autodiff.game import bind
-from taylorattr.autodiff.players import PlayersLike
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.analysis.game import bind
+from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.rng import preserved_rng
 from taylorattr.effects.coalition_table import check_frame
 from taylorattr.effects.effects import HarsanyiEffects
 from taylorattr.effects.series import TaylorSeries

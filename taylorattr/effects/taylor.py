@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.autodiff.game import bind
-from taylorattr.autodiff.players import PlayersLike
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.analysis.game import bind
+from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.rng import preserved_rng
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import check_frame
 from taylorattr.effects.effects import TaylorEffects
@@ -79,7 +79,7 @@ def decompose(
         CaptureError: If the model cannot be captured and nested derivatives of that order would be wrong.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
-    :func:`taylorattr.autodiff.game.bind`.
+    :func:`taylorattr.analysis.game.bind`.
 
     Warns:
         KinkWarning: The model has kinks (ReLU, max, …) and order ≥ 2.

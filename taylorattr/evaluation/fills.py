@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Baselines, Tensors
-from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.errors import DtypeError, OptionError, ShapeError
 
 Fill: TypeAlias = str | Baselines

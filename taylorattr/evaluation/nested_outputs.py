@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game, blocks
-from taylorattr.autodiff.inputs import require_finite
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.inputs import require_finite
 from taylorattr.evaluation.readout import Followed
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.autodiff.inputs import input_tuple
-from taylorattr.autodiff.players import PlayersLike, resolve_players
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.players import PlayersLike, resolve_players
+from taylorattr.analysis.rng import preserved_rng
 from taylorattr.errors import OptionError
 from taylorattr.evaluation.fills import Fill, replacements
 from taylorattr.evaluation.nested_outputs import nested_outputs
@@ -103,7 +103,7 @@ def pixel_perturbation(
         ShapeError: If map and inputs do not fit.
         TargetError: If there is no class or probability to follow.
         NonFiniteError: NaN or infinity in a map or an output.
-        TaylorAttrError: What :func:`taylorattr.autodiff.game.bind` finds.
+        TaylorAttrError: What :func:`taylorattr.analysis.game.bind` finds.
 
     Differs from the paper, which replaces 9×9 regions by draws from U[0, 1] over 100 steps and follows the
     score of the class: ``region=9, fill="uniform", fill_range=(0, 1), steps=range(101), output="logit"``.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.autodiff.players import PlayersLike
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.rng import preserved_rng
 from taylorattr.errors import ShapeError
 from taylorattr.evaluation.areas import aopc, auc, aup
 from taylorattr.evaluation.measured import Measured
@@ -140,7 +140,7 @@ def player_curves(
         ShapeError: If map and inputs do not fit.
         TargetError: If there is no class or probability to follow.
         NonFiniteError: NaN or infinity in a map or an output.
-        TaylorAttrError: What :func:`taylorattr.autodiff.game.bind` finds.
+        TaylorAttrError: What :func:`taylorattr.analysis.game.bind` finds.
 
     Source: Kwon and Zou (2022), arXiv 2209.13429, for the recovery error.
     """

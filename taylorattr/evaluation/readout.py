@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.autodiff.game import Game, bind, blocks
-from taylorattr.autodiff.players import PlayersLike
-from taylorattr.autodiff.target import TargetSelector, tensor_output
+from taylorattr.analysis.game import Game, bind, blocks
+from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.target import TargetSelector, tensor_output
 from taylorattr.errors import OptionError, TargetError
 
 Output: TypeAlias = Literal["probability", "logit"]

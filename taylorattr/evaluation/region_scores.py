@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.players import Players, PlayersLike
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.game import Game
-from taylorattr.autodiff.player_sums import sum_over_players
-from taylorattr.autodiff.players import Players, PlayersLike
 from taylorattr.errors import OptionError, PlayerError, ShapeError
 from taylorattr.evaluation.ranking import score_tensor
 

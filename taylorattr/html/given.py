@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from taylorattr.attribution import Attribution
-from taylorattr.criteria.audit_report import AuditReport
-from taylorattr.criteria.probed_rule import ProbedRule
-from taylorattr.criteria.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.audit.report import AuditReport
+from taylorattr.criteria.paper.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.result import Result

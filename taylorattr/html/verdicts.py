@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.criteria.check import check
-from taylorattr.criteria.remarks import NAMES, remarks
-from taylorattr.criteria.report import CriteriaReport
+from taylorattr.criteria.paper.check import check
+from taylorattr.criteria.paper.remarks import NAMES, remarks
+from taylorattr.criteria.paper.report import CriteriaReport
 from taylorattr.errors import TaylorAttrError
 from taylorattr.html.table import Column
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.players import PlayersLike
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.game import Game, bind
-from taylorattr.autodiff.inputs import input_tuple
-from taylorattr.autodiff.players import PlayersLike
 from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, ZeroDifferenceWarning, warn
 from taylorattr.methods.option_types import check, keyword_types
 from taylorattr.methods.question import Question
@@ -181,7 +181,7 @@ def attribute(
         ShapeError: A reference set that does not fit the inputs.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
-    :func:`taylorattr.autodiff.game.bind`.
+    :func:`taylorattr.analysis.game.bind`.
     """
     entry = find(method)
     _check_options(entry, options)

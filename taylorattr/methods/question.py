@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget
-from taylorattr.autodiff.game import Game, blocks
-from taylorattr.autodiff.players import PlayersLike
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.players import PlayersLike
 from taylorattr.errors import OptionError
 
 

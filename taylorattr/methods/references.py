@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.inputs import require_finite
+from taylorattr.analysis.inputs import require_finite
 from taylorattr.errors import DtypeError, ShapeError
 
 

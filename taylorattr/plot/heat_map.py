@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
+from taylorattr.analysis.players import Players, player_maps
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.players import Players, player_maps
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.plot.entries import one_example, player_scores
 from taylorattr.plot.labels import head, number

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from taylorattr.allocation.grad_cam import cells
 from taylorattr.allocation.rule import RULES
-from taylorattr.autodiff.layers import activation_and_gradient, find_layer, replaced_output
-from taylorattr.autodiff.players import Players
-from taylorattr.autodiff.scalar import ScalarModel
+from taylorattr.analysis.layers import activation_and_gradient, find_layer, replaced_output
+from taylorattr.analysis.players import Players
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.taylor import decompose
 from taylorattr.errors import DivergenceWarning, TaylorAttrWarning, warn

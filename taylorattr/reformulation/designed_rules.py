@@ -9,7 +9,7 @@ from torch import Tensor
 
 from taylorattr.allocation.carried import CarriesRule
 from taylorattr.allocation.rule import RULES
-from taylorattr.autodiff.game import bind
+from taylorattr.analysis.game import bind
 from taylorattr.errors import OptionError
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
 from taylorattr.reformulation.request import Answer, Request

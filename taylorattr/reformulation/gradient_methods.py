@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError, TaylorAttrWarning
 from taylorattr.maths.path_rules import path_rule

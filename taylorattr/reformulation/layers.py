@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from taylorattr.allocation.formal import FormalAllocation, formal_allocation
-from taylorattr.allocation.layerwise import OPTIONS, layerwise
+from taylorattr.allocation.layerwise.chain import OPTIONS, layerwise
+from taylorattr.allocation.layerwise.formal import FormalAllocation, formal_allocation
 from taylorattr.attribution import Attribution
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
 from taylorattr.methods.method import METHODS

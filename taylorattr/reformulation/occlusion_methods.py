@@ -9,7 +9,7 @@ from torch import Tensor
 
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.autodiff.game import bind
+from taylorattr.analysis.game import bind
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods.occlusion.player_windows import player_windows

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.taylor import decompose
 from taylorattr.reformulation.request import Request, Rows

@@ -9,8 +9,8 @@ import torch
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.allocation.context import plain
-from taylorattr.autodiff.inputs import input_tuple
-from taylorattr.autodiff.players import PlayersLike
+from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.players import PlayersLike
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import AnyMethod, attribute, find
 from taylorattr.reformulation.cells import grad_cam

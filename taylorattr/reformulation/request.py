@@ -11,11 +11,11 @@ from torch import Tensor
 
 from taylorattr.aliases import Frame
 from taylorattr.allocation.context import Context
-from taylorattr.allocation.formal import FormalAllocation
-from taylorattr.allocation.layerwise_result import Layerwise
+from taylorattr.allocation.layerwise.formal import FormalAllocation
+from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.analysis.game import Game, bind
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.game import Game, bind
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.taylor import decompose

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.allocate import blocks
-from taylorattr.allocation.formal import FormalAllocation
-from taylorattr.allocation.layerwise_result import Layerwise
+from taylorattr.allocation.layerwise.formal import FormalAllocation
+from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from taylorattr.allocation.formal import FormalAllocation
-from taylorattr.allocation.layerwise_result import Layerwise
+from taylorattr.allocation.layerwise.formal import FormalAllocation
+from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects

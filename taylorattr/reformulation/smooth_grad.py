@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.rule import RULES
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.smooth_grad import deviations
 from taylorattr.reformulation.gradient_methods import by_player, deltas, doubts

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from taylorattr.analysis.game import bind
 from taylorattr.autodiff.captured import capture_at, holds_at
-from taylorattr.autodiff.game import bind
 
 from .networks import mlp, points
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from taylorattr.analysis.game import bind_point
 from taylorattr.autodiff.curvature import Curvature
-from taylorattr.autodiff.game import bind_point
 from taylorattr.autodiff.hessian import hessian
 from taylorattr.errors import FallbackWarning, MissingRuleError
 

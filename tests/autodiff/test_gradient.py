@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.autodiff.game import bind
+from taylorattr.analysis.game import bind
+from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.players import Players
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
-from taylorattr.autodiff.player_sums import sum_over_players
-from taylorattr.autodiff.players import Players
 from tests.methods.networks import points
 
 

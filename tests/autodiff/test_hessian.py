@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from taylorattr.analysis.game import bind_point
+from taylorattr.analysis.players import Players
 from taylorattr.autodiff import hessian as hessian_module
 from taylorattr.autodiff.curvature import Curvature
-from taylorattr.autodiff.game import bind_point
 from taylorattr.autodiff.hessian import curvature_rows, hessian
-from taylorattr.autodiff.players import Players
 from taylorattr.errors import BudgetError, FallbackWarning, KinkWarning, OptionError, PrecisionWarning
 
 from .networks import cnn, mlp, points

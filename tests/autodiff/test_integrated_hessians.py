@@ -3,8 +3,8 @@ import pytest
 import torch
 from hypothesis import given
 
+from taylorattr.analysis.game import bind
 from taylorattr.autodiff.captured import capture_at
-from taylorattr.autodiff.game import bind
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.errors import PrecisionWarning
 from taylorattr.maths.quadrature import log_gauss

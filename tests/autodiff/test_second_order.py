@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from taylorattr.analysis.game import bind
 from taylorattr.autodiff import second_order
 from taylorattr.autodiff.captured import capture_at
-from taylorattr.autodiff.game import bind
 from taylorattr.autodiff.hessian import player_rows, player_sum
 from taylorattr.autodiff.second_order import gradients, hessian_sum
 from taylorattr.program.program import Program

@@ -15,7 +15,7 @@ import torch
 
 from taylorattr.allocation import RULES
 from taylorattr.criteria import ProbedRule, probe
-from taylorattr.criteria.monomials import Monomial, Together
+from taylorattr.criteria.probe.monomials import Monomial, Together
 from taylorattr.maths.multi_index import enumerate_up_to
 
 DEFECTS = ("one ratio off by 1 %", "leak of one term", "order dropped", "sign error")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from taylorattr.criteria.blame import blame
+from taylorattr.criteria.blame.blame import blame
 from tests.methods.networks import points, seeded
 
 captum = pytest.importorskip("captum.attr")

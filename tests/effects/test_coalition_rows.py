@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from taylorattr.autodiff.masking import coalition_bits
+from taylorattr.analysis.masking import coalition_bits
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.maths.subsets import Coalitions
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from taylorattr import memory
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.errors import (
     BudgetError,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import taylorattr as ta
 from taylorattr import plot
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.errors import MissingExtraError, NonFiniteError, OptionError, PlayerError
 from tests.plot import results
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.errors import NonFiniteError, OptionError, ShapeError
 from taylorattr.plot import heat_map
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
-from taylorattr.criteria.attributor import ADAPTERS
-from taylorattr.criteria.bound_callable import Binds, binds
-from taylorattr.criteria.subject import Exactness
+from taylorattr.criteria.audit.attributor import ADAPTERS
+from taylorattr.criteria.audit.bound_callable import Binds, binds
+from taylorattr.criteria.audit.subject import Exactness
 from taylorattr.errors import BudgetError, MissingExtraError, OptionError
 
 EXACTNESS: dict[str, Exactness] = {

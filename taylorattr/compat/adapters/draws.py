@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.analysis.rng import preserved_rng
 
 SEEDS = range(2**31)
 """One for each call of a method that is bound."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 
 ROWS = 4096
 """Masked rows per call of the model."""

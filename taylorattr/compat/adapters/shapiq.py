@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
 from taylorattr.compat.adapters.player_game import games
 from taylorattr.compat.adapters.selected import Selected
-from taylorattr.criteria.attributor import ADAPTERS
-from taylorattr.criteria.bound_callable import Binds, binds
+from taylorattr.criteria.audit.attributor import ADAPTERS
+from taylorattr.criteria.audit.bound_callable import Binds, binds
 from taylorattr.errors import MissingExtraError, OptionError
 
 EXPLAINERS = {

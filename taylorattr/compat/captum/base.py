@@ -10,10 +10,10 @@ from torch import Tensor
 
 from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.autodiff.game import bind_point
+from taylorattr.analysis.game import bind_point
+from taylorattr.analysis.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.gradient import value_and_gradient
-from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
-from taylorattr.autodiff.scalar import ScalarModel
 from taylorattr.methods.method import attribute
 
 

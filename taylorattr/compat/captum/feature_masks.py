@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taylorattr import attribution
 from taylorattr.aliases import Tensors
-from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.analysis.inputs import input_tuple
 from taylorattr.errors import ShapeError
 
 

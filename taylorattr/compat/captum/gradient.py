@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Baselines, Target, Tensors
+from taylorattr.analysis.inputs import input_tuple
 from taylorattr.autodiff.gradient import value_and_gradient
-from taylorattr.autodiff.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed, like_inputs
 from taylorattr.compat.captum.random_points import called_baselines, chosen_rows, noisy
 from taylorattr.errors import OptionError

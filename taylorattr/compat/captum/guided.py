@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import Target, Tensors
-from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.analysis.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, like_inputs
 from taylorattr.compat.captum.layer import LayerAttribution, LayerGradCam
 from taylorattr.errors import PrecisionWarning, warn

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from taylorattr.aliases import Target, Tensors
-from taylorattr.autodiff.game import bind, bind_point
-from taylorattr.autodiff.inputs import input_tuple
-from taylorattr.autodiff.layers import activation_and_gradient, find_layer
+from taylorattr.analysis.game import bind, bind_point
+from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.layers import activation_and_gradient, find_layer
 from taylorattr.compat.captum.base import Attribution, zero_for_none
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.grad_cam import channel_weights

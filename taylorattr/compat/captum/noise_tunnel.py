@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
-from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.compat.captum.base import Attribution, current_seed, like_inputs
 from taylorattr.compat.captum.example_rows import pick_all, repeated_rows
 from taylorattr.compat.captum.random_points import chosen_rows, noisy

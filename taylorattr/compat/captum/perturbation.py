@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.analysis.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, current_seed, zero_for_none
 from taylorattr.compat.captum.example_rows import pick, pick_all
 from taylorattr.compat.captum.feature_masks import Joined, players_of, varies

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.autodiff.game import bind
-from taylorattr.autodiff.inputs import input_tuple
+from taylorattr.analysis.game import bind
+from taylorattr.analysis.inputs import input_tuple
 from taylorattr.compat.captum.base import WithDelta
 from taylorattr.compat.captum.lrp_rules import layer_rules
 from taylorattr.compat.captum.random_points import called_baselines

@@ -12,7 +12,7 @@ import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.allocation.symbols import Expr, Indicator, i, kappa, s, total
-from taylorattr.criteria.cases import cases
+from taylorattr.criteria.paper.cases import cases
 from taylorattr.design.algebra.letters import of_player
 from taylorattr.design.algebra.proofs import keeps
 from taylorattr.design.algebra.simplify import inlined, simplified

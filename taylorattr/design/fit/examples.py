@@ -12,9 +12,9 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Baselines
-from taylorattr.autodiff.game import Game, bind
-from taylorattr.autodiff.inputs import require_floating
-from taylorattr.autodiff.players import PlayersLike
+from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.inputs import require_floating
+from taylorattr.analysis.players import PlayersLike
 from taylorattr.design.attributors import attributor
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.fit.node_gradients import node_gradients

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.autodiff.inputs import baseline_tuple, input_tuple
-from taylorattr.autodiff.players import PlayersLike
+from taylorattr.analysis.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.players import PlayersLike
 from taylorattr.design.attributors import attributor
 from taylorattr.design.build import require_free
 from taylorattr.design.designed import DesignedRule
@@ -117,7 +117,7 @@ def fit(
         NonFiniteError: An objective that is NaN or infinite; names the example and the parameters.
         BudgetError: More coalitions than ``max_evaluations``.
         ShapeError: What does not fit together.
-        TaylorAttrError: What `taylorattr.autodiff.game.bind` finds.
+        TaylorAttrError: What `taylorattr.analysis.game.bind` finds.
 
     Example:
         >>> import torch, taylorattr as ta

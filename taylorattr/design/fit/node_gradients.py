@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game, blocks
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
-from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.methods.scores import float64
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taylorattr import tables
-from taylorattr.criteria.report import CriteriaReport
+from taylorattr.criteria.paper.report import CriteriaReport
 from taylorattr.design.attributors import attributor
 from taylorattr.design.build import DESIGNS
 from taylorattr.design.designed import DesignedRule

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from taylorattr.aliases import MultiIndex
 from taylorattr.allocation.receivers import PLAYERS
+from taylorattr.analysis.players import Players
 from taylorattr.attribution import Attribution
-from taylorattr.autodiff.players import Players
 from taylorattr.design.designed import DesignedRule
 from taylorattr.errors import BudgetError
 from taylorattr.maths.frames import other_frame_terms

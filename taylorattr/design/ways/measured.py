@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import blocks
-from taylorattr.criteria.masked_rows import full_masks
-from taylorattr.criteria.subject import Subject, target_of
+from taylorattr.analysis.game import blocks
+from taylorattr.criteria.audit.masked_rows import full_masks
+from taylorattr.criteria.audit.subject import Subject, target_of
 from taylorattr.design.ways.rounding import rounding_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.errors import ZeroDifferenceWarning

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game, blocks
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
-from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.design.ways.ladder import climb, say_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.maths.path_rules import path_rule

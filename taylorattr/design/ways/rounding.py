@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 from taylorattr.errors import PrecisionWarning, warn
 
 SERIOUS = 1e-2

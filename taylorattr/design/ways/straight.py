@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.autodiff.linear_first import PathGradients
-from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.design.ways.ladder import Climbed, climb, say_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.maths.measures import Measure, plain_weights

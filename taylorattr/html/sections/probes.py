@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from taylorattr.allocation.rule import RULES
-from taylorattr.criteria.probed_rule import ProbedRule
+from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.html.about import About
 from taylorattr.html.given import Given
 from taylorattr.html.section import Section

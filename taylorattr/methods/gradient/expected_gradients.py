@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import torch
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.autodiff.gradient import Rows
-from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.errors import OptionError
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.gradient.integrated_gradients import Averages, averaged_gradients, say_error

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.errors import CaptureError, OptionError

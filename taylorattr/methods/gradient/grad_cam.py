@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from taylorattr.autodiff.game import blocks
-from taylorattr.autodiff.gradient import gradient_rows
-from taylorattr.autodiff.layers import (
+from taylorattr.analysis.game import blocks
+from taylorattr.analysis.layers import (
     Layer,
     activation_and_gradient,
     find_layer,
     last_convolution,
     replaced_output,
 )
+from taylorattr.autodiff.gradient import gradient_rows
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import Question, Scores, method
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from taylorattr.autodiff.game import Game, blocks
+from taylorattr.analysis.game import Game, blocks
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import Question, Scores, method

@@ -8,14 +8,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.observe import observe
+from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.rng import preserved_rng
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.linear_first import PathGradients
-from taylorattr.autodiff.observe import observe
-from taylorattr.autodiff.path_integral import average_by_pieces
-from taylorattr.autodiff.path_operations import NotPiecewiseLinearError
-from taylorattr.autodiff.player_sums import sum_over_players
-from taylorattr.autodiff.rng import preserved_rng
+from taylorattr.autodiff.paths.integral import average_by_pieces
+from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.path_rules import PathRule, path_rule
 from taylorattr.methods.method import Question, Scores, method

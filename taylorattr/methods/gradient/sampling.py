@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from taylorattr.autodiff.game import blocks
+from taylorattr.analysis.game import blocks
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
-from taylorattr.autodiff.player_sums import sum_over_players
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.methods.method import Question
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.gaussian_moments import smoothed_gradient

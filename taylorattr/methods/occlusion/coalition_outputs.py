@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr import memory
-from taylorattr.autodiff.game import Game, blocks
-from taylorattr.autodiff.masking import CoalitionValues, coalition_bits
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.masking import CoalitionValues, coalition_bits
 from taylorattr.methods.method import Question
 
 Members: TypeAlias = Callable[[int, int], Tensor]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.players import Players
+from taylorattr.analysis.players import Players
 from taylorattr.errors import OptionError
 from taylorattr.maths.windows import window_scores
 from taylorattr.methods.method import Question, Scores, method

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game, blocks
-from taylorattr.autodiff.players import Players, player_maps
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.players import Players, player_maps
 from taylorattr.effects.coalition_table import player_position
 from taylorattr.errors import OptionError
 from taylorattr.maths.windows import SlidingWindows, full_shape

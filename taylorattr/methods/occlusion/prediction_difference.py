@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from taylorattr.autodiff.game import blocks
-from taylorattr.autodiff.masking import CoalitionValues
+from taylorattr.analysis.game import blocks
+from taylorattr.analysis.masking import CoalitionValues
 from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.method import Question, Scores, method

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import blocks
+from taylorattr.analysis.game import blocks
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Question, Scores

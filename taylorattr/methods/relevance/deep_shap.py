@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import blocks
-from taylorattr.autodiff.player_sums import sum_over_players
+from taylorattr.analysis.game import blocks
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Question, Scores, method

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 
 _LAYOUT_SHOWS = frozenset(
     "view view_as as_strided as_strided_ set_ stride is_contiguous data_ptr storage storage_offset "

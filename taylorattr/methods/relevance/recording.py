@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from taylorattr.autodiff.game import Game
+from taylorattr.analysis.game import Game
 from taylorattr.errors import CaptureError
 from taylorattr.methods.relevance.layout import channels_last, side_by_side
 from taylorattr.methods.relevance.written_out import record_written_out

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import taylorattr as ta
-from taylorattr.autodiff.game import bind
+from taylorattr.analysis.game import bind
 from taylorattr.design.fit.by_evolution import minimise
 from taylorattr.design.fit.grid import SHARES, counted_shares
 from taylorattr.design.fit.node_gradients import node_gradients

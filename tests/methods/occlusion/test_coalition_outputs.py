@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from taylorattr.autodiff.game import bind
-from taylorattr.autodiff.masking import coalition_values
+from taylorattr.analysis.game import bind
+from taylorattr.analysis.masking import coalition_values
 from taylorattr.errors import NonFiniteError
 from taylorattr.methods.method import Question
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged

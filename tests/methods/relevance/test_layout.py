@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import taylorattr as ta
-from taylorattr.autodiff.game import bind
+from taylorattr.analysis.game import bind
 from taylorattr.methods.relevance.recording import record_rows
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from proofs.refutations.catalogue import REFUTATIONS
 from taylorattr.allocation.rule import RULES
-from taylorattr.criteria.check import check
+from taylorattr.criteria.paper.check import check
 
 FINDINGS = [(name, finding) for name, entry in REFUTATIONS.items() for finding in entry.findings]
 REFUTED = {key for _, finding in FINDINGS for key in finding.refutes}

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from taylorattr.aliases import MultiIndex
-from taylorattr.criteria.probe import probe
+from taylorattr.criteria.probe.probe import probe
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
 from taylorattr.design.verify.subject import Subject
 from taylorattr.maths.frames import other_frame_ratio

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from taylorattr.aliases import MultiIndex
-from taylorattr.criteria.cases import Case, cases
+from taylorattr.criteria.paper.cases import Case, cases
 from taylorattr.criteria.parts import has_part
 from taylorattr.criteria.verdict import Criterion
 from taylorattr.design.verify.law import Broken, Kept, Outcome, law

@@ -1,0 +1,254 @@
+"""Does the model behave like a function of each row? Checked once, before any analysis.
+
+One example, the witness, is evaluated twice, in different batches and at different places. Where the two
+agree like two runs of one call, the model neither draws random numbers, nor keeps state, nor mixes rows;
+where they do not, the first call is made again to tell which it is.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from taylorattr.analysis.first_bad import first_bad_operation
+from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.scalar import ScalarModel, Trial
+from taylorattr.analysis.unwritten import require_unwritten
+from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError
+
+_CHUNK = 64
+_REPEATED = 8
+
+Rows = tuple[Tensor, ...]
+"""One tensor (R, …) per input tensor."""
+
+
+def first_rows(x: Rows, b: Rows, *, later: bool, both: bool = False) -> Trial:
+    """Return the rows of the first call, the witness at their end.
+
+    Args:
+        x: Inputs (B, …).
+        b: Baselines (B, …).
+        later: Whether f(x) is handed in later: b_0 and x_0, else x_0 alone.
+        both: Whether f(b) is handed in as well: the last example alone, if it is not the only one.
+    """
+    if both and len(x[0]) > 1:
+        return tuple(end[-1:] for end in x), torch.tensor([len(x[0]) - 1])
+    if not later:
+        return tuple(end[:1] for end in x), torch.zeros(1, dtype=torch.int64)
+    pairs = tuple(torch.cat([start[:1], end[:1]]) for end, start in zip(x, b, strict=True))
+    return pairs, torch.zeros(2, dtype=torch.int64)
+
+
+class Outputs:
+    """f(x) and f(b), each evaluated and checked once.
+
+    A method that runs the model on all of x anyway hands its values in by `settle`, and those at b by
+    `settle_baseline`: they are checked like those of a call made here, and the model does not run there a
+    second time.
+
+    Args:
+        scalar: The model, tried on `first_rows`.
+        x: Inputs (B, …) in the analysis dtype.
+        b: Baselines (B, …), likewise; equal rows are evaluated once.
+        later: Whether f(x) is handed in, or evaluated when it is first asked for.
+        both: Whether f(b) is too.
+        internal_batch_size: Rows per call, None for at most 64.
+
+    Raises:
+        NonFiniteError: If an output is NaN or infinite.
+        InputMutationError: If a call changes the tensors it is given.
+        NondeterministicModelError: If the same batch gives different outputs.
+        ShapeError: If the witness has another output in another batch.
+    """
+
+    def __init__(
+        self,
+        scalar: ScalarModel,
+        x: Rows,
+        b: Rows,
+        *,
+        later: bool,
+        both: bool = False,
+        internal_batch_size: int | None,
+    ) -> None:
+        self._scalar, self._x, self._b = scalar, x, b
+        self._first, examples = first_rows(x, b, later=later, both=both), torch.arange(scalar.batch)
+        self._witness = int(self._first[1][-1])
+        # of three rows the middle one would keep its place where a model reverses them
+        self._size = 2 if internal_batch_size == 3 else internal_batch_size or _CHUNK
+        self._f_input: Tensor | None = None
+        self._f_baseline: Tensor | None = None
+        if scalar.draws:
+            self._require_repeatable()
+        if later or both:
+            if not bool(torch.isfinite(scalar.tried[-1])):
+                _ = self.f_input  # says which example is the first
+            _require_finite(scalar, x, scalar.tried[-1:], "input", self._witness)
+            if len(scalar.tried) == 2:  # b_0 was tried too
+                own = self._baselines()
+                self._settle_baselines(
+                    torch.cat([scalar.tried[:1], self._evaluate(tuple(r[1:own] for r in b), examples[1:own])])
+                )
+            return
+        # b_0, x_0, x_1, …, b_1, …: x_0 is never the only row of a call, nor first, nor the middle of three
+        own = self._baselines()
+        parts = [examples[:1], examples, examples[1:own]]
+        if scalar.batch + own == 3:
+            parts.append(examples[-1:])
+        rows = tuple(torch.cat([s[:1], e, s[1:own], e[-1:]][: len(parts)]) for e, s in zip(x, b, strict=True))
+        start, f_x, others, *_ = self._evaluate(rows, torch.cat(parts)).split([len(p) for p in parts])
+        _require_finite(scalar, x, f_x, "input")
+        self._settle_baselines(torch.cat([start, others]))
+        self.settle(f_x)
+
+    @property
+    def f_baseline(self) -> Tensor:
+        """f(b), shape (B,)."""
+        if self._f_baseline is None:
+            own = self._baselines()
+            with torch.inference_mode(False), preserved_rng():
+                self._settle_baselines(self._evaluate(tuple(r[:own] for r in self._b), torch.arange(own)))
+        assert self._f_baseline is not None
+        return self._f_baseline
+
+    @property
+    def f_input(self) -> Tensor:
+        """f(x), shape (B,)."""
+        if self._f_input is None:
+            with torch.inference_mode(False), preserved_rng():
+                self.settle(self._evaluate(self._x, torch.arange(self._scalar.batch)))
+        assert self._f_input is not None
+        return self._f_input
+
+    def settle(self, values: Tensor) -> None:
+        """Take f(x), shape (B,), from a run of the model on all of x in one batch, once; check it.
+
+        Raises:
+            NonFiniteError: If an output is NaN or infinite.
+            NondeterministicModelError: If the first call, made again, gives something else.
+            ShapeError: If the witness had another output in another batch.
+        """
+        if self._f_input is not None:
+            return
+        values = values.detach()
+        _require_finite(self._scalar, self._x, values, "input")
+        self._compare(values)
+        self._f_input = values.clone()
+
+    def settle_baseline(self, values: Tensor) -> None:
+        """Take f(b), shape (B,) or (1,) where all share it, from a run of the model there, once; check it.
+
+        Raises:
+            NonFiniteError: If an output is NaN or infinite.
+        """
+        if self._f_baseline is None:
+            self._settle_baselines(values.detach())
+
+    def _settle_baselines(self, values: Tensor) -> None:
+        _require_finite(self._scalar, self._b, values, "baseline")
+        self._f_baseline = values.expand(self._scalar.batch).clone()
+
+    def _baselines(self) -> int:
+        """Return how many baselines there are to evaluate: one, or one for each example."""
+        return self._scalar.batch if self._scalar.varies or not _equal_rows(self._b) else 1
+
+    def against(self, f_baseline: Tensor) -> Outputs:
+        """Return the same f(x) beside other values f(b), shape (B,), which were evaluated elsewhere."""
+        twin = copy.copy(self)
+        twin._f_baseline = f_baseline
+        return twin
+
+    def _compare(self, f_x: Tensor) -> None:
+        """Compare f of the witness in its two batches."""
+        before, now = float(self._scalar.tried[-1]), float(f_x[self._witness])
+        known = f_x if self._f_baseline is None else torch.cat([f_x, self._f_baseline])
+        largest = max(1e-3, float(known.abs().max()))
+        spread, exact = abs(before - now), _same_call(largest, self._scalar.dtype)
+        if spread <= exact:
+            return
+        with torch.inference_mode(False), preserved_rng():
+            if not self._scalar.draws:
+                _compare_repeat(self._scalar.tried, _call(self._scalar, *self._first), exact)
+        if spread > _same_row(largest, self._scalar.dtype):
+            raise ShapeError(
+                f"the output of an example depends on the other rows of its batch: {now:.8g} in one batch, "
+                f"{before:.8g} in another. Batch statistics (BatchNorm without running statistics), a "
+                "softmax, mean or norm over dimension 0 and factors by position do that; make every row "
+                "independent"
+            )
+
+    def _require_repeatable(self) -> None:
+        """Compare two calls of a model that moves a global generator: it may have seeded it itself."""
+        examples = torch.arange(_REPEATED) % self._scalar.batch
+        rows = tuple(part[examples.to(part.device)] for part in self._x)
+        first, again = (_call(self._scalar, rows, examples) for _ in range(2))
+        _compare_repeat(first, again, _same_call(max(1e-3, float(first.abs().max())), self._scalar.dtype))
+
+    def _evaluate(self, rows: Rows, examples: Tensor) -> Tensor:
+        """Return f of any number of rows, shape (R,)."""
+        chunks = range(0, len(examples), self._size)
+        parts = [(tuple(r[i : i + self._size] for r in rows), examples[i : i + self._size]) for i in chunks]
+        return torch.cat([self._scalar.tried[:0], *(_call(self._scalar, *part) for part in parts)])
+
+
+def check_point(scalar: ScalarModel, x: Rows) -> None:
+    """Check a model at its inputs alone; x_0 is evaluated beside itself.
+
+    Args:
+        scalar: The model, tried on x_0 alone.
+        x: Inputs (B, …) in the analysis dtype.
+
+    The errors are those of `Outputs`.
+    """
+    Outputs(scalar, x, tuple(part[:1].expand_as(part) for part in x), later=False, internal_batch_size=None)
+
+
+def _equal_rows(rows: Rows) -> bool:
+    return all(bool((part == part[:1]).all()) for part in rows)
+
+
+def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
+    given = tuple(r.clone() for r in rows)
+    versions = [g._version for g in given]
+    with torch.no_grad():
+        result = scalar.unguarded_values(given, examples)
+    require_unwritten(given, rows, versions)
+    return result.detach()
+
+
+def _require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str, start: int = 0) -> None:
+    """Refuse outputs of rows start, start + 1, … that are not finite."""
+    bad = (~torch.isfinite(values)).nonzero().reshape(-1)
+    if not len(bad):
+        return
+    row = start + int(bad[0])
+    place = first_bad_operation(scalar, tuple(r[row : row + 1] for r in rows), row)
+    raise NonFiniteError(
+        f"the model's output is {float(values[row - start])} at the {side} of example {row} ({len(bad)} of "
+        f"{len(values)} outputs there are not finite){', first ' + place if place else ''}; check the model "
+        "there, or choose another baseline"
+    )
+
+
+def _same_call(largest: float, dtype: torch.dtype) -> float:
+    """Tolerance between two runs of one call: some rounding, for devices with atomic additions."""
+    return 1e3 * torch.finfo(dtype).eps * largest
+
+
+def _same_row(largest: float, dtype: torch.dtype) -> float:
+    """Tolerance between batch sizes: kernels round differently, batch statistics change leading digits."""
+    return 10 * torch.finfo(dtype).eps ** 0.5 * largest
+
+
+def _compare_repeat(first: Tensor, again: Tensor, tolerance: float) -> None:
+    spread = (first - again).abs()
+    if bool((spread > tolerance).any()):
+        row = int(spread.argmax())
+        raise NondeterministicModelError(
+            f"the model gives {float(first[row]):.8g} and then {float(again[row]):.8g} for the same "
+            "input: it draws random numbers (dropout called with training=True, sampling, added noise) or "
+            "keeps state between calls. Make it deterministic, for instance by a fixed seed inside forward"
+        )

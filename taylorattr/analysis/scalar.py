@@ -1,0 +1,360 @@
+"""What the user has, turned into a scalar function of a batch of rows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.aliases import AnyTarget, Tensors
+from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
+from taylorattr.analysis.model_copy import ModelCopy, copy_model, own_modules
+from taylorattr.analysis.observe import observe
+from taylorattr.analysis.rng import draws_random_numbers, preserved_rng
+from taylorattr.analysis.target import TargetSelector, tensor_output
+from taylorattr.analysis.unwritten import require_unwritten
+from taylorattr.errors import (
+    DtypeError,
+    FallbackWarning,
+    NonFiniteError,
+    PrecisionWarning,
+    ShapeError,
+    TaylorAttrError,
+    TrainingModeWarning,
+    warn,
+)
+
+Trial: TypeAlias = tuple[tuple[Tensor, ...], Tensor]
+"""Rows (R, …), one tensor per input, and the example each belongs to, (R,)."""
+
+_TRIAL_ROWS = 8
+
+
+class ScalarModel:
+    """f: rows -> one number per row, evaluated on a private copy of the model.
+
+    The copy is in eval behaviour and in `dtype`. Where it cannot run in that dtype (the model casts to
+    float32 inside), it keeps the model's own dtype, with a PrecisionWarning; where the device has no such
+    dtype, it lies on the CPU, with a FallbackWarning. `diagnostics` records both.
+
+    Args:
+        model: Module or callable on tensors.
+        inputs: Tensor (B, …) or tuple of them: fixes B, and serves to try the copy.
+        target: Captum's TargetType or a callable output -> (B,).
+        additional_forward_args: What the model takes after the inputs; a non-tuple is one argument. Tensors
+            of leading size B hold one entry per example, everything else is passed on as it is.
+        dtype: Dtype of the analysis; None keeps the model's own.
+        integers_allowed: Whether integer outputs are accepted (no derivatives are needed).
+        trial: Rows the copy is tried on, tensors (R, …), with the example of each; None: the first inputs.
+
+    Attributes:
+        function: The copy; takes inputs and extra arguments, returns the model's output.
+        modules: The outermost private modules.
+        dtype: Dtype of the values, `native` unless promoted.
+        native: The model's own floating dtype.
+        device: Where the analysis runs.
+        tried: f of the rows of the trial, shape (R,).
+        operations: Names of the torch functions called in the trial.
+        widest: Bytes of the largest tensor they returned, per row.
+        draws: Whether a global generator of random numbers moved in the trial.
+        diagnostics: What was decided, by name.
+
+    Raises:
+        DtypeError: If the target's number is an integer and derivatives are needed.
+        InputMutationError: If the model changes the tensors it is given.
+        NonFiniteError: If a parameter is NaN or infinite, or a buffer is NaN.
+        ShapeError: If the model runs on all inputs but not on the one row of a trial.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        inputs: Tensors,
+        *,
+        target: AnyTarget = None,
+        additional_forward_args: Any = None,
+        dtype: torch.dtype | None = torch.float64,
+        integers_allowed: bool = False,
+        trial: Trial | None = None,
+    ) -> None:
+        rows = inputs if isinstance(inputs, tuple) else (inputs,)
+        self.batch = rows[0].shape[0]
+        self.selector = TargetSelector(target, self.batch)
+        self._user_model = model
+        modules = own_modules(model)
+        parameters = _finite_parameters(modules)
+        model_device = next((p.device for p in parameters), rows[0].device)
+        self.native = _native_dtype(parameters, rows)
+        extra = additional_forward_args
+        self._extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
+        self.diagnostics: dict[str, Any] = {}
+        self.dtype = self.native if dtype is None else dtype
+        self.device = self._device_for(model_device)
+        self._native_copy: ModelCopy | None = None
+        self._fixed = fixed_batch_size(modules[0]) if len(modules) == 1 else None
+        if self._fixed is not None:
+            self.diagnostics["fixed_batch_size"] = self._fixed
+        self._use(self._try(rows, trial or self._first(rows), integers_allowed))
+        self.diagnostics |= {
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "native_dtype": str(self.native).removeprefix("torch."),
+            "device": str(self.device),
+        }
+
+    def values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+        """Return f of each row, in the dtype of the analysis; differentiable.
+
+        Args:
+            xs: Input tensors, each (R, …).
+            examples: Shape (R,), int64 on any device: row r uses the target and extra arguments of this
+                example.
+
+        Returns:
+            Shape (R,), on the device of the analysis.
+        """
+        with preserved_rng() if self.draws else nullcontext():
+            return self.unguarded_values(xs, examples)
+
+    def unguarded_values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+        """Return `values`; a model that draws random numbers moves the user's generators."""
+        output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
+        return self.selector.select(output, examples).to(self.dtype)
+
+    def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
+        """Return the same model evaluated in another dtype, tried on the first rows of inputs (B, …).
+
+        Nothing is said about it: None where it does not run so.
+        """
+        twin = copy.copy(self)
+        twin.dtype, twin.diagnostics, twin._native_copy = dtype, {}, None
+        try:
+            copied = twin._copy(dtype, self.device)
+            result, _ = twin._promoted(copied, self._first(inputs), dtype)
+        except Exception:  # a model may refuse another precision in any way it likes
+            return None
+        if result is None:
+            return None
+        twin._use(copied)
+        return twin
+
+    @property
+    def varies(self) -> bool:
+        """Whether examples differ in target or extra arguments: one function does not serve them all."""
+        per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
+        return self.batch > 1 and (self.selector.each is not None or per_example)
+
+    @property
+    def native_module(self) -> nn.Module | None:
+        """The native-dtype copy `native_function` runs, for hooks; None if it is not one module."""
+        modules = self._native().modules
+        return modules[0] if len(modules) == 1 else None
+
+    def native_function(self, example: int) -> Callable[..., Tensor]:
+        """Return f for one example in the model's own dtype: inputs (1, …) to (1,)."""
+        function = self._native().function
+        examples = torch.tensor([example])
+        extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
+
+        def scalar(*xs: Tensor) -> Tensor:
+            return self.selector.select(function(*xs, *extra), examples)
+
+        return scalar
+
+    def _native(self) -> ModelCopy:
+        if self._native_copy is None:
+            device = self.device if self.diagnostics.get("moved") else None
+            self._native_copy = self._copy(None, device)
+        return self._native_copy
+
+    def _copy(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
+        copied = copy_model(self._user_model, dtype=dtype, device=device)
+        if self._fixed is None:
+            return copied
+        return replace(copied, function=in_fixed_batches(copied.function, self._fixed))
+
+    def _device_for(self, device: torch.device) -> torch.device:
+        try:
+            torch.zeros(1, dtype=self.dtype, device=device)
+        except (TypeError, RuntimeError):
+            self.diagnostics["moved"] = str(device)
+            warn(
+                f"device {device} has no {self.dtype}; the analysis runs on a CPU copy of the model "
+                "(pass dtype=torch.float32 to stay on the device)",
+                FallbackWarning,
+            )
+            return torch.device("cpu")
+        return device
+
+    def _use(self, copied: ModelCopy) -> None:
+        self.function, self.modules = copied.function, copied.modules
+        if not copied.converted:  # a copy in the model's own dtypes is the same thing
+            self._native_copy = copied
+
+    def _first(self, rows: tuple[Tensor, ...]) -> Trial:
+        count = min(self.batch, _TRIAL_ROWS)
+        return tuple(x[:count] for x in rows), torch.arange(count)
+
+    def _try(self, rows: tuple[Tensor, ...], trial: Trial, integers_allowed: bool) -> ModelCopy:
+        """Return the copy to use, having run it on a few rows; sets dtype, extra, tried."""
+        device = self.device if "moved" in self.diagnostics else None
+        wanted = self.dtype
+        copied = self._copy(wanted, device)
+        if copied.was_training:
+            self.diagnostics["was_training"] = True
+            warn(
+                "the model is in training mode; it is analysed in eval behaviour (dropout off, running "
+                "statistics). Call model.eval() before to silence this",
+                TrainingModeWarning,
+            )
+        try:
+            result, reason = self._promoted(copied, trial, wanted)
+            if result is None:
+                copied = self._copy(None, device)
+                result = self._trial(copied, trial, self.native)
+        except TaylorAttrError:
+            raise
+        except Exception as error:  # whatever a user's forward may raise
+            self._require_not_alone(copied, trial, rows, error)
+            shapes = ", ".join(f"{tuple(x.shape)} {x.dtype}".replace("torch.", "") for x in rows)
+            error.add_note(
+                f"The model was called with inputs of shape {shapes}; check that model(inputs) runs, with "
+                "additional_forward_args where it takes more"
+            )
+            raise
+        if reason:
+            self.dtype = self.native
+            self.diagnostics["promoted"] = False
+            warn(
+                f"the model does not run in {wanted}: {reason}. The analysis uses {self.native}, the model's "
+                "own dtype, and carries its rounding",
+                PrecisionWarning,
+            )
+        elif self._lowered and _eps(self._lowered[1]) > _eps(wanted):
+            self.diagnostics["lowered_by"], self.diagnostics["lowest_dtype"] = map(str, self._lowered)
+            warn(
+                f"the model computes in {self._lowered[1]} inside (operation {self._lowered[0]!r}); the "
+                f"analysis in {wanted} carries that rounding",
+                PrecisionWarning,
+            )
+        if not result.is_floating_point() and not integers_allowed:
+            raise DtypeError(
+                f"the analysed output is {result.dtype}; derivatives need a floating-point output (logits or "
+                "probabilities, not class indices). ta.harsanyi, shapley and occlusion accept it"
+            )
+        self.tried = result.to(self.dtype)
+        return copied
+
+    def _require_not_alone(
+        self, copied: ModelCopy, trial: Trial, rows: tuple[Tensor, ...], error: Exception
+    ) -> None:
+        """Raise the error that fits a model that runs on all inputs, but not on the one row tried."""
+        if len(trial[1]) != 1 or self.batch == 1:
+            return
+        everything = rows, torch.arange(self.batch)
+        try:
+            self._trial(copied, everything, self.dtype if copied.converted else self.native)
+        except Exception:  # it does not run there either: the first error is the user's
+            return
+        raise ShapeError(
+            f"the model runs on a batch of {self.batch} but not on one row alone ({error}): rows must be "
+            "independent. Batch statistics need running values: track_running_stats=True"
+        ) from error
+
+    def _promoted(self, copied: ModelCopy, trial: Trial, wanted: torch.dtype) -> tuple[Tensor | None, str]:
+        """Return the values of the trial, or None and why the copy cannot be used in this dtype."""
+        try:
+            result = self._trial(copied, trial, wanted)
+        except (RuntimeError, TypeError, ValueError) as error:
+            if wanted == self.native or isinstance(error, TaylorAttrError):
+                raise
+            return None, f"running it so fails ({_first_line(error)})"
+        if wanted == self.native or not result.is_floating_point() or _eps(result.dtype) <= _eps(wanted):
+            return result, ""
+        return None, f"its output is {result.dtype}"
+
+    def _trial(self, copied: ModelCopy, trial: Trial, dtype: torch.dtype) -> Tensor:
+        rows, examples = trial
+        self.extra = _prepared(self._extra, dtype, self.device)
+        kept = tuple(_cast(x, dtype, self.device) for x in rows)
+        xs = tuple(x.clone() for x in kept)
+        versions = [x._version for x in xs]
+        with torch.no_grad(), preserved_rng() as before:
+            seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
+            self.draws = draws_random_numbers(before)
+        require_unwritten(xs, kept, versions)
+        output, self.operations = seen.result, seen.operations
+        self.widest = seen.widest / len(examples)
+        self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
+        if self.selector.function is None and output is not tensor_output(output):
+            self.diagnostics["output"] = "logits"
+        return self.selector.select(output, examples).detach()
+
+
+def _native_dtype(parameters: list[Tensor], rows: tuple[Tensor, ...]) -> torch.dtype:
+    """Return the dtype the user runs the model in: the inputs' if the model has it, else the model's."""
+    own = [p.dtype for p in parameters if p.is_floating_point()]
+    given = [x.dtype for x in rows if x.is_floating_point()]
+    if given and (not own or given[0] in own):
+        return given[0]
+    return own[0] if own else torch.get_default_dtype()
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype | None, device: torch.device) -> Tensor:
+    floating = dtype is not None and tensor.is_floating_point()
+    return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)
+
+
+def _prepared(extra: tuple[Any, ...], dtype: torch.dtype | None, device: torch.device) -> tuple[Any, ...]:
+    """Return the extra arguments with tensors copied, cast and moved."""
+    return tuple(_cast(a, dtype, device).clone() if isinstance(a, Tensor) else a for a in extra)
+
+
+def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, ...]:
+    """Return the extra arguments of each row's example."""
+    return tuple(
+        a[examples.to(a.device)] if isinstance(a, Tensor) and a.ndim and a.shape[0] == batch else a
+        for a in extra
+    )
+
+
+def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
+    """Return all parameters and buffers, having looked for NaN and infinity."""
+    found: list[Tensor] = []
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            found.append(parameter)
+            if not _finite(parameter):
+                raise NonFiniteError(
+                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
+                    f"{parameter.numel()} entries); check how the model was trained or loaded"
+                )
+        for name, buffer in module.named_buffers():  # infinities are common there: attention masks
+            found.append(buffer)
+            if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
+                raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
+    return found
+
+
+def _eps(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype).eps
+
+
+@torch.no_grad()
+def _finite(tensor: Tensor) -> bool:
+    tensor = tensor.detach()
+    quick = tensor.sum()  # one pass, no temporaries; infinite also where finite entries overflow
+    return bool(torch.isfinite(quick)) or bool(torch.isfinite(tensor).all())
+
+
+def _count_bad(tensor: Tensor) -> int:
+    return int((~torch.isfinite(tensor.detach())).sum())
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:160]}"

@@ -1,0 +1,126 @@
+"""Functions of one value that are affine between cuts, along paths: ReLU and its relatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.paths.grid import Carried, Lines, PathGrid
+from taylorattr.program.arguments import leaves
+from taylorattr.program.kink_table import named
+from taylorattr.program.program import Node
+
+
+@dataclass(frozen=True)
+class Bend:
+    """A function of one value, elementwise, affine between cuts.
+
+    Attributes:
+        cuts: Where its slope changes: numbers, or constant tensors that broadcast.
+        function: Tensor -> tensor.
+    """
+
+    cuts: list[Any]
+    function: Callable[[Tensor], Tensor]
+
+    def slope(self, at: Tensor) -> Tensor:
+        """Return the derivative."""
+        with torch.enable_grad():
+            at = at.detach().requires_grad_()
+            return torch.autograd.grad(self.function(at).sum(), at)[0]
+
+
+class Gate(Bend):
+    """ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__([0.0], torch.relu)
+
+    def slope(self, at: Tensor) -> Tensor:
+        """Return whether the gate is open."""
+        return at > 0
+
+
+def bent(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
+    """Return a bent function of a value; the grid is cut where its slope changes."""
+    row, _, weight = grid.passings(grid.current(line), bend.cuts)
+    grid.cut(row, weight)
+    rows = grid.current(line)
+    with torch.no_grad():
+        values = bend.function(rows)
+    return Lines(_straight(rows, values, bend.slope(grid.middles(rows))), grid.version)
+
+
+def bent_last(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
+    """Return a bent function of a value that no other kink follows, without cutting the grid.
+
+    What follows has the same derivative all along a piece, so the mean slope on the piece is enough: where a
+    bend lies inside, that of the chord.
+    """
+    rows = grid.current(line)
+    row, unit, _ = grid.passings(rows, bend.cuts)
+    with torch.no_grad():
+        values = bend.function(rows)
+        slope = bend.slope(grid.middles(rows)).to(rows.dtype)
+        x, y = rows.flatten(1), values.flatten(1)
+        slope.flatten(1)[row, unit] = (y[row + 1, unit] - y[row, unit]) / (x[row + 1, unit] - x[row, unit])
+    return Lines(_straight(rows, values, slope), grid.version)
+
+
+def _straight(rows: Tensor, values: Tensor, slope: Tensor) -> Any:
+    return _Straight.apply(rows, values, slope)
+
+
+class _Straight(torch.autograd.Function):
+    """Values at breakpoints with the slope of each piece."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, values: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (slope,) = ctx.saved_tensors
+        return upstream[0] * slope, None, None
+
+
+def _bounds(a: dict[str, Any]) -> list[Any]:
+    return [a[name] for name in ("min", "max", "min_val", "max_val") if a.get(name) is not None]
+
+
+CUTS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
+    **dict.fromkeys(["leaky_relu", "abs", "_prelu_kernel", "prelu"], lambda a: [0.0]),
+    **dict.fromkeys(["hardtanh", "clamp", "clamp_min", "clamp_max"], _bounds),
+    "threshold": lambda a: [a["threshold"]],
+    "softshrink": lambda a: [-a["lambd"], a["lambd"]],
+    "relu": lambda a: [0.0],
+    "hardsigmoid": lambda a: [-3.0, 3.0],
+}
+"""Where elementwise functions of one value change their slope, by name."""
+
+
+def bend_of(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bend | None:
+    """Return the function of one value that an operation is, None if it is no such function.
+
+    Args:
+        node: The operation.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+    """
+    name = node.op.overloadpacket.__name__
+    line, *rest = args
+    if not isinstance(line, Lines) or any(True for _ in leaves(Carried, (rest, kwargs))):
+        return None
+    if name not in CUTS:
+        return None
+    if name == "relu":
+        return Gate()
+    cuts = CUTS[name](named(node.op, args, kwargs))
+    if name == "hardsigmoid":  # torch's own derivative of it is rounded to float32
+        return Bend(cuts, lambda x: (x + 3).clamp(0, 6) / 6)
+    return Bend(cuts, lambda x: node.op(x, *rest, **kwargs))

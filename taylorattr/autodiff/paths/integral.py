@@ -1,0 +1,146 @@
+"""The averaged gradients of a game by pieces, whatever the memory: paths are walked together or in parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from taylorattr.analysis.game import Game
+from taylorattr.autodiff.paths.grid import TooManyPiecesError
+from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
+from taylorattr.autodiff.paths.pieces import Rows, integrated_gradient
+from taylorattr.memory import available, keep_freed_blocks
+from taylorattr.program.capture import capture
+from taylorattr.program.kinks import kink_nodes
+from taylorattr.program.program import Program
+
+TOGETHER = 16
+"""Paths walked together at first; later as many as fit by what was found."""
+
+_WALK_BYTES = 128 * 2**20
+_LEAST_ROWS = 64
+_SHORTEST = 2.0**-40
+"""Part of a path that is not divided further."""
+
+
+@dataclass
+class PieceAverages:
+    """∫∇f of every example, tensors (B, …), and the number of pieces of each, int64 (B,)."""
+
+    averages: Rows
+    pieces: Tensor
+
+
+def average_by_pieces(game: Game, most: int) -> PieceAverages:
+    """Return ∫₀¹ ∇f(b + αΔ) dα of every example of a piecewise linear model.
+
+    Args:
+        game: The game.
+        most: Largest number of pieces per example, on average over those begun.
+
+    Raises:
+        CaptureError: If the model cannot be captured.
+        NotPiecewiseLinearError: If it is not piecewise linear in a known way, or has more pieces.
+    """
+    keep_freed_blocks()
+    averages = tuple(torch.zeros_like(x) for x in game.inputs)
+    pieces = torch.zeros(game.batch, dtype=torch.int64)
+    for alike in _alike(game):
+        program = _program(game, alike[0])
+        _Walks(game, program, averages, pieces, most).run(alike)
+    return PieceAverages(averages, pieces)
+
+
+def _alike(game: Game) -> list[list[int]]:
+    """Return the examples in groups that one program serves: same target, no arguments of their own."""
+    scalar = game.scalar
+    if not scalar.varies:
+        return [list(range(game.batch))]
+    own = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == game.batch for a in scalar.extra)
+    if own or scalar.selector.each is None:
+        return [[example] for example in range(game.batch)]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for example, index in enumerate(scalar.selector.each.tolist()):
+        groups.setdefault(tuple(index), []).append(example)
+    return list(groups.values())
+
+
+def _program(game: Game, example: int) -> Program:
+    program = capture(
+        game.scalar.native_function(example),
+        tuple(x.to(game.scalar.native) for x in game.input(example)),
+        module=game.scalar.native_module,
+        second_point=tuple(b.to(game.scalar.native) for b in game.baseline(example)),
+        dtype=game.dtype,
+    )
+    if program.notes:
+        raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
+    if not kink_nodes(program):
+        raise NotPiecewiseLinearError("it has no kinks")
+    return program
+
+
+class _Walks:
+    """Parts of paths still to be walked, and what came of those that are done."""
+
+    def __init__(self, game: Game, program: Program, averages: Rows, pieces: Tensor, most: int) -> None:
+        self.game, self.program, self.averages, self.pieces = game, program, averages, pieces
+        self.most = most
+        self._begun: set[int] = set()
+        itemsize = torch.empty(0, dtype=game.dtype).element_size()
+        row = 3 * itemsize * sum(math.prod(node.shape) for node in program.nodes)
+        self.rows = max(_LEAST_ROWS, min(_WALK_BYTES, available()) // max(row, 1))
+
+    def run(self, examples: list[int]) -> None:
+        """Walk the paths of these examples."""
+        waiting = [(example, 0.0, 1.0) for example in reversed(examples)]
+        together = min(TOGETHER, self.rows // 4)
+        while waiting:
+            part = [waiting.pop() for _ in range(min(together, len(waiting)))]
+            self._begun.update(example for example, _, _ in part)
+            left = self.most * len(self._begun) - int(self.pieces[sorted(self._begun)].sum())
+            try:
+                found = self._walk(part, min(self.rows, left + len(part)))
+            except TooManyPiecesError as error:
+                if error.count - len(part) > left:
+                    raise NotPiecewiseLinearError(f"more than {self.most} pieces per example") from error
+                waiting += reversed(_divided(part))
+                together = max(1, len(part) // 2)
+                continue
+            together = max(1, min(2 * together, self.rows // (2 * max(found // len(part), 1))))
+
+    def _walk(self, part: list[tuple[int, float, float]], limit: int) -> int:
+        """Add these parts of paths to the averages; return their number of pieces."""
+        game = self.game
+        who = torch.tensor([example for example, _, _ in part])
+        low, high = (torch.tensor([p[side] for p in part], dtype=torch.float64) for side in (1, 2))
+        starts, ends = [], []
+        for b, x in zip(game.baselines, game.inputs, strict=True):
+            own_b, own_x = b[who.to(b.device)], x[who.to(x.device)]
+            shares = [s.to(x).reshape(-1, *([1] * (x.ndim - 1))) for s in (low, high)]
+            starts.append(torch.lerp(own_b, own_x, shares[0]))
+            ends.append(torch.lerp(own_b, own_x, shares[1]))
+        found, pieces = integrated_gradient(self.program, tuple(starts), tuple(ends), limit)
+        for total, gradient in zip(self.averages, found, strict=True):
+            length = (high - low).to(total).reshape(-1, *([1] * (total.ndim - 1)))
+            total.index_add_(0, who.to(total.device), gradient * length)
+        self.pieces.index_add_(0, who, pieces.cpu())
+        return int(pieces.sum())
+
+
+def _divided(part: list[tuple[int, float, float]]) -> list[tuple[int, float, float]]:
+    """Return the same parts, a single one in two halves.
+
+    Raises:
+        NotPiecewiseLinearError: If it is too short to be divided.
+    """
+    if len(part) > 1:
+        return part
+    ((example, low, high),) = part
+    if high - low <= _SHORTEST:
+        raise NotPiecewiseLinearError("too many pieces on a short part of the path for the memory there is")
+    middle = (low + high) / 2
+    return [(example, low, middle), (example, middle, high)]

@@ -1,0 +1,139 @@
+"""What choices between values do along paths: maxima, pools, comparisons, signs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.autodiff.paths.grid import Carried, Lines, PathGrid, Steps
+from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError, contest, pooled, stepped
+from taylorattr.program.arguments import leaves
+from taylorattr.program.kink_table import named
+from taylorattr.program.pool_places import pool_places
+from taylorattr.program.program import Node
+
+Rule = Callable[[PathGrid, Node, tuple[Any, ...], dict[str, Any]], Any]
+"""(grid, operation, positional, keyword arguments) -> a carried value, or several."""
+
+
+def _clamp(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Bounds that move are candidates of a maximum and a minimum."""
+    a = named(node.op, args, kwargs)
+    result = a["self"]
+    for name, sign in (("min", 1), ("max", -1)):
+        if a.get(name) is not None:
+            result = _of_two(grid, result, a[name], sign)
+    return result
+
+
+def _larger(sign: int) -> Rule:
+    def apply(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return _of_two(grid, args[0], args[1], sign)
+
+    return apply
+
+
+def _of_two(grid: PathGrid, one: Any, two: Any, sign: int) -> Lines:
+    """The larger of two values elementwise, constants among them."""
+    rows = torch.broadcast_tensors(*_brought(grid, one, two))
+    both = Lines(torch.stack(rows, 1), grid.version)  # (R, 2, …)
+    shape, count = rows[0].shape[1:], rows[0][0].numel()
+    places = torch.stack([torch.arange(count), torch.arange(count) + count], 1)
+    values, _ = contest(grid, both, places, shared=True, sign=sign)
+    return Lines(values.reshape(-1, *shape), grid.version)
+
+
+def _brought(grid: PathGrid, *values: Any) -> list[Tensor]:
+    """Rows of values that are broadcast against each other; constants as one row."""
+    if any(isinstance(v, Steps) for v in values):
+        raise NotPiecewiseLinearError("a maximum of a value and a mask is not followed")
+    given = [grid.current(v) if isinstance(v, Lines) else _constant(v)[None] for v in values]
+    like = next(g for g, v in zip(given, values, strict=True) if isinstance(v, Lines))
+    depth = max(g.ndim for g in given)
+    return [g.to(like).reshape(len(g), *([1] * (depth - g.ndim)), *g.shape[1:]) for g in given]
+
+
+def _constant(value: Any) -> Tensor:
+    """A constant as a tensor; a number keeps all its digits, whatever the default dtype."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+
+
+def _extreme(sign: int) -> Rule:
+    """max, min, amax, amin over some dimensions or all; with the winner's number where asked."""
+
+    def apply(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        a = named(node.op, args, kwargs)
+        if "other" in a:
+            return _of_two(grid, a["self"], a["other"], sign)
+        line: Lines = a["self"]
+        shape = grid.current(line).shape[1:]
+        given = a.get("dim")
+        dims = [given] if isinstance(given, int) else list(given or range(len(shape)))
+        dims = [d % len(shape) for d in dims]
+        kept = [d for d in range(len(shape)) if d not in dims]
+        places = torch.arange(shape.numel()).reshape(shape).permute(*kept, *dims)
+        places = places.reshape(torch.Size([shape[d] for d in kept]).numel(), -1)
+        indexed = isinstance(given, int) and isinstance(node.out, tuple)
+        values, winners = contest(grid, line, places, shared=not indexed, sign=sign)
+        keep = a.get("keepdim", False)
+        out = [1 if d in dims else shape[d] for d in range(len(shape)) if keep or d not in dims]
+        result = Lines(values.reshape(-1, *out), grid.version)
+        return [result, Steps(winners.reshape(-1, *out), grid.version)] if indexed else result
+
+    return apply
+
+
+def _pool(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A max-pooling, with the positions it may return."""
+    name = node.op.overloadpacket.__name__
+    line, *rest = args
+    spatial = 3 if "3d" in name else 2
+    shape = grid.current(line).shape[1:]
+    space, planes = shape[-spatial:], shape[:-spatial].numel()
+    out = node.shape[len(node.shape) - spatial :]
+    window = pool_places(name, named(node.op, args, kwargs), space, out)
+    first = torch.arange(planes)[:, None] * space.numel()
+    places = (first[:, :, None] + window).flatten(0, 1)
+    first = first.to(line.rows.device)
+
+    def winner(flat: Tensor) -> Tensor:
+        inside = node.op(flat.reshape(-1, 1, *space), *rest, **kwargs)[1]
+        return (inside.reshape(len(flat), planes, -1) + first).flatten(1)
+
+    values, best = pooled(grid, line, places, winner)
+    inside = (best.unflatten(1, (planes, -1)) - first).reshape(-1, *shape[:-spatial], *out)
+    return [Lines(values.reshape(inside.shape), grid.version), Steps(inside, grid.version)]
+
+
+def _compared(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    one, two = args
+    rows = _brought(grid, one, two)
+    return stepped(grid, node, args, kwargs, [Lines(rows[0] - rows[1], grid.version)])
+
+
+def _sign(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if any(True for _ in leaves(Carried, args[1:])):
+        raise NotPiecewiseLinearError(f"{node.op} with parameters that depend on the input")
+    return stepped(grid, node, args, kwargs, [args[0]])
+
+
+STEPS = ("gt", "ge", "lt", "le", "eq", "ne", "sign", "sgn", "heaviside", "signbit")
+"""Operations whose result is constant on each piece."""
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(["clamp", "clamp_min", "clamp_max"], _clamp),
+    **dict.fromkeys(["maximum", "fmax"], _larger(1)),
+    **dict.fromkeys(["minimum", "fmin"], _larger(-1)),
+    **dict.fromkeys(["amax", "max"], _extreme(1)),
+    **dict.fromkeys(["amin", "min"], _extreme(-1)),
+    **dict.fromkeys(
+        ["max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d"],
+        _pool,
+    ),
+    **dict.fromkeys(STEPS[:6], _compared),
+    **dict.fromkeys(STEPS[6:], _sign),
+}
+"""Operations of several values that are affine, or constant, on each piece, by name."""

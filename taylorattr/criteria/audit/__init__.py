@@ -1,0 +1,1 @@
+"""The three criteria of a method, measured on the user's own network."""

@@ -1,0 +1,182 @@
+"""The tables of an audit: v(T) and a_i(T) over coalitions, measured in batches; eq. (52a)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.masking import CoalitionValues
+from taylorattr.criteria.audit.masked_rows import masked_rows
+from taylorattr.criteria.audit.reading import Reading
+from taylorattr.criteria.audit.subject import Bound, Subject
+from taylorattr.maths.mobius import mobius_, truncated_mobius_
+
+_BYTES = 16 * 2**20
+_MOST_ROWS = 2048
+_COMPARED = 24
+
+
+@dataclass
+class Table:
+    """What was measured of one subject.
+
+    Attributes:
+        present: Coalitions T, shape (C, n), bool; ∅ first.
+        v: f(x_T), shape (C,), float64.
+        a: a_i(x_T), shape (n, C), float64.
+        eps: Largest unit roundoff of inputs, f and scores.
+        rows: Positions in the order in which they were asked for; the first call had `first` of them.
+        first: Rows of the first call, which are asked for twice; 0: none are.
+        norms: As in `Reading`, shape (C, 4), or None.
+        smallest: Smallest element of each row, (C,), or None.
+        off: Σ|a_e| over the elements at the baseline, (C,), or None.
+        repeated: Whether all elements of each player carry the same score.
+        drawn: Whether the method says that it draws samples.
+        facts: What else the method said, per call.
+    """
+
+    present: np.ndarray
+    v: np.ndarray
+    a: np.ndarray
+    eps: float
+    rows: np.ndarray
+    first: int
+    norms: np.ndarray | None = None
+    smallest: np.ndarray | None = None
+    off: np.ndarray | None = None
+    repeated: bool = False
+    drawn: bool = False
+    facts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def n(self) -> int:
+        """Number of players."""
+        return self.present.shape[1]
+
+    def part(self, columns: slice | np.ndarray) -> Table:
+        """Return the table of some of its coalitions; its first column must be ∅ again."""
+        pick = {
+            name: None if (whole := getattr(self, name)) is None else whole[columns]
+            for name in ("norms", "smallest", "off")
+        }
+        return Table(
+            self.present[columns],
+            self.v[columns],
+            self.a[:, columns],
+            self.eps,
+            self.rows,
+            self.first,
+            repeated=self.repeated,
+            drawn=self.drawn,
+            facts=self.facts,
+            **pick,
+        )
+
+
+def rows_per_call(game: Game) -> int:
+    """Return how many masked rows a call takes: the widest tensor of the model is bounded."""
+    return int(min(max(_BYTES // max(game.scalar.widest, 1), 1), _MOST_ROWS))
+
+
+def repeated_rows(count: int, most: int) -> int:
+    """Return the size of the first call, which is made again: at most a tenth of all rows.
+
+    Args:
+        count: Rows altogether.
+        most: Rows that the method is asked for twice, at most; 0: none, no call is made again.
+    """
+    return most and min(most, count, max(count // 10, 8))
+
+
+def measure(
+    bound: Bound,
+    subject: Subject,
+    present: np.ndarray,
+    *,
+    seed: int = 0,
+    rows: int | None = None,
+    progress: Callable[[int], object] | None = None,
+    v: np.ndarray | None = None,
+) -> Table:
+    """Ask for the scores of every coalition.
+
+    Coalitions are asked for in a random order, so that every call sees coalitions of all kinds.
+
+    Args:
+        bound: The method.
+        subject: What it is bound to.
+        present: Coalitions, ∅ first, shape (C, n).
+        seed: Of the order, and of a method that takes one.
+        rows: Rows per call; None: chosen from memory.
+        progress: Called with the number of rows of each finished call.
+        v: f(x_T), where it is known.
+
+    Returns:
+        The table.
+    """
+    count = len(present)
+    order = np.random.default_rng(seed).permutation(count)
+    size = rows or rows_per_call(subject.game)
+    first = min(repeated_rows(count, bound.repeated), size)
+    calls = [order[:first]] if first else []
+    calls += [order[first:][part] for part in blocks(count - first, size)]
+    readings = []
+    for positions in calls:
+        readings.append(bound.read(present[positions], seed))
+        if progress is not None:
+            progress(len(positions))
+    back = np.argsort(order)
+
+    def whole(name: str) -> Any:
+        parts = [getattr(reading, name) for reading in readings]
+        return None if any(p is None for p in parts) else np.concatenate(parts)[back]
+
+    if v is None:
+        v = _values(subject, present, readings, calls, whole("values"))
+    return Table(
+        present=present,
+        v=v,
+        a=np.ascontiguousarray(whole("players").T),
+        eps=max(reading.eps for reading in readings),
+        rows=order,
+        first=first,
+        norms=whole("norms"),
+        smallest=whole("smallest"),
+        off=whole("off"),
+        repeated=all(reading.repeated for reading in readings),
+        drawn=any(reading.drawn for reading in readings),
+        facts=[reading.facts for reading in readings if reading.facts],
+    )
+
+
+def _values(
+    subject: Subject,
+    present: np.ndarray,
+    readings: list[Reading],
+    calls: list[np.ndarray],
+    own: np.ndarray | None,
+) -> np.ndarray:
+    """Return f(x_T): what the method saw, where it agrees with the model on some rows; else by the model."""
+    game, example = subject.game, subject.example
+    if own is not None:
+        some = calls[0][:_COMPARED]
+        rows = masked_rows(game, present[some], example)
+        with torch.no_grad():
+            direct = game.scalar.values(rows, torch.full((len(some),), example)).cpu().double().numpy()
+        assert readings[0].values is not None
+        off = np.abs(readings[0].values[:_COMPARED] - direct).max()
+        if off <= 1e4 * readings[0].eps * np.abs(direct).max():
+            return own.astype(np.float64)
+    masks = torch.from_numpy(present).to(game.device)
+    return CoalitionValues(game, example)(masks).cpu().double().numpy()
+
+
+def effects(table: np.ndarray, n: int, order: int | None) -> np.ndarray:
+    """Return the Möbius transform of (…, C): full in bitmask order, or of all |T| ≤ order by size."""
+    own = np.array(table, dtype=np.float64, order="C")
+    return mobius_(own) if order is None else truncated_mobius_(own, n, order)

@@ -1,0 +1,1 @@
+"""At which operation of a network the sum of an attribution breaks."""

@@ -1,0 +1,1 @@
+"""The three criteria of a rule on paper: by algebra, and by the smallest counterexample."""

@@ -1,0 +1,217 @@
+"""Settings in which all small terms of a rule are looked at, in order of size."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taylorattr.allocation.context import REQUIRED, SIZES
+from taylorattr.allocation.rule import AllocationRule
+from taylorattr.criteria.paper.quantities import Cases, Values, together, values_of
+from taylorattr.criteria.paper.symmetry import fingerprint, treats_players_alike
+from taylorattr.errors import OptionError, ShapeError
+from taylorattr.maths.multi_index import enumerate_up_to
+
+SMALL = {1: 4, 2: 4, 3: 4}
+"""Players -> order of the terms, where a ratio reads more than κ."""
+
+LARGE = {1: 6, 2: 6, 3: 5, 4: 5, 5: 5}
+"""The same where it reads κ alone, so that there is one setting per number of players."""
+
+TERMS = 300
+"""Terms at most where a rule is made for one number of players."""
+
+COALITIONS = 1024
+"""Up to this many coalitions a support-level rule for one number of players is looked at on all of them."""
+
+CONTEXTS = 240
+"""Contexts per number of players at most, the smallest first."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """All terms up to an order, with what is asked of them in every setting.
+
+    Attributes:
+        kappas: Multi-indices, shape (M, n), by order.
+        orders: |κ| of each.
+        members: |supp κ| of each.
+        supports: Rows of the terms of each support.
+        order: All terms up to this order are among them.
+        beyond: Which coalitions are besides, of more members than that; empty where none are.
+    """
+
+    kappas: np.ndarray
+    orders: np.ndarray
+    members: np.ndarray
+    supports: tuple[list[int], ...]
+    order: int
+    beyond: str = ""
+
+    @classmethod
+    def up_to(cls, n: int, order: int, *, coalitions: bool = False) -> Terms:
+        """Return the terms of n players up to an order.
+
+        Args:
+            n: Number of players.
+            order: The order.
+            coalitions: Whether to add larger coalitions: all of them where they are few, else the first and
+                the last players of each number.
+        """
+        kappas = enumerate_up_to(n, order).astype(np.int64)
+        if not coalitions or order >= n:
+            return cls._of(kappas, order)
+        if 1 << n <= COALITIONS:
+            table = np.arange(1 << n)[:, None] >> np.arange(n) & 1
+            larger = table[table.sum(axis=1) > order]
+            return cls._of(np.concatenate([kappas, larger]), order, "every coalition")
+        first = np.tri(n, dtype=np.int64)[order:]
+        rows = np.unique(np.concatenate([first, first[:, ::-1]]), axis=0)
+        return cls._of(np.concatenate([kappas, rows]), order, "two coalitions of every size")
+
+    @classmethod
+    def _of(cls, kappas: np.ndarray, order: int, beyond: str = "") -> Terms:
+        supports: dict[tuple[bool, ...], list[int]] = {}
+        for row, inside in enumerate((kappas > 0).tolist()):
+            supports.setdefault(tuple(inside), []).append(row)
+        members = (kappas > 0).sum(axis=1)
+        return cls(kappas, kappas.sum(axis=1), members, tuple(supports.values()), order, beyond)
+
+    @property
+    def closed(self) -> Terms:
+        """Those with all terms μ ≤ κ among them, which eq. (9a) needs."""
+        whole = self.beyond in ("", "every coalition")
+        return self if whole else self._of(self.kappas[self.orders <= self.order], self.order)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One setting in which all ratios up to an order are looked at.
+
+    Attributes:
+        n: Number of players.
+        context: What the rule reads besides κ.
+        resolved: The same as the rule takes it, with the sizes of its dimensions.
+        terms: What is looked at.
+        size: Σ|values| of the context, for choosing the smallest.
+    """
+
+    n: int
+    context: dict[str, Any]
+    resolved: dict[str, np.ndarray]
+    terms: Terms
+    size: float
+
+    @property
+    def kappas(self) -> np.ndarray:
+        """Multi-indices, shape (M, n), by order."""
+        return self.terms.kappas
+
+
+def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
+    """Return settings of a rule inside its domain, by number of players and then by size.
+
+    Of settings that differ by the order of the players only one is kept where the ratio treats all alike:
+    their terms are the same but for names.
+
+    Args:
+        rule: The rule.
+        own: Values of its quantities where they are known to be special; they replace the standard ones.
+
+    Raises:
+        OptionError: None of the settings can be used, or ``own`` names what the rule does not read.
+    """
+    own = {**rule.tried, **(own or {})}
+    unknown = [name for name in own if name not in rule.needs]
+    if unknown:
+        raise OptionError(
+            f"own_cases has {unknown[0]!r}, which {rule.name} does not read; it reads: "
+            f"{', '.join(rule.needs) or 'nothing'}"
+        )
+    alike = treats_players_alike(rule)
+    found: list[Case] = []
+    refused = ""
+    for n, order in _sizes(rule, own).items():
+        one_size = rule.players == n or n not in {**SMALL, **LARGE}
+        terms = Terms.up_to(n, order, coalitions=one_size and rule.granularity == "support")
+        seen = set()
+        several: list[Case] = []
+        for context in _contexts(rule, n, own):
+            mark = fingerprint(rule, context, sort=alike)
+            if mark in seen:
+                continue
+            seen.add(mark)
+            resolved = _usable(rule, n, context)
+            if isinstance(resolved, str):
+                refused = resolved
+            else:
+                several.append(Case(n, context, resolved, terms, _size(context)))
+        found += sorted(several, key=lambda case: case.size)[:CONTEXTS]
+    if not found:
+        raise OptionError(
+            f"{rule.name}: no setting that was tried can be used ({refused or 'there is none'}); pass values "
+            f"that can, own_cases={{{next(iter(rule.needs), 'name')!r}: lambda n: [values, …]}}"
+        )
+    return found
+
+
+def _sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
+    """Return number of players -> order; a quantity that is given in full decides the number."""
+    sizes = _all_sizes(rule, own)
+    return sizes if rule.reach is None else {n: min(order, rule.reach) for n, order in sizes.items()}
+
+
+def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
+    if rule.players is not None:
+        return {rule.players: _order_within(rule.players)}
+    if not rule.needs:
+        return LARGE
+    for name, need in rule.needs.items():
+        if need.default is REQUIRED or name in own:
+            continue
+        for axis, size in zip(need.axes, np.shape(need.default), strict=True):
+            if axis in SIZES:
+                n = next(k for k in itertools.count(1) if SIZES[axis](k) >= size)
+                return {n: _order_within(n)}
+    return SMALL
+
+
+def _order_within(n: int) -> int:
+    """Return the largest order, at most 4, whose terms of n players are few enough."""
+    return max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= TERMS)
+
+
+def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | str:
+    """Return the resolved context; or why it does not fit, lies outside the domain, or nobody receives."""
+    try:
+        resolved = rule.resolved(n, context)
+    except ShapeError as error:
+        return str(error)
+    reason = rule.domain.excludes(resolved)
+    if reason is not None:
+        return f"{rule.domain.words}: {reason}"
+    return resolved if rule.receiver_names(["player"] * n, context) else "nobody receives"
+
+
+def _contexts(rule: AllocationRule, n: int, own: Cases) -> Iterator[dict[str, Any]]:
+    groups: list[tuple[tuple[str, ...], Values]] = [
+        (names, values(n)) for names, values in together(rule, own).items()
+    ]
+    grouped = {name for names, _ in groups for name in names}
+    for name in sorted(set(rule.needs) - grouped):
+        values = own[name](n) if name in own else values_of(rule, name, n)
+        groups.append(((name,), [(value,) for value in values]))
+    for chosen in itertools.product(*(values for _, values in groups)):
+        context: dict[str, Any] = {}
+        for (names, _), entries in zip(groups, chosen, strict=True):
+            context |= dict(zip(names, entries, strict=True))
+        yield context
+
+
+def _size(context: Mapping[str, Any]) -> float:
+    return float(sum(abs(float(v)) for value in context.values() for v in np.asarray(value).reshape(-1)))

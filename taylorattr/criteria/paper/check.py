@@ -1,0 +1,146 @@
+"""``ta.check``: the three criteria of a rule on paper, by algebra and by the smallest counterexample."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import overload
+
+from taylorattr.allocation.carried import AnyRule, CarriesRule
+from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.criteria.paper.cases import cases
+from taylorattr.criteria.paper.conditions import rescuing
+from taylorattr.criteria.paper.identities import always_complete, never_leaks
+from taylorattr.criteria.paper.quantities import Cases
+from taylorattr.criteria.paper.references import mean_reference_weight
+from taylorattr.criteria.paper.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.paper.reservations import limits, presumed, reservations
+from taylorattr.criteria.paper.search import Finding, Search
+from taylorattr.criteria.verdict import Criterion, Verdict
+from taylorattr.errors import OptionError
+
+
+@overload
+def check(rule: AnyRule, *, own_cases: Cases | None = None) -> CriteriaReport: ...
+@overload
+def check(rule: Iterable[AnyRule] | Callable[..., bool]) -> CriteriaTable: ...
+
+
+def check(
+    rule: AnyRule | Iterable[AnyRule] | Callable[..., bool],
+    *,
+    own_cases: Cases | None = None,
+) -> CriteriaReport | CriteriaTable:
+    """Say which of the three criteria a rule keeps, with a proof or the smallest counterexample.
+
+    C1 coverage: Σ_i |w_i(κ)| > 0 for every κ, at effect level Σ_i |a_i| > 0 for every J(S) ≠ 0 (eq. 12). C2
+    no leak: w_i(κ) = 0 whenever κ_i = 0. C3 complete: Σ_i w_i(κ) = 1. First the formula is tried by algebra;
+    then every term up to order 4 of up to 3 players (order 5 of 5 where the ratio reads κ alone) is looked at
+    in exact arithmetic, in small settings of everything the ratio reads besides κ. Verdicts in the frame that
+    the ratio is not stated in come from eq. (9a).
+
+    Args:
+        rule: A name in ``ta.RULES``, a rule, a designed rule, several of these, or the built-in ``all`` for
+            every rule.
+        own_cases: Name of a quantity -> n -> values to try, for a rule of one's own.
+
+    Returns:
+        Report of one rule, or a table.
+
+    Raises:
+        OptionError: If there is no such rule, or none of the settings tried lies inside its domain.
+
+    Source: docs/theory.md §3, §4; the six methods that keep all three: Deng et al., arXiv 2303.01506.
+    """
+    if rule is builtins.all:
+        return CriteriaTable(tuple(_check(each, None) for each in RULES.values()))
+    if isinstance(rule, str):
+        rule = RULES[rule]
+    if isinstance(rule, CarriesRule):
+        rule = rule.rule
+    if isinstance(rule, AllocationRule):
+        return _check(rule, own_cases)
+    if not isinstance(rule, Iterable) or own_cases is not None:
+        raise OptionError(
+            f"check takes a name, a rule, several of these or the built-in all, not {rule!r}; own_cases goes "
+            "with one rule"
+        )
+    return CriteriaTable(tuple(check(each) for each in rule))
+
+
+def _check(rule: AllocationRule, own: Cases | None) -> CriteriaReport:
+    settings = cases(rule, own)
+    tables = [rule.exact_ratios(case.kappas, case.context) for case in settings]
+    found = {frame: _verdicts(Search(rule, frame, settings, tables)) for frame in _frames(rule)}
+    if len(rule.frames) > 1:  # the ratio is the same in both, eq. (9)
+        found |= {frame: [replace(v, frame=frame) for v in found[rule.frames[0]]] for frame in rule.frames}
+    verdicts = tuple(verdict for frame in found for verdict in found[frame])
+    return CriteriaReport(
+        rule=rule.name,
+        formula=rule.formula,
+        kind=rule.kind,
+        source=rule.source,
+        verdicts=verdicts,
+        settings=len(settings),
+        reservations=reservations(rule),
+        extra=rule.extra,
+    )
+
+
+def _frames(rule: AllocationRule) -> list[str]:
+    """Return the frames to look at: the first of the rule's own, and the other where eq. (9a) leads there."""
+    frames: list[str] = list(rule.frames[:1])
+    has_twin = any(r.variant == "input" for r in RULES.of_method(rule.method))
+    if rule.kind in ("U", "S") and rule.scope == "players" and len(rule.frames) == 1 and not has_twin:
+        frames += [frame for frame in ("baseline", "input") if frame not in frames]
+    return frames
+
+
+def _verdicts(search: Search) -> list[Verdict]:
+    """Return C1 of terms and of effects, C2 and C3 in one frame."""
+    rule, own = search.rule, search.frame in search.rule.frames
+    alone = never_leaks(rule) or rule.by_construction.get("no_leak", "")
+    whole = (always_complete(rule) or rule.by_construction.get("complete", "")) if own else ""
+    if alone and not own:
+        alone += ", and by eq. (9a) so does that of this frame"
+    covers = "follows from complete, eq. (11)" if whole else ""
+    covers = covers or (rule.by_construction.get("coverage", "") if own else "")
+    return [
+        _verdict(search, "coverage", "term", search.uncovered(), covers),
+        _verdict(search, "coverage", "effect", search.cancelled(), covers),
+        _verdict(search, "no_leak", "term", search.leaks(), alone),
+        _verdict(search, "complete", "term", search.incomplete(), whole),
+    ]
+
+
+def _verdict(
+    search: Search, criterion: Criterion, level: str, findings: list[Finding | None], identity: str
+) -> Verdict:
+    rule = search.rule
+    bounds = limits(rule, criterion, level)
+    smallest = min((f for f in findings if f is not None), key=lambda f: f.key, default=None)
+    if smallest is not None:
+        group = rescuing(rule, search.settings, [f is not None for f in findings])
+        usual = group is not None and all(condition.generic for condition in group)
+        sentences = [condition.words for condition in group or ()]
+        beside = bounds if usual else presumed(rule, criterion, level) if sentences else []
+        return Verdict(
+            "conditional" if usual else "fails",
+            criterion=criterion,
+            frame=search.frame,
+            level=level,
+            condition=" and ".join([*sentences, *beside]),
+            statement="kept in every setting looked at that meets the condition" if sentences else "",
+            witness=search.describe(smallest),
+        )
+    statement = identity or search.looked_at + (f"; theorem {rule.proof}" if rule.proof else "")
+    return Verdict(
+        "conditional" if bounds else "holds",
+        criterion=criterion,
+        frame=search.frame,
+        level=level,
+        condition=" and ".join(bounds),
+        statement=statement,
+        witness=mean_reference_weight(rule, criterion) if rule.per_reference else "",
+    )

@@ -1,0 +1,114 @@
+"""Under which condition a rule keeps a criterion: sought among a few sentences, by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from taylorattr.allocation.rule import AllocationRule
+from taylorattr.criteria.paper.cases import Case
+
+FEWEST = 2
+"""Settings with two players or more that must satisfy a condition before it is believed."""
+
+SENTENCES = 3
+"""Sentences in a condition at most."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A sentence about the context.
+
+    Attributes:
+        words: The sentence.
+        reads: Quantities it is about.
+        generic: Whether a wide unit with mixed signs, or a layer behind a ReLU, is likely to meet it; other
+            conditions are met by a choice of settings only.
+        test: Resolved context, number of players -> whether it is so.
+    """
+
+    words: str
+    reads: frozenset[str]
+    generic: bool
+    test: Callable[[Mapping[str, np.ndarray], int], bool]
+
+
+def _condition(words: str, reads: str, generic: bool, test: Callable[[Any, int], bool]) -> Condition:
+    return Condition(words, frozenset(reads.split()), generic, test)
+
+
+CONDITIONS = (
+    _condition("some u_i > 0", "u", True, lambda v, n: _any(v["u"] > 0)),
+    _condition("some u_i > 0 and some u_i < 0", "u", True, lambda v, n: _mixed(v["u"])),
+    _condition("U ≠ 0 and z ≠ 0", "u c", True, lambda v, n: v["u"].sum() != 0 != v["u"].sum() + v["c"]),
+    _condition("every u_i > 0", "u", False, lambda v, n: _all(v["u"] > 0)),
+    _condition("every cell is positive", "A", True, lambda v, n: _all(v["A"] > 0)),
+    _condition("every L_p is positive", "L", False, lambda v, n: _all(v["L"] > 0)),
+    _condition("c = 0", "c", False, lambda v, n: _all(v["c"] == 0)),
+    _condition("ε = 0", "epsilon", False, lambda v, n: _all(v["epsilon"] == 0)),
+    _condition("b = 0, so x = Δ", "x Delta", False, lambda v, n: _all(v["x"] == v["Delta"])),
+    _condition("each window holds one player", "W", False, lambda v, n: _all(v["W"].sum(1) == 1)),
+    _condition("each patch holds one player", "patch", False, lambda v, n: len(set(v["patch"])) == n),
+    _condition("one patch holds all players", "patch", False, lambda v, n: len(set(v["patch"])) == 1),
+    _condition("μ is uniform", "M", False, lambda v, n: _all(v["M"] == _inverses(len(v["M"])))),
+    _condition("a = b = 1, where μ is uniform", "a b", False, lambda v, n: v["a"] == v["b"] == 1),
+    _condition("p is Shapley's", "p", False, lambda v, n: _all(v["p"] == _shapley(n))),
+)  # fmt: skip
+
+
+def _any(flags: Any) -> bool:
+    return bool(np.asarray(flags, dtype=bool).any())
+
+
+def _mixed(values: Any) -> bool:
+    return _any(values > 0) and _any(values < 0)
+
+
+def _all(flags: Any) -> bool:
+    return bool(np.asarray(flags, dtype=bool).all())
+
+
+def _inverses(count: int) -> np.ndarray:
+    """Return 1/(k+1), the moments of the uniform measure."""
+    return np.array([Fraction(1, k + 1) for k in range(count)], dtype=object)
+
+
+def _shapley(n: int) -> np.ndarray:
+    """Return 1/(n·C(n−1, t)), what a Shapley value gives each coalition of t others."""
+    return np.array([Fraction(1, n * math.comb(n - 1, t)) for t in range(n)], dtype=object)
+
+
+def rescuing(
+    rule: AllocationRule, cases: Sequence[Case], broken: Sequence[bool]
+) -> tuple[Condition, ...] | None:
+    """Return the weakest condition under which no case is broken.
+
+    Args:
+        rule: The rule the cases belong to.
+        cases: Settings that were looked at.
+        broken: Whether the criterion is broken in each.
+
+    Returns:
+        Its sentences: generic ones before equalities, few before many, then what leaves most cases. None if
+        there is none.
+    """
+    usable = [c for c in CONDITIONS if c.reads <= set(rule.needs)]
+    if rule.scope == "cells":
+        usable = [c for c in usable if "c" not in c.reads]  # there c counts cells
+    several = np.array([case.n > 1 for case in cases])
+    bad = np.array(broken, dtype=bool)
+    holds = {c: np.array([c.test(case.resolved, case.n) for case in cases], dtype=bool) for c in usable}
+    found: list[tuple[bool, int, int, tuple[Condition, ...]]] = []
+    for size in range(1, SENTENCES + 1):
+        for group in itertools.combinations(usable, size):
+            kept = np.logical_and.reduce([holds[c] for c in group])
+            if not (kept & bad).any() and (kept & several).sum() >= FEWEST:
+                left = int((kept & several).sum())
+                found.append((all(c.generic for c in group), -size, left, group))
+    return max(found, key=lambda entry: entry[:3])[3] if found else None

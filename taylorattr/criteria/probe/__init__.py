@@ -1,0 +1,1 @@
+"""Which allocation rule a black box is, read from its answers on made-up functions."""

@@ -1,0 +1,225 @@
+"""``ta.probe``: which allocation rule a black box is, read from its answers on made-up functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.allocation.rule import RULES
+from taylorattr.analysis.rng import preserved_rng
+from taylorattr.criteria.probe.activation_units import ACTIVATIONS
+from taylorattr.criteria.probe.additivity import additivity_gap
+from taylorattr.criteria.probe.bound_method import black_box
+from taylorattr.criteria.probe.monomial_probe import STANDARD_ERRORS, read_monomials, repeatable
+from taylorattr.criteria.probe.monomials import AttributeFn, Setting, settings
+from taylorattr.criteria.probe.naming import matches
+from taylorattr.criteria.probe.probed_rule import ProbedRule
+from taylorattr.criteria.probe.seen import Seen
+from taylorattr.criteria.probe.unit_answer import rule_of_units
+from taylorattr.criteria.probe.unit_probe import ActivationReadings, read_activations, said
+from taylorattr.criteria.probe.units import Responses, responses
+from taylorattr.errors import OptionError
+from taylorattr.methods.method import Attributes
+
+REPEATS = 24
+"""Calls per monomial for a method that draws random numbers."""
+
+NOT_ADDITIVE = 1e-4
+"""Relative gap of a(f + g) from which a method is no allocation; stabilisers of relevance rules are below."""
+
+FEW = ("ReLU", "Softplus", "Tanh", "GELU")
+"""Activations that a method which draws random numbers is asked about."""
+
+
+def probe(
+    attribute_fn: AttributeFn | str | Attributes,
+    n_players: int = 3,
+    order: int = 4,
+    *,
+    symmetric: bool = False,
+    contexts: Mapping[str, Mapping[str, Any]] | None = None,
+    reference_offsets: Any = None,
+    tolerance: float = 1e-6,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> ProbedRule:
+    """Say which allocation rule an attribution of any library is, from its answers alone.
+
+    Monomials (y − b)^κ give w_i(κ) = a_i/Δ^κ, eq. (49), for three Δ: equal readings are a ratio of κ, others
+    depend on the signs of Δ or on Δ. Methods that read a network's operations show themselves on single units
+    σ(w·x + c): z^m with a residual where the ratio is no function of κ and signs, eq. (51), and activations,
+    whose scores are compared with closed forms. The method is only called; its random numbers do not move the
+    global generators.
+
+    Args:
+        attribute_fn: ``(f, x, b) -> n scores`` from any library: f is a module (B, n) -> (B,), x and b are
+            float64 tensors of shape (1, n). Or a name in ``ta.METHODS``, or a designed rule. Where it
+            raises, it is taken to refuse that function.
+        n_players: Number of players; rules by sign need 2, most others are told apart with 3.
+        order: Highest |κ|; C(n + order, order) − 1 monomials in three settings, eq. (50).
+        symmetric: Whether to read one term of each set of permuted terms and check a few others.
+        contexts: Rule or method -> what it reads besides κ and cannot be read off, such as
+            ``{"smooth_grad": {"sigma": …}}``. Δ, x, u, α and ε are known or read off.
+        reference_offsets: References less b, shape (R, n), for a method that averages over such a set.
+        tolerance: Difference of a ratio that is rounding or fine quadrature, not another rule.
+        repeats: Calls per function, for a method that answers differently when asked again.
+        seed: Of settings, units and of the global generators while the method runs.
+
+    Returns:
+        Ratios, kind, name or nearest rule, verdicts, evidence.
+
+    Raises:
+        OptionError: n_players or order below 1, repeats below 2, or a method that takes no function.
+
+    Source: docs/theory.md §7, eq. (49) to (51).
+    """
+    if n_players < 1 or order < 1 or repeats < 2:
+        raise OptionError(
+            f"n_players={n_players}, order={order}, repeats={repeats}; expected at least 1, 1 and 2"
+        )
+    offsets = np.zeros((1, n_players)) if reference_offsets is None else np.asarray(reference_offsets, float)
+    if offsets.ndim != 2 or offsets.shape[1] != n_players:
+        raise OptionError(f"reference_offsets have shape {offsets.shape}; expected (R, {n_players})")
+    if isinstance(attribute_fn, str | Attributes):
+        attribute_fn = black_box(attribute_fn, reference_offsets=offsets if offsets.any() else None)
+    counted = Counted(attribute_fn)
+    with preserved_rng():
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random = np.random.default_rng(seed)
+        own = dict(contexts or {})
+        where = settings(n_players, random)
+        seen, evidence = _monomials(
+            counted, where, order, repeats, symmetric, tolerance, own, offsets, random
+        )
+        noisy = seen.noisy
+        activations = read_activations(
+            counted,
+            n_players,
+            random,
+            repeats=repeats if noisy else 1,
+            also=tuple(match.name for match in seen.known if match.equal),
+            names=FEW if noisy else tuple(ACTIVATIONS),
+        )
+        if seen.reading is None and not activations.distances:
+            raise OptionError(
+                f"attribute_fn(f, x, b) took neither monomials nor single units ({evidence[-1]}). f is a "
+                f"module (B, {n_players}) -> (B,); x and b are float64 tensors of shape (1, {n_players})"
+            )
+        probed, shown = seen.rule(own, offsets, random) if seen.reading is not None else (None, [])
+        if probed is not None and probed.name:
+            confirmed = _confirmed(probed, activations, tolerance)
+            if confirmed is not None:
+                if confirmed.kind != probed.kind:
+                    shown.append(
+                        f"kind {confirmed.kind}: that of {confirmed.name}; higher orders would show it"
+                    )
+                return replace(confirmed, calls=counted.calls, evidence=(*evidence, *shown))
+        answers, refusal = _units(counted, n_players, order, random)
+        of_units, seen_there = rule_of_units(seen, answers, activations, own, 10 * tolerance)
+        if probed is not None and not _reads_network(probed, of_units, activations, tolerance):
+            seen_there, of_units = shown, replace(probed, unit_residual=of_units.unit_residual)
+    return replace(of_units, calls=counted.calls, evidence=(*evidence, *refusal, *seen_there))
+
+
+@dataclass
+class Counted:
+    """A black box and how often it was called."""
+
+    function: AttributeFn
+    calls: int = 0
+
+    def __call__(self, f: Any, x: Tensor, b: Tensor) -> Any:
+        """Ask it."""
+        self.calls += 1
+        return self.function(f, x, b)
+
+
+def _monomials(
+    attribute: AttributeFn,
+    where: tuple[Setting, ...],
+    order: int,
+    repeats: int,
+    symmetric: bool,
+    tolerance: float,
+    own: Mapping[str, Mapping[str, Any]],
+    offsets: np.ndarray,
+    random: np.random.Generator,
+) -> tuple[Seen, list[str]]:
+    """Return what monomials show, and sentences about how they were read."""
+    evidence = []
+    try:
+        if repeatable(attribute, where[0], order):
+            repeats = 1
+        else:
+            evidence.append(f"equal calls differ: each function was asked {repeats} times")
+        gap, noise = additivity_gap(attribute, where[0], random, repeats)
+        reading = read_monomials(
+            attribute, where, order, repeats=repeats, symmetric=symmetric, tolerance=tolerance
+        )
+    except Exception as error:  # a method that needs layers raises whatever its library does
+        return Seen(where), [f"monomials: refused ({said(error)})"]
+    additive = gap <= max(NOT_ADDITIVE, STANDARD_ERRORS * noise)
+    if not additive:
+        evidence.append(
+            f"not additive: a(f + g) differs from a(f) + a(g) by {gap:.2g} of the largest score, so no "
+            "ratios describe the method; what single monomials show is listed"
+        )
+    remark = f"; {reading.remark}" if reading.remark else ""
+    evidence.append(f"{reading.probes} monomials of order ≤ {order} in {len(where)} settings{remark}")
+    slack = reading.tolerance(tolerance)
+    known = tuple(matches(reading.ratios, slack, reading.kappas, where, own, offsets))
+    return Seen(where, reading, slack, known, additive), evidence
+
+
+def _units(
+    attribute: AttributeFn, n: int, order: int, random: np.random.Generator
+) -> tuple[list[Responses], list[str]]:
+    """Return responses of units z^m, or what the method said."""
+    try:
+        return responses(attribute, n, order, random), []
+    except Exception as error:  # z^m is no layer that every library knows
+        return [], [f"units z^m: refused ({said(error)})"]
+
+
+def _confirmed(probed: ProbedRule, activations: ActivationReadings, tolerance: float) -> ProbedRule | None:
+    """Return the rule that monomials show where single units do not say otherwise, else None.
+
+    Of rules that monomials do not tell apart, those stay that also give the units' scores.
+    """
+    names = (probed.name, *probed.same_ratio)
+    known = [name for name in names if any(name in table for table in activations.distances.values())]
+    fitting = list(names)
+    if known and activations.leading(10 * tolerance):
+        coarse = "integrated_gradients" in names  # a quadrature is coarse where a unit has a kink
+        told = [name for name in known if activations.explained_by(name, tolerance, coarse=coarse)]
+        if not told:
+            return None
+        fitting = [*told, *(name for name in names if name not in known)]
+    kind = RULES[fitting[0]].kind if {probed.kind, RULES[fitting[0]].kind} == {"U", "S"} else probed.kind
+    return replace(
+        probed,
+        name=fitting[0],
+        nearest=fitting[0],
+        same_ratio=tuple(fitting[1:]),
+        kind=kind,
+        activations=activations.rules(tolerance),
+    )
+
+
+def _reads_network(
+    probed: ProbedRule, of_units: ProbedRule, activations: ActivationReadings, tolerance: float
+) -> bool:
+    """Whether units show a rule, and another than the one that monomials are nearest to."""
+    if probed.name:
+        return True
+    if not of_units.name and not activations.leading(10 * tolerance):
+        return False
+    if of_units.name and RULES[of_units.name].symbolic == RULES[probed.nearest].symbolic:
+        return of_units.seen_on == "activations"
+    return True
