@@ -1,23 +1,16 @@
 """Every test and every example in a docstring: what one designs, no other one meets."""
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
+from taylorattr.registry import DESIGNS
+
 
 @pytest.fixture(autouse=True)
 def forget_designed_rules() -> Iterator[None]:
-    """Take out of the registries what a test designed."""
-    build = sys.modules.get("taylorattr.design.build")
-    before = set(build.DESIGNS) if build else set()
+    """Forget what a test designed."""
+    before = set(DESIGNS)
     yield
-    if "taylorattr.design.build" not in sys.modules:
-        return
-    from taylorattr.allocation.rule import RULES
-    from taylorattr.design.build import DESIGNS
-    from taylorattr.methods.method import OWN
-
     for name in set(DESIGNS) - before:
-        for registry in (DESIGNS, RULES, OWN):
-            registry._entries.pop(name, None)
+        DESIGNS.unregister(name)

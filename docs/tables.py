@@ -15,7 +15,6 @@ from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.formulas import FormulaTable, formulas
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.criteria.paper.report import COLUMNS, CriteriaTable
-from taylorattr.design.build import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,7 +99,7 @@ def between(text: str, marker: str, table: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return every page with tables, as it should read."""
-    rules = [ta.RULES[name] for name in ta.RULES if name in BUILT_IN]  # not what a process designed
+    rules = [ta.RULES[name] for name in ta.RULES if name in ta.RULES.own]  # not what a process designed
     every, named = ta.check(rules), short(rules)
     wanted = {
         "README.md": {

@@ -16,7 +16,7 @@ from taylorattr.allocation.printing import latex, text
 from taylorattr.allocation.receivers import PLAYERS, Receivers
 from taylorattr.allocation.symbols import Expr
 from taylorattr.errors import OptionError, ShapeError
-from taylorattr.registry import Registry
+from taylorattr.registry import DESIGNS, Registry
 
 Kind: TypeAlias = Literal["U", "S", "X", "G", "R", "none"]
 """Universal in κ; support-level; context-dependent; sign-pattern; realised only; not an allocation. §3."""
@@ -250,11 +250,11 @@ class AllocationRule:
 
 
 class Rules(Registry[AllocationRule]):
-    """Registry of rules that knows the fifteen from the rest."""
+    """Registry of rules that knows the fifteen from the rest, and finds designed rules as well."""
 
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__("allocation rule")
+        super().__init__("allocation rule", lent=DESIGNS, as_entry=lambda designed: designed.rule)
 
     def add(self, rule: AllocationRule, *, replace: bool = False) -> AllocationRule:
         """File a rule under its name and return it."""
@@ -262,7 +262,7 @@ class Rules(Registry[AllocationRule]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names: rows of the fifteen methods, then further rules, as they were filed."""
-        return iter(sorted(super().__iter__(), key=lambda name: self._entries[name].extra))
+        return iter(sorted(super().__iter__(), key=lambda name: self[name].extra))
 
     def of_method(self, method: str) -> Iterator[AllocationRule]:
         """Iterate over a method's rows: its first, then its variants."""

@@ -7,7 +7,7 @@ from taylorattr.design.algebra.restrict import restrict
 from taylorattr.design.algebra.symmetrise import symmetrise
 from taylorattr.design.algebra.transport import transport
 from taylorattr.design.attributors import attributor
-from taylorattr.design.build import DESIGNS
+from taylorattr.design.build import unregister
 from taylorattr.design.define import rule
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families import (
@@ -31,6 +31,7 @@ from taylorattr.design.files import from_dict, load, save, to_dict
 from taylorattr.design.fit import Fit, Objective, fit
 from taylorattr.design.recognise import Recognised, recognise
 from taylorattr.design.verify import LAWS, Verification, verify
+from taylorattr.registry import DESIGNS
 
 __all__ = [
     "DESIGNS",
@@ -68,6 +69,7 @@ __all__ = [
     "symmetrise",
     "to_dict",
     "transport",
+    "unregister",
     "verify",
     "weighted_shapley",
 ]

@@ -9,11 +9,11 @@ from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.paper.check import check
 from taylorattr.design.attributes import PlayerAttributes
-from taylorattr.design.build import DESIGNS
 from taylorattr.design.compile import ways_of
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.recognise import Recognised, recognise
 from taylorattr.errors import OptionError
+from taylorattr.registry import DESIGNS
 
 
 def attributor(rule: str | AllocationRule | DesignedRule, **quantities: Any) -> DesignedRule:

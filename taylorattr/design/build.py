@@ -15,18 +15,11 @@ from taylorattr.design.ways.orders import Draw
 from taylorattr.design.ways.way import Way
 from taylorattr.errors import OptionError
 from taylorattr.methods import METHODS
-from taylorattr.methods.method import OWN
-from taylorattr.registry import Registry
-
-DESIGNS: Registry[DesignedRule] = Registry("designed rule")
-"""The rules that were designed in this process, by name."""
+from taylorattr.registry import DESIGNS
 
 PREFERRED = ("method", "path", "coalitions", "samples", "parts", "measured", "terms")
 """Ways by name, the cheapest exact or controlled one first; of one name the one that a construction
 offers."""
-
-BUILT_IN = frozenset(RULES)
-"""Names that a user's rule may not take."""
 
 
 def build(
@@ -98,16 +91,46 @@ def _place(way: Way) -> tuple[int, bool]:
 def file(designed: DesignedRule) -> DesignedRule:
     """File a rule under its name and return it; one of that name that was designed before goes."""
     require_free(designed.name)
-    RULES.add(designed.rule, replace=True)
-    OWN.register(designed.name, replace=True)(designed.attribution_method)
     return DESIGNS.register(designed.name, replace=True)(designed)
+
+
+def unregister(rule: str | DesignedRule) -> None:
+    """Forget a designed rule, so that its name is free again and no lookup by name finds it.
+
+    The rule itself goes on working where it is still held in a variable.
+
+    Args:
+        rule: The rule, or its name.
+
+    Raises:
+        OptionError: If no designed rule has that name, it is a built-in one, or another rule has taken the
+            name since.
+
+    Example:
+        >>> import taylorattr as ta
+        >>> halves = ta.design.rule("equal_parts", "Indicator(kappa[i] > 0)/s")
+        >>> ta.design.unregister("equal_parts")
+        >>> "equal_parts" in ta.RULES
+        False
+    """
+    name = rule if isinstance(rule, str) else rule.name
+    if name in built_in():
+        raise OptionError(f"{name!r} is a built-in rule, which stays")
+    if isinstance(rule, DesignedRule) and DESIGNS.get(name, rule) is not rule:
+        raise OptionError(f"another rule is called {name!r} by now; pass the name to forget that one")
+    DESIGNS.unregister(name)
+
+
+def built_in() -> tuple[str, ...]:
+    """Return the names that a user's rule may not take."""
+    return (*RULES.own, *METHODS)
 
 
 def require_free(name: str) -> None:
     """Raise OptionError if a rule may not have this name."""
     if not isinstance(name, str) or not name.strip():
         raise OptionError(f"a rule's name is {name!r}; expected a word")
-    if name in BUILT_IN or name in METHODS:
+    if name in built_in():
         raise OptionError(f"{name!r} is a built-in rule, which keeps its name; choose another")
     if ":" in name:
         raise OptionError(

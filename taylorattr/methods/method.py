@@ -20,7 +20,7 @@ from taylorattr.methods.option_types import check, keyword_types
 from taylorattr.methods.question import Question
 from taylorattr.methods.references import reference_tuple, stand_in
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
-from taylorattr.registry import Registry
+from taylorattr.registry import DESIGNS, Registry
 
 Family: TypeAlias = Literal["gradient", "occlusion", "relevance", "rule"]
 """How a method looks at the model: by its derivatives, by replacing inputs, by its operations; or by a
@@ -75,9 +75,6 @@ FIFTEEN = (
 
 METHODS: Registry[AttributionMethod] = Registry("attribution method", FIFTEEN)
 
-OWN: Registry[AttributionMethod] = Registry("attribution method of your own")
-"""Methods that were designed at run time, by name; `attribute` finds them after the fifteen."""
-
 
 @runtime_checkable
 class Attributes(Protocol):
@@ -102,7 +99,9 @@ def find(method: AnyMethod) -> AttributionMethod:
     if isinstance(method, AttributionMethod):
         return method
     if isinstance(method, str):
-        return OWN[method] if method in OWN and method not in METHODS else METHODS[method]
+        if method in DESIGNS and method not in METHODS:
+            return DESIGNS[method].attribution_method
+        return METHODS[method]
     found = getattr(method, "attribution_method", None)
     if isinstance(found, AttributionMethod):
         return found

@@ -10,6 +10,7 @@ import torch
 import taylorattr as ta
 from taylorattr.design.letters import Indicator, i, j, kappa, m, s, total
 from taylorattr.errors import OptionError, ShapeError
+from taylorattr.methods.method import find
 from taylorattr.toys import Polynomial, mlp
 
 F = Fraction
@@ -159,6 +160,26 @@ def test_names_that_are_taken():
             ta.design.rule(name, "kappa[i]/m")
     first, second = rule("kappa[i]"), rule("kappa[i]/m")
     assert ta.design.DESIGNS["test_rule"] is second is not first
+
+
+def test_a_rule_is_held_in_one_place_and_taken_out_there():
+    first = rule("kappa[i]")
+    second = rule("kappa[i]/m")  # a rule of one's own may be defined again
+    assert ta.RULES["test_rule"] is second.rule and "test_rule" in list(ta.RULES)
+    assert find("test_rule").owner is second and "test_rule" not in ta.METHODS
+    with pytest.raises(OptionError, match="another rule is called 'test_rule' by now"):
+        ta.design.unregister(first)
+    ta.design.unregister(second)
+    assert "test_rule" not in ta.RULES and "test_rule" not in ta.design.DESIGNS
+    with pytest.raises(OptionError, match="no attribution method is called 'test_rule'"):
+        ta.attribute("test_rule", lambda x: x.sum(1), torch.ones(1, 2))
+    for name, message in (("test_rule", "no designed rule is called"), ("shapley", "built-in rule")):
+        with pytest.raises(OptionError, match=message):
+            ta.design.unregister(name)
+    assert rule("kappa[i]/m").name == "test_rule"
+    ta.design.unregister("test_rule")
+    x = torch.ones(1, 2)
+    assert second(lambda x: x.prod(1), x).player_scores.tolist() == [[0.5, 0.5]]  # it still runs
 
 
 TABLES = {

@@ -36,7 +36,7 @@ def probe():
         added.append(entry)
 
     yield add
-    ta.METHODS._entries.pop("probe", None)
+    ta.METHODS.unregister("probe")
 
 
 def test_methods_are_listed_with_family_options_and_summary():

@@ -11,10 +11,10 @@ from torch import Tensor
 from taylorattr import tables
 from taylorattr.criteria.paper.report import CriteriaReport
 from taylorattr.design.attributors import attributor
-from taylorattr.design.build import DESIGNS
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.fit.freedom import FREEDOMS
 from taylorattr.effects.result import Result
+from taylorattr.registry import DESIGNS
 
 
 @dataclass(frozen=True, eq=False, repr=False)

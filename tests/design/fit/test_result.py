@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.design.build import DESIGNS
+from taylorattr.registry import DESIGNS
 from tests.design.fit.models import every_pair, inputs, smooth
 
 FEW = {"restarts": 2, "budget": 10}
