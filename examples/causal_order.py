@@ -9,7 +9,7 @@ get what they add. That is a random order that goes stage by stage; all three cr
 import torch
 
 import taylorattr as ta
-from taylorattr.cli.breast_cancer import study
+from taylorattr.demo.breast_cancer import study
 
 trained = study()
 players = ta.Players.columns(trained.measurements)  # 30 columns as 10 measurements: mean, error, worst

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import taylorattr as ta
-from taylorattr.cli.breast_cancer import study
+from taylorattr.demo.breast_cancer import study
 from taylorattr.errors import DivergenceWarning, KinkWarning
 
 Drawn = tuple[Figure, Axes]

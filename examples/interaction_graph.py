@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import taylorattr as ta
-from taylorattr.cli.breast_cancer import study
+from taylorattr.demo.breast_cancer import study
 from taylorattr.graphs import (
     allocated_effects,
     backbone,

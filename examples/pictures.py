@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image  # matplotlib brings it
 
 import taylorattr as ta
-from taylorattr.cli.breast_cancer import study
+from taylorattr.demo.breast_cancer import study
 
 LARGEST = 60_000
 """Bytes of a picture that a repository carries."""

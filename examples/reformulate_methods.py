@@ -14,8 +14,13 @@ from digits_cnn import make as convolutional_network
 from sympy import Rational
 
 import taylorattr as ta
-from taylorattr.cli import fourteen
-from taylorattr.cli.breast_cancer import study
+from taylorattr.demo.breast_cancer import study
+from taylorattr.demo.methods_beside_sums import (
+    case_and_references,
+    exact_ones_agree,
+    methods_beside_sums,
+    table_text,
+)
 
 
 def f(x: torch.Tensor) -> torch.Tensor:
@@ -87,13 +92,13 @@ assert torch.equal(seen_from_x.direct.player_scores, gradient.direct.player_scor
 
 trained = study()
 measurements = ta.Players.columns(trained.measurements)
-case, references = fourteen.example(trained.cases, 49)
-rows = fourteen.fourteen(trained.network, case, measurements, references, names=trained.features)
-print(fourteen.shown(rows))
+case, references = case_and_references(trained.cases, 49)
+rows = methods_beside_sums(trained.network, case, measurements, references, names=trained.features)
+print(table_text(rows))
 assert len(rows) == 14 and all(row.explained for row in rows)
-assert fourteen.exact_ones_agree(rows, 1e-12)
+assert exact_ones_agree(rows, 1e-12)
 
-by_name = {row.method: row.result for row in rows}
+by_name = {row.method: row.reformulation for row in rows}
 for name in ("integrated_gradients", "shapley", "deeplift_rescale"):
     print(by_name[name].summary(k=1, terms=4), "\n")
 

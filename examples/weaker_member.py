@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 import taylorattr as ta
-from taylorattr.cli.breast_cancer import study
-from taylorattr.cli.demo import choose
+from taylorattr.demo.breast_cancer import study
+from taylorattr.demo.one_prediction import choose_cases
 
 
 def weaker(kappa: tuple[int, ...]) -> list[Fraction]:
@@ -49,7 +49,7 @@ assert torch.allclose(by_hand.player_scores, torch.tensor([[3 + 12.0, 4]], dtype
 
 trained = study()
 players = ta.Players.columns(trained.measurements)
-chosen, _ = choose(trained, players, order=4)
+chosen, _ = choose_cases(trained, players, order=4)
 case = trained.cases[chosen : chosen + 1].double()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

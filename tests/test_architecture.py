@@ -29,6 +29,7 @@ LAYERS = (
     ("html",),
     ("compat",),
     ("__init__",),
+    ("demo",),
     ("cli",),
     ("__main__",),
 )

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from taylorattr.cli import attribute, audit, bench, check, decompose, demo, graph, prove, report
+from taylorattr.cli import attribute, audit, check, clone, decompose, demo, graph, report
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
 
 COMMANDS = {
@@ -19,8 +19,6 @@ COMMANDS = {
     "check": check,
     "audit": audit,
     "report": report,
-    "bench": bench,
-    "prove": prove,
 }
 
 DESCRIPTION = """\
@@ -54,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
         )
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
+    for name, (package, summary) in clone.COMMANDS.items():  # listed here; `main` hands their arguments on
+        commands.add_parser(name, help=summary, description=f"The same as python -m {package}.")
     return top
 
 
@@ -67,11 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 when the command did its work, 2 when the call was wrong (one line says what and how to mend it),
         130 after Ctrl-C.
     """
-    arguments = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else list(argv)
     with warnings.catch_warnings():
         warnings.simplefilter("always", TaylorAttrWarning)
         warnings.showwarning = _show_warning
         try:
+            if argv and argv[0] in clone.COMMANDS:
+                return clone.run(argv[0], argv[1:])
+            arguments = parser().parse_args(argv)
             return arguments.run(arguments)
         except (TaylorAttrError, OSError) as error:
             print(f"taylorattr: {' '.join(str(error).split())}", file=sys.stderr)

@@ -10,7 +10,7 @@ from taylorattr.cli import main
 pytest.importorskip("sklearn")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TABLE = "--model", "taylorattr.cli.breast_cancer:network", "--data", "sklearn:breast_cancer", "--standardize"
+TABLE = "--model", "taylorattr.demo.breast_cancer:network", "--data", "sklearn:breast_cancer", "--standardize"
 DIGITS = "--model", "digits_cnn:make", "--data", "sklearn:digits", "--target", "4"
 FOUR = "--rows", "100:104"
 

@@ -1,90 +1,13 @@
-"""The main job, and the same on a user's own model: run as a user runs them."""
+"""``taylorattr decompose`` on a user's own model, and how it answers a wrong call."""
 
 import json
-import re
 
 import numpy as np
 import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.cli import demo, main
-from taylorattr.cli.breast_cancer import study
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        lines = []
-        patch.setattr("builtins.print", lambda *parts, **_: lines.append(" ".join(map(str, parts))))
-        status = main(["demo", "--out", str(folder)])
-    return status, "\n".join(lines), folder
-
-
-def test_two_computations_agree(shown):
-    status, text, _ = shown
-    assert status == 0
-    gaps = [float(gap) for gap in re.findall(r"(\S+) agree", text)]
-    assert len(gaps) == 2
-    assert max(gaps) <= 1e-9
-    assert "DISAGREE" not in text
-
-
-def test_the_network_is_accurate_and_the_remainder_small(shown):
-    _, text, folder = shown
-    assert float(re.search(r"Test accuracy: ([\d.]+)%", text)[1]) > 90
-    saved = json.loads((folder / "effects.json").read_text())
-    groups = ta.TaylorEffects.from_dict(saved["measurements"])
-    assert bool(groups.converged[0])
-    assert float(groups.remainder_share[0]) <= 0.02
-    assert groups.names[0] == "radius"
-    assert len(groups.names) == 10
-
-
-def test_everything_adds_up(shown):
-    _, _, folder = shown
-    saved = json.loads((folder / "effects.json").read_text())
-    features = ta.TaylorEffects.from_dict(saved["features"])
-    groups = ta.TaylorEffects.from_dict(saved["measurements"])
-    exact = ta.HarsanyiEffects.from_dict(saved["exact"])
-    delta = float(exact.delta[0])
-    assert float(features.values.sum() + features.remainder[0]) == pytest.approx(delta, rel=1e-12)
-    assert float(groups.values.sum() + groups.tails.total[0]) == pytest.approx(delta, rel=1e-12)
-    assert float(exact.total[0]) == pytest.approx(delta, rel=1e-12)
-    assert torch.allclose(features.by_order, groups.by_order, rtol=1e-9)
-
-
-def test_a_case_that_the_series_does_not_reach_is_said(shown):
-    _, text, _ = shown
-    assert re.search(r"Where a series does not help.*does not converge", text, re.S)
-
-
-def test_the_picture_is_a_png(shown):
-    _, _, folder = shown
-    assert (folder / "effects.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_it_ends_with_a_page_and_says_where_it_lies(shown):
-    _, text, folder = shown
-    page = folder / "report.html"
-    assert text.splitlines()[-1].startswith(f"Report: {page}")
-    content = page.read_text(encoding="utf-8")
-    assert "against the average training case" in content
-    for section in ("delta", "graph", "effects", "methods", "reformulations"):
-        assert f'<section id="{section}"' in content
-
-
-def test_a_disagreement_is_an_exit_status(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(demo, "differences", lambda *_: (1e-3, 0.0))
-    assert main(["demo", "--out", str(tmp_path)]) == 1
-    assert "DISAGREE" in capsys.readouterr().out
-
-
-def test_training_is_seeded():
-    first, second = study(3), study(3)
-    pairs = zip(first.network.parameters(), second.network.parameters(), strict=True)
-    assert all(torch.equal(p, q) for p, q in pairs)
+from taylorattr.cli import main
 
 
 @pytest.fixture
