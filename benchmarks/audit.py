@@ -13,7 +13,7 @@ import taylorattr as ta
 from benchmarks import networks
 from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost
 from taylorattr.analysis.game import bind
-from taylorattr.criteria.audit.masked_rows import full_masks, masked_rows
+from taylorattr.criteria.audit.coalitions import full_masks, masked_rows
 
 FLOOR = "the attributions of all 4096 masked inputs, in calls of the fastest size of 128 … 4096"
 

@@ -14,7 +14,7 @@ from taylorattr import tables
 from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.formulas import FormulaTable, formulas
 from taylorattr.allocation.receivers import PLAYERS
-from taylorattr.criteria.paper.report import COLUMNS, CriteriaTable
+from taylorattr.criteria.paper.criteria_report import COLUMNS, CriteriaTable
 
 ROOT = Path(__file__).parents[1]
 

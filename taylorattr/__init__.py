@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from taylorattr import design, evaluation, graphs, plot
     from taylorattr.allocation import RULES, AllocationRule, allocate
     from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
+    from taylorattr.criteria.audit.attributor import binds
     from taylorattr.criteria.audit.audit import audit
-    from taylorattr.criteria.audit.bound_callable import binds
-    from taylorattr.criteria.audit.report import AuditReport
+    from taylorattr.criteria.audit.audit_report import AuditReport
     from taylorattr.graphs import compare_graphs, interaction_graph, interaction_hypergraph
     from taylorattr.html import report
     from taylorattr.reformulation import Reformulation, reformulate
@@ -60,9 +60,9 @@ _LATER = {
     "Verdict": "taylorattr.criteria",
     "check": "taylorattr.criteria",
     "probe": "taylorattr.criteria",
-    "AuditReport": "taylorattr.criteria.audit.report",
+    "AuditReport": "taylorattr.criteria.audit.audit_report",
     "audit": "taylorattr.criteria.audit.audit",
-    "binds": "taylorattr.criteria.audit.bound_callable",
+    "binds": "taylorattr.criteria.audit.attributor",
     "compare_graphs": "taylorattr.graphs",
     "interaction_graph": "taylorattr.graphs",
     "interaction_hypergraph": "taylorattr.graphs",
@@ -76,15 +76,14 @@ _RESULTS = {
     "taylorattr.allocation.formulas": ("Formula", "FormulaTable"),
     "taylorattr.allocation.layerwise.result": ("LayerRecord", "Layerwise"),
     "taylorattr.criteria.audit.asymmetry": ("Asymmetry",),
-    "taylorattr.criteria.audit.numbers": ("Worst",),
-    "taylorattr.criteria.audit.report": ("AuditReport",),
-    "taylorattr.criteria.audit.terms": ("TermReport",),
-    "taylorattr.criteria.audit.balance_blame": ("BalanceBlame",),
-    "taylorattr.criteria.blame.report": ("Blame", "Cut"),
+    "taylorattr.criteria.audit.audit_report": ("AuditReport", "Worst"),
+    "taylorattr.criteria.audit.examination": ("Refinement",),
+    "taylorattr.criteria.audit.faulty_operation": ("BalanceBlame",),
     "taylorattr.criteria.audit.misuse": ("Misuse",),
+    "taylorattr.criteria.audit.term_audit": ("TermReport",),
+    "taylorattr.criteria.blame.blamed_operation": ("Blame", "Cut"),
+    "taylorattr.criteria.paper.criteria_report": ("CriteriaReport", "CriteriaTable"),
     "taylorattr.criteria.probe.probed_rule": ("ProbedRule",),
-    "taylorattr.criteria.audit.refinement": ("Refinement",),
-    "taylorattr.criteria.paper.report": ("CriteriaReport", "CriteriaTable"),
     "taylorattr.criteria.verdict": ("Verdict",),
     "taylorattr.design.fit.result": ("Fit",),
     "taylorattr.design.verify.verification": ("LawResult", "Verification"),

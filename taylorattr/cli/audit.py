@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Audit, print, save; return the exit status."""
     # rules on paper, in the same package, need sympy, which is slow to import
     from taylorattr.criteria import audit
-    from taylorattr.criteria.audit.named_method import ByName
+    from taylorattr.criteria.audit.attributor import PackageMethod
 
     if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
         raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--references: {arguments.method} reads no reference set; use --baseline")
     settings = dict(option(spec, method) for spec in given)
     ours = isinstance(method, AttributionMethod)
-    asked_of = ByName(method, settings) if ours else method.having(settings)
+    asked_of = PackageMethod(method, settings) if ours else method.having(settings)
     plain = arguments.players == "elements" and asked.data.names is None and not arguments.names
     silent = True if arguments.json else None  # None: where nobody is at the terminal
     with (

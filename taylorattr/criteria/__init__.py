@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from taylorattr.criteria.audit.attributor import ADAPTERS
+from taylorattr.criteria.audit.attributor import ADAPTERS, binds
 from taylorattr.criteria.audit.audit import audit
-from taylorattr.criteria.audit.bound_callable import binds
-from taylorattr.criteria.audit.report import AuditReport
-from taylorattr.criteria.audit.terms import TermReport, audit_terms
+from taylorattr.criteria.audit.audit_report import AuditReport
+from taylorattr.criteria.audit.term_audit import TermReport, audit_terms
 from taylorattr.criteria.paper.check import check
-from taylorattr.criteria.paper.report import CriteriaReport, CriteriaTable
-from taylorattr.criteria.probe.bound_method import black_box
-from taylorattr.criteria.probe.probe import probe
+from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.probe.probe import black_box, probe
 from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.criteria.verdict import Verdict
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule, Domain, Kind
+from taylorattr.criteria.paper.algebra import in_other_frame
 from taylorattr.criteria.paper.cases import cases
-from taylorattr.criteria.paper.other_frame import in_other_frame
 from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.build import build, require_free
 from taylorattr.design.designed import DesignedRule

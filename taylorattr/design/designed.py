@@ -13,7 +13,7 @@ from taylorattr.allocation.allocate import Effects, allocate, require_domain
 from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.attribution import Attribution
-from taylorattr.criteria.paper.report import CriteriaReport
+from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.guarantees import guarantees, unproved
 from taylorattr.design.recognise import Recognised

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.criteria.paper.report import CriteriaReport
+from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.criteria.verdict import Verdict
 from taylorattr.design.symmetry import names_no_player
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.criteria.paper.algebra import treats_players_alike
 from taylorattr.criteria.paper.cases import cases
-from taylorattr.criteria.paper.symmetry import treats_players_alike
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from taylorattr.attribution import Attribution
-from taylorattr.criteria.audit.report import AuditReport
-from taylorattr.criteria.paper.report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.audit.audit_report import AuditReport
+from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
 from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians

@@ -6,12 +6,11 @@ from typing import Any
 
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.paper.check import check
-from taylorattr.criteria.paper.remarks import NAMES, remarks
-from taylorattr.criteria.paper.report import CriteriaReport
+from taylorattr.criteria.paper.criteria_report import COLUMN_NAMES, CriteriaReport, remarks
 from taylorattr.errors import TaylorAttrError
 from taylorattr.html.table import Column
 
-MARKS = tuple(Column(title, "mark") for title in NAMES.values())
+MARKS = tuple(Column(title, "mark") for title in COLUMN_NAMES.values())
 """Columns of the four verdicts."""
 
 _CHECKED: dict[str, tuple[AllocationRule, int, CriteriaReport]] = {}

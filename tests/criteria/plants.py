@@ -15,7 +15,7 @@ import torch
 
 from taylorattr.allocation import RULES
 from taylorattr.criteria import ProbedRule, probe
-from taylorattr.criteria.probe.monomials import Monomial, Together
+from taylorattr.criteria.probe.monomials import Monomial, SumOfModels
 from taylorattr.maths.multi_index import enumerate_up_to
 
 DEFECTS = ("one ratio off by 1 %", "leak of one term", "order dropped", "sign error")
@@ -31,7 +31,7 @@ class Table:
     """κ -> function of the row w(κ)."""
 
     def __call__(self, f, x, b):
-        if isinstance(f, Together):
+        if isinstance(f, SumOfModels):
             return sum(self(part, x, b) for part in f.parts)
         if not isinstance(f, Monomial):
             raise TypeError("only monomials")

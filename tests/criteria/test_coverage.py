@@ -8,7 +8,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taylorattr.criteria.coverage import CONSTANT, cancelling, uncovered
+from taylorattr.criteria.three_criteria import CONSTANT, cancelling, uncovered
 
 
 def table(*rows):

@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 
 import taylorattr as ta
+from taylorattr.criteria.paper.algebra import in_other_frame
 from taylorattr.criteria.paper.cases import cases
-from taylorattr.criteria.paper.other_frame import in_other_frame
 from taylorattr.maths.frames import other_frame_ratio
 
 SELF_DUAL = [name for name, rule in ta.RULES.items() if rule.frame == "both"]

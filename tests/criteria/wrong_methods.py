@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import taylorattr as ta
-from taylorattr.criteria.audit.masked_rows import full_masks
+from taylorattr.criteria.audit.coalitions import full_masks
 from tests.criteria.networks import smooth
 from tests.methods.networks import points
 

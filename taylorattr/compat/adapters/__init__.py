@@ -9,7 +9,6 @@ from taylorattr.compat.adapters.captum import captum_method
 from taylorattr.compat.adapters.shap import shap_method
 from taylorattr.compat.adapters.shapiq import shapiq_method
 from taylorattr.compat.adapters.zennit import zennit_method
-from taylorattr.criteria.audit.attributor import ADAPTERS
-from taylorattr.criteria.audit.bound_callable import binds
+from taylorattr.criteria.audit.attributor import ADAPTERS, binds
 
 __all__ = ["ADAPTERS", "binds", "captum_method", "shap_method", "shapiq_method", "zennit_method"]

@@ -14,8 +14,7 @@ from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
 from taylorattr.compat.adapters.player_game import games
 from taylorattr.compat.adapters.selected import Selected
-from taylorattr.criteria.audit.attributor import ADAPTERS
-from taylorattr.criteria.audit.bound_callable import Binds, binds
+from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
 from taylorattr.errors import MissingExtraError, OptionError
 
 EXPLAINERS = {

@@ -1,8 +1,4 @@
-"""Beyond sums: how far shares are from equal ones. Numbers to read, never a verdict.
-
-Completeness cannot see who got what: min(x₁, x₂) at (10, 6) is given as (0, 6) by Rescale and by Integrated
-Gradients, as (3, 3) by Shapley, and all three are complete. Shapley's shares are equal by definition.
-"""
+"""Beyond sums: how far shares are from equal ones. Numbers to read, never a verdict."""
 
 from __future__ import annotations
 
@@ -10,11 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from taylorattr.criteria.audit.attributor import PackageMethod
+from taylorattr.criteria.audit.bound_method import AuditedExample
+from taylorattr.criteria.audit.coalitions import limited_masks
+from taylorattr.criteria.audit.score_tables import effects, measure
 from taylorattr.criteria.audit.statistics import ratio, size_of_change
 from taylorattr.effects.result import Result
+from taylorattr.errors import TaylorAttrError
 
-GIVEN = 0.02
-ALIKE = 1e-6
+SMALLEST_SHARE = 0.02
+
+ALIKE_WITHIN = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +73,13 @@ def asymmetry(
     """
     at = np.flatnonzero(present.sum(axis=1) == 2)
     size = np.abs(J[at])
-    at = at[size > GIVEN * np.abs(J[1:]).max(initial=0.0)]
+    at = at[size > SMALLEST_SHARE * np.abs(J[1:]).max(initial=0.0)]
     at = at[np.argsort(-np.abs(J[at]), kind="stable")]
     named, given, mass = [], 0.0, float(np.abs(J[at]).sum())
     for c in at.tolist():
         i, j = np.flatnonzero(present[c]).tolist()
         shares = np.abs(A[[i, j], c]) / abs(J[c])
-        if shares.min() < GIVEN:
+        if shares.min() < SMALLEST_SHARE:
             given += abs(float(J[c]))
             gets, not_ = (i, j) if shares[0] > shares[1] else (j, i)
             named.append(
@@ -113,9 +115,35 @@ def unlike(v: np.ndarray, a: np.ndarray, present: np.ndarray) -> float | None:
     for i in range(n):
         for j in range(i + 1, n):
             only_i = masks[(masks >> i & 1 == 1) & (masks >> j & 1 == 0)]
-            if np.abs(v[only_i] - v[only_i ^ (1 << i) ^ (1 << j)]).max() > ALIKE * scale:
+            if np.abs(v[only_i] - v[only_i ^ (1 << i) ^ (1 << j)]).max() > ALIKE_WITHIN * scale:
                 continue
             both = (masks >> i & 1 == 1) & (masks >> j & 1 == 1)
             apart = ratio(float(np.abs(a[i, both] - a[j, both]).max()), top)
             found = apart if found is None else max(found, apart)
     return found
+
+
+COMPARISON_ERROR_LETTERS = 160
+"""Letters of an error that are shown."""
+
+
+def beside_it(method: str, subject: AuditedExample, seed: int) -> tuple[float | None, str]:
+    """Return the pair asymmetry of a method, from the coalitions of at most two players.
+
+    Args:
+        method: A name in ``ta.METHODS``.
+        subject: The example with its baseline and model.
+        seed: Of a method that draws.
+
+    Returns:
+        The number, and why there is none: a comparison that cannot be made costs no audit.
+    """
+    n = subject.game.n
+    pairs = limited_masks(n, min(n, 2))
+    try:
+        other = measure(PackageMethod(method, {}).bind(subject), subject, pairs, seed=seed)
+    except (TaylorAttrError, RuntimeError) as error:  # such as a model without a gradient
+        said = " ".join(str(error).split())[:COMPARISON_ERROR_LETTERS]
+        return None, f"the pair asymmetry of {method} beside it could not be measured: {said}"
+    J, A = (effects(part, n, min(n, 2)) for part in (other.v, other.a))
+    return pair_asymmetry(J, A, pairs), ""

@@ -14,30 +14,29 @@ from taylorattr.analysis.game import bind
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.criteria.audit.attributor import attributor
+from taylorattr.criteria.audit.audit_report import AuditReport
+from taylorattr.criteria.audit.bound_method import Attributor, AuditedExample, target_of
+from taylorattr.criteria.audit.coalitions import Reach, full_masks, limited_masks, sampled_masks
 from taylorattr.criteria.audit.compose import composed
-from taylorattr.criteria.audit.examine import Examination
-from taylorattr.criteria.audit.judge import Judged, Judgement
-from taylorattr.criteria.audit.many_players import sampled_masks
-from taylorattr.criteria.audit.masked_rows import Reach, full_masks, limited_masks
-from taylorattr.criteria.audit.recipe_blame import refusal
-from taylorattr.criteria.audit.report import AuditReport
-from taylorattr.criteria.audit.subject import Attributor, Subject, target_of
+from taylorattr.criteria.audit.examination import Examination
+from taylorattr.criteria.audit.faulty_operation import refusal
+from taylorattr.criteria.audit.judgement import JudgedExample, Judgement
 from taylorattr.errors import BudgetError, MethodError, OptionError
 from taylorattr.maths.subsets import count_up_to
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import Attributes
 from taylorattr.methods.references import reference_tuple
 
-FULL = 12
+MOST_PLAYERS_IN_FULL = 12
 """Most players whose 2^n coalitions are all asked for unless told otherwise."""
 
-ORDER = 2
+ORDER_BEYOND_FULL = 2
 """Largest coalitions asked for beyond that, besides those drawn at random."""
 
-MOST_ROWS = 2**20
+MOST_COALITIONS = 2**20
 """Most coalitions of one example."""
 
-ESCALATIONS = 2
+MOST_ESCALATIONS = 2
 """How often the repeats of a stochastic method are multiplied by 4 while something is undecided."""
 
 
@@ -129,10 +128,10 @@ def audit(
     games = [bind(model, inputs, start, **shared) for start in starts]
     reach = _reach(games[0].n, max_order, samples, seed)
     judgement = Judgement(tol)
-    judged: list[Judged] = []
+    judged: list[JudgedExample] = []
     for example in range(games[0].batch):
         subjects = [
-            Subject(
+            AuditedExample(
                 model,
                 game,
                 example,
@@ -154,7 +153,7 @@ def audit(
             if examination.stochastic:
                 examination.repeat(repeats)
             found = judgement(examination)
-            for k in range(1, ESCALATIONS + 1):
+            for k in range(1, MOST_ESCALATIONS + 1):
                 more = repeats * 4**k
                 if not (examination.stochastic and found.open and examination.can_repeat(more)):
                     break
@@ -182,13 +181,13 @@ def _reach(n: int, max_order: int | None, samples: int, seed: int) -> Reach:
     Raises:
         BudgetError: If there are more than 2^20.
     """
-    if max_order is None and n > FULL:
-        max_order = ORDER
+    if max_order is None and n > MOST_PLAYERS_IN_FULL:
+        max_order = ORDER_BEYOND_FULL
     count = 2**n if max_order is None or max_order >= n else count_up_to(n, max_order)
-    if count + samples > MOST_ROWS:
+    if count + samples > MOST_COALITIONS:
         raise BudgetError(
             f"an audit of {n} players up to order {max_order} asks for {count} coalitions (limit "
-            f"{MOST_ROWS}); group elements with players=, or use a smaller max_order and samples="
+            f"{MOST_COALITIONS}); group elements with players=, or use a smaller max_order and samples="
         )
     if max_order is None or max_order >= n:
         return Reach(full_masks(n), None, count)

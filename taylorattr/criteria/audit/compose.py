@@ -9,38 +9,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.criteria.audit.asymmetry import Asymmetry, asymmetry
-from taylorattr.criteria.audit.balance_blame import BalanceBlame, balance_blame
-from taylorattr.criteria.audit.beside import beside_it
-from taylorattr.criteria.audit.bound_callable import Binds
-from taylorattr.criteria.audit.judge import Judged
-from taylorattr.criteria.audit.many_players import (
-    inclusion_probability,
-    sampled_supports,
-    share_of_mass,
-    subsets_of,
-    support_effects,
-)
-from taylorattr.criteria.audit.masked_rows import Reach
-from taylorattr.criteria.audit.measured import Table, measure
-from taylorattr.criteria.audit.named_method import Named
-from taylorattr.criteria.audit.numbers import Worst
-from taylorattr.criteria.audit.recipe_blame import recipe_blame
-from taylorattr.criteria.audit.refinement import Refinement
-from taylorattr.criteria.audit.report import AuditReport
+from taylorattr.criteria.audit.asymmetry import Asymmetry, asymmetry, beside_it
+from taylorattr.criteria.audit.attributor import Binds, BoundPackageMethod
+from taylorattr.criteria.audit.audit_report import AuditReport, Worst
+from taylorattr.criteria.audit.bound_method import Attributor
+from taylorattr.criteria.audit.coalitions import Reach, inclusion_probability, sampled_supports, subsets_of
+from taylorattr.criteria.audit.examination import Refinement
+from taylorattr.criteria.audit.faulty_operation import BalanceBlame, balance_blame, recipe_blame
+from taylorattr.criteria.audit.judgement import JudgedExample, gravest
+from taylorattr.criteria.audit.noise import share_of_mass, support_effects
+from taylorattr.criteria.audit.score_tables import ScoreTable, measure
 from taylorattr.criteria.audit.statistics import gap_by_order, gaps, ratio, worst
-from taylorattr.criteria.audit.subject import Attributor
-from taylorattr.criteria.audit.verdicts_measured import gravest
-from taylorattr.criteria.blame.blame import EXAMPLES
-from taylorattr.criteria.blame.report import Blame
+from taylorattr.criteria.blame.blame import MOST_EXAMPLES
+from taylorattr.criteria.blame.blamed_operation import Blame
 
-SHOWN = 5
-LARGEST_SUPPORT = 6
+WORST_COALITIONS_KEPT = 5
+LARGEST_DRAWN_ORDER = 6
 
 
 def composed(
     asked: Attributor,
-    judged: list[Judged],
+    judged: list[JudgedExample],
     reach: Reach,
     names: tuple[str, ...],
     *,
@@ -112,7 +101,7 @@ def _stack(arrays: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(arrays).astype(np.float64))
 
 
-def _plain_gap(found: Judged) -> float:
+def _plain_gap(found: JudgedExample) -> float:
     """Return f(x) − f(b) − Σ a_i(x), averaged over the references."""
     left = []
     for table in found.examined.tables:
@@ -121,18 +110,18 @@ def _plain_gap(found: Judged) -> float:
     return float(np.mean(left))
 
 
-def _worst(found: Judged, exact: np.ndarray, names: tuple[str, ...]) -> tuple[Worst, ...]:
+def _worst(found: JudgedExample, exact: np.ndarray, names: tuple[str, ...]) -> tuple[Worst, ...]:
     J, A = found.examined.J, found.examined.A
     total = A.sum(axis=0)
     off = np.where(exact.T, 0.0, np.abs(A)).sum(axis=0)
     shown = []
-    for c in worst(np.abs(total - J) + off, SHOWN).tolist():
+    for c in worst(np.abs(total - J) + off, WORST_COALITIONS_KEPT).tolist():
         players = tuple(name for name, on in zip(names, exact[c], strict=True) if on)
         shown.append(Worst(players, float(J[c]), float(total[c]), float(off[c])))
     return tuple(shown)
 
 
-def _noise(found: Judged) -> dict[str, Any]:
+def _noise(found: JudgedExample) -> dict[str, Any]:
     examined = found.examined
     return {
         **examined.settings,
@@ -147,7 +136,7 @@ def _noise(found: Judged) -> dict[str, Any]:
     }
 
 
-def _sampled(found: Judged, reach: Reach, supports: int, seed: int) -> dict[str, Any]:
+def _sampled(found: JudgedExample, reach: Reach, supports: int, seed: int) -> dict[str, Any]:
     """Return what was drawn at random, with the further orders that are asked for."""
     if reach.order is None:
         return {}
@@ -156,7 +145,7 @@ def _sampled(found: Judged, reach: Reach, supports: int, seed: int) -> dict[str,
         "masks": reach.drawn - 1,
         "contains": {str(s): inclusion_probability(n, s) for s in range(1, min(n, 4) + 1)},
     }
-    for order in range(reach.order + 1, min(LARGEST_SUPPORT, n) + 1) if supports else ():
+    for order in range(reach.order + 1, min(LARGEST_DRAWN_ORDER, n) + 1) if supports else ():
         chosen = sampled_supports(n, order, supports, seed)
         table = measure(found.bound, found.subject, subsets_of(chosen, n), seed=seed)
         J, A = support_effects(table.v, table.a, chosen)
@@ -175,7 +164,7 @@ def _sampled(found: Judged, reach: Reach, supports: int, seed: int) -> dict[str,
 
 
 def _asymmetry(
-    found: Judged, exact: np.ndarray, names: tuple[str, ...], beside: str | None, seed: int
+    found: JudgedExample, exact: np.ndarray, names: tuple[str, ...], beside: str | None, seed: int
 ) -> Asymmetry:
     examined, table = found.examined, found.examined.tables[0]
     number, missing = (None, "") if beside is None else beside_it(beside, found.subject, seed)
@@ -184,7 +173,7 @@ def _asymmetry(
     return Asymmetry(own.pair, own.wholly, own.pairs, own.alike, number, beside or "", missing)
 
 
-def _blame(asked: Attributor, found: Judged, names: tuple[str, ...]) -> BalanceBlame | Blame | None:
+def _blame(asked: Attributor, found: JudgedExample, names: tuple[str, ...]) -> BalanceBlame | Blame | None:
     """Return the operation to blame, where a sum fails or one of ours holds only nearly.
 
     Nobody is blamed for a misuse: what is called wrongly breaks everywhere. Scores at the baseline are an
@@ -192,8 +181,8 @@ def _blame(asked: Attributor, found: Judged, names: tuple[str, ...]) -> BalanceB
     """
     status = found.verdicts[2].status
     table = found.examined.tables[0]
-    columns = np.argsort(-np.abs(gaps(table.v, table.a)), kind="stable")[:EXAMPLES]
-    if isinstance(found.bound, Named) and status in ("fails", "holds_to"):
+    columns = np.argsort(-np.abs(gaps(table.v, table.a)), kind="stable")[:MOST_EXAMPLES]
+    if isinstance(found.bound, BoundPackageMethod) and status in ("fails", "holds_to"):
         return balance_blame(found.bound, table.present[columns[0]], names)
     wrong_calls = [fault for fault in found.misuse if fault.kind != "scores at baseline"]
     if isinstance(asked, Binds) and status == "fails" and not wrong_calls:
@@ -205,7 +194,7 @@ def _largest(found: list[Refinement | None]) -> Refinement | None:
     return max((one for one in found if one is not None), key=lambda one: one.fine, default=None)
 
 
-def _notes(judged: list[Judged], unequal: tuple[Asymmetry, ...]) -> tuple[str, ...]:
+def _notes(judged: list[JudgedExample], unequal: tuple[Asymmetry, ...]) -> tuple[str, ...]:
     first = judged[0]
     notes = list(first.bound.blind)
     references = len(first.examined.tables)
@@ -213,12 +202,12 @@ def _notes(judged: list[Judged], unequal: tuple[Asymmetry, ...]) -> tuple[str, .
         notes.append(
             f"audited against each of {references} references by itself; effects are averaged, eq. (21)"
         )
-    if isinstance(first.bound, Named) and first.bound.method.family == "relevance":
+    if isinstance(first.bound, BoundPackageMethod) and first.bound.method.family == "relevance":
         notes.append(
             "a rule that gives 0 wherever x = b cannot leak here; whether one layer leaks is another "
             "question: ta.check of the rule answers it"
         )
-    if isinstance(first.bound, Named) and first.bound.method.zero_baseline:
+    if isinstance(first.bound, BoundPackageMethod) and first.bound.method.zero_baseline:
         starts = [float(found.examined.tables[0].v[0]) for found in judged]
         if any(starts):
             notes.append(
@@ -230,7 +219,7 @@ def _notes(judged: list[Judged], unequal: tuple[Asymmetry, ...]) -> tuple[str, .
     return tuple(notes)
 
 
-def _share_off(tables: list[Table]) -> float | None:
+def _share_off(tables: list[ScoreTable]) -> float | None:
     """Return Σ|a_e| over elements at their baseline / Σ|a_e| over the others; None for players' scores."""
     off, total = 0.0, 0.0
     for table in tables:

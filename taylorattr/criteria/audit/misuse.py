@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taylorattr.criteria.audit.measured import Table
-from taylorattr.criteria.audit.reading import NORMS
-from taylorattr.criteria.audit.stability import Stability
+from taylorattr.criteria.audit.bound_method import NORMS
+from taylorattr.criteria.audit.score_tables import ScoreTable, Stability
 from taylorattr.criteria.audit.statistics import gaps, rms, size_of_change
 from taylorattr.effects.result import Result
 
-NEARLY_ALL = 0.95
-FIT = 1e-2
-AGREED = 0.05
-NEARER = 0.5
-CONSTANT = 0.02
+NEARLY_ALL_ROWS = 0.95
+SAME_OUTPUT_RESIDUAL = 1e-2
+SMALLEST_AGREEMENT = 0.05
+NEARER_OUTPUT_RESIDUAL = 0.5
+FACTOR_RESIDUAL = 0.02
 """Residual of the sums beside λ times the change, relative to λ, up to which one λ is named: no network's
 nonlinearity, but nodes of a quadrature."""
 
@@ -59,7 +58,7 @@ def unstable(stability: Stability) -> Iterator[Misuse]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Symptoms:
     """What stands out of the noise and the tolerance.
 
     Attributes:
@@ -80,7 +79,11 @@ class Seen:
 
 
 def misuses(
-    table: Table, seen: Seen, names: tuple[str, ...], outputs: np.ndarray | None = None, target: int = 0
+    table: ScoreTable,
+    seen: Symptoms,
+    names: tuple[str, ...],
+    outputs: np.ndarray | None = None,
+    target: int = 0,
 ) -> list[Misuse]:
     """Return the wrong uses that the scores themselves give away, the most telling first.
 
@@ -94,7 +97,7 @@ def misuses(
     """
     if size_of_change(table.v) <= 64 * table.eps * rms(table.v):
         return []
-    if seen.agreement is not None and seen.agreement < AGREED:
+    if seen.agreement is not None and seen.agreement < SMALLEST_AGREEMENT:
         return [
             Misuse(
                 "random",
@@ -128,7 +131,7 @@ def misuses(
     return found
 
 
-def _normalised(table: Table) -> Iterator[Misuse]:
+def _normalised(table: ScoreTable) -> Iterator[Misuse]:
     if len(table.v) < 4:
         return
     spread = np.abs(table.a - table.a[:, :1]).max()
@@ -154,7 +157,7 @@ def _normalised(table: Table) -> Iterator[Misuse]:
         sizes = norms[moving, k]
         middle = float(np.median(sizes)) if len(sizes) else 0.0
         near = np.abs(sizes - middle) <= 1e-4 * abs(middle)
-        if middle != 0 and near.mean() >= NEARLY_ALL and moving.mean() > 0.5:
+        if middle != 0 and near.mean() >= NEARLY_ALL_ROWS and moving.mean() > 0.5:
             yield Misuse(
                 "normalised",
                 f"{what} is {middle:.3g} for every input: the scores are normalised per example and have "
@@ -163,7 +166,7 @@ def _normalised(table: Table) -> Iterator[Misuse]:
             return
 
 
-def _repeated(table: Table) -> Iterator[Misuse]:
+def _repeated(table: ScoreTable) -> Iterator[Misuse]:
     if not table.repeated or table.norms is None:
         return
     lam, residual = _multiple(table)
@@ -176,7 +179,7 @@ def _repeated(table: Table) -> Iterator[Misuse]:
         )
 
 
-def _out_of_order(table: Table, names: tuple[str, ...]) -> Iterator[Misuse]:
+def _out_of_order(table: ScoreTable, names: tuple[str, ...]) -> Iterator[Misuse]:
     n = table.n
     single = {int(np.flatnonzero(row)[0]): c for c, row in enumerate(table.present) if row.sum() == 1}
     if len(single) < n or n < 2:
@@ -196,7 +199,7 @@ def _out_of_order(table: Table, names: tuple[str, ...]) -> Iterator[Misuse]:
         )
 
 
-def _other_output(table: Table, outputs: np.ndarray, target: int, nearly: bool) -> Iterator[Misuse]:
+def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, nearly: bool) -> Iterator[Misuse]:
     """Yield what the sums explain instead: another output or the predicted one, else nearly another one.
 
     Sums of an incomplete method of another output are only near its change. So are, by chance, sums of
@@ -210,8 +213,8 @@ def _other_output(table: Table, outputs: np.ndarray, target: int, nearly: bool) 
     nearest = min((c for c in range(len(left)) if c != target), key=lambda c: left[c])
     top = outputs.argmax(axis=1)
     followed = change[np.arange(len(top)), top]
-    if left[nearest] > FIT * size[nearest]:
-        if len(set(top.tolist())) > 1 and rms(total - followed) <= FIT * rms(followed):
+    if left[nearest] > SAME_OUTPUT_RESIDUAL * size[nearest]:
+        if len(set(top.tolist())) > 1 and rms(total - followed) <= SAME_OUTPUT_RESIDUAL * rms(followed):
             yield Misuse(
                 "predicted class",
                 "the scores follow the predicted class of each masked input instead of one output; pass the "
@@ -220,7 +223,7 @@ def _other_output(table: Table, outputs: np.ndarray, target: int, nearly: bool) 
             return
         if not nearly or any(_factor(table)) or any(_absolute(table)):
             return
-        if left[nearest] > NEARER * min(size[nearest], left[target]):
+        if left[nearest] > NEARER_OUTPUT_RESIDUAL * min(size[nearest], left[target]):
             return
     yield Misuse(
         "other output",
@@ -228,7 +231,7 @@ def _other_output(table: Table, outputs: np.ndarray, target: int, nearly: bool) 
     )
 
 
-def _multiple(table: Table) -> tuple[float, float]:
+def _multiple(table: ScoreTable) -> tuple[float, float]:
     """Return λ of Σa − Σa(∅) = λ(v − v(∅)) by least squares, and the rms residual over V."""
     change = table.v - table.v[0]
     total = change + gaps(table.v, table.a)
@@ -238,15 +241,15 @@ def _multiple(table: Table) -> tuple[float, float]:
     return lam, rms(t - lam * c) / rms(c)
 
 
-def _factor(table: Table) -> Iterator[Misuse]:
+def _factor(table: ScoreTable) -> Iterator[Misuse]:
     lam, residual = _multiple(table)
-    if residual < 0.1 * abs(lam - 1) and residual <= CONSTANT * abs(lam):
+    if residual < 0.1 * abs(lam - 1) and residual <= FACTOR_RESIDUAL * abs(lam):
         yield Misuse(
             "factor", f"every sum of scores is {lam:.3g} times the change of the output, instead of 1"
         )
 
 
-def _absolute(table: Table) -> Iterator[Misuse]:
+def _absolute(table: ScoreTable) -> Iterator[Misuse]:
     smallest = table.a.min() if table.smallest is None else table.smallest.min()
     change = table.v - table.v[0]
     falling = change < -0.05 * size_of_change(table.v)

@@ -1,13 +1,15 @@
-"""What rounding and sampling alone would show: η, σ(S), and unbiased squares from repeats."""
+"""What rounding, repetition and sampling alone would show beside a statistic."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from taylorattr.criteria.audit.statistics import ratio, rms, size_of_scores
-from taylorattr.maths.mobius import truncated_zeta_, zeta_
+from taylorattr.maths.mobius import mobius_, truncated_zeta_, zeta_
 
 ROUNDINGS = 16.0
 """Unit roundoffs a sum may be off by, in the scale of its parts."""
@@ -141,3 +143,92 @@ def sampled_effect_noise(A: np.ndarray, present: np.ndarray) -> np.ndarray:
     for k in np.unique(sizes):
         pooled[sizes == k] = np.sqrt(variance[sizes == k].mean())
     return pooled
+
+
+BOOTSTRAPS = 400
+
+
+def bootstrap(statistic: Callable[[np.ndarray], float], count: int, seed: int) -> Interval:
+    """Return a statistic of drawn coalitions with its 95 % interval.
+
+    Args:
+        statistic: Of positions among the drawn coalitions, shape (count,), with repetitions.
+        count: How many were drawn.
+        seed: Of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    value = statistic(np.arange(count))
+    draws = [statistic(rng.integers(0, count, size=count)) for _ in range(BOOTSTRAPS)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def sampled_deficit(gap: np.ndarray, change: np.ndarray, seed: int) -> Interval:
+    """Return rms gap / rms (v − v(∅)) over drawn coalitions, with its interval.
+
+    Args:
+        gap: gap(T), shape (m,).
+        change: v(T) − v(∅), shape (m,).
+        seed: Of the resampling.
+    """
+    return bootstrap(lambda at: ratio(rms(gap[at]), rms(change[at])), len(gap), seed)
+
+
+def sampled_leak(a: np.ndarray, present: np.ndarray, seed: int) -> Interval:
+    """Return the largest rms_{T∌i} a_i(T) / a₊ over drawn coalitions, with its interval.
+
+    Args:
+        a: Shape (n, m).
+        present: Shape (m, n).
+        seed: Of the resampling.
+    """
+    inside = np.where(present.T, a, 0.0) ** 2
+    outside = np.where(present.T, 0.0, a) ** 2
+
+    def statistic(at: np.ndarray) -> float:
+        on = present[at]
+        scale = inside[:, at].sum() / max(int(on.sum()), 1)
+        absent = np.maximum((~on).sum(axis=0), 1)
+        top = float((outside[:, at].sum(axis=1) / absent).max())
+        return math.sqrt(ratio(top, float(scale)))
+
+    scale = float(np.abs(a).max(initial=0.0))
+    if scale == 0 or not outside.any():
+        return Interval(0.0, 0.0, 0.0)
+    inside, outside = inside / scale**2, outside / scale**2
+    return bootstrap(statistic, a.shape[1], seed)
+
+
+def support_effects(v: np.ndarray, a: np.ndarray, supports: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return J(S) and A_i(S) of sampled supports.
+
+    Args:
+        v: Values of `subsets_of`, shape (supports·2^s,).
+        a: Scores likewise, shape (n, supports·2^s).
+        supports: Shape (supports, s).
+
+    Returns:
+        J, shape (supports,); A, shape (n, supports).
+    """
+    size = 1 << supports.shape[1]
+    J = mobius_(np.array(v.reshape(-1, size)))[:, -1]
+    A = mobius_(np.array(a.reshape(len(a), -1, size)))[:, :, -1]
+    return J, A
+
+
+def share_of_mass(amounts: np.ndarray, J: np.ndarray, population: int) -> Interval:
+    """Return Σ|amounts| / Σ|J| over sampled supports as a ratio estimate with a 95 % interval.
+
+    Args:
+        amounts: D(S) or the leak of each, shape (m,).
+        J: Their effects, shape (m,).
+        population: Number of coalitions of that size: the correction for a finite population.
+    """
+    y, x, m = np.abs(amounts), np.abs(J), len(J)
+    value = ratio(float(y.sum()), float(x.sum()))
+    if m < 2 or not math.isfinite(value) or value == 0:
+        return Interval(value, value, value)
+    scale = float(x.mean())
+    left = (y - value * x) / scale
+    error = math.sqrt(max(1 - m / population, 0.0) * float((left**2).sum()) / (m - 1) / m)
+    return Interval(value, max(value - 1.96 * error, 0.0), value + 1.96 * error)

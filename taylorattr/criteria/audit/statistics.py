@@ -19,7 +19,7 @@ import numpy as np
 
 LIVE_SIGMAS = 8.0
 LIVE_SHARE = 1e-3
-UNCOVERED = 0.05
+COVERED_SHARE = 0.05
 
 
 def rms(values: np.ndarray) -> float:
@@ -103,7 +103,7 @@ def coverage(J: np.ndarray, A: np.ndarray, sigma: np.ndarray) -> Coverage:
     size = np.abs(J)
     size[0] = 0.0
     live = (size > LIVE_SIGMAS * sigma) & (size > LIVE_SHARE * size.max())
-    missed = live & (np.abs(A).sum(axis=0) + 4 * sigma < UNCOVERED * size)
+    missed = live & (np.abs(A).sum(axis=0) + 4 * sigma < COVERED_SHARE * size)
     found = np.flatnonzero(missed)
     found = found[np.argsort(-size[found], kind="stable")]
     return Coverage(ratio(float(size[missed].sum()), float(size.sum())), int(live.sum()), found)

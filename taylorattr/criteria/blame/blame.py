@@ -1,10 +1,4 @@
-"""At which operation of a model does the sum of a third-party attribution break?
-
-The method is asked about sub-networks that keep the model's own modules: from every place to the output
-(suffix), from the inputs to every place (prefix), and single operations. Walking the first cut from the
-output towards the inputs, the first broken suffix begins with the guilty operation; walking from the inputs,
-the first broken prefix ends with it.
-"""
+"""At which operation of a model does the sum of a third-party attribution break?"""
 
 from __future__ import annotations
 
@@ -18,18 +12,16 @@ from torch import Tensor, nn
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.rng import preserved_rng
-from taylorattr.criteria.blame.answer import answer, unbroken
-from taylorattr.criteria.blame.graph import Operations, Piece
-from taylorattr.criteria.blame.measure import Example, Question, scores_of
-from taylorattr.criteria.blame.report import Blame, Cut, Law, Probe
-from taylorattr.criteria.blame.search import Cuts, Fault, first_fault, last_fault
+from taylorattr.criteria.blame.blamed_operation import Blame, Cut, Law, Probe
+from taylorattr.criteria.blame.cuts import Cuts, Example, Fault, SumCheck, first_fault, last_fault, scores_of
+from taylorattr.criteria.blame.subnetworks import Operations, SubNetwork
 from taylorattr.criteria.blame.substitution import by_substitution
 from taylorattr.errors import OptionError
 
-EXAMPLES = 4
+MOST_EXAMPLES = 4
 """Examples that are looked at, each by itself, at most."""
 
-ALONE = 24
+MOST_ISOLATED = 24
 """Operations that are looked at by themselves, at most."""
 
 
@@ -78,7 +70,7 @@ def blame(
     at_baseline = _doubled(baseline_tuple(baselines, input_tuple(inputs)))
     rows = [
         (tuple(x[e : e + 1] for x in at_input), tuple(b[e : e + 1] for b in at_baseline))
-        for e in range(min(EXAMPLES, len(at_input[0])))
+        for e in range(min(MOST_EXAMPLES, len(at_input[0])))
     ]
     targets = [_target_of(target, e, len(at_input[0])) for e in range(len(rows))]
     with preserved_rng(), torch.inference_mode(False):
@@ -87,26 +79,26 @@ def blame(
             law = _law(make, copied, rows[0], targets[0])
         if law == "output":
             _drop_biases(copied)
-        question = Question(make, law, tolerance)
-        whole = _whole(question, copied, rows, targets)
+        check = SumCheck(make, law, tolerance)
+        whole = _whole(check, copied, rows, targets)
         if whole.status == "holds":
             return unbroken(whole, law)
         try:
             operations = Operations(copied, rows[0][0])
         except Exception as error:  # symbolic tracing fails in as many ways as there are models
-            return by_substitution(question, copied, rows, targets, whole, f"{type(error).__name__}: {error}")
+            return by_substitution(check, copied, rows, targets, whole, f"{type(error).__name__}: {error}")
         examples = [
             Example(operations.values(x), operations.values(b), t)
             for (x, b), t in zip(rows, targets, strict=True)
         ]
-        return _by_cutting(question, operations, examples, whole)
+        return _by_cutting(check, operations, examples, whole)
 
 
-def _by_cutting(question: Question, operations: Operations, examples: list[Example], whole: Cut) -> Blame:
-    def cuts(probe: Probe, piece: Callable[[int], Piece]) -> Cuts:
+def _by_cutting(check: SumCheck, operations: Operations, examples: list[Example], whole: Cut) -> Blame:
+    def cuts(probe: Probe, piece: Callable[[int], SubNetwork]) -> Cuts:
         def measure(k: int) -> Cut:
             found = piece(k)
-            return question.cut(
+            return check.cut(
                 probe,
                 operations.labels[k],
                 found.network,
@@ -125,9 +117,9 @@ def _by_cutting(question: Question, operations: Operations, examples: list[Examp
     first = first_fault(prefixes, count, operations.parents)
     ends = [k for k in (first, last[0] if last else None) if k is not None]
     looked = range(min(ends), max(ends) + 1) if ends else range(count)
-    alone = [k for k in list(looked)[:ALONE] if isolated[k].status == fault]
+    alone = [k for k in list(looked)[:MOST_ISOLATED] if isolated[k].status == fault]
     return answer(
-        question.law,
+        check.law,
         operations.labels,
         operations.kinds,
         whole,
@@ -138,13 +130,13 @@ def _by_cutting(question: Question, operations: Operations, examples: list[Examp
     )
 
 
-def _whole(question: Question, model: nn.Module, rows: Any, targets: list[Any]) -> Cut:
+def _whole(check: SumCheck, model: nn.Module, rows: Any, targets: list[Any]) -> Cut:
     names = tuple(f"input {k}" for k in range(len(rows[0][0])))
     examples = [
         Example(dict(zip(names, x, strict=True)), dict(zip(names, b, strict=True)), t)
         for (x, b), t in zip(rows, targets, strict=True)
     ]
-    return question.cut("whole", "model", copy.deepcopy(model), names, examples, reads_out=False)
+    return check.cut("whole", "model", copy.deepcopy(model), names, examples, reads_out=False)
 
 
 def _law(make: Callable[..., Any], model: nn.Module, row: Any, target: Any) -> Law:
@@ -187,3 +179,140 @@ def _target_of(target: AnyTarget, example: int, count: int) -> Any:
     if isinstance(target, list) and len(target) == count:
         return target[example : example + 1]
     return target
+
+
+def answer(
+    law: Law,
+    labels: list[str],
+    kinds: list[str],
+    whole: Cut,
+    cuts: tuple[Cuts, Cuts, Cuts],
+    last: tuple[int, int] | None,
+    first: int | None,
+    alone: list[int],
+) -> Blame:
+    """Return what suffixes, prefixes and single operations say together.
+
+    Args:
+        law: What the scores were compared with.
+        labels: Names of the operations.
+        kinds: What they are, in a word; empty where the name says it.
+        whole: The whole model.
+        cuts: Suffixes, prefixes and single operations.
+        last: Operation that the suffixes name, and the next one from which the sum holds.
+        first: Operation that the prefixes name.
+        alone: Operations that are wrong by themselves.
+    """
+    suffixes, prefixes, isolated = cuts
+    seen = [cut for group in cuts for cut in group.seen.values()]
+    if all(cut.status == "refused" for cut in seen):  # what takes nothing singles nothing out
+        last, first, alone = None, None, []
+    place = last[0] if last else first if first is not None else alone[0] if alone else None
+    refused = sorted(k for k, cut in isolated.seen.items() if cut.status == "refused")
+    before, after = None, None
+    if last is not None:
+        after = suffixes[last[0]]
+        before = suffixes[last[1]] if last[1] < len(labels) else None
+    elif first is not None:
+        after = prefixes[first]
+    elif alone:
+        after = isolated[alone[0]]
+    none_taken = place is None and all(cut.status == "refused" for cut in suffixes.seen.values())
+    if whole.status == "refused" or none_taken:
+        found = "refused"
+    elif place is None:
+        found = "nothing"
+    else:
+        found = "context" if isolated[place].status == "holds" else "found"
+    return Blame(
+        found=found,
+        operation="" if place is None else labels[place],
+        last=labels[last[0]] if last else "",
+        first="" if first is None else labels[first],
+        alone=tuple(labels[k] for k in alone),
+        refused=tuple(labels[k] for k in refused),
+        law=law,
+        before=before,
+        after=after,
+        cuts=(whole, *(cut for group in cuts for _, cut in sorted(group.seen.items()))),
+        kind="" if place is None else kinds[place],
+        statement=_sentence(_shown(labels, kinds), found, place, last, first, alone, (before, after, whole)),
+    )
+
+
+def _shown(labels: list[str], kinds: list[str]) -> list[str]:
+    return [
+        f"`{label}` ({kind})" if kind else f"`{label}`" for label, kind in zip(labels, kinds, strict=True)
+    ]
+
+
+def _sentence(
+    labels: list[str],
+    found: str,
+    place: int | None,
+    last: tuple[int, int] | None,
+    first: int | None,
+    alone: list[int],
+    shown: tuple[Cut | None, Cut | None, Cut],
+) -> str:
+    before, after, whole = shown
+    if place is None:
+        if whole.status == "refused":
+            return f"the method takes neither the model nor any part of it: {whole.message}"
+        why = "the method took none of the sub-networks" if found == "refused" else "no sub-network shows it"
+        return f"the sum is {whole.total:.6g} where {whole.due:.6g} is due, but {why}"
+    name = labels[place]
+    if found == "refused":
+        refuses = f"takes what follows {name} and refuses it with {name}" if before else f"refuses {name}"
+        words = [f"the method does not take the model; it {refuses}: {whole.message}"]
+    else:
+        words = [f"the sum breaks at {name}"]
+        if after is not None:
+            kept = (
+                f"{before.total:.6g} of {before.due:.6g} due just behind it, " if before is not None else ""
+            )
+            words.append(f": {kept}{after.total:.6g} of {after.due:.6g} due with it")
+        if last is not None and last[1] > last[0] + 1:
+            between = ", ".join(labels[last[0] + 1 : last[1]])
+            words.append(f"; {between} behind it were refused and may be at fault instead")
+        together = found == "context" and first not in (None, place, *alone)
+        if together and first is not None:
+            words.append(
+                f"; the first fault on the way from the inputs is {labels[first]}: each of the two is right "
+                "by itself, and the method is wrong where they meet"
+            )
+            return "".join(words)
+        if found == "context":
+            words.append(
+                "; by itself it is right, so it is its place among the others that the method misses"
+            )
+    if first is not None and last is not None and first != last[0]:
+        words.append(f"; the first fault on the way from the inputs is {labels[first]}")
+    return "".join(words)
+
+
+def unbroken(whole: Cut, law: Law) -> Blame:
+    """Return the answer where the scores of the whole model add up.
+
+    Under the law ``output`` they do so on a copy without biases.
+    """
+    sums = f"the scores add up to {whole.total:.6g} and {whole.due:.6g} is due"
+    statement = (
+        f"no operation is to blame: without the biases of the model {sums}. A rule that shares out f(x) and "
+        "lets biases keep their part is off by them, and by f(b), where the sums should be f(x) − f(b)"
+        if law == "output"
+        else f"nothing to blame: {sums}"
+    )
+    return Blame(
+        found="nothing",
+        operation="",
+        last="",
+        first="",
+        alone=(),
+        refused=(),
+        law=law,
+        before=None,
+        after=None,
+        cuts=(whole,),
+        statement=statement,
+    )

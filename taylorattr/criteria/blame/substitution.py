@@ -13,15 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from taylorattr.criteria.blame.measure import Example, Question
-from taylorattr.criteria.blame.report import Blame, Cut
-from taylorattr.criteria.blame.search import Cuts, last_fault
+from taylorattr.criteria.blame.blamed_operation import Blame, Cut
+from taylorattr.criteria.blame.cuts import Cuts, Example, SumCheck, last_fault
 
 LEAF = "leaf"
 """Name of the value that replaces an output."""
 
 
-class Behind(nn.Module):
+class ModelBehind(nn.Module):
     """The model with the n-th output of one module replaced by the argument.
 
     Args:
@@ -99,7 +98,7 @@ def label(call: tuple[str, int], modules: Mapping[str, int]) -> str:
 
 
 def by_substitution(
-    question: Question,
+    check: SumCheck,
     model: nn.Module,
     rows: list[tuple[tuple[Tensor, ...], tuple[Tensor, ...]]],
     targets: list[Any],
@@ -109,7 +108,7 @@ def by_substitution(
     """Return the module in front of which the sum breaks, from cuts behind every module.
 
     Args:
-        question: The method.
+        check: The method.
         model: A copy of the model.
         rows: Examples at x and at b, each one row.
         targets: What of each is explained.
@@ -123,10 +122,10 @@ def by_substitution(
 
     def measure(k: int) -> Cut:
         found = [
-            question.cut(
+            check.cut(
                 "substitution",
                 labels[k],
-                Behind(copy.deepcopy(model), *calls[k], x),
+                ModelBehind(copy.deepcopy(model), *calls[k], x),
                 (LEAF,),
                 [Example({LEAF: one[1][calls[k]]}, {LEAF: two[1][calls[k]]}, target)],
                 reads_out=False,
@@ -162,7 +161,7 @@ def by_substitution(
         first="",
         alone=(),
         refused=(),
-        law=question.law,
+        law=check.law,
         before=None if last is None else cuts.seen.get(last[1]),
         after=after,
         cuts=(whole, *(cut for _, cut in sorted(cuts.seen.items()))),

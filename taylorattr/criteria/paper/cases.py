@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,24 +12,24 @@ import numpy as np
 
 from taylorattr.allocation.context import REQUIRED, SIZES
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.criteria.paper.quantities import Cases, Values, together, values_of
-from taylorattr.criteria.paper.symmetry import fingerprint, treats_players_alike
+from taylorattr.criteria.paper.algebra import treats_players_alike
+from taylorattr.criteria.paper.trial_values import Cases, Values, together, values_of
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.maths.multi_index import enumerate_up_to
 
-SMALL = {1: 4, 2: 4, 3: 4}
+ORDER_WITH_CONTEXT = {1: 4, 2: 4, 3: 4}
 """Players -> order of the terms, where a ratio reads more than κ."""
 
-LARGE = {1: 6, 2: 6, 3: 5, 4: 5, 5: 5}
+ORDER_OF_KAPPA_ALONE = {1: 6, 2: 6, 3: 5, 4: 5, 5: 5}
 """The same where it reads κ alone, so that there is one setting per number of players."""
 
-TERMS = 300
+MOST_TERMS = 300
 """Terms at most where a rule is made for one number of players."""
 
-COALITIONS = 1024
+MOST_COALITIONS = 1024
 """Up to this many coalitions a support-level rule for one number of players is looked at on all of them."""
 
-CONTEXTS = 240
+MOST_CONTEXTS = 240
 """Contexts per number of players at most, the smallest first."""
 
 
@@ -66,7 +66,7 @@ class Terms:
         kappas = enumerate_up_to(n, order).astype(np.int64)
         if not coalitions or order >= n:
             return cls._of(kappas, order)
-        if 1 << n <= COALITIONS:
+        if 1 << n <= MOST_COALITIONS:
             table = np.arange(1 << n)[:, None] >> np.arange(n) & 1
             larger = table[table.sum(axis=1) > order]
             return cls._of(np.concatenate([kappas, larger]), order, "every coalition")
@@ -137,7 +137,7 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
     found: list[Case] = []
     refused = ""
     for n, order in _sizes(rule, own).items():
-        one_size = rule.players == n or n not in {**SMALL, **LARGE}
+        one_size = rule.players == n or n not in {**ORDER_WITH_CONTEXT, **ORDER_OF_KAPPA_ALONE}
         terms = Terms.up_to(n, order, coalitions=one_size and rule.granularity == "support")
         seen = set()
         several: list[Case] = []
@@ -151,7 +151,7 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
                 refused = resolved
             else:
                 several.append(Case(n, context, resolved, terms, _size(context)))
-        found += sorted(several, key=lambda case: case.size)[:CONTEXTS]
+        found += sorted(several, key=lambda case: case.size)[:MOST_CONTEXTS]
     if not found:
         raise OptionError(
             f"{rule.name}: no setting that was tried can be used ({refused or 'there is none'}); pass values "
@@ -170,7 +170,7 @@ def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
     if rule.players is not None:
         return {rule.players: _order_within(rule.players)}
     if not rule.needs:
-        return LARGE
+        return ORDER_OF_KAPPA_ALONE
     for name, need in rule.needs.items():
         if need.default is REQUIRED or name in own:
             continue
@@ -178,12 +178,12 @@ def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
             if axis in SIZES:
                 n = next(k for k in itertools.count(1) if SIZES[axis](k) >= size)
                 return {n: _order_within(n)}
-    return SMALL
+    return ORDER_WITH_CONTEXT
 
 
 def _order_within(n: int) -> int:
     """Return the largest order, at most 4, whose terms of n players are few enough."""
-    return max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= TERMS)
+    return max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= MOST_TERMS)
 
 
 def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | str:
@@ -215,3 +215,17 @@ def _contexts(rule: AllocationRule, n: int, own: Cases) -> Iterator[dict[str, An
 
 def _size(context: Mapping[str, Any]) -> float:
     return float(sum(abs(float(v)) for value in context.values() for v in np.asarray(value).reshape(-1)))
+
+
+def fingerprint(rule: AllocationRule, context: Mapping[str, Any], *, sort: bool) -> Hashable:
+    """Return what settings that are the same have in common, with ``sort`` up to the order of the players."""
+    columns, tables = [], []
+    for name in sorted(rule.needs):
+        array = np.asarray(context[name], dtype=object)
+        if sort and array.ndim == len(rule.needs[name].axes) == 1:
+            columns.append(tuple(array))
+        else:
+            tables.append((array.shape, tuple(array.reshape(-1))))
+    longest = max(map(len, columns), default=0)
+    players = sorted(zip(*(column + (0,) * (longest - len(column)) for column in columns), strict=True))
+    return tuple(map(len, columns)), tuple(players), tuple(tables)

@@ -9,14 +9,18 @@ from typing import overload
 
 from taylorattr.allocation.carried import AnyRule, CarriesRule
 from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.criteria.paper.algebra import always_complete, never_leaks
 from taylorattr.criteria.paper.cases import cases
-from taylorattr.criteria.paper.conditions import rescuing
-from taylorattr.criteria.paper.identities import always_complete, never_leaks
-from taylorattr.criteria.paper.quantities import Cases
-from taylorattr.criteria.paper.references import mean_reference_weight
-from taylorattr.criteria.paper.report import CriteriaReport, CriteriaTable
-from taylorattr.criteria.paper.reservations import limits, presumed, reservations
-from taylorattr.criteria.paper.search import Finding, Search
+from taylorattr.criteria.paper.conditions import (
+    limits,
+    mean_reference_weight,
+    presumed,
+    rescuing,
+    reservations,
+)
+from taylorattr.criteria.paper.counterexamples import Counterexample, CounterexampleSearch
+from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
+from taylorattr.criteria.paper.trial_values import Cases
 from taylorattr.criteria.verdict import Criterion, Verdict
 from taylorattr.errors import OptionError
 
@@ -72,7 +76,7 @@ def check(
 def _check(rule: AllocationRule, own: Cases | None) -> CriteriaReport:
     settings = cases(rule, own)
     tables = [rule.exact_ratios(case.kappas, case.context) for case in settings]
-    found = {frame: _verdicts(Search(rule, frame, settings, tables)) for frame in _frames(rule)}
+    found = {frame: _verdicts(CounterexampleSearch(rule, frame, settings, tables)) for frame in _frames(rule)}
     if len(rule.frames) > 1:  # the ratio is the same in both, eq. (9)
         found |= {frame: [replace(v, frame=frame) for v in found[rule.frames[0]]] for frame in rule.frames}
     verdicts = tuple(verdict for frame in found for verdict in found[frame])
@@ -97,7 +101,7 @@ def _frames(rule: AllocationRule) -> list[str]:
     return frames
 
 
-def _verdicts(search: Search) -> list[Verdict]:
+def _verdicts(search: CounterexampleSearch) -> list[Verdict]:
     """Return C1 of terms and of effects, C2 and C3 in one frame."""
     rule, own = search.rule, search.frame in search.rule.frames
     alone = never_leaks(rule) or rule.by_construction.get("no_leak", "")
@@ -115,7 +119,11 @@ def _verdicts(search: Search) -> list[Verdict]:
 
 
 def _verdict(
-    search: Search, criterion: Criterion, level: str, findings: list[Finding | None], identity: str
+    search: CounterexampleSearch,
+    criterion: Criterion,
+    level: str,
+    findings: list[Counterexample | None],
+    identity: str,
 ) -> Verdict:
     rule = search.rule
     bounds = limits(rule, criterion, level)

@@ -1,4 +1,4 @@
-"""Under which condition a rule keeps a criterion: sought among a few sentences, by enumeration."""
+"""Where a rule keeps a criterion, and what its verdicts do not say."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
+from taylorattr.allocation.allocate import exact_scores
+from taylorattr.allocation.node_values import as_fraction
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.criteria.paper.cases import Case
+from taylorattr.criteria.verdict import Criterion
+from taylorattr.effects.symbolic import symbolic_effects
 
-FEWEST = 2
+FEWEST_SETTINGS = 2
 """Settings with two players or more that must satisfy a condition before it is believed."""
 
-SENTENCES = 3
+MOST_SENTENCES = 3
 """Sentences in a condition at most."""
 
 
@@ -105,10 +110,72 @@ def rescuing(
     bad = np.array(broken, dtype=bool)
     holds = {c: np.array([c.test(case.resolved, case.n) for case in cases], dtype=bool) for c in usable}
     found: list[tuple[bool, int, int, tuple[Condition, ...]]] = []
-    for size in range(1, SENTENCES + 1):
+    for size in range(1, MOST_SENTENCES + 1):
         for group in itertools.combinations(usable, size):
             kept = np.logical_and.reduce([holds[c] for c in group])
-            if not (kept & bad).any() and (kept & several).sum() >= FEWEST:
+            if not (kept & bad).any() and (kept & several).sum() >= FEWEST_SETTINGS:
                 left = int((kept & several).sum())
                 found.append((all(c.generic for c in group), -size, left, group))
     return max(found, key=lambda entry: entry[:3])[3] if found else None
+
+
+def limits(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
+    """Return the conditions that come with the form of a rule, not with a choice of its context.
+
+    A term that lacks a player lacks it in every frame, so nothing leaks because references are many.
+    """
+    found = []
+    if rule.scope == "unit":
+        found.append("each unit is taken alone")
+    if rule.per_reference and criterion != "no_leak":
+        found.append("each reference is taken alone")
+    return found + presumed(rule, criterion, level)
+
+
+def presumed(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
+    """Return what has to be so lest a constant that is handed out as well cancels the share of an effect.
+
+    With a bias c among the settings the constant is σ(c), and anything where c ≠ 0.
+    """
+    if rule.constant is None or (criterion, level) != ("coverage", "effect"):
+        return []
+    return ["σ(0) = 0"] if "c" in rule.needs else ["I(0) = 0"]
+
+
+def reservations(rule: AllocationRule) -> tuple[str, ...]:
+    """Return sentences on what the verdicts of a rule do not say."""
+    found = []
+    if rule.kind == "none":
+        found.append(f"no allocation: {rule.domain.words}")
+    if rule.per_reference:
+        found.append("one reference at a time; in one fixed frame the shares of a mean are others, eq. (22)")
+    if rule.constant is not None:
+        found.append("hands out the constant I(0) as well, which is nobody's effect")
+    if rule.depth:
+        found.append(f"in a deep network: {rule.depth}")
+    return tuple(found)
+
+
+LARGEST_INPUT = 3
+"""Inputs 1 … 3 are looked at."""
+
+REFERENCES_OF_MEAN_0 = (-1, 1)
+
+
+def fixed_frame_weight(rule: AllocationRule, x: int) -> Fraction:
+    """Return the weight of y² at x with the references ±1 when its effect is taken at their mean, 0."""
+    y: Any = sp.Symbol("y")
+    scores = [exact_scores(rule, symbolic_effects(y**2, [y], [x], [b]))[0] for b in REFERENCES_OF_MEAN_0]
+    return sum((as_fraction(score) for score in scores), Fraction(0)) / (len(REFERENCES_OF_MEAN_0) * x**2)
+
+
+def mean_reference_weight(rule: AllocationRule, criterion: Criterion) -> str:
+    """Return the smallest case in which one fixed frame breaks a criterion; empty where none does."""
+    if rule.needs or "baseline" not in rule.frames:
+        return ""
+    for x in range(1, LARGEST_INPUT + 1):
+        weight = fixed_frame_weight(rule, x)
+        broken = {"complete": weight != 1, "coverage": weight == 0, "no_leak": False}[criterion]
+        if broken:
+            return f"at the mean reference, y² at x = {x} with references ±1 gets weight {weight}"
+    return ""

@@ -1,13 +1,9 @@
-"""Activations as one unit σ(w·x + c), and what each attribution gives its inputs, in closed form.
-
-A power z^m is unknown to libraries that know a list of activations; a rule has to be seen on those it knows.
-The formulas are those of docs/theory.md §5 with reference 0: u = w∘x, z = Σu + c, z⁰ = c.
-"""
+"""Activations as one unit σ(w·x + c), what known rules give its inputs, and what a black box gave."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +11,7 @@ import torch
 from torch import nn
 
 from taylorattr.criteria.probe.monomials import AttributeFn, scores
-from taylorattr.criteria.probe.units import Unit
+from taylorattr.criteria.probe.power_units import Unit, error_in_brief
 from taylorattr.maths.mobius import mobius
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
@@ -203,3 +199,127 @@ def distance(unit: ActivationUnit, read: np.ndarray, expected: np.ndarray) -> fl
         float(np.abs(read).max()), float(np.abs(expected).max()), 0.01 * float(np.abs(unit.u).max())
     )
     return float(np.abs(read - expected).max()) / largest
+
+
+COARSE_AT_KINK, FINE_AT_KINK, COARSE = 0.05, 2.5e-3, 1e-3
+"""Differences that a quadrature may leave: coarse at kinks, fine at kinks, and elsewhere.
+
+N nodes are off by at most half a step times the jump of the slope: 1/(2N) for a ReLU, 2e-3 for 256 nodes.
+"""
+
+FALLBACK_RULE = "gradient_x_input"
+"""What libraries do with a layer that they have no rule for."""
+
+
+@dataclass(frozen=True)
+class ActivationReadings:
+    """What a black box gave the units of each activation.
+
+    Attributes:
+        distances: Activation -> rule -> largest relative difference.
+        gaps: Activation -> largest |Σ scores − (σ(z) − σ(c))|, relative to the largest score.
+        refused: Activation -> what the method said.
+        noise: Activation -> largest relative standard error.
+    """
+
+    distances: dict[str, dict[str, float]]
+    gaps: dict[str, float]
+    refused: dict[str, str]
+    noise: dict[str, float]
+
+    def tolerance(self, activation: str, floor: float) -> float:
+        """Return the difference that is noise."""
+        return floor + 8 * self.noise[activation]
+
+    def rules(self, floor: float) -> dict[str, tuple[str, ...]]:
+        """Return activation -> rules that give its scores."""
+        return {
+            name: tuple(rule for rule, far in table.items() if far <= self.tolerance(name, floor))
+            for name, table in self.distances.items()
+        }
+
+    def leading(self, floor: float) -> str:
+        """Return the rule of most activations among those that are not left to the plain gradient.
+
+        Libraries fall back to the gradient for layers they do not know. Empty where no rule has half of them.
+        """
+        rules = self.rules(floor)
+        known = {name: found for name, found in rules.items() if FALLBACK_RULE not in found}
+        if not known:
+            return FALLBACK_RULE if rules else ""
+        votes: dict[str, int] = {}
+        for rule in (rule for found in rules.values() for rule in found if rule != FALLBACK_RULE):
+            votes[rule] = votes.get(rule, 0) + 1
+        name = max(votes, key=lambda rule: votes[rule], default="")
+        own = sum(name in found for found in known.values())
+        return name if 2 * own >= len(known) else ""
+
+    def explained_by(self, rule: str, floor: float, *, coarse: bool) -> bool:
+        """Whether a rule gives the scores of every activation, coarsely where it may be a quadrature."""
+        # a quadrature that is coarse at one kink is so at others; a single activation that is off is a defect
+        kinked = [name for name in self.distances if name in KINKED]
+        off = [name for name in kinked if self.distances[name].get(rule, np.inf) > FINE_AT_KINK]
+        at_kink = COARSE_AT_KINK if 2 * len(off) >= len(kinked) else FINE_AT_KINK
+
+        def room(name: str) -> float:
+            rough = (at_kink if name in KINKED else COARSE) if coarse else 0.0
+            return max(rough, self.tolerance(name, floor))
+
+        return all(table.get(rule, np.inf) <= room(name) for name, table in self.distances.items())
+
+
+def read_activations(
+    attribute: AttributeFn,
+    n: int,
+    random: np.random.Generator,
+    *,
+    repeats: int,
+    also: Sequence[str] = (),
+    names: Sequence[str] = tuple(ACTIVATIONS),
+) -> ActivationReadings:
+    """Return what a black box gives units of each activation beside what known rules give.
+
+    Args:
+        attribute: The black box.
+        n: Inputs of a unit.
+        random: Draws weights and inputs.
+        repeats: Calls per unit.
+        also: Further rules of RULES to compare with, where their scores of a unit are known.
+        names: Activations.
+    """
+    formulas = dict(FORMULAS)
+    for rule in also:
+        formula = formula_of(rule)
+        if formula is not None:
+            formulas[rule] = formula
+    distances: dict[str, dict[str, float]] = {}
+    gaps: dict[str, float] = {}
+    refused: dict[str, str] = {}
+    noise: dict[str, float] = {}
+    for name in names:
+        units = activation_units(name, n, random)
+        try:
+            drawn = [read(attribute, unit, repeats) for unit in units]
+        except Exception as error:  # whatever a library raises on a module that it does not know
+            refused[name] = error_in_brief(error)
+            continue
+        mean = [d.mean(0) for d in drawn]
+        distances[name] = {
+            rule: max(distance(unit, a, formula(unit)) for a, unit in zip(mean, units, strict=True))
+            for rule, formula in formulas.items()
+        }
+        sizes = [
+            max(float(np.abs(a).max()), 0.01 * float(np.abs(unit.u).max()))
+            for a, unit in zip(mean, units, strict=True)
+        ]
+        gaps[name] = max(
+            abs(float(a.sum()) - unit.sigma(unit.z) + unit.sigma(unit.c)) / size
+            for a, unit, size in zip(mean, units, sizes, strict=True)
+        )
+        noise[name] = (
+            max(float(d.std(0, ddof=1).max()) / size for d, size in zip(drawn, sizes, strict=True))
+            / repeats**0.5
+            if repeats > 1
+            else 0.0
+        )
+    return ActivationReadings(distances, gaps, refused, noise)

@@ -18,15 +18,15 @@ import numpy as np
 from taylorattr.allocation.rule import RULES
 from taylorattr.maths.multi_index import factorial
 
-PARTS = 12
+COMMON_DENOMINATOR = 12
 """Coefficients are rounded to multiples of 1/12."""
 
-MOST = 3
+MOST_DENOMINATOR_TERMS = 3
 """Terms in a denominator at most."""
 
 NUMERATORS = ("1[κᵢ > 0]", "κᵢ", "κᵢ²")
 
-BASES = (
+MIXED_RULES = (
     "gradient_x_input", "measure/first_order", "integrated_gradients", "occlusion_1", "shapley",
     "semivalue/banzhaf",
 )  # fmt: skip
@@ -109,7 +109,7 @@ def closed_form(
     w, slack = ratios[inside], tolerance[inside]
     fitted = np.zeros(len(w), dtype=bool)
     fitted[random.permutation(len(w))[: max(1, 2 * len(w) // 3)]] = True
-    for size in range(1, MOST + 1):
+    for size in range(1, MOST_DENOMINATOR_TERMS + 1):
         for group in itertools.combinations(range(len(names)), size):
             for place, numerator in enumerate(numerators):
                 system = w * values[list(group)]
@@ -135,10 +135,10 @@ def _rounded(system: np.ndarray, wanted: np.ndarray) -> list[Fraction] | None:
     if np.linalg.matrix_rank(gram) < len(gram):
         return None
     raw = np.linalg.solve(gram, system @ wanted)
-    near = np.round(raw * PARTS) / PARTS
-    if not np.isfinite(raw).all() or (near == 0).any() or np.abs(raw - near).max() > 0.3 / PARTS:
+    near = np.round(raw * COMMON_DENOMINATOR) / COMMON_DENOMINATOR
+    if not np.isfinite(raw).all() or (near == 0).any() or np.abs(raw - near).max() > 0.3 / COMMON_DENOMINATOR:
         return None
-    return [Fraction(int(round(c * PARTS)), PARTS) for c in raw]
+    return [Fraction(int(round(c * COMMON_DENOMINATOR)), COMMON_DENOMINATOR) for c in raw]
 
 
 def _quotient(numerator: str, coefficients: Sequence[Fraction], names: Sequence[str]) -> str:
@@ -170,8 +170,8 @@ def mixture(
         random: Decides which terms are held back.
     """
     fitted = random.permutation(len(kappas))[: max(2, 2 * len(kappas) // 3)]
-    tables = {name: RULES[name].ratios(kappas) for name in BASES}
-    for one, two in itertools.combinations(BASES, 2):
+    tables = {name: RULES[name].ratios(kappas) for name in MIXED_RULES}
+    for one, two in itertools.combinations(MIXED_RULES, 2):
         columns = np.stack([tables[one][fitted].ravel(), tables[two][fitted].ravel()], axis=1)
         weights, _, rank, _ = np.linalg.lstsq(columns, ratios[fitted].ravel(), rcond=None)
         if rank < 2:

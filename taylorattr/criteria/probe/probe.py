@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taylorattr.allocation.rule import RULES
 from taylorattr.analysis.rng import preserved_rng
-from taylorattr.criteria.probe.activation_units import ACTIVATIONS
-from taylorattr.criteria.probe.additivity import additivity_gap
-from taylorattr.criteria.probe.bound_method import black_box
-from taylorattr.criteria.probe.monomial_probe import STANDARD_ERRORS, read_monomials, repeatable
-from taylorattr.criteria.probe.monomials import AttributeFn, Setting, settings
-from taylorattr.criteria.probe.naming import matches
+from taylorattr.criteria.probe.activation_units import ACTIVATIONS, ActivationReadings, read_activations
+from taylorattr.criteria.probe.known_rules import matches
+from taylorattr.criteria.probe.monomials import (
+    STANDARD_ERRORS,
+    AttributeFn,
+    ProbePoint,
+    additivity_gap,
+    read_monomials,
+    repeatable,
+    settings,
+)
+from taylorattr.criteria.probe.power_units import Responses, error_in_brief, responses
 from taylorattr.criteria.probe.probed_rule import ProbedRule
-from taylorattr.criteria.probe.seen import Seen
-from taylorattr.criteria.probe.unit_answer import rule_of_units
-from taylorattr.criteria.probe.unit_probe import ActivationReadings, read_activations, said
-from taylorattr.criteria.probe.units import Responses, responses
-from taylorattr.errors import OptionError
-from taylorattr.methods.method import Attributes
+from taylorattr.criteria.probe.rule_from_monomials import MonomialAnswer
+from taylorattr.criteria.probe.rule_from_units import rule_of_units
+from taylorattr.errors import OptionError, TaylorAttrWarning
+from taylorattr.methods import attribute
+from taylorattr.methods.method import AnyMethod, Attributes, find
 
 REPEATS = 24
 """Calls per monomial for a method that draws random numbers."""
 
-NOT_ADDITIVE = 1e-4
+LARGEST_ADDITIVITY_GAP = 1e-4
 """Relative gap of a(f + g) from which a method is no allocation; stabilisers of relevance rules are below."""
 
-FEW = ("ReLU", "Softplus", "Tanh", "GELU")
+ACTIVATIONS_WHEN_NOISY = ("ReLU", "Softplus", "Tanh", "GELU")
 """Activations that a method which draws random numbers is asked about."""
 
 
@@ -104,7 +111,7 @@ def probe(
             random,
             repeats=repeats if noisy else 1,
             also=tuple(match.name for match in seen.known if match.equal),
-            names=FEW if noisy else tuple(ACTIVATIONS),
+            names=ACTIVATIONS_WHEN_NOISY if noisy else tuple(ACTIVATIONS),
         )
         if seen.reading is None and not activations.distances:
             raise OptionError(
@@ -142,7 +149,7 @@ class Counted:
 
 def _monomials(
     attribute: AttributeFn,
-    where: tuple[Setting, ...],
+    where: tuple[ProbePoint, ...],
     order: int,
     repeats: int,
     symmetric: bool,
@@ -150,7 +157,7 @@ def _monomials(
     own: Mapping[str, Mapping[str, Any]],
     offsets: np.ndarray,
     random: np.random.Generator,
-) -> tuple[Seen, list[str]]:
+) -> tuple[MonomialAnswer, list[str]]:
     """Return what monomials show, and sentences about how they were read."""
     evidence = []
     try:
@@ -163,8 +170,8 @@ def _monomials(
             attribute, where, order, repeats=repeats, symmetric=symmetric, tolerance=tolerance
         )
     except Exception as error:  # a method that needs layers raises whatever its library does
-        return Seen(where), [f"monomials: refused ({said(error)})"]
-    additive = gap <= max(NOT_ADDITIVE, STANDARD_ERRORS * noise)
+        return MonomialAnswer(where), [f"monomials: refused ({error_in_brief(error)})"]
+    additive = gap <= max(LARGEST_ADDITIVITY_GAP, STANDARD_ERRORS * noise)
     if not additive:
         evidence.append(
             f"not additive: a(f + g) differs from a(f) + a(g) by {gap:.2g} of the largest score, so no "
@@ -174,7 +181,7 @@ def _monomials(
     evidence.append(f"{reading.probes} monomials of order ≤ {order} in {len(where)} settings{remark}")
     slack = reading.tolerance(tolerance)
     known = tuple(matches(reading.ratios, slack, reading.kappas, where, own, offsets))
-    return Seen(where, reading, slack, known, additive), evidence
+    return MonomialAnswer(where, reading, slack, known, additive), evidence
 
 
 def _units(
@@ -184,7 +191,7 @@ def _units(
     try:
         return responses(attribute, n, order, random), []
     except Exception as error:  # z^m is no layer that every library knows
-        return [], [f"units z^m: refused ({said(error)})"]
+        return [], [f"units z^m: refused ({error_in_brief(error)})"]
 
 
 def _confirmed(probed: ProbedRule, activations: ActivationReadings, tolerance: float) -> ProbedRule | None:
@@ -223,3 +230,58 @@ def _reads_network(
     if of_units.name and RULES[of_units.name].symbolic == RULES[probed.nearest].symbolic:
         return of_units.seen_on == "activations"
     return True
+
+
+class Shifted(nn.Module):
+    """y -> f(b + y), for methods that know no baseline but 0."""
+
+    def __init__(self, f: Callable[[Tensor], Tensor], baseline: Tensor) -> None:
+        super().__init__()
+        self.f = f
+        self.baseline = baseline
+        self.eval()
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Return the value at b + y."""
+        return self.f(self.baseline + y)
+
+
+def black_box(method: AnyMethod, *, reference_offsets: Any = None, **options: Any) -> AttributeFn:
+    """Return a method of this package as ``attribute_fn(f, x, b) -> (n,)``, each call with a fresh seed.
+
+    A method that knows no baseline but 0 is asked about y -> f(b + y).
+
+    Args:
+        method: Its name, or a designed rule.
+        reference_offsets: For methods over a reference set: references less b, shape (R, n); None: b itself.
+        **options: Its options.
+
+    Raises:
+        OptionError: No such method, or one that explains a layer and not the input (``grad_cam``).
+    """
+    entry = find(method)
+    if entry.name == "grad_cam":
+        raise OptionError(
+            "grad_cam explains the positions of a layer, which monomials and single units do not have; "
+            "ta.check('grad_cam') says what it does with the cells' effects"
+        )
+    seeds = itertools.count()
+
+    def of(f: Any, x: Tensor, b: Tensor) -> Tensor:
+        seed = next(seeds)
+        with warnings.catch_warnings():  # about functions that nobody but the probe has
+            warnings.simplefilter("ignore", TaylorAttrWarning)
+            return answer(f, x, b, seed)
+
+    def answer(f: Any, x: Tensor, b: Tensor, seed: int) -> Tensor:
+        if entry.zero_baseline:
+            shifted = Shifted(f, b) if bool(b.any()) else f
+            return attribute(entry, shifted, x - b, seed=seed, **options).player_scores[0]
+        start = b
+        if entry.references:
+            # two equal rows are one reference, and no set that was forgotten
+            moved = np.zeros((2, x.shape[1])) if reference_offsets is None else np.asarray(reference_offsets)
+            start = b + torch.as_tensor(moved, dtype=b.dtype)
+        return attribute(entry, f, x, start, seed=seed, **options).player_scores[0]
+
+    return of

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taylorattr import tables
-from taylorattr.criteria.paper.report import CriteriaReport
+from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.design.attributors import attributor
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.fit.freedom import FREEDOMS

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import blocks
-from taylorattr.criteria.audit.masked_rows import full_masks
-from taylorattr.criteria.audit.subject import Subject, target_of
+from taylorattr.criteria.audit.bound_method import AuditedExample, target_of
+from taylorattr.criteria.audit.coalitions import full_masks
 from taylorattr.design.ways.rounding import rounding_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.errors import ZeroDifferenceWarning
@@ -95,7 +95,7 @@ class Measured(Way):
         """Return a_i(x_T), shape (n, 2^n), and v(T), shape (2^n,)."""
         game, entry = question.game, self.inner()
         target = target_of(game.scalar.selector, example)
-        subject = Subject(question.model, game, example, target, (), (), True)
+        subject = AuditedExample(question.model, game, example, target, (), (), True)
         allocation, values = np.empty((game.n, len(members))), np.empty(len(members))
         options = {name: getattr(budget, name) for name in ("n_steps", "tol") if name in entry.options}
         for part in blocks(len(members), ROWS):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.criteria.paper.symmetry import treats_players_alike
+from taylorattr.criteria.paper.algebra import treats_players_alike
 
 SMALL = 3
 """Size up to which coalitions are looked at first, in floating point."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taylorattr.criteria.audit.report import AuditReport
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.html.cautions.caution import Caution
 
 TITLES = {"coverage": "Coverage", "no_leak": "No leak", "complete": "Completeness"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from taylorattr.criteria.audit.report import AuditReport
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.html.numbers import amount, count
 from taylorattr.html.table import Column, Table
 from taylorattr.plot.shares import Shares, shares

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taylorattr.criteria.audit.page import QUESTIONS
-from taylorattr.criteria.audit.report import AuditReport
+from taylorattr.criteria.audit.audit_report import QUESTIONS, AuditReport
 from taylorattr.errors import TaylorAttrError
 from taylorattr.html.about import About
 from taylorattr.html.given import Given

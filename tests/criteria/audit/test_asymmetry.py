@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from taylorattr.criteria.audit.asymmetry import asymmetry, pair_asymmetry, unlike
-from taylorattr.criteria.audit.masked_rows import full_masks
-from taylorattr.criteria.audit.measured import effects
+from taylorattr.criteria.audit.coalitions import full_masks
+from taylorattr.criteria.audit.score_tables import effects
 
 PRESENT = full_masks(2)
 

@@ -6,19 +6,22 @@ import math
 import numpy as np
 import pytest
 
-from taylorattr.criteria.audit.many_players import (
-    bootstrap,
+from taylorattr.criteria.audit.coalitions import (
+    full_masks,
     inclusion_probability,
-    sampled_deficit,
-    sampled_leak,
+    limited_masks,
     sampled_masks,
     sampled_supports,
-    share_of_mass,
     subsets_of,
+)
+from taylorattr.criteria.audit.noise import (
+    bootstrap,
+    sampled_deficit,
+    sampled_leak,
+    share_of_mass,
     support_effects,
 )
-from taylorattr.criteria.audit.masked_rows import full_masks, limited_masks
-from taylorattr.criteria.audit.measured import effects
+from taylorattr.criteria.audit.score_tables import effects
 
 
 def test_low_orders_need_low_coalitions_only():

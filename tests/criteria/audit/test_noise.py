@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from taylorattr.criteria.audit.masked_rows import full_masks, limited_masks
-from taylorattr.criteria.audit.measured import effects
+from taylorattr.criteria.audit.coalitions import full_masks, limited_masks
 from taylorattr.criteria.audit.noise import (
     effect_noise,
     floor_of,
@@ -12,6 +11,7 @@ from taylorattr.criteria.audit.noise import (
     sampled_effect_noise,
     unbiased_rms,
 )
+from taylorattr.criteria.audit.score_tables import effects
 
 
 def test_cross_product_is_unbiased_where_the_plain_mean_square_is_not():

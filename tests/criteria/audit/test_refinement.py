@@ -2,7 +2,7 @@
 
 import pytest
 
-from taylorattr.criteria.audit.refinement import judged
+from taylorattr.criteria.audit.examination import judged
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from taylorattr.criteria.audit.masked_rows import full_masks, limited_masks
-from taylorattr.criteria.audit.measured import effects
+from taylorattr.criteria.audit.coalitions import full_masks, limited_masks
+from taylorattr.criteria.audit.score_tables import effects
 from taylorattr.criteria.audit.statistics import (
     by_order,
     coverage,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.criteria.audit.terms import audit_terms
+from taylorattr.criteria.audit.term_audit import audit_terms
 from tests.criteria.networks import smooth
 from tests.methods.networks import points
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 import taylorattr as ta
 from taylorattr.criteria.blame.blame import blame
-from taylorattr.criteria.blame.graph import Operations
+from taylorattr.criteria.blame.subnetworks import Operations
 from tests.methods.networks import points, seeded
 
 

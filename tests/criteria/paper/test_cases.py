@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import taylorattr as ta
-from taylorattr.criteria.paper.cases import CONTEXTS, LARGE, cases
-from taylorattr.criteria.paper.symmetry import treats_players_alike
+from taylorattr.criteria.paper.algebra import treats_players_alike
+from taylorattr.criteria.paper.cases import MOST_CONTEXTS, ORDER_OF_KAPPA_ALONE, cases
 
 ALIKE = [name for name, rule in ta.RULES.items() if rule.needs and treats_players_alike(rule)]
 
@@ -49,12 +49,12 @@ def test_settings_lie_in_the_domain_and_grow(name):
     assert all(rule.domain.excludes(rule.resolved(c.n, c.context)) is None for c in found)
     assert [(c.n, c.size) for c in found] == sorted((c.n, c.size) for c in found)
     for n in {c.n for c in found}:
-        assert sum(c.n == n for c in found) <= CONTEXTS
+        assert sum(c.n == n for c in found) <= MOST_CONTEXTS
 
 
 def test_ratios_of_kappa_alone_are_looked_at_for_more_players():
     found = cases(ta.RULES["shapley"])
-    assert {c.n: int(c.kappas.sum(1).max()) for c in found} == LARGE
+    assert {c.n: int(c.kappas.sum(1).max()) for c in found} == ORDER_OF_KAPPA_ALONE
     assert max(int((c.kappas > 0).sum(1).max()) for c in found) == 5  # a coalition of five
 
 

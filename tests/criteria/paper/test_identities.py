@@ -6,11 +6,9 @@ import pytest
 
 import taylorattr as ta
 from taylorattr.allocation.symbols import i, kappa, m
-from taylorattr.criteria.complete import incomplete
-from taylorattr.criteria.no_leak import leaks
+from taylorattr.criteria.paper.algebra import always_complete, never_leaks
 from taylorattr.criteria.paper.cases import cases
-from taylorattr.criteria.paper.identities import always_complete, never_leaks
-from taylorattr.criteria.parts import has_part
+from taylorattr.criteria.three_criteria import has_part, incomplete, leaks
 
 COMPLETE = [
     "integrated_gradients", "expected_gradients", "shapley", "deeplift_rescale", "deep_shap",

@@ -6,7 +6,7 @@ import pytest
 from taylorattr.allocation import RULES
 from taylorattr.criteria import probe
 from taylorattr.criteria.probe.closed_form import closed_form, degree_factor, mixture
-from taylorattr.criteria.probe.monomials import Monomial, Together
+from taylorattr.criteria.probe.monomials import Monomial, SumOfModels
 from taylorattr.maths.multi_index import enumerate_up_to
 
 KAPPAS = enumerate_up_to(3, 5).astype(int)
@@ -73,7 +73,7 @@ def test_mixtures_of_two_rules():
 
 def box_of(ratio):
     def of(f, x, b):
-        if isinstance(f, Together):
+        if isinstance(f, SumOfModels):
             return sum(of(part, x, b) for part in f.parts)
         if not isinstance(f, Monomial):
             raise TypeError("only monomials")

@@ -8,8 +8,8 @@ import torch
 
 import taylorattr as ta
 from taylorattr.criteria import black_box, probe
-from taylorattr.criteria.probe.monomials import Setting
-from taylorattr.criteria.probe.naming import table_in
+from taylorattr.criteria.probe.known_rules import table_in
+from taylorattr.criteria.probe.monomials import ProbePoint
 from taylorattr.maths.multi_index import enumerate_up_to
 from tests.criteria.plants import Table, bases, confusion, outcome, plant
 
@@ -24,7 +24,7 @@ KAPPAS = enumerate_up_to(3, 4).astype(int)
 
 
 def setting(found, t):
-    return Setting(found.baselines[t].numpy(), found.deltas[t].numpy())
+    return ProbePoint(found.baselines[t].numpy(), found.deltas[t].numpy())
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_expected_gradients_over_a_set_are_context_dependent_with_their_ratio_in
 def test_one_fixed_frame_changes_the_weight_of_a_square():
     # eq. (22): references b ± τ give the square the weight 1 − τ²/Δ²
     tau, delta = 0.5, 2.0
-    where = Setting(np.array([1.0]), np.array([delta]))
+    where = ProbePoint(np.array([1.0]), np.array([delta]))
     table = table_in(ta.RULES["expected_gradients"], np.array([[2]]), where, {}, np.array([[tau], [-tau]]))
     assert table[0, 0] == pytest.approx(1 - tau**2 / delta**2, abs=1e-15)
 

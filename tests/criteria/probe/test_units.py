@@ -6,17 +6,24 @@ import torch
 
 import taylorattr as ta
 from taylorattr.criteria.probe.activation_units import ACTIVATIONS, FORMULAS, activation_units, read
-from taylorattr.criteria.probe.bound_method import black_box
-from taylorattr.criteria.probe.kinds import classify
 from taylorattr.criteria.probe.monomials import Monomial, ratios, scores, settings
-from taylorattr.criteria.probe.unit_probe import alpha_of, epsilon_of
-from taylorattr.criteria.probe.units import Power, Unit, fitted, responses, unit_effects
+from taylorattr.criteria.probe.power_units import (
+    PowerActivation,
+    Unit,
+    alpha_of,
+    epsilon_of,
+    fitted,
+    responses,
+    unit_effects,
+)
+from taylorattr.criteria.probe.probe import black_box
+from taylorattr.criteria.probe.rule_from_monomials import classify
 from taylorattr.maths.multi_index import enumerate_up_to, exponents
 
 
 def test_effects_of_a_power_unit_are_its_taylor_effects():
     u = np.array([0.7, -1.3, 0.4])
-    unit = Unit(u, None, Power(3))
+    unit = Unit(u, None, PowerActivation(3))
     effects = ta.decompose(unit, torch.ones(1, 3, dtype=torch.float64), order=3)
     kappas = exponents(3, 3).astype(int)
     place = [effects.multi_indices.tolist().index(k.tolist()) for k in kappas]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.criteria.paper.report import CriteriaReport
+from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.design.verify import LAWS, LawResult, Verification
 from taylorattr.design.verify.problems import smallest_term
 from taylorattr.design.ways.coalitions import CoalitionTable

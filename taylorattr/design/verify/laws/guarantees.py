@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from taylorattr.aliases import MultiIndex
-from taylorattr.criteria.parts import has_part
+from taylorattr.criteria.three_criteria import has_part
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
 from taylorattr.design.verify.problems import MANY, smallest_term
 from taylorattr.design.verify.subject import Subject

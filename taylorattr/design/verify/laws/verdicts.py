@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from taylorattr.aliases import MultiIndex
 from taylorattr.criteria.paper.cases import Case, cases
-from taylorattr.criteria.parts import has_part
+from taylorattr.criteria.three_criteria import has_part
 from taylorattr.criteria.verdict import Criterion
 from taylorattr.design.verify.law import Broken, Kept, Outcome, law
 from taylorattr.design.verify.subject import Subject

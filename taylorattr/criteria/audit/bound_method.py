@@ -1,0 +1,244 @@
+"""A method bound to one example and one baseline, and the scores with which it answers."""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.target import TargetSelector
+from taylorattr.criteria.audit.coalitions import masked_rows
+from taylorattr.errors import MethodError, NonFiniteError, ShapeError, TaylorAttrError
+
+NORMS = ("the largest |score|", "Σ|score|", "Σ score", "the length ‖score‖")
+
+
+@dataclass
+class BatchScores:
+    """Scores of m rows.
+
+    Attributes:
+        players: a_i(x_T), shape (m, n), float64.
+        eps: Unit roundoff of what the method returned.
+        values: f(x_T) as the method saw it, shape (m,); None where it does not say.
+        norms: `NORMS` of each row's elements, shape (m, 4); None where the method gives players' scores.
+        smallest: Smallest element of each row, (m,); None likewise.
+        off: Σ|a_e| over the elements that stand at the baseline, (m,); None likewise.
+        repeated: Whether all elements of each player carry the same score, in every row.
+        drawn: Whether the method says that it draws samples.
+        facts: What else the method said.
+    """
+
+    players: np.ndarray
+    eps: float
+    values: np.ndarray | None = None
+    norms: np.ndarray | None = None
+    smallest: np.ndarray | None = None
+    off: np.ndarray | None = None
+    repeated: bool = False
+    drawn: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def read_scores(game: Game, given: Any, present: np.ndarray) -> BatchScores:
+    """Turn what a callable returned into a reading.
+
+    Args:
+        game: The game.
+        given: Tensor, array or tuple of them: shaped like the rows, or (m, n) with one score per player.
+        present: Coalitions of the rows, shape (m, n).
+
+    Returns:
+        The reading.
+
+    Raises:
+        ShapeError: If the scores have neither shape.
+        NonFiniteError: If a score is NaN or infinite.
+    """
+    parts = tuple(_tensor(part) for part in (given if isinstance(given, (tuple, list)) else (given,)))
+    m, shapes = len(present), [tuple(owner.shape) for owner in game.maps]
+    eps = max(torch.finfo(part.dtype).eps / 2 for part in parts)
+    cpu = tuple(part.detach().cpu().double() for part in parts)
+    if not all(bool(torch.isfinite(part).all()) for part in cpu):
+        raise NonFiniteError(
+            "the method returned NaN or infinite scores for a masked input; it divides by something that "
+            "vanishes where an input equals its baseline"
+        )
+    if [tuple(p.shape) for p in cpu] == [(m, *shape) for shape in shapes]:
+        return _from_elements(game, cpu, present, eps)
+    if len(cpu) == 1 and tuple(cpu[0].shape) == (m, game.n):
+        return BatchScores(cpu[0].numpy(), eps)
+    raise ShapeError(
+        f"the method returned scores of shape {[tuple(p.shape) for p in cpu]} for {m} rows; expected the "
+        f"shape of the rows, {[(m, *shape) for shape in shapes]}, or one score per player, {(m, game.n)}"
+    )
+
+
+def _tensor(part: Any) -> Tensor:
+    if not isinstance(part, (Tensor, np.ndarray)):
+        raise ShapeError(f"the method returned a {type(part).__name__}; expected a tensor or a tuple of them")
+    tensor = part if isinstance(part, Tensor) else torch.from_numpy(np.ascontiguousarray(part))
+    return tensor if tensor.is_floating_point() else tensor.double()
+
+
+def _from_elements(game: Game, parts: tuple[Tensor, ...], present: np.ndarray, eps: float) -> BatchScores:
+    m = len(present)
+    flat = torch.cat([part.reshape(m, -1) for part in parts], dim=1).numpy()
+    owner = np.concatenate([part.reshape(-1).cpu().numpy() for part in game.maps])
+    named = np.flatnonzero(owner >= 0)
+    scores, owner = flat[:, named], owner[named]
+    size = np.abs(scores)
+    total = sum_over_players(game, tuple(part.to(game.device) for part in parts)).cpu().numpy()
+    each = np.bincount(owner, minlength=game.n)
+    first = np.zeros(game.n, dtype=np.int64)
+    first[owner[::-1]] = np.arange(len(owner))[::-1]
+    return BatchScores(
+        players=total,
+        eps=eps,
+        norms=np.stack([size.max(1), size.sum(1), scores.sum(1), np.sqrt((scores**2).sum(1))], axis=1),
+        smallest=scores.min(1),
+        off=np.where(present[:, owner], 0.0, size).sum(1),
+        repeated=bool(each.max() > 1) and bool((scores == scores[:, first[owner]]).all()),
+    )
+
+
+Exactness: TypeAlias = Literal["closed", "quadrature", "sampled", "unknown"]
+"""How a method computes: a closed form (rules, enumeration), nodes on a path, random draws, or not known."""
+
+
+@dataclass(frozen=True)
+class AuditedExample:
+    """One example against one baseline.
+
+    Attributes:
+        model: The user's model.
+        game: The game with this baseline.
+        example: Which example.
+        target: The target of this example.
+        extra: Additional forward arguments of this example; tensors (1, …) are one row each.
+        dtypes: Dtypes of the inputs as the user gave them.
+        as_tuple: Whether the inputs were given as a tuple.
+    """
+
+    model: Callable[..., Any]
+    game: Game
+    example: int
+    target: Any
+    extra: tuple[Any, ...]
+    dtypes: tuple[torch.dtype, ...]
+    as_tuple: bool
+
+    def rows(self, present: np.ndarray, *, own_dtype: bool) -> Any:
+        """Return x_T in the structure of the inputs, in the user's dtypes or in that of the analysis.
+
+        Args:
+            present: Coalitions (m, n), bool; or numbers t: the points b + t∘Δ.
+            own_dtype: Whether in the dtypes the user gave.
+        """
+        if present.dtype == np.bool_:
+            rows = masked_rows(self.game, present, self.example)
+        else:
+            rows = self.game.points(torch.from_numpy(present).to(self.game.device), self.example)
+        if own_dtype:
+            rows = tuple(r.to(d) for r, d in zip(rows, self.dtypes, strict=True))
+        return rows if self.as_tuple else rows[0]
+
+    def baseline(self) -> Any:
+        """Return b (1, …) in the structure of the inputs, in the dtype of the analysis."""
+        parts = self.game.baseline(self.example)
+        return parts if self.as_tuple else parts[0]
+
+
+class Bound(ABC):
+    """A method bound to one subject.
+
+    Attributes:
+        exactness: How it computes.
+        in_float64: Whether it was bound in the dtype of the analysis.
+        blind: What an audit of it cannot do, in words.
+        compared: How many rows are computed again in small batches.
+        repeated: How many rows are asked for twice, at most; 0: the method is known to give one answer.
+        row_by_row: Whether a batch costs as much as its rows one by one.
+    """
+
+    exactness: Exactness = "unknown"
+    in_float64: bool = True
+    blind: tuple[str, ...] = ()
+    compared: int = 24
+    repeated: int = 512
+    row_by_row: bool = False
+
+    @abstractmethod
+    def read(self, present: np.ndarray, seed: int = 0) -> BatchScores:
+        """Return the scores of the masked rows of coalitions (m, n)."""
+
+    def refined(self, nodes: int) -> Bound | None:
+        """Return the same method with that many nodes; None where it has no nodes."""
+        return None
+
+
+class Attributor(ABC):
+    """What `audit` is given, before it is bound.
+
+    Args:
+        name: Shown in the report.
+        references: Whether baselines are a reference set, each of which is audited by itself.
+    """
+
+    def __init__(self, name: str, references: bool = False) -> None:
+        self.name, self.references = name, references
+
+    @abstractmethod
+    def bind(self, subject: AuditedExample) -> Bound:
+        """Bind to one example and one baseline."""
+
+
+def target_of(selector: TargetSelector, example: int) -> Any:
+    """Return the target of one example alone: an int or tuple, None, or the callable."""
+    if selector.each is None and selector.common is None:
+        return selector.function
+    entries = selector.common if selector.each is None else tuple(selector.each[example].tolist())
+    assert entries is not None
+    return entries[0] if len(entries) == 1 else entries
+
+
+ERROR_LETTERS = 300
+"""Letters of the method's own message that are shown."""
+
+
+@contextmanager
+def raised_by(method: str) -> Generator[None, None, None]:
+    """Turn whatever a block raises into a `MethodError`, apart from errors of this package.
+
+    Args:
+        method: Name of the method that the block runs.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        MethodError: With the method, its own error and the line that raised it.
+    """
+    try:
+        yield
+    except Exception as error:  # a method may raise whatever it likes
+        if isinstance(error, TaylorAttrError):
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        message = " ".join(str(error).split())
+        if len(message) > ERROR_LETTERS:
+            message = f"{message[:ERROR_LETTERS]}…"
+        raise MethodError(
+            f"{method} raised {type(error).__name__}: {message} "
+            f"({Path(last.filename).name}, line {last.lineno})"
+        ) from error

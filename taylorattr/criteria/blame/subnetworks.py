@@ -1,0 +1,222 @@
+"""A model as a list of operations between the user's own modules, and sub-networks cut out of it.
+
+Libraries that hook modules see them: a sub-network keeps the modules of the model under their names.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+WORD_OF_FUNCTION = {
+    "add": "addition",
+    "iadd": "addition",
+    "sub": "subtraction",
+    "mul": "product",
+    "imul": "product",
+    "matmul": "product of matrices",
+    "bmm": "product of matrices",
+    "truediv": "quotient",
+    "div": "quotient",
+    "cat": "concatenation",
+}
+"""Functions -> what a reader calls them."""
+
+READ_OUT = "read_out"
+"""Name of the random linear layer behind a sub-network that ends inside the model."""
+
+
+@dataclass(frozen=True)
+class SubNetwork:
+    """A sub-network.
+
+    Attributes:
+        network: Its modules are copies.
+        leaves: Names of the values that it takes, in order.
+        reads_out: Whether its output is one random number per row, and not the model's own.
+    """
+
+    network: fx.GraphModule
+    leaves: tuple[str, ...]
+    reads_out: bool
+
+
+class Operations:
+    """The operations of a model in order.
+
+    Args:
+        model: A copy of the model, in eval behaviour.
+        example: Its inputs, one example.
+
+    Attributes:
+        nodes: Operations that depend on the inputs.
+        labels: Their names: module path, or path of the module whose code runs the function, and its name.
+        kinds: What they are, in a word: the module's class, or what a function with a bare name does.
+        outputs: Values by name, for the example.
+    """
+
+    def __init__(self, model: nn.Module, example: tuple[Tensor, ...]) -> None:
+        self.module = _traced(model, len(example))
+        self.active = self._active()
+        one, two = self.values(example), self.values(tuple(torch.cat([x, x]) for x in example))
+        self.outputs = one
+        self.literals = {name: value for name, value in one.items() if not isinstance(value, Tensor)}
+        self.per_row = {name for name, value in self.literals.items() if _doubles(value, two[name])}
+        self.nodes = [
+            n
+            for n in self.module.graph.nodes
+            if n in self.active
+            and n.op not in ("placeholder", "output")
+            and isinstance(one.get(n.name), Tensor)
+        ]
+        self.labels = _labels(self.nodes)
+        self.kinds = [self._kind(node) for node in self.nodes]
+
+    def _kind(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            return type(self.module.get_submodule(str(node.target))).__name__
+        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+        word = WORD_OF_FUNCTION.get(name.strip("_"), "")
+        paths = [n for n in dict.fromkeys(node.all_input_nodes) if n in self.active]
+        residual = any(one in _needed(two, set()) for one in paths for two in paths if one is not two)
+        return f"residual {word}" if word == "addition" and residual else word
+
+    def _active(self) -> set[fx.Node]:
+        found: set[fx.Node] = set()
+        for node in self.module.graph.nodes:
+            if node.op == "placeholder" or any(a in found for a in node.all_input_nodes):
+                found.add(node)
+        return found
+
+    def values(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+        """Return the value of every node for some inputs, by name, safe from later writes in place."""
+        kept: dict[str, Any] = {}
+
+        class Keeping(fx.Interpreter):
+            def run_node(self, n: fx.Node) -> Any:
+                value = super().run_node(n)
+                kept[n.name] = value.detach().clone() if isinstance(value, Tensor) else value
+                return value
+
+        with torch.no_grad():
+            Keeping(self.module).run(*(x.clone() for x in inputs))
+        return kept
+
+    def suffix(self, k: int) -> SubNetwork:
+        """Return operations k, k+1, … up to the output, of all values that are alive before k."""
+        graph_nodes = list(self.module.graph.nodes)
+        start = graph_nodes.index(self.nodes[k])
+        behind = set(graph_nodes[start:])
+        alive = [n for n in graph_nodes[:start] if n in self.active and any(u in behind for u in n.users)]
+        (output,) = [n for n in graph_nodes if n.op == "output"]
+        return self._cut(alive, output.args[0], None)
+
+    def prefix(self, k: int) -> SubNetwork:
+        """Return what leads from the inputs to operation k, with a random linear read-out."""
+        inputs = [n for n in self.module.graph.nodes if n.op == "placeholder"]
+        return self._cut(inputs, self.nodes[k], self.nodes[k].name)
+
+    def isolated(self, k: int) -> SubNetwork:
+        """Return operation k alone, with a random linear read-out."""
+        alive = [n for n in self.nodes[k].all_input_nodes if n in self.active]
+        return self._cut(alive, self.nodes[k], self.nodes[k].name)
+
+    def parents(self, k: int) -> list[int]:
+        """Return the operations that operation k takes values from."""
+        places = {node: at for at, node in enumerate(self.nodes)}
+        return [places[n] for n in self.nodes[k].all_input_nodes if n in places]
+
+    def _cut(self, alive: Sequence[fx.Node], result: Any, read: str | None) -> SubNetwork:
+        graph = fx.Graph()
+        leaves = [n for n in alive if isinstance(self.outputs.get(n.name), Tensor)]
+        at: dict[fx.Node, Any] = {leaf: graph.placeholder(leaf.name) for leaf in leaves}
+        rows = graph.call_method("size", (at[leaves[0]], 0)) if leaves else 1
+        count = self.outputs[leaves[0].name].shape[0] if leaves else 1
+        for node in alive:
+            if node not in at:  # a size or another plain value: sizes follow the batch of the first leaf
+                value = self.literals[node.name]
+                grows = node.name in self.per_row
+                at[node] = graph.call_function(_in_proportion, (value, rows, count)) if grows else value
+        needed = _needed(result, set(at))
+        for node in self.module.graph.nodes:
+            if node in needed and node not in at:
+                at[node] = graph.node_copy(node, lambda n: at[n])
+        end: Any = fx.map_arg(result, lambda n: at[n])
+        root = copy.deepcopy(self.module)
+        if read is not None:
+            value = self.outputs[read]
+            end = graph.call_method("reshape", (end, rows, value.numel() // count))
+            root.add_module(READ_OUT, _read_out(value.numel() // count, value.dtype))
+            end = graph.call_module(READ_OUT, (end,))
+        graph.output(end)
+        network = fx.GraphModule(root, graph)
+        network.eval()
+        return SubNetwork(network, tuple(leaf.name for leaf in leaves), read is not None)
+
+
+def _in_proportion(value: int, rows: int, count: int) -> int:
+    """Return a size for another batch, of which one leaf has `rows` instead of `count`."""
+    return value * rows // count
+
+
+def _needed(result: Any, known: set[fx.Node]) -> set[fx.Node]:
+    """Return the nodes that a result is computed from, up to known ones."""
+    waiting: list[fx.Node] = []
+    fx.map_arg(result, lambda n: waiting.append(n))
+    found: set[fx.Node] = set()
+    while waiting:
+        node = waiting.pop()
+        if node not in found and node not in known:
+            found.add(node)
+            waiting += node.all_input_nodes
+    return found
+
+
+def _read_out(width: int, dtype: torch.dtype) -> nn.Linear:
+    layer = nn.Linear(width, 1, bias=False, dtype=dtype)
+    drawn = torch.randn(1, width, generator=torch.Generator().manual_seed(width), dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(drawn.abs() + 0.1)  # of one sign, so that relevance does not cancel
+    layer.requires_grad_(False)
+    return layer
+
+
+def _traced(model: nn.Module, arguments: int) -> fx.GraphModule:
+    """Trace a model whose further arguments keep their defaults."""
+    parameters = list(inspect.signature(model.forward).parameters.values())
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    left = [p for p in parameters[arguments:] if p.kind in plain or p.kind is p.KEYWORD_ONLY]
+    tracer = fx.Tracer()
+    graph = tracer.trace(model, concrete_args={p.name: p.default for p in left} or None)
+    for node in reversed(list(graph.nodes)):
+        unused = not node.users and node.op != "output"
+        further = node.op != "placeholder" or node.name.split("_")[0] in {p.name for p in left}
+        if unused and further:
+            graph.erase_node(node)
+    return fx.GraphModule(tracer.root, graph)
+
+
+def _doubles(one: Any, two: Any) -> bool:
+    return isinstance(one, int) and isinstance(two, int) and one != two
+
+
+def _labels(nodes: Sequence[fx.Node]) -> list[str]:
+    counts: dict[str, int] = {}
+    found = []
+    for node in nodes:
+        if node.op == "call_module":
+            name = str(node.target)
+        else:
+            function = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "?")
+            stack = list(node.meta.get("nn_module_stack", {}).values())
+            path = stack[-1][0] if stack else ""
+            name = f"{path}.{function}" if path else str(function)
+        counts[name] = counts.get(name, 0) + 1
+        found.append(name if counts[name] == 1 else f"{name} (use {counts[name]})")
+    return found
