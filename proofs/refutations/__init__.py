@@ -1,1 +1,1 @@
-"""Claims that are false, one per file, each with the smallest case in which it fails."""
+"""Claims that are false, each with the smallest case in which it fails: tables of rows, and five programs."""

@@ -1,18 +1,13 @@
 """The rules w² and z^B of Deep Taylor share every effect alike, whoever has a part in it.
 
-Claim: a linear unit, σ(z) = Σ w_i x_i, gives each input its own effect, R_i = ψ_i = w_i x_i.
-
-Witness: 2x_1 + x_2 at (1, 1): w² gives (12/5, 3/5), and ψ = (2, 1). 2x_1 − x_2 at (1, 1): z^B on the box [0,
-4] gives (2/5, 3/5), and ψ = (2, −1).
-
-Hypotheses: c = 0, z > 0, x_i 1 or 2; the shares add up to 1.
-
-Source: eq. (37).
+2x_1 + x_2 at (1, 1): w² gives (12/5, 3/5), and ψ = (2, 1). 2x_1 − x_2 at (1, 1): z^B on the box [0, 4] gives
+(2/5, 3/5), and ψ = (2, −1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 
 import sympy as sp
@@ -21,6 +16,7 @@ from proofs.refutations.polynomials import INPUTS, vector
 from proofs.refutations.refutation import Case, Finding, Refutation, cells
 
 LOW, HIGH = 0, 4
+"""The box of z^B."""
 
 Shares = Callable[[Sequence[int], Sequence[int]], Sequence[int]]
 """Weights and inputs -> numbers in proportion to which σ(z) is shared."""
@@ -41,7 +37,7 @@ def contributions(w: Sequence[int], x: Sequence[int]) -> Sequence[int]:
     return [a * b for a, b in zip(w, x, strict=True)]
 
 
-def cases(shares: Shares) -> Iterator[Case]:
+def cases(method: Shares) -> Iterator[Case]:
     """Every active linear unit."""
     for n in (1, 2):
         found = [(w, x) for w in product(INPUTS, repeat=n) for x in product((1, 2), repeat=n)]
@@ -50,25 +46,18 @@ def cases(shares: Shares) -> Iterator[Case]:
         ):
             own = contributions(w, x)
             if sum(own) > 0:
-                parts = shares(w, x)
+                parts = method(w, x)
                 for i in range(n):
                     says = f"w = {vector(w)}, x = {vector(x)}, R_{i + 1}"
                     passed = sp.Rational(parts[i], sum(parts)) * sum(own)
                     yield Case((n, 1, sum(map(abs, w)) + sum(x)), says, passed, sp.Integer(own[i]))
 
 
-def by_squares(shares: Shares = squares) -> Iterator[Case]:
-    """The rule w²."""
-    return cases(shares)
-
-
-def by_the_box(shares: Shares = in_the_box) -> Iterator[Case]:
-    """The rule z^B on [0, 4]."""
-    return cases(shares)
-
-
 REFUTATION = Refutation(
     name="deep_taylor_first_layer_leaks",
+    title="The rules w² and z^B of Deep Taylor share every effect alike, whoever has a part in it.",
+    claim="a linear unit, σ(z) = Σ w_i x_i, gives each input its own effect, R_i = ψ_i = w_i x_i",
+    hypotheses="c = 0, z > 0, x_i 1 or 2; the shares add up to 1",
     statement="w²: 2x_1 + x_2 at (1, 1): R = (12/5, 3/5), and ψ = (2, 1);  z^B on [0, 4]: 2x_1 − x_2: R = "
     "(2/5, 3/5)",
     source="(37)",
@@ -77,7 +66,7 @@ REFUTATION = Refutation(
     findings=(
         Finding(
             claim="R_i = ψ_i, w²",
-            cases=by_squares,
+            cases=partial(cases, method=squares),
             witness="w = (2, 1), x = (1, 1), R_1",
             left=sp.Rational(12, 5),
             right=2,
@@ -85,7 +74,7 @@ REFUTATION = Refutation(
         ),
         Finding(
             claim="R_i = ψ_i, z^B",
-            cases=by_the_box,
+            cases=partial(cases, method=in_the_box),
             witness="w = (2, −1), x = (1, 1), R_1",
             left=sp.Rational(2, 5),
             right=2,

@@ -1,12 +1,6 @@
 """LIME gives an interaction to variables that have no part in it.
 
-Claim: a player i ∉ S gets nothing of the game with J(S) = 1 and no other effect.
-
-Witness: S = {1, 2} of three players, kernel π ∝ 1/(1 + k) for k players present: a_3 = −1/110.
-
-Hypotheses: weighted least squares over all masks, no penalty.
-
-Source: eq. (67).
+J({1, 2}) = 1 of three players, kernel π ∝ 1/(1 + k) for k players present: a_3 = −1/110.
 """
 
 from __future__ import annotations
@@ -19,6 +13,7 @@ from proofs.games import everyone, label, subsets, unanimity
 from proofs.refutations.refutation import Case, Finding, Refutation, cells
 
 LARGEST = 4
+"""Players of a game at most."""
 
 
 def by_distance(n: int, k: int) -> sp.Expr:
@@ -47,6 +42,9 @@ def cases(kernel: Callable[[int, int], sp.Expr] = by_distance) -> Iterator[Case]
 
 REFUTATION = Refutation(
     name="lime_leaks",
+    title="LIME gives an interaction to variables that have no part in it.",
+    claim="a player i ∉ S gets nothing of the game with J(S) = 1 and no other effect",
+    hypotheses="weighted least squares over all masks, no penalty",
     statement="J({1, 2}) = 1 of three players, kernel 1/(1 + k): a_3 = −1/110",
     source="(67)",
     covers="unanimity games, n ≤ 4, by n, |S|",

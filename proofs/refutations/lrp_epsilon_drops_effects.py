@@ -1,14 +1,8 @@
 """In frame input LRP drops every effect but those of first order.
 
-Claim: adding a term of order m ≥ 2 to σ at z changes some R_i, and changes them by its effects in total. The
-interaction J^x({1, 2}) of an active ReLU reaches somebody.
-
-Witness: σ(w) = w and σ(w) = w + (w − z)², u = 1: R_1 = 1 in both, and the term has I^x(2) = −1.
-relu(x_1 + x_2 − 1) at (1, 1): R = (1, 1) = (J^x({1}), J^x({2})), and J^x({1, 2}) = −1 is left.
-
-Hypotheses: ε = 0, z > 0. In both units of the first witness σ(z) and σ'(z) are those of an active ReLU.
-
-Source: eq. (31), (6), (8).
+σ(w) = w and σ(w) = w + (w − z)², u = 1: R_1 = 1 in both, and the term has I^x(2) = −1; σ(z) and σ'(z) are
+those of an active ReLU in both. relu(x_1 + x_2 − 1) at (1, 1): R = (1, 1) = (J^x({1}), J^x({2})), and
+J^x({1, 2}) = −1 is left.
 """
 
 from __future__ import annotations
@@ -18,9 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import sympy as sp
 
 from proofs.games import EMPTY, everyone, subsets
-from proofs.refutations.criteria import Method
 from proofs.refutations.neurons import BIASES, Neuron, Rule, active, lrp_epsilon, neurons
-from proofs.refutations.polynomials import Y, effects, vector
+from proofs.refutations.polynomials import Method, Y, effects, vector
 from proofs.refutations.refutation import Case, Finding, Refutation, cells
 
 PLAIN = lrp_epsilon()
@@ -68,17 +61,21 @@ def dual(unit: Neuron, S: frozenset[int]) -> int:
     return -sum((-1) ** (len(S) - len(T)) * value[N - T] for T in subsets(S))
 
 
-def interactions(rule: Rule = PLAIN) -> Iterator[Case]:
+def interactions(method: Rule = PLAIN) -> Iterator[Case]:
     """Every active ReLU with J^x({1, 2}) ≠ 0: what the scores hold besides J^x({i})."""
     for unit in neurons(active, biases=BIASES, orders=1):
         if len(unit.u) == 2 and dual(unit, everyone(2)):
-            R = rule(unit.u, unit.c, unit.value)
+            R = method(unit.u, unit.c, unit.value)
             more = sp.Add(*(sp.Abs(R[i - 1] - dual(unit, EMPTY | {i})) for i in (1, 2)))
             yield Case(unit.size, f"relu({unit})", more, sp.Integer(0))
 
 
 REFUTATION = Refutation(
     name="lrp_epsilon_drops_effects",
+    title="In frame input LRP drops every effect but those of first order.",
+    claim="adding a term of order m ≥ 2 to σ at z changes some R_i, and changes them by its effects in "
+    "total, eq. (6); the interaction J^x({1, 2}) of an active ReLU reaches somebody",
+    hypotheses="ε = 0, z > 0",
     statement="adding (w − z)² to σ(w) = w, u = 1: R_1 stays, I^x(2) = −1 is added;  relu(x_1 + x_2 − 1) at "
     "(1, 1): nobody gets J^x({1, 2}) = −1",
     source="(31), (8)",

@@ -156,25 +156,53 @@ def rescale(u: Sequence[int], c: int, value: sp.Expr) -> Sequence[sp.Expr]:
     return [a * value / sum(u) if sum(u) else sp.Integer(0) for a in u]
 
 
-def complete(rule: Rule, units: Iterable[Neuron]) -> Iterator[Case]:
+Units: TypeAlias = Callable[[], Iterable[Neuron]]
+"""A family of units, from its start."""
+
+
+def complete(method: Rule, units: Units) -> Iterator[Case]:
     """C3, added up: Σ_i R_i = Σ_κ I(κ)."""
-    for unit in units:
+    for unit in units():
         yield Case(
-            unit.size, str(unit), sp.Add(*rule(unit.u, unit.c, unit.value)), sp.Add(*unit.effects.values())
+            unit.size, str(unit), sp.Add(*method(unit.u, unit.c, unit.value)), sp.Add(*unit.effects.values())
         )
 
 
-def covered(rule: Rule, units: Iterable[Neuron]) -> Iterator[Case]:
+def covered(method: Rule, units: Units) -> Iterator[Case]:
     """C1: a unit that has an effect passes something on, Σ_i |R_i| ≠ 0."""
-    for unit in units:
+    for unit in units():
         if unit.has_effect:
-            passed = sp.Add(*(sp.Abs(R) for R in rule(unit.u, unit.c, unit.value)))
+            passed = sp.Add(*(sp.Abs(R) for R in method(unit.u, unit.c, unit.value)))
             yield Case(unit.size, str(unit), passed, sp.Integer(0))
 
 
-def own_effects(rule: Rule, units: Iterable[Neuron]) -> Iterator[Case]:
+def own_effects(method: Rule, units: Units) -> Iterator[Case]:
     """C2, for a complete rule: in σ(z) = z each input gets its own effect, R_i = ψ_i = u_i."""
-    for unit in units:
-        passed = rule(unit.u, unit.c, unit.value)
+    for unit in units():
+        passed = method(unit.u, unit.c, unit.value)
         for i, (R, own) in enumerate(zip(passed, unit.u, strict=True), start=1):
             yield Case(unit.size, f"{unit}, R_{i}", R, sp.Integer(own))
+
+
+def rise(method: Rule, units: Units) -> Iterator[Case]:
+    """Σ_i R_i = relu(z) − relu(c), the sum of all effects of an active ReLU: eq. (2), (3)."""
+    for unit in units():
+        effects_of_all = sp.Integer(unit.z - max(unit.c, 0))
+        yield Case(unit.size, f"relu({unit})", sp.Add(*method(unit.u, unit.c, unit.value)), effects_of_all)
+
+
+def conserved(method: Rule, units: Units) -> Iterator[Case]:
+    """Σ_i R_i = σ(z): an active ReLU passes on what it puts out."""
+    for unit in units():
+        passed = sp.Add(*method(unit.u, unit.c, unit.value))
+        yield Case(unit.size, f"relu({unit})", passed, unit.value)
+
+
+def covered_less_a_constant(method: Rule, constants: Sequence[int] = BIASES) -> Iterator[Case]:
+    """C1 for units z^m − k of one input, whose output a constant k brings to 0 or near it."""
+    units = [unit for unit in neurons(active) if len(unit.u) == 1]
+    found = [((1, unit.m, unit.size[2] + abs(k)), unit, k) for unit in units for k in constants]
+    for size, unit, k in sorted(found, key=lambda entry: entry[0]):
+        says = f"{unit}, less {k}".replace("-", "−")
+        passed = sp.Add(*(sp.Abs(R) for R in method(unit.u, unit.c, unit.value - k)))
+        yield Case(size, says, passed, sp.Integer(0))

@@ -1,18 +1,24 @@
-"""Small polynomials between b = 0 and an integer input, by size, and their effects by derivatives."""
+"""Small polynomials between b = 0 and an integer input, by size; their effects, and the criteria as claims.
+
+A method is refuted on them in three ways: `once` (C3), `nobody_outside` (C2) and `somebody` (C1) are the
+claims that the criteria make about a method, one case for every polynomial of a family.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, product
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
 from proofs.games import Coalition
-from proofs.refutations.refutation import Size
+from proofs.refutations.refutation import Case, Finding, Size, VerdictKey, cells
 from proofs.smooth import MultiIndex, multi_indices, support, up_to
+from proofs.theorem import Number
 
 Y: tuple[sp.Symbol, ...] = sp.symbols("y1:4")
 """Variables, three at most."""
@@ -145,3 +151,108 @@ def sums(frame: str = "baseline") -> Iterator[Setting]:
             )
             words = words.replace("-1x", "-x").replace("-1(", "-(").replace("+ -", "− ").replace("-", "−")
             yield Setting(size, f"{words} at ({x})".replace("-", "−"), f, (x,), frame, support((1,)), m)
+
+
+Method: TypeAlias = Callable[[sp.Expr, Sequence[sp.Symbol], Sequence[int]], Sequence[sp.Expr]]
+"""f, its variables and the input -> a_1, …, a_n against the baseline 0."""
+
+Settings: TypeAlias = Callable[[], Iterable[Setting]]
+"""A family of polynomials, from its start."""
+
+IN_FRAME_INPUT: Settings = partial(terms, "input")
+
+BY_SIZE = "n ≤ 3, m ≤ 4, entries of x ±1 and ±2, by n, m, |supp κ|, Σ|x|"
+TERMS = f"terms y^κ, {BY_SIZE}"
+TERMS_OF_FRAME_INPUT = f"terms (y − x)^κ, {BY_SIZE}"
+SUMS = (
+    "sums of one and two powers of x_1, m ≤ 4, coefficients ±1, ±2, ±3, x_1 ±1, ±2, by m, terms, Σ|c| + |x|"
+)
+"""What the families hold, for a reader of the table."""
+
+REACHED_AND_ONCE = (
+    "an effect of frame input reaches somebody, Σ|a_i| ≠ 0, and is handed out once, Σ a_i = I^x(κ)"
+)
+
+
+def complete(method: Method, settings: Settings) -> Iterator[Case]:
+    """C3: the one effect is handed out once, Σ_i a_i = Σ_κ I(κ)."""
+    for s in settings():
+        yield Case(s.size, s.says, sp.Add(*method(s.f, s.y, s.x)), sp.Add(*s.effects().values()))
+
+
+def no_leak(method: Method, settings: Settings) -> Iterator[Case]:
+    """C2: who has no part in the effects gets nothing, a_i = 0."""
+    for s in settings():
+        scores = method(s.f, s.y, s.x)
+        for i in range(1, len(s.x) + 1):
+            if i not in s.part:
+                yield Case(s.size, f"{s.says}, a_{i}", scores[i - 1], sp.Integer(0))
+
+
+def covered(method: Method, settings: Settings) -> Iterator[Case]:
+    """C1: an effect that is not 0 reaches somebody, Σ_i |a_i| ≠ 0."""
+    for s in settings():
+        if sp.Add(*s.effects().values()) != 0:
+            total = sp.Add(*(sp.Abs(a) for a in method(s.f, s.y, s.x)))
+            yield Case(s.size, s.says, total, sp.Integer(0))
+
+
+def once(
+    method: Method,
+    witness: str,
+    left: Number,
+    right: Number,
+    *,
+    settings: Settings = terms,
+    claim: str = "Σ a_i = I(κ)",
+    refutes: tuple[VerdictKey, ...] = (),
+) -> Finding:
+    """Return that a method does not hand out each effect of a family once."""
+    cases = partial(complete, method=method, settings=settings)
+    return Finding(claim, cases, witness, left, right, True, refutes)
+
+
+def nobody_outside(
+    method: Method,
+    witness: str,
+    left: Number,
+    *,
+    settings: Settings = terms,
+    claim: str = "a_i = 0 if κ_i = 0",
+    refutes: tuple[VerdictKey, ...] = (),
+) -> Finding:
+    """Return that a method gives something to a variable that has no part in the effect."""
+    cases = partial(no_leak, method=method, settings=settings)
+    return Finding(claim, cases, witness, left, 0, True, refutes)
+
+
+def somebody(
+    method: Method,
+    witness: str,
+    *,
+    settings: Settings = terms,
+    claim: str = "Σ|a_i| ≠ 0",
+    refutes: tuple[VerdictKey, ...] = (),
+    limits: tuple[VerdictKey, ...] = (),
+) -> Finding:
+    """Return that a method gives nothing to anybody of an effect that is not 0."""
+    cases = partial(covered, method=method, settings=settings)
+    return Finding(claim, cases, witness, 0, 0, False, refutes, limits)
+
+
+def dropped_in_frame_input(method: Method, witness: str, rule: str) -> tuple[Finding, Finding]:
+    """Return that a term of frame input, with I^x(κ) = −1, reaches nobody, and so is not handed out once."""
+    return (
+        somebody(
+            method, witness, settings=IN_FRAME_INPUT, refutes=cells(rule, "input", "C1 term", "C1 effect")
+        ),
+        once(
+            method,
+            witness,
+            0,
+            -1,
+            settings=IN_FRAME_INPUT,
+            claim="Σ a_i = I^x(κ)",
+            refutes=cells(rule, "input", "C3"),
+        ),
+    )

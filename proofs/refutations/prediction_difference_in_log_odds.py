@@ -1,14 +1,7 @@
 """In log-odds Prediction Difference allocates neither the effects of f nor those of logit f.
 
-Claim: a_1 = logit f(x) − logit E f(b) is doubled if the effects of logit f are, and halved if those of f
-are.
-
-Witness: odds 1 at x, 1 and 2 at the references: exp a_1 = 5/7. Doubling logit f squares all odds and gives
-7/13, not (5/7)². Odds 1 at x, 2 at one reference: exp a_1 = ½. Halving f gives 2/3, whose square is not ½.
-
-Hypotheses: one variable, references equally likely.
-
-Source: eq. (26).
+Odds 1 at x, 1 and 2 at the references: exp a_1 = 5/7. Doubling logit f squares all odds and gives 7/13, not
+(5/7)². Odds 1 at x, 2 at one reference: exp a_1 = ½. Halving f gives 2/3, whose square is not ½.
 """
 
 from __future__ import annotations
@@ -68,6 +61,9 @@ def halved(difference: Difference = outside_the_mean) -> Iterator[Case]:
 
 REFUTATION = Refutation(
     name="prediction_difference_in_log_odds",
+    title="In log-odds Prediction Difference allocates neither the effects of f nor those of logit f.",
+    claim="a_1 = logit f(x) − logit E f(b) doubles if the effects of logit f do, and halves if those of f do",
+    hypotheses="one variable, references equally likely",
     statement="logit f(x) − logit E f(b), odds 1 at x, 1 and 2 at b: 2 logit f gives exp a = 7/13, not 25/49",
     source="(26)",
     covers="one variable, odds 1, 2, 3 at x and at one or two references, by their number, Σ odds",

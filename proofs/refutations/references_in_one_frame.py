@@ -1,12 +1,6 @@
 """A mean over references is no allocation of the effects seen from their mean.
 
-Claim: the mean over references hands out every term of (y − b̄)^κ, b̄ = E b, once, and not nothing.
-
-Witness: y² at x = 1, references ±1 equally likely, b̄ = 0: a_1 = 1 − E b² = 0, and I(2) = 1.
-
-Hypotheses: one variable, in which Expected Gradients, Prediction Difference and Deep SHAP agree.
-
-Source: eq. (22), (21), (26), (43).
+y² at x = 1, references ±1 equally likely, b̄ = 0: a_1 = 1 − E b² = 0, and I(2) = 1.
 """
 
 from __future__ import annotations
@@ -16,8 +10,7 @@ from functools import partial
 
 import sympy as sp
 
-from proofs.refutations.criteria import Method
-from proofs.refutations.polynomials import ORDER, Y, monomial
+from proofs.refutations.polynomials import ORDER, Method, Y, monomial
 from proofs.refutations.refutation import Case, Finding, Refutation, cells
 from proofs.refutations.scores import integrated_gradients, prediction_difference, shapley
 
@@ -57,6 +50,9 @@ def reached(method: Method, spread: Callable[[int], int] = int) -> Iterator[Case
 
 REFUTATION = Refutation(
     name="references_in_one_frame",
+    title="A mean over references is no allocation of the effects seen from their mean.",
+    claim="the mean over references hands out every term of (y − b̄)^κ, b̄ = E b, once, and not nothing",
+    hypotheses="one variable, in which Expected Gradients, Prediction Difference, Deep SHAP agree; eq. (21)",
     statement="y² at x = 1, references ±1: a_1 = 1 − E b² = 0 in the mean, and I(2) = 1 at b̄ = 0",
     source="(22), (26), (43)",
     covers="y^m, m ≤ 4, x and τ 1 or 2, references ±τ, by m, x + τ; Expected Gradients, Prediction "
@@ -68,7 +64,7 @@ REFUTATION = Refutation(
         for finding in (
             Finding(
                 claim=f"Σ|a_i| ≠ 0, {rules}",
-                cases=partial(reached, method),
+                cases=partial(reached, method=method),
                 witness="x₁² at (1), references ±1",
                 left=0,
                 right=0,
@@ -77,7 +73,7 @@ REFUTATION = Refutation(
             ),
             Finding(
                 claim=f"Σ a_i = I(κ), {rules}",
-                cases=partial(shared, method),
+                cases=partial(shared, method=method),
                 witness="x₁² at (1), references ±1",
                 left=0,
                 right=1,

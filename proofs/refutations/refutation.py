@@ -62,8 +62,8 @@ class Finding:
 
     Attributes:
         claim: The claim, in symbols.
-        cases: Yields the family by size, up to its end. Its argument is a method, so that a method of which
-            the claim is true can be put through the same cases.
+        cases: Yields the family by size, up to its end. It takes another method, or whatever the claim is
+            about, by keyword, so that one of which it is true can be put through the same cases.
         witness: The first case that fails, as it describes itself.
         left: Left side there.
         right: Right side there.
@@ -87,7 +87,10 @@ class Refutation:
     """A false statement and where it fails.
 
     Attributes:
-        name: Stem of the file.
+        name: What it is called.
+        title: What fails, in a sentence.
+        claim: The false claim.
+        hypotheses: What the claim is made under, and what the cases assume.
         statement: What fails and where, in one line.
         source: Equation of docs/theory.md, and the paper where there is one.
         covers: The family that was gone through, and its order.
@@ -96,6 +99,9 @@ class Refutation:
     """
 
     name: str
+    title: str
+    claim: str
+    hypotheses: str
     statement: str
     source: str
     covers: str

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from proofs.refutations.criteria import Method
+from proofs.refutations.polynomials import Method
 from proofs.smooth_grad import mean
 from proofs.theorem import Number
 

@@ -13,7 +13,7 @@ from proofs import __main__ as command
 from proofs import report
 from proofs.catalogue import THEOREMS
 from proofs.refutations.catalogue import REFUTATIONS
-from proofs.refutations.refutation import Case, Refutation
+from proofs.refutations.refutation import Case
 from proofs.theorem import Step, Theorem
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_refutation_has_its_own_status(capsys):
 
 def test_a_refutation_of_a_true_claim_sets_the_status(monkeypatch, capsys):
     finding = replace(REFUTATIONS["occlusion_1_is_not_complete"].findings[0], cases=lambda: iter([TRUE]))
-    vain = Refutation("vain", "a statement", "(3)", "everything", "nothing is left", (finding,))
+    vain = replace(REFUTATIONS["occlusion_1_is_not_complete"], name="vain", findings=(finding,))
     monkeypatch.setattr(command, "REFUTATIONS", {"vain": vain})
     assert command.main(["vain"]) == 1
     printed = capsys.readouterr().out
