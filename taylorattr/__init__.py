@@ -36,40 +36,51 @@ from taylorattr.effects.taylor import decompose
 from taylorattr.effects.writers import WRITERS
 from taylorattr.methods import METHODS, attribute
 
-# Reformulate: allocation rules are written in sympy, which is imported when one of these names is first used
+# Names whose modules need sympy or networkx are imported when they are first used (`_LATER`). Type checkers
+# read these lines instead, each from the file that defines the name: where a package re-exports a function
+# named like its own submodule (`html.report`), mypy takes the name for the module.
 if TYPE_CHECKING:
     from taylorattr import design, evaluation, graphs, plot
-    from taylorattr.allocation import RULES, AllocationRule, allocate
-    from taylorattr.criteria import CriteriaReport, CriteriaTable, ProbedRule, Verdict, check, probe
+    from taylorattr.allocation.allocate import allocate
+    from taylorattr.allocation.rule import RULES, AllocationRule
     from taylorattr.criteria.audit.attributor import binds
     from taylorattr.criteria.audit.audit import audit
     from taylorattr.criteria.audit.audit_report import AuditReport
-    from taylorattr.graphs import compare_graphs, interaction_graph, interaction_hypergraph
-    from taylorattr.html import report
-    from taylorattr.reformulation import Reformulation, reformulate
+    from taylorattr.criteria.paper.check import check
+    from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
+    from taylorattr.criteria.probe.probe import probe
+    from taylorattr.criteria.probe.probed_rule import ProbedRule
+    from taylorattr.criteria.verdict import Verdict
+    from taylorattr.graphs.compare import compare_graphs
+    from taylorattr.graphs.hypergraph import interaction_hypergraph
+    from taylorattr.graphs.interaction_graph import interaction_graph
+    from taylorattr.html.report import report
+    from taylorattr.reformulation.reformulate import reformulate
+    from taylorattr.reformulation.result import Reformulation
 
 __version__ = "0.1.0"
 
 _LATER = {
-    "RULES": "taylorattr.allocation",
-    "AllocationRule": "taylorattr.allocation",
-    "allocate": "taylorattr.allocation",
-    "CriteriaReport": "taylorattr.criteria",
-    "CriteriaTable": "taylorattr.criteria",
-    "ProbedRule": "taylorattr.criteria",
-    "Verdict": "taylorattr.criteria",
-    "check": "taylorattr.criteria",
-    "probe": "taylorattr.criteria",
-    "AuditReport": "taylorattr.criteria.audit.audit_report",
+    "allocate": "taylorattr.allocation.allocate",
+    "RULES": "taylorattr.allocation.rule",
+    "AllocationRule": "taylorattr.allocation.rule",
     "audit": "taylorattr.criteria.audit.audit",
     "binds": "taylorattr.criteria.audit.attributor",
-    "compare_graphs": "taylorattr.graphs",
-    "interaction_graph": "taylorattr.graphs",
-    "interaction_hypergraph": "taylorattr.graphs",
-    "report": "taylorattr.html",
-    "Reformulation": "taylorattr.reformulation",
-    "reformulate": "taylorattr.reformulation",
+    "AuditReport": "taylorattr.criteria.audit.audit_report",
+    "check": "taylorattr.criteria.paper.check",
+    "CriteriaReport": "taylorattr.criteria.paper.criteria_report",
+    "CriteriaTable": "taylorattr.criteria.paper.criteria_report",
+    "probe": "taylorattr.criteria.probe.probe",
+    "ProbedRule": "taylorattr.criteria.probe.probed_rule",
+    "Verdict": "taylorattr.criteria.verdict",
+    "compare_graphs": "taylorattr.graphs.compare",
+    "interaction_hypergraph": "taylorattr.graphs.hypergraph",
+    "interaction_graph": "taylorattr.graphs.interaction_graph",
+    "report": "taylorattr.html.report",
+    "reformulate": "taylorattr.reformulation.reformulate",
+    "Reformulation": "taylorattr.reformulation.result",
 }
+"""Public name -> the module it is imported from when it is first used."""
 
 _RESULTS = {
     "taylorattr.allocation.layerwise.formal": ("FormalAllocation",),
@@ -92,6 +103,7 @@ _RESULTS = {
     "taylorattr.evaluation.player_curves": ("PlayerCurves",),
     "taylorattr.reformulation.result": ("Reformulation",),
 }
+"""Module -> its result classes. A saved file names its class; reading it imports the module that has it."""
 for _module, _names in _RESULTS.items():
     for _name in _names:
         HOMES.register(_name, replace=True)(_module)
@@ -103,15 +115,22 @@ def _write_page(result: Result, path: Path) -> None:
     importlib.import_module("taylorattr.html").report(path, result)
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name whose module needs sympy or networkx, or a subpackage, when it is first asked for."""
-    if name in ("design", "evaluation", "graphs", "plot"):
-        return importlib.import_module(f"taylorattr.{name}")
-    if name in _LATER:
-        value = getattr(importlib.import_module(_LATER[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker a module with __getattr__ has every name, `ta.decompoze` among them
+
+    def __getattr__(name: str) -> Any:
+        """Import a name whose module needs sympy or networkx, or a subpackage, when it is first asked for."""
+        if name in ("design", "evaluation", "graphs", "plot"):
+            return importlib.import_module(f"taylorattr.{name}")
+        if name in _LATER:
+            value = getattr(importlib.import_module(_LATER[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those that are imported later among them; modules used here are none."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
 __all__ = [

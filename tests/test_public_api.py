@@ -1,5 +1,6 @@
 """The public names are there, documented and typed."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -20,6 +21,33 @@ def test_all_lists_what_the_package_offers():
     assert len(ta.__all__) == len(set(ta.__all__))
     for name in ta.__all__:
         assert hasattr(ta, name), f"__all__ names {name!r}, which taylorattr lacks"
+
+
+@pytest.mark.parametrize(
+    "module", (ta, ta.design, ta.evaluation, ta.graphs, ta.plot), ids=lambda m: m.__name__
+)
+def test_dir_lists_the_public_names_and_no_others(module):
+    """Names that are imported later are there before their first use; helpers and files are not."""
+    assert sorted(name for name in dir(module) if not name.startswith("_")) == sorted(module.__all__)
+
+
+def test_dir_does_not_depend_on_what_was_used_before():
+    code = "import taylorattr as ta; print(*(name for name in dir(ta) if name[0] != '_'), sep='\\n')"
+    first = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert first.split() == sorted(ta.__all__)
+
+
+def test_type_checkers_read_each_later_name_from_where_it_is_imported():
+    tree = ast.parse(inspect.getsource(ta))
+    for_checkers = {
+        alias.name: node.module
+        for branch in tree.body
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in branch.body
+        if isinstance(node, ast.ImportFrom) and node.module != "taylorattr"
+        for alias in node.names
+    }
+    assert for_checkers == ta._LATER
 
 
 @pytest.mark.parametrize("name", FUNCTIONS + CLASSES)

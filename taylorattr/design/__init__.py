@@ -73,3 +73,8 @@ __all__ = [
     "verify",
     "weighted_shapley",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, not the files that define them."""
+    return __all__

@@ -48,3 +48,8 @@ __all__ = [
     "soft_ranks",
     "tied_share",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, not the files that define them."""
+    return __all__

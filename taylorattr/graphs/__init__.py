@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from taylorattr.graphs.allocated import allocated_effects
 
 
-def __getattr__(name: str) -> Any:
-    """Import the name that needs sympy when it is first asked for."""
-    if name == "allocated_effects":
-        return importlib.import_module("taylorattr.graphs.allocated").allocated_effects
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if (
+    not TYPE_CHECKING
+):  # to a type checker a module with __getattr__ has every name, misspelled ones among them
+
+    def __getattr__(name: str) -> Any:
+        """Import the name that needs sympy when it is first asked for."""
+        if name == "allocated_effects":
+            return importlib.import_module("taylorattr.graphs.allocated").allocated_effects
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
@@ -59,3 +63,8 @@ __all__ = [
     "weighted_degree",
     "write_graph",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, not the files that define them."""
+    return __all__

@@ -28,3 +28,8 @@ __all__ = [
     "top_effects",
     "upset",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, not the files that define them."""
+    return __all__
