@@ -10,10 +10,9 @@ from typing import Any
 from taylorattr.atomic import replacing
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError
-from taylorattr.html.about import About, default_title
-from taylorattr.html.given import given
-from taylorattr.html.render import render
-from taylorattr.html.sections import sections
+from taylorattr.html.contents import contents_of
+from taylorattr.html.page import render
+from taylorattr.html.question import About, default_title
 
 SUFFIXES = (".html", ".htm")
 
@@ -62,9 +61,9 @@ def report(
             another.
         OSError: The file cannot be written; nothing half-written is left, and an older file stays.
     """
-    target_path = checked(path)
-    sorted_results = given(results, examples, max_effects)
-    methods = [a.method for a in sorted_results.scores] + [a.method for a in sorted_results.audits]
+    page_path = checked(path)
+    contents = contents_of(results, examples, max_effects)
+    methods = [result.method for result in (*contents.scores, *contents.audits)]
     about = About(
         title=default_title(model, methods) if title is None else str(title),
         model=model,
@@ -73,9 +72,8 @@ def report(
         target=target,
         seed=seed,
     )
-    page = render(sorted_results, about, sections(sorted_results, about))
-    write(target_path, page)
-    return target_path
+    write(page_path, render(contents, about))
+    return page_path
 
 
 def checked(path: str | os.PathLike[str]) -> Path:
@@ -86,16 +84,16 @@ def checked(path: str | os.PathLike[str]) -> Path:
         FileNotFoundError: If its folder does not exist.
         IsADirectoryError: If it is a folder itself.
     """
-    found = Path(path)
-    if found.suffix.lower() not in SUFFIXES:
-        raise OptionError(f"{found} has the suffix {found.suffix!r}; a report is written as .html")
-    if not found.parent.is_dir():
+    page_path = Path(path)
+    if page_path.suffix.lower() not in SUFFIXES:
+        raise OptionError(f"{page_path} has the suffix {page_path.suffix!r}; a report is written as .html")
+    if not page_path.parent.is_dir():
         raise FileNotFoundError(
-            f"{found} cannot be written: there is no folder {found.parent}; make it first"
+            f"{page_path} cannot be written: there is no folder {page_path.parent}; make it first"
         )
-    if found.is_dir():
-        raise IsADirectoryError(f"{found} cannot be written: it is a folder; name a file in it")
-    return found
+    if page_path.is_dir():
+        raise IsADirectoryError(f"{page_path} cannot be written: it is a folder; name a file in it")
+    return page_path
 
 
 def write(path: Path, page: str) -> None:
@@ -108,4 +106,5 @@ def write(path: Path, page: str) -> None:
         with replacing(path) as file:
             file.write(page.encode("utf-8"))
     except OSError as error:
+        # of the same class, so that callers can tell a full disk from a folder they may not write to
         raise type(error)(f"{path} cannot be written: {error.strerror or error}") from error

@@ -9,9 +9,10 @@ import torch
 
 import taylorattr as ta
 from taylorattr.errors import OptionError
-from taylorattr.html.about import About
-from taylorattr.html.given import given
-from taylorattr.html.sections import delta, methods, question
+from taylorattr.html.by_order import order_section
+from taylorattr.html.contents import contents_of
+from taylorattr.html.question import About, question_section
+from taylorattr.html.scores import score_section
 from tests.html.pages import inputs, network, results
 from tests.plot.results import attribution, harsanyi, taylor
 
@@ -122,7 +123,7 @@ def test_scores_that_are_not_finite_come_first_without_a_warning(value):
     rows[0, 1] = value
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        section = methods.build(given([dataclasses.replace(scores, player_scores=rows)]), About("t"))
+        section = score_section(contents_of([dataclasses.replace(scores, player_scores=rows)]))
     names = [row[0] for row in section.tables[0].rows]
     others = sorted("ac", key=lambda name: -abs(float(scores.player_scores[0, "abc".index(name)])))
     assert names == ["b", *others]
@@ -134,7 +135,9 @@ def test_the_input_is_named_by_players_only_where_scores_prove_which_is_which(tm
 
     def listed(players, **changes):
         scores = ta.attribute("shapley", model, x, players=players)
-        section = question.build(given([dataclasses.replace(scores, **changes)]), About("t", inputs=x))
+        section = question_section(
+            contents_of([dataclasses.replace(scores, **changes)]), About("t", inputs=x)
+        )
         return [row[0] for row in section.tables[0].rows]
 
     assert listed(ta.Players.elements(x, names=("first", "second", "third"))) == ["first", "second", "third"]
@@ -168,7 +171,7 @@ def test_equal_names_are_listed_though_no_graph_can_tell_them_apart(tmp_path):
 )
 def test_an_index_that_does_not_share_out_the_difference_says_so(index, adds_up):
     values = harsanyi(4).index(index, order=1 if index in ("SV", "Banzhaf") else 2)
-    section = delta.build(given([values]), About("t"))
+    section = order_section(contents_of([values]))
     assert ("do not add up" in section.content["parts"][0]["sentence"]) is not adds_up
     assert section.tables[0].foot[0][0] == "difference", "neither a remainder of orders nor rounding"
 

@@ -1,1 +1,0 @@
-"""Numbers of the page's pictures, apart from how they are drawn."""
