@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import taylorattr as ta
 from benchmarks import networks
 from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.coalitions import full_masks, masked_rows
 
 FLOOR = "the attributions of all 4096 masked inputs, in calls of the fastest size of 128 … 4096"
@@ -25,7 +25,7 @@ def deficit(results: Mapping[str, Any]) -> float:
 
 def floor(network: nn.Module, x: Tensor, method: str, size: int, **shared: Any) -> Callable[[], object]:
     """Return what asks the method for the scores of every masked input, so many a call, and keeps nothing."""
-    game = bind(network, x, **shared)
+    game = Question(network, x, **shared).game
     (rows,) = masked_rows(game, full_masks(game.n), 0)
 
     def attributions() -> None:

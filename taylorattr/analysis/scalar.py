@@ -5,23 +5,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
-from taylorattr.analysis.model_copy import ModelCopy, copy_model, own_modules
+from taylorattr.analysis.model_copy import ModelCopy
 from taylorattr.analysis.observe import observe
+from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.rng import draws_random_numbers, preserved_rng
 from taylorattr.analysis.target import TargetSelector, tensor_output
 from taylorattr.analysis.unwritten import require_unwritten
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,
-    NonFiniteError,
     PrecisionWarning,
     ShapeError,
     TaylorAttrError,
@@ -43,7 +41,7 @@ class ScalarModel:
     dtype, it lies on the CPU, with a FallbackWarning. `diagnostics` records both.
 
     Args:
-        model: Module or callable on tensors.
+        model: Module or callable on tensors, or the private copies of one that were made before.
         inputs: Tensor (B, …) or tuple of them: fixes B, and serves to try the copy.
         target: Captum's TargetType or a callable output -> (B,).
         additional_forward_args: What the model takes after the inputs; a non-tuple is one argument. Tensors
@@ -73,7 +71,7 @@ class ScalarModel:
 
     def __init__(
         self,
-        model: Callable[..., Any],
+        model: Callable[..., Any] | PrivateModel,
         inputs: Tensors,
         *,
         target: AnyTarget = None,
@@ -85,20 +83,19 @@ class ScalarModel:
         rows = inputs if isinstance(inputs, tuple) else (inputs,)
         self.batch = rows[0].shape[0]
         self.selector = TargetSelector(target, self.batch)
-        self._user_model = model
-        modules = own_modules(model)
-        parameters = _finite_parameters(modules)
-        model_device = next((p.device for p in parameters), rows[0].device)
-        self.native = _native_dtype(parameters, rows)
+        self.private = model if isinstance(model, PrivateModel) else PrivateModel(model)
+        parameters = self.private.parameters
+        model_device = parameters[0][1] if parameters else rows[0].device
+        self.native = _native_dtype([own for own, _ in parameters], rows)
         extra = additional_forward_args
         self._extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
+        per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
+        self.varies = self.batch > 1 and (self.selector.each is not None or per_example)
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
         self.device = self._device_for(model_device)
-        self._native_copy: ModelCopy | None = None
-        self._fixed = fixed_batch_size(modules[0]) if len(modules) == 1 else None
-        if self._fixed is not None:
-            self.diagnostics["fixed_batch_size"] = self._fixed
+        if self.private.fixed_batch is not None:
+            self.diagnostics["fixed_batch_size"] = self.private.fixed_batch
         self._use(self._try(rows, trial or self._first(rows), integers_allowed))
         self.diagnostics |= {
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -131,9 +128,9 @@ class ScalarModel:
         Nothing is said about it: None where it does not run so.
         """
         twin = copy.copy(self)
-        twin.dtype, twin.diagnostics, twin._native_copy = dtype, {}, None
+        twin.dtype, twin.diagnostics = dtype, {}
         try:
-            copied = twin._copy(dtype, self.device)
+            copied = self.private.copied(dtype, self.device)
             result, _ = twin._promoted(copied, self._first(inputs), dtype)
         except Exception:  # a model may refuse another precision in any way it likes
             return None
@@ -143,20 +140,14 @@ class ScalarModel:
         return twin
 
     @property
-    def varies(self) -> bool:
-        """Whether examples differ in target or extra arguments: one function does not serve them all."""
-        per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
-        return self.batch > 1 and (self.selector.each is not None or per_example)
-
-    @property
     def native_module(self) -> nn.Module | None:
         """The native-dtype copy `native_function` runs, for hooks; None if it is not one module."""
-        modules = self._native().modules
+        modules = self._copied(None).modules
         return modules[0] if len(modules) == 1 else None
 
     def native_function(self, example: int) -> Callable[..., Tensor]:
         """Return f for one example in the model's own dtype: inputs (1, …) to (1,)."""
-        function = self._native().function
+        function = self._copied(None).function
         examples = torch.tensor([example])
         extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
 
@@ -165,17 +156,9 @@ class ScalarModel:
 
         return scalar
 
-    def _native(self) -> ModelCopy:
-        if self._native_copy is None:
-            device = self.device if self.diagnostics.get("moved") else None
-            self._native_copy = self._copy(None, device)
-        return self._native_copy
-
-    def _copy(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
-        copied = copy_model(self._user_model, dtype=dtype, device=device)
-        if self._fixed is None:
-            return copied
-        return replace(copied, function=in_fixed_batches(copied.function, self._fixed))
+    def _copied(self, dtype: torch.dtype | None) -> ModelCopy:
+        """Return the private copy in a dtype, None for the model's own, where the analysis runs."""
+        return self.private.copied(dtype, self.device if "moved" in self.diagnostics else None)
 
     def _device_for(self, device: torch.device) -> torch.device:
         try:
@@ -192,8 +175,6 @@ class ScalarModel:
 
     def _use(self, copied: ModelCopy) -> None:
         self.function, self.modules = copied.function, copied.modules
-        if not copied.converted:  # a copy in the model's own dtypes is the same thing
-            self._native_copy = copied
 
     def _first(self, rows: tuple[Tensor, ...]) -> Trial:
         count = min(self.batch, _TRIAL_ROWS)
@@ -201,9 +182,8 @@ class ScalarModel:
 
     def _try(self, rows: tuple[Tensor, ...], trial: Trial, integers_allowed: bool) -> ModelCopy:
         """Return the copy to use, having run it on a few rows; sets dtype, extra, tried."""
-        device = self.device if "moved" in self.diagnostics else None
         wanted = self.dtype
-        copied = self._copy(wanted, device)
+        copied = self._copied(wanted)
         if copied.was_training:
             self.diagnostics["was_training"] = True
             warn(
@@ -214,7 +194,8 @@ class ScalarModel:
         try:
             result, reason = self._promoted(copied, trial, wanted)
             if result is None:
-                copied = self._copy(None, device)
+                self.private.discard(copied)
+                copied = self._copied(None)
                 result = self._trial(copied, trial, self.native)
         except TaylorAttrError:
             raise
@@ -295,9 +276,9 @@ class ScalarModel:
         return self.selector.select(output, examples).detach()
 
 
-def _native_dtype(parameters: list[Tensor], rows: tuple[Tensor, ...]) -> torch.dtype:
+def _native_dtype(parameters: list[torch.dtype], rows: tuple[Tensor, ...]) -> torch.dtype:
     """Return the dtype the user runs the model in: the inputs' if the model has it, else the model's."""
-    own = [p.dtype for p in parameters if p.is_floating_point()]
+    own = [dtype for dtype in parameters if dtype.is_floating_point]
     given = [x.dtype for x in rows if x.is_floating_point()]
     if given and (not own or given[0] in own):
         return given[0]
@@ -322,37 +303,8 @@ def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, 
     )
 
 
-def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
-    """Return all parameters and buffers, having looked for NaN and infinity."""
-    found: list[Tensor] = []
-    for module in modules:
-        for name, parameter in module.named_parameters():
-            found.append(parameter)
-            if not _finite(parameter):
-                raise NonFiniteError(
-                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
-                    f"{parameter.numel()} entries); check how the model was trained or loaded"
-                )
-        for name, buffer in module.named_buffers():  # infinities are common there: attention masks
-            found.append(buffer)
-            if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
-                raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
-    return found
-
-
 def _eps(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps
-
-
-@torch.no_grad()
-def _finite(tensor: Tensor) -> bool:
-    tensor = tensor.detach()
-    quick = tensor.sum()  # one pass, no temporaries; infinite also where finite entries overflow
-    return bool(torch.isfinite(quick)) or bool(torch.isfinite(tensor).all())
-
-
-def _count_bad(tensor: Tensor) -> int:
-    return int((~torch.isfinite(tensor.detach())).sum())
 
 
 def _first_line(error: BaseException) -> str:

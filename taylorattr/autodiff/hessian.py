@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import Game, bind, bind_point, blocks
+from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.observe import observe
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
@@ -69,9 +70,9 @@ def hessian(
         KinkWarning: The model has kinks, at which second derivatives see nothing.
         PrecisionWarning: The Hessian is not finite; names the operation that is singular at the input.
 
-    Further errors are those of `bind`. By the Taylor walk on the captured model (`second_order`), in which
-    ``detach`` and custom backward passes count as the operations they are; where the model cannot be captured
-    or an operation has no rule, by double backward passes. Attention works on CPU.
+    Further errors are those of `Question.game`. By the Taylor walk on the captured model (`second_order`), in
+    which ``detach`` and custom backward passes count as the operations they are; where the model cannot be
+    captured or an operation has no rule, by double backward passes. Attention works on CPU.
     """
     if internal_batch_size is not None and internal_batch_size < 1:
         raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
@@ -82,14 +83,14 @@ def hessian(
                 "baselines do not enter a Hessian over elements; pass players=… for derivatives along Δ = "
                 "x − b"
             )
-        scalar, x = bind_point(
+        scalar, x = Question(
             model, inputs, target=target, additional_forward_args=additional_forward_args, dtype=dtype
-        )
+        ).point
         n = sum(part[0].numel() for part in x)
         _require_memory(scalar.batch, n, scalar.dtype, limit)
         jobs = [(tuple(p[e : e + 1] for p in x), _unit_rows(x), _flat_sum) for e in range(scalar.batch)]
     else:
-        game = bind(
+        game = Question(
             model,
             inputs,
             baselines,
@@ -97,7 +98,7 @@ def hessian(
             additional_forward_args=additional_forward_args,
             players=players,
             dtype=dtype,
-        )
+        ).game
         scalar, n = game.scalar, game.n
         _require_memory(scalar.batch, n, scalar.dtype, limit)
         jobs = [(game.input(e), player_rows(game, e), player_sum(game, e)) for e in range(scalar.batch)]

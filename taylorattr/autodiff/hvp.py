@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.analysis.game import bind_point, blocks
+from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import require_finite
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import AGREEMENT, capture_at
 from taylorattr.autodiff.curvature import Curvature, Rows
@@ -55,17 +56,17 @@ def hvp(
         KinkWarning: The model has kinks, at which second derivatives see nothing.
         PrecisionWarning: A product is not finite; names the operation that is singular at the input.
 
-    Further errors are those of `bind`. As in `hessian`, by the Taylor walk on the captured model: one tangent
-    forward and one adjoint back, a few gradients, after a capture per target; where the model cannot be
-    captured or an operation has no rule, by double backward passes. Attention works on CPU.
+    Further errors are those of `Question.game`. As in `hessian`, by the Taylor walk on the captured model:
+    one tangent forward and one adjoint back, a few gradients, after a capture per target; where the model
+    cannot be captured or an operation has no rule, by double backward passes. Attention works on CPU.
 
     Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
     """
     if internal_batch_size is not None and internal_batch_size < 1:
         raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
-    scalar, x = bind_point(
+    scalar, x = Question(
         model, inputs, target=target, additional_forward_args=additional_forward_args, dtype=dtype
-    )
+    ).point
     parts = vectors if isinstance(vectors, tuple) else (vectors,)
     if len(parts) != len(x):
         raise ShapeError(f"{len(parts)} vectors for {len(x)} input tensors; expected one for each")

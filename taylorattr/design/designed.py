@@ -12,6 +12,7 @@ from taylorattr import tables
 from taylorattr.allocation.allocate import Effects, allocate, require_domain
 from taylorattr.allocation.context import REQUIRED
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.question import Question
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.design.attributes import PlayerAttributes
@@ -21,7 +22,6 @@ from taylorattr.design.ways.way import Budget, Way
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.methods.method import AttributionMethod, attribute
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 

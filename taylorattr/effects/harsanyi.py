@@ -15,9 +15,10 @@ from tqdm.auto import tqdm
 
 from taylorattr import memory
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.masking import CoalitionValues, coalition_bits
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint
@@ -88,8 +89,8 @@ def harsanyi(
         BudgetError: If the table would take more memory, or more model outputs, than allowed.
         CheckpointError: If the checkpoint is damaged or belongs to another computation.
         OptionError: If an option is out of range.
-        TaylorAttrError: What :func:`taylorattr.analysis.game.bind` finds wrong with model, inputs,
-            baselines, target or players.
+        TaylorAttrError: What :func:`taylorattr.analysis.question.Question.game` finds wrong with model,
+            inputs, baselines, target or players.
 
     Example:
         >>> from taylorattr.toys import three_effects
@@ -100,7 +101,7 @@ def harsanyi(
     check_frame(frame)
     if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
         raise OptionError(f"max_order={max_order!r}; expected None or an integer ≥ 1")
-    game = bind(
+    game = Question(
         model,
         inputs,
         baselines,
@@ -110,7 +111,7 @@ def harsanyi(
         dtype=dtype,
         integers_allowed=True,
         internal_batch_size=internal_batch_size,
-    )
+    ).game
     held = None if max_order is None or max_order >= game.n else max_order
     _check_budget(game, held, max_evaluations)
     rows = CoalitionRows(game.n, held, frame)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.effects.result import Result
@@ -135,7 +136,7 @@ def integrated_hessians(
         OptionError: If n_nodes or tolerance is out of range.
         BudgetError: If B·n² entries exceed the memory.
 
-    Further errors are those of `bind`.
+    Further errors are those of `Question.game`.
 
     Warns:
         PrecisionWarning: A derivative on the way is not finite; names the operation. Or the gaps exceed the
@@ -147,7 +148,7 @@ def integrated_hessians(
         raise OptionError(f"n_nodes={n_nodes!r}; expected 1 … {MAX_NODES // 2}, or None")
     if not tolerance > 0:
         raise OptionError(f"tolerance={tolerance!r}; expected a positive number")
-    game = bind(
+    game = Question(
         model,
         inputs,
         baselines,
@@ -156,7 +157,7 @@ def integrated_hessians(
         additional_forward_args=additional_forward_args,
         dtype=dtype,
         internal_batch_size=internal_batch_size,
-    )
+    ).game
     limit = available() if memory_limit is None else memory_limit
     needed = 8 * (game.batch + 2) * game.n**2
     if needed > limit:

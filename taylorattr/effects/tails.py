@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.rng import preserved_rng
 from taylorattr.effects.coalition_table import check_frame
 from taylorattr.effects.effects import HarsanyiEffects
@@ -64,7 +64,7 @@ def degree_by_support(
     if order < 1:
         raise OptionError(f"order={order}; expected at least 1")
     with preserved_rng():
-        game = bind(
+        game = Question(
             model,
             inputs,
             baselines,
@@ -72,7 +72,7 @@ def degree_by_support(
             additional_forward_args=additional_forward_args,
             players=players,
             dtype=dtype,
-        )
+        ).game
         if game.n > MAX_PLAYERS:
             raise BudgetError(
                 f"J_m(S) of {game.n} players needs 2**{game.n} jets (limit {MAX_PLAYERS} players); "

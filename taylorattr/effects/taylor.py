@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.rng import preserved_rng
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import check_frame
@@ -79,7 +79,7 @@ def decompose(
         CaptureError: If the model cannot be captured and nested derivatives of that order would be wrong.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
-    :func:`taylorattr.analysis.game.bind`.
+    :func:`taylorattr.analysis.question.Question.game`.
 
     Warns:
         KinkWarning: The model has kinks (ReLU, max, …) and order ≥ 2.
@@ -92,7 +92,7 @@ def decompose(
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     with preserved_rng():
-        game = bind(
+        game = Question(
             model,
             inputs,
             baselines,
@@ -101,7 +101,7 @@ def decompose(
             players=players,
             dtype=dtype,
             internal_batch_size=internal_batch_size,
-        )
+        ).game
         _check_budget(game.batch, game.n, order, memory_limit)
         series = TaylorSeries(game, frame, dtype)
         f_input, f_baseline = (end.cpu() for end in series.ends())

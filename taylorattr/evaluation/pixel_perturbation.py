@@ -103,7 +103,7 @@ def pixel_perturbation(
         ShapeError: If map and inputs do not fit.
         TargetError: If there is no class or probability to follow.
         NonFiniteError: NaN or infinity in a map or an output.
-        TaylorAttrError: What :func:`taylorattr.analysis.game.bind` finds.
+        TaylorAttrError: What :func:`taylorattr.analysis.question.Question.game` finds.
 
     Differs from the paper, which replaces 9×9 regions by draws from U[0, 1] over 100 steps and follows the
     score of the class: ``region=9, fill="uniform", fill_range=(0, 1), steps=range(101), output="logit"``.

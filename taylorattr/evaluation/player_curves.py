@@ -140,7 +140,7 @@ def player_curves(
         ShapeError: If map and inputs do not fit.
         TargetError: If there is no class or probability to follow.
         NonFiniteError: NaN or infinity in a map or an output.
-        TaylorAttrError: What :func:`taylorattr.analysis.game.bind` finds.
+        TaylorAttrError: What :func:`taylorattr.analysis.question.Question.game` finds.
 
     Source: Kwon and Zou (2022), arXiv 2209.13429, for the recovery error.
     """

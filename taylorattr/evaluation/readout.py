@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import Game, bind, blocks
+from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.target import TargetSelector, tensor_output
 from taylorattr.errors import OptionError, TargetError
 
@@ -103,7 +104,7 @@ def follow(
     Raises:
         OptionError: If output is neither of the two.
         TargetError: If there is no class to predict or no probability to take, or the target does not fit.
-        TaylorAttrError: What `bind` finds.
+        TaylorAttrError: What `taylorattr.analysis.question.Question.game` finds.
     """
     if output not in ("probability", "logit"):
         raise OptionError(
@@ -111,7 +112,7 @@ def follow(
             "itself); for anything else pass target=, a callable output -> (B,)"
         )
     free = callable(target)
-    game = bind(
+    game = Question(
         model,
         inputs,
         fill,
@@ -121,7 +122,7 @@ def follow(
         dtype=dtype,
         integers_allowed=True,
         internal_batch_size=internal_batch_size,
-    )
+    ).game
     followed = Followed(game, target, dict(game.diagnostics))
     if free:
         return followed

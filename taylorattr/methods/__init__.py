@@ -1,7 +1,8 @@
 """The fifteen attribution methods as their authors compute them; importing this registers them."""
 
+from taylorattr.analysis.question import Question
 from taylorattr.methods import gradient, occlusion, relevance
-from taylorattr.methods.method import METHODS, AttributionMethod, Question, Scores, attribute, method
+from taylorattr.methods.method import METHODS, AttributionMethod, Scores, attribute, method
 
 __all__ = [
     "METHODS",

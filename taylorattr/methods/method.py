@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.game import Game, bind
-from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
+from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
 from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, ZeroDifferenceWarning, warn
 from taylorattr.methods.option_types import check, keyword_types
-from taylorattr.methods.question import Question
 from taylorattr.methods.references import reference_tuple, stand_in
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
 from taylorattr.registry import DESIGNS, Registry
@@ -52,6 +52,11 @@ class AttributionMethod:
     integers: bool
     summary: str
     owner: Any = None
+
+    @property
+    def runs_at_the_ends(self) -> bool:
+        """Whether it runs the model on all inputs and baselines in any case, so that nobody else need to."""
+        return self.family == "relevance"
 
     @property
     def options(self) -> dict[str, Any]:
@@ -132,6 +137,7 @@ def method(
     return add
 
 
+@shares_parameters
 def attribute(
     method: AnyMethod,
     model: Callable[..., Any],
@@ -153,20 +159,19 @@ def attribute(
 
     Args:
         method: Name of the method, or a designed rule.
-        model: Module or callable on torch tensors; never changed.
-        inputs: Tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these. For
-            ``expected_gradients``, ``deep_shap`` and ``prediction_difference`` a reference set: tensor
-            (R, …) or tuple of them.
-        target: Captum's TargetType or a callable output -> (B,).
-        players: Which elements move together; None: every element is a player.
-        additional_forward_args: What the model takes after the inputs.
+        model: As in `Question`.
+        inputs: As in `Question`.
+        baselines: As in `Question`. For ``expected_gradients``, ``deep_shap`` and ``prediction_difference`` a
+            reference set: tensor (R, …) or tuple of them.
+        target: As in `Question`.
+        players: As in `Question`.
+        additional_forward_args: As in `Question`.
         references: Reference set (R, …) over which a method with one baseline is averaged; then without
             baselines.
-        dtype: Dtype of the analysis; None: the model's own.
-        seed: Seed of everything drawn at random; the global generators are left alone.
-        show_progress: Whether to show a progress bar.
-        internal_batch_size: Rows per model call; None: chosen from memory.
+        dtype: As in `Question`.
+        seed: As in `Question`.
+        show_progress: As in `Question`.
+        internal_batch_size: As in `Question`.
         per_element: Whether `scores` divide a player's score equally among its elements; False repeats it.
         **options: Of the method; ``ta.METHODS[name].options`` lists them.
 
@@ -180,56 +185,63 @@ def attribute(
         ShapeError: A reference set that does not fit the inputs.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
-    :func:`taylorattr.analysis.game.bind`.
+    :func:`taylorattr.analysis.question.Question.game`.
     """
+    question = Question(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        players=players,
+        additional_forward_args=additional_forward_args,
+        dtype=dtype,
+        seed=seed,
+        show_progress=show_progress,
+        internal_batch_size=internal_batch_size,
+        integers_allowed=find(method).integers,
+    )
+    return attributed(method, question, options, references=references, per_element=per_element)
+
+
+def attributed(
+    method: AnyMethod,
+    question: Question,
+    options: Mapping[str, Any],
+    *,
+    references: Tensors | None = None,
+    per_element: bool = True,
+) -> Attribution:
+    """Return a method's answer to a question; see `attribute`."""
     entry = find(method)
     _check_options(entry, options)
-    shared: dict[str, Any] = {
-        "target": target,
-        "additional_forward_args": additional_forward_args,
-        "internal_batch_size": internal_batch_size,
-    }
-    given = input_tuple(inputs)
+    questions, baselines = _questions(entry, question, references)
+    with torch.inference_mode(False):
+        answers = [(asked, entry.function(asked, **options)) for asked in questions]
+    return _result(entry, answers, baselines, per_element)
+
+
+def _questions(
+    entry: AttributionMethod, question: Question, references: Tensors | None
+) -> tuple[list[Question], tuple[Tensor, ...] | None]:
+    """Return what the method is asked, once for each baseline, and the reference set if there is one."""
+    if entry.runs_at_the_ends and question.internal_batch_size is None:
+        question = replace(question, input_later=True, baseline_later=not entry.zero_baseline)
     if references is not None:
-        _check_references_argument(entry, baselines)
-        rows = reference_tuple(references, given, "references")
-        starts: list[Any] = [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
-        shown: Any = rows
-    else:
-        rows, shown = None, None
-        starts = [baselines]
-        if entry.references:
-            rows = reference_tuple(baselines, given, "baselines")
-            starts, shown = [stand_in(rows)], rows
+        _check_references_argument(entry, question.baselines)
+        rows = reference_tuple(references, question.rows, "references")
+        starts = [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
+        return [question.against(start) for start in starts], rows
     if entry.zero_baseline:
-        _require_zero(entry, baselines)
-    if entry.references and rows is not None and len(rows[0]) == 1:
-        _say_one_reference(entry, baselines)
-    answers: list[tuple[Question, Scores]] = []
-    for start in starts:
-        later = entry.family == "relevance" and internal_batch_size is None
-        game = bind(
-            model,
-            inputs,
-            start,
-            players=players,
-            dtype=dtype,
-            integers_allowed=entry.integers,
-            input_later=later,
-            baseline_later=later and not entry.zero_baseline,
-            **shared,
-        )
-        question = Question(game, model, players=players, seed=seed, show_progress=show_progress, **shared)
-        if entry.references and rows is not None:
-            question.references = tuple(
-                r.to(device=game.device, dtype=x.dtype) for r, x in zip(rows, game.inputs, strict=True)
-            )
-        with torch.inference_mode(False):
-            answers.append((question, entry.function(question, **options)))
-    return _result(entry, answers, shown, isinstance(inputs, tuple), per_element)
+        _require_zero(entry, question.baselines)
+    if not entry.references:
+        return [question], None
+    rows = reference_tuple(question.baselines, question.rows, "baselines")
+    if len(rows[0]) == 1:
+        _say_one_reference(entry, question.baselines)
+    return [replace(question, baselines=stand_in(rows), references=rows)], rows
 
 
-def _check_options(entry: AttributionMethod, options: dict[str, Any]) -> None:
+def _check_options(entry: AttributionMethod, options: Mapping[str, Any]) -> None:
     known = entry.options
     unknown = [name for name in options if name not in known]
     if unknown:
@@ -269,12 +281,12 @@ def _require_zero(entry: AttributionMethod, baselines: Baselines) -> None:
 def _result(
     entry: AttributionMethod,
     answers: Sequence[tuple[Question, Scores]],
-    shown: tuple[Tensor, ...] | None,
-    as_tuple: bool,
+    references: tuple[Tensor, ...] | None,
     per_element: bool,
 ) -> Attribution:
+    """Return the mean of the answers as one attribution in the structure of the inputs."""
     question, scores = answers[0]
-    game = question.game
+    game, as_tuple = question.game, question.as_tuple
     by_player = _mean([player_scores(q.game, s) for q, s in answers])
     names = scores.names or game.names
     starts = [q.game.f_baseline if s.f_baseline is None else s.f_baseline for q, s in answers]
@@ -293,7 +305,7 @@ def _result(
     else:
         elements = element_scores(game, by_player, [s for _, s in answers], per_element)
         spatial = elements if as_tuple else elements[0]
-    baselines = game.baselines if shown is None else shown
+    baselines = game.baselines if references is None else references
     return Attribution(
         player_scores=by_player,
         scores=spatial,

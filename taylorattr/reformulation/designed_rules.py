@@ -9,7 +9,7 @@ from torch import Tensor
 
 from taylorattr.allocation.carried import CarriesRule
 from taylorattr.allocation.rule import RULES
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
 from taylorattr.reformulation.request import Answer, Request
@@ -47,7 +47,9 @@ def designed_rule(request: Request, owner: Any) -> Answer:
             f"{rule.name} is not filed in ta.RULES, where a reformulation looks its ratio up: file it with "
             f"ta.RULES.add(rule)"
         )
-    game = bind(request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared)
+    game = Question(
+        request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared
+    ).game
     players = game.names
     context = owner.context(players)
     if rule.granularity == "support" and len(players) <= request.max_players:

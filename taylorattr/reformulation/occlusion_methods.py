@@ -9,7 +9,7 @@ from torch import Tensor
 
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods.occlusion.player_windows import player_windows
@@ -35,7 +35,9 @@ def shapley(request: Request) -> Answer:
 
 def occlusion_patch(request: Request) -> Answer:
     """Windows with their coefficients, eq. (25)."""
-    game = bind(request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared)
+    game = Question(
+        request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared
+    ).game
     wanted = (request.options[name] for name in ("window", "stride", "windows"))
     found, _ = player_windows(game, *wanted)
     averaged = request.options["overlap"] == "average"

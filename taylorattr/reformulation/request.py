@@ -14,7 +14,8 @@ from taylorattr.allocation.context import Context
 from taylorattr.allocation.layerwise.formal import FormalAllocation
 from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.question import Question
 from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
@@ -65,7 +66,7 @@ class Request:
 
     def game(self, start: Rows) -> Game:
         """Return f̃ between one baseline and the inputs, in float64."""
-        return bind(self.model, self.inputs, start, dtype=torch.float64, **self.shared)
+        return Question(self.model, self.inputs, start, dtype=torch.float64, **self.shared).game
 
     def taylor(self, inputs: Rows, baselines: Rows, order: int, frame: Any = "baseline") -> TaylorEffects:
         """Return Taylor effects, with diagnosis of the series."""

@@ -5,8 +5,8 @@ from torch import nn
 
 from taylorattr.analysis import first_affine
 from taylorattr.analysis.first_affine import find_first_affine
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.masking import CoalitionValues
+from taylorattr.analysis.question import Question
 from tests.autodiff.networks import cnn, mlp, points
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-13}  # the same sum of a few dozen terms in another order
@@ -70,7 +70,7 @@ def test_folding_equals_plain_forwards(name, tables, monkeypatch):
     x, generator = points(*shape), torch.Generator().manual_seed(0)
     mask = torch.randint(5, shape[1:], generator=generator)
     mask.view(-1)[:5] = torch.arange(5)
-    game = bind(model, x, points(*shape, seed=2), players=mask)
+    game = Question(model, x, points(*shape, seed=2), players=mask).game
     folded, plain = CoalitionValues(game, 1), CoalitionValues(game, 1, fold=False)
     assert folded.folded is not None and plain.folded is None
     assert (folded.folded.tables is not None) == tables
@@ -80,16 +80,19 @@ def test_folding_equals_plain_forwards(name, tables, monkeypatch):
 
 @pytest.mark.parametrize("name", not_affine_first())
 def test_other_models_are_left_alone(name):
-    game = bind(not_affine_first()[name], points(2, 6))
+    game = Question(not_affine_first()[name], points(2, 6)).game
     assert find_first_affine(game, 0) is None
 
 
 def test_integer_and_tuple_inputs_are_left_alone():
     embedding = nn.Embedding(5, 3)
-    ids = bind(lambda i: embedding(i).sum((1, 2)), torch.ones(1, 3).long(), 0, integers_allowed=True)
+    ids = Question(lambda i: embedding(i).sum((1, 2)), torch.ones(1, 3).long(), 0, integers_allowed=True).game
     assert find_first_affine(ids, 0) is None
     net = mlp(6, 1)
-    assert find_first_affine(bind(lambda a, b: net(a) + b[:, :1], (points(2, 6), points(2, 2))), 0) is None
+    assert (
+        find_first_affine(Question(lambda a, b: net(a) + b[:, :1], (points(2, 6), points(2, 2))).game, 0)
+        is None
+    )
 
 
 def test_a_wrong_fold_is_noticed_and_dropped(monkeypatch):
@@ -100,7 +103,7 @@ def test_a_wrong_fold_is_noticed_and_dropped(monkeypatch):
         return None if linear is None else lambda rows: 1.001 * linear(rows)
 
     monkeypatch.setattr(first_affine, "_linear_part", wrong)
-    game = bind(mlp(6, 1), points(1, 6))
+    game = Question(mlp(6, 1), points(1, 6)).game
     assert find_first_affine(game, 0) is not None and CoalitionValues(game, 0).folded is None
 
 
@@ -112,7 +115,7 @@ def test_another_path_at_some_coalition_falls_back_to_plain_forwards():
         return hidden.sum(1) + (x.sum(1) if bool((hidden[:, 0] > 0).any()) else 0 * hidden[:, 0])
 
     x = points(1, 6)
-    game = bind(lambda z: torch.cat([branching(row[None]) for row in z]), x)
+    game = Question(lambda z: torch.cat([branching(row[None]) for row in z]), x).game
     plain, folded = CoalitionValues(game, 0, fold=False), CoalitionValues(game, 0, internal_batch_size=1)
     torch.testing.assert_close(folded(torch.arange(64)), plain(torch.arange(64)), **CLOSE)
 
@@ -125,7 +128,7 @@ def test_path_that_only_later_coalitions_take():
         hidden = x @ weight
         return hidden[:, 0] + (x[:, 0] if bool((hidden > 3.5).any()) else 0.0)
 
-    game = bind(model, torch.ones(1, 4), internal_batch_size=1)
+    game = Question(model, torch.ones(1, 4), internal_batch_size=1).game
     evaluate = CoalitionValues(game, 0)
     evaluate.folded = find_first_affine(game, 0)  # as if the verification had missed the branch
     assert evaluate.folded is not None

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches, is_exported
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.hvp import hvp
 from taylorattr.errors import ShapeError
 from tests.autodiff.networks import mlp, points
@@ -44,7 +44,7 @@ def test_outputs_must_have_the_rows():
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_an_exported_program_is_bound_like_its_model(dynamic):
     x, program = points(5, 4), exported(5, dynamic)
-    ours, direct = bind(program, x, target=1), bind(mlp(), x, target=1)
+    ours, direct = Question(program, x, target=1).game, Question(mlp(), x, target=1).game
     t = torch.rand(7, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     # both run in float64; batches of other sizes round the last bits otherwise
     torch.testing.assert_close(ours.values(t, 2), direct.values(t, 2), rtol=1e-13, atol=1e-15)
@@ -56,4 +56,6 @@ def test_an_exported_program_is_bound_like_its_model(dynamic):
 
 def test_a_symbolically_traced_model_is_an_ordinary_one():
     traced = torch.fx.symbolic_trace(copy.deepcopy(mlp()))
-    assert isinstance(traced, nn.Module) and bind(traced, points(2, 4), target=0).dtype is torch.float64
+    assert (
+        isinstance(traced, nn.Module) and Question(traced, points(2, 4), target=0).game.dtype is torch.float64
+    )

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from taylorattr.analysis.game import bind, bind_point
 from taylorattr.analysis.players import Players
+from taylorattr.analysis.question import Question
 from taylorattr.errors import DtypeError, OptionError, PlayerError, ZeroDifferenceWarning
 from tests.autodiff.networks import cnn, mlp, points
 
@@ -24,7 +24,7 @@ def in_float64(net):
 def test_ends_are_f_of_input_and_baseline():
     net = mlp()
     baselines = points(3, 4, seed=2)
-    game = bind(net, X, baselines, target=[0, 1, 2])
+    game = Question(net, X, baselines, target=[0, 1, 2]).game
     rows = torch.arange(3)
     assert (game.batch, game.n, game.names) == (3, 4, ("x0", "x1", "x2", "x3"))
     # the game evaluates inputs and baselines in one batch, whose kernels may round the last bits otherwise
@@ -38,7 +38,7 @@ def test_ends_are_f_of_input_and_baseline():
     st.lists(st.integers(0, 3), min_size=4, max_size=4), st.lists(st.floats(-2, 2), min_size=4, max_size=4)
 )
 def test_points_move_each_player_along_its_direction(mask, t):
-    game = bind(lambda x: x.sin().sum(1), X, points(1, 4, seed=2), players=torch.tensor(mask))
+    game = Question(lambda x: x.sin().sum(1), X, points(1, 4, seed=2), players=torch.tensor(mask)).game
     t = torch.tensor([t[: game.n]], dtype=torch.float64)
     (point,) = game.points(t, 1)
     (base,), (directions,) = game.baseline(1), game.directions(1)
@@ -50,7 +50,7 @@ def test_points_move_each_player_along_its_direction(mask, t):
 
 @given(st.integers(0, 15))
 def test_corners_are_exact(coalition):
-    game = bind(lambda x: x.sum(1), 1e8 * X, points(1, 4, seed=2))
+    game = Question(lambda x: x.sum(1), 1e8 * X, points(1, 4, seed=2)).game
     bits = torch.tensor([[coalition >> i & 1 for i in range(4)]])
     (point,) = game.points(bits.double(), 0)
     assert torch.equal(point[0], torch.where(bits[0] == 1, game.inputs[0][0], game.baselines[0][0]))
@@ -59,9 +59,9 @@ def test_corners_are_exact(coalition):
 def test_batch_equals_loop():
     net = mlp()
     t = torch.rand(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    together = bind(net, X, 0.1, target=[2, 0, 1])
+    together = Question(net, X, 0.1, target=[2, 0, 1]).game
     for example, target in enumerate([2, 0, 1]):
-        alone = bind(net, X[example : example + 1], 0.1, target=target)
+        alone = Question(net, X[example : example + 1], 0.1, target=target).game
         torch.testing.assert_close(together.values(t, example), alone.values(t, 0), rtol=1e-14, atol=1e-15)
         torch.testing.assert_close(together.delta[example], alone.delta[0], rtol=1e-13, atol=1e-15)
 
@@ -72,7 +72,7 @@ def test_tuple_inputs_and_players_across_them():
 
     a, b = points(2, 3), points(2, 2, 2, seed=3)
     players = Players([[0, 3], [1, 2], [4, 5, 6]], ["one", "two", "three"])
-    game = bind(model, (a, b), (None, 0.5), players=players)
+    game = Question(model, (a, b), (None, 0.5), players=players).game
     first, second = game.directions(1)
     assert first.shape == (3, 3) and second.shape == (3, 2, 2)
     assert torch.equal(first.sum(0), a[1].double()) and torch.equal(second.sum(0), b[1].double() - 0.5)
@@ -88,7 +88,7 @@ def test_tuple_inputs_and_players_across_them():
 @pytest.mark.parametrize(("rest", "value"), [("fixed", "input"), ("baseline", "baseline")])
 def test_unnamed_elements_stay_where_rest_says(rest, value):
     net = mlp()
-    game = bind(net, X, 2.0, target=0, players=Players([[0], [2]], rest=rest))
+    game = Question(net, X, 2.0, target=0, players=Players([[0], [2]], rest=rest)).game
     t = torch.tensor([[0.0, 0], [1, 1], [0.3, 0.7]], dtype=torch.float64)
     (point,) = game.points(t, 0)
     held = X[0, [1, 3]].double() if value == "input" else torch.tensor([2.0, 2], dtype=torch.float64)
@@ -103,20 +103,20 @@ def test_unnamed_elements_stay_where_rest_says(rest, value):
 
 def test_images_in_patches():
     x = points(2, 1, 6, 6)
-    game = bind(cnn(), x, target=1, players=Players.grid(x, (2, 2)))
+    game = Question(cnn(), x, target=1, players=Players.grid(x, (2, 2))).game
     assert game.n == 4 and game.names[3] == "patch[1,1]"
     assert game.directions(0)[0].shape == (4, 1, 6, 6)
 
 
 def test_one_player():
-    game = bind(mlp(), X, target=0, players=[[0, 1, 2, 3]])
+    game = Question(mlp(), X, target=0, players=[[0, 1, 2, 3]]).game
     assert game.n == 1
     ends = game.values(torch.tensor([[0.0], [1.0]]), 0)
     torch.testing.assert_close(ends, torch.stack([game.f_baseline[0], game.f_input[0]]), rtol=1e-13, atol=0)
 
 
 def test_values_are_differentiable():
-    game = bind(lambda x: (x**3).sum(1), X)
+    game = Question(lambda x: (x**3).sum(1), X).game
     t = torch.full((1, 4), 0.5, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(game.values(t, 0).sum(), t)
     torch.testing.assert_close(gradient[0], 3 * 0.25 * X[0].double() ** 3, rtol=1e-14, atol=0)  # d/dt (tx)³
@@ -131,7 +131,7 @@ def token_model():
 def test_token_ids_move_between_input_and_baseline_only():
     ids, pad = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.zeros(1, 3, dtype=torch.long)
     model = token_model()
-    game = bind(model, ids, pad, integers_allowed=True)
+    game = Question(model, ids, pad, integers_allowed=True).game
     (point,) = game.points(torch.tensor([[1.0, 0, 1]]), 1)
     assert point.tolist() == [[4, 0, 6]] and point.dtype is torch.long
     torch.testing.assert_close(game.f_input, model(ids).double(), rtol=1e-6, atol=0)  # float32 rounding
@@ -145,9 +145,9 @@ def test_integer_inputs_name_the_remedy():
     with pytest.raises(
         DtypeError, match=r"inputs is torch.int64; derivative methods.*embeddings.*ta.harsanyi"
     ):
-        bind(token_model(), torch.tensor([[1, 2]]))
+        _ = Question(token_model(), torch.tensor([[1, 2]])).game
     with pytest.raises(DtypeError, match="explicit integer baseline"):
-        bind(token_model(), torch.tensor([[1, 2]]), integers_allowed=True)
+        _ = Question(token_model(), torch.tensor([[1, 2]]), integers_allowed=True).game
 
 
 def test_equal_input_and_baseline_is_said():
@@ -156,11 +156,11 @@ def test_equal_input_and_baseline_is_said():
     with pytest.warns(
         ZeroDifferenceWarning, match="input equals baseline in example 1: every effect there is zero"
     ):
-        game = bind(mlp(), x, target=0)
+        game = Question(mlp(), x, target=0).game
     assert game.diagnostics["zero_difference"] == [1] and game.delta[1] == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        bind_point(mlp(), x, target=0)
+        _ = Question(mlp(), x, target=0).point
 
 
 @pytest.mark.parametrize(
@@ -173,17 +173,17 @@ def test_equal_input_and_baseline_is_said():
 )
 def test_options_out_of_range(options, error, message):
     with pytest.raises(error, match=message):
-        bind(mlp(), X, target=0, **options)
+        _ = Question(mlp(), X, target=0, **options).game
 
 
 def test_float32_when_asked():
-    game = bind(mlp(), X, target=0, dtype=torch.float32)
+    game = Question(mlp(), X, target=0, dtype=torch.float32).game
     assert game.dtype is game.f_input.dtype is game.inputs[0].dtype is torch.float32
 
 
 def test_inside_inference_mode():
     with torch.inference_mode():
-        game = bind(mlp(), torch.ones(1, 4), target=0)
+        game = Question(mlp(), torch.ones(1, 4), target=0).game
     assert not game.inputs[0].is_inference() and not game.f_input.is_inference()
 
 
@@ -249,7 +249,7 @@ def test_the_users_model_is_untouched_whatever_happens(failure, countdown):
     np.random.set_state(numpy_state)
     raised = None
     try:
-        game = bind(model, x)
+        game = Question(model, x).game
         game.values(torch.rand(2, 4, generator=torch.Generator().manual_seed(0)), 0)
     except BaseException as error:
         raised = type(error)

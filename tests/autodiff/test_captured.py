@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at, holds_at
 
 from .networks import mlp, points
@@ -22,7 +22,7 @@ def test_why_a_model_is_not_walked():
         (no_rule, "digamma.*no Taylor rule"),
         (escapes, "differ"),
     ):
-        game = bind(f, torch.tensor([[1.0, 2.0]]).double(), -1.0)
+        game = Question(f, torch.tensor([[1.0, 2.0]]).double(), -1.0).game
         found = capture_at(game.scalar, game.baseline(0), 0, game.input(0))
         assert isinstance(found, str)
         with pytest.raises(AssertionError, match=reason):
@@ -30,10 +30,10 @@ def test_why_a_model_is_not_walked():
 
 
 def test_a_program_is_shared_where_it_gives_the_models_values():
-    game = bind(mlp(), points(2, 4), target=1)
+    game = Question(mlp(), points(2, 4), target=1).game
     program = capture_at(game.scalar, game.baseline(0), 0, game.input(0))
     assert holds_at(program, game.scalar, game.input(1), game.f_input[1])
     assert not holds_at(program, game.scalar, game.input(1), game.f_input[1] + 1e-6)
-    differing = bind(mlp(), points(2, 4), target=[0, 1])
+    differing = Question(mlp(), points(2, 4), target=[0, 1]).game
     program = capture_at(differing.scalar, differing.baseline(0), 0)
     assert not holds_at(program, differing.scalar, differing.input(0), differing.f_input[0])

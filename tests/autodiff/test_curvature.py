@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from taylorattr.analysis.game import bind_point
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.curvature import Curvature
 from taylorattr.autodiff.hessian import hessian
 from taylorattr.errors import FallbackWarning, MissingRuleError
@@ -12,7 +12,7 @@ X = 1 + points(2, 3).double().abs()
 
 
 def curvature(f, x=X):
-    scalar, point = bind_point(f, x)
+    scalar, point = Question(f, x).point
     return Curvature(scalar, point, torch.arange(len(x)))
 
 

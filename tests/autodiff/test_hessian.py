@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.analysis.game import bind_point
 from taylorattr.analysis.players import Players
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff import hessian as hessian_module
 from taylorattr.autodiff.curvature import Curvature
 from taylorattr.autodiff.hessian import curvature_rows, hessian
@@ -41,7 +41,7 @@ def test_equals_nested_autograd(name):
 
 def test_forward_over_reverse_gives_the_same_rows():
     x = points(1, 1, 6, 6)
-    scalar, point = bind_point(cnn(), x, target=0)
+    scalar, point = Question(cnn(), x, target=0).point
     curvature = Curvature(scalar, point, torch.tensor([0]))
     units = torch.eye(36, dtype=torch.float64).reshape(36, 1, 1, 6, 6)
     (reverse,), (forward,) = curvature.reverse((units,)), curvature.forward((units,))
@@ -53,7 +53,7 @@ def test_forward_over_reverse_gives_the_same_rows():
 def test_trying_both_ways_changes_nothing(chunk, monkeypatch):
     monkeypatch.setattr(hessian_module, "_worth_a_trial", lambda *args: True)
     matrix, f = quadratic(17)
-    scalar, point = bind_point(f, points(1, 17).double())
+    scalar, point = Question(f, points(1, 17).double()).point
     units = torch.eye(17, dtype=torch.float64)[:, None]
     rows = curvature_rows(
         Curvature(scalar, point, torch.tensor([0])), lambda part: (units[part],), 17, chunk, try_forward=True
@@ -185,7 +185,7 @@ def test_budget_and_options():
 
 
 def test_little_memory_takes_fewer_rows_at_a_time():
-    scalar, point = bind_point(mlp(hidden=1000), points(1, 4), target=0)
+    scalar, point = Question(mlp(hidden=1000), points(1, 4), target=0).point
     plenty, _ = hessian_module.pass_size(scalar, point, 0, 10**12)
     little, _ = hessian_module.pass_size(scalar, point, 0, 10**6)
     assert plenty == 256 and 1 <= little < 32

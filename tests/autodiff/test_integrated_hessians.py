@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.errors import PrecisionWarning
@@ -39,7 +39,7 @@ def test_equals_its_allocation_on_polynomials(walked, polynomial):
             k = np.array(kappa, dtype=float)
             expected += coefficient * np.outer(k, k) / k.sum() ** 2
             gradients += coefficient * k / k.sum()
-    game = bind(f, torch.ones(1, n, dtype=torch.float64))
+    game = Question(f, torch.ones(1, n, dtype=torch.float64)).game
     program = captured(game, walked)
     matrix, integrated = integrated_hessian(
         game, 0, 3, memory_limit=MEMORY, program=program
@@ -57,8 +57,8 @@ def test_chunks_and_grouped_players(walked):
         return (a.sum(1) * b.flatten(1).sum(1)).sin()
 
     inputs = (torch.tensor([[0.3, 0.2]]), torch.tensor([[[0.5], [0.1]]]))
-    whole = bind(f, inputs)
-    grouped = bind(f, inputs, players=[[0, 2], [1, 3]])
+    whole = Question(f, inputs).game
+    grouped = Question(f, inputs, players=[[0, 2], [1, 3]]).game
     program = captured(whole, walked)
     matrix, gradients = integrated_hessian(whole, 0, 12, memory_limit=MEMORY, program=program)
     rows, _ = integrated_hessian(whole, 0, 12, memory_limit=MEMORY, internal_batch_size=1, program=program)
@@ -74,7 +74,7 @@ def test_chunks_and_grouped_players(walked):
 
 @pytest.mark.parametrize("walked", [True, False])
 def test_singular_points_are_said(walked):
-    game = bind(lambda z: z.sqrt().sum(1), torch.ones(1, 2, dtype=torch.float64))
+    game = Question(lambda z: z.sqrt().sum(1), torch.ones(1, 2, dtype=torch.float64)).game
     cause = r"aten.sqrt.*test_integrated_hessians" if walked else "no finite second derivative"
     with pytest.warns(PrecisionWarning, match=f"example 0 .*begins at the baseline: .*{cause}"):
         matrix, _ = integrated_hessian(game, 0, 5, memory_limit=MEMORY, program=captured(game, walked))
@@ -83,6 +83,6 @@ def test_singular_points_are_said(walked):
 
 def test_singular_points_on_the_way_are_said():
     node = float(log_gauss(3)[0][1])
-    game = bind(lambda z: (z - node).abs().add(0).sqrt().sum(1), torch.ones(1, 2).double())
+    game = Question(lambda z: (z - node).abs().add(0).sqrt().sum(1), torch.ones(1, 2).double()).game
     with pytest.warns(PrecisionWarning, match="begins on the way to the input: .*sqrt"):
         integrated_hessian(game, 0, 3, memory_limit=MEMORY, program=captured(game, True))

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff import second_order
 from taylorattr.autodiff.captured import capture_at
 from taylorattr.autodiff.hessian import player_rows, player_sum
@@ -63,7 +63,7 @@ def test_equals_nested_autograd(name, way, monkeypatch):
     make, inputs = CASES[name]
     model = make()
     target = None if model in (two_inputs, turned) else 0
-    game = bind(model.eval() if isinstance(model, nn.Module) else model, inputs, 0.1, target=target)
+    game = Question(model.eval() if isinstance(model, nn.Module) else model, inputs, 0.1, target=target).game
     program = capture_at(game.scalar, game.baseline(0), 0, game.input(0))
     assert isinstance(program, Program)
     s, weights = torch.tensor([0.2, 0.7, 1.0]).double(), torch.tensor([0.5, -1.0, 2.0]).double()
@@ -86,7 +86,7 @@ def test_equals_nested_autograd(name, way, monkeypatch):
 
 
 def test_a_narrow_affine_start_is_walked_in_place_of_the_inputs():
-    game = bind(mlp(inputs=20, hidden=5), points(1, 20), target=0)
+    game = Question(mlp(inputs=20, hidden=5), points(1, 20), target=0).game
     plan = second_order.lowered(capture_at(game.scalar, game.baseline(0), 0), game.baseline(0))
     split = second_order._affine_start(plan, 15)
     assert plan.steps[split - 1].shape == (1, 5)
@@ -99,6 +99,6 @@ def test_a_skip_around_the_first_layer_is_no_affine_start():
     def f(x):
         return (layer(x) * x).sum(1)
 
-    game = bind(f, points(1, 20))
+    game = Question(f, points(1, 20)).game
     plan = second_order.lowered(capture_at(game.scalar, game.baseline(0), 0), game.baseline(0))
     assert second_order._affine_start(plan, 15) is None

@@ -22,10 +22,11 @@ from taylorattr.allocation.layerwise.difference import DifferenceLayers
 from taylorattr.allocation.layerwise.relevance import RelevanceLayers, RelevanceRule
 from taylorattr.allocation.layerwise.result import LayerRecord, Layerwise
 from taylorattr.allocation.layerwise.reveal_cancel import RevealCancelLayers
-from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.errors import CaptureError, OptionError
 
@@ -110,10 +111,10 @@ def layerwise(
         starts = [tuple(r[k : k + 1] for r in rows) for k in range(len(rows[0]))]
     found = []
     for start in starts:
-        game = bind(
+        game = Question(
             model, inputs, start, target=target, players=players,
             additional_forward_args=additional_forward_args,
-        )  # fmt: skip
+        ).game  # fmt: skip
         found.append(_against(method, game, order, used))
     return found[0] if len(found) == 1 else _mean(found)
 

@@ -21,8 +21,8 @@ from taylorattr.aliases import AnyTarget, Baselines, MultiIndex, Tensors
 from taylorattr.allocation.layerwise.components import network
 from taylorattr.allocation.layerwise.formal_rules import FormalWalk
 from taylorattr.allocation.layerwise.power_series import Algebra
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, CaptureError, OptionError
@@ -153,10 +153,10 @@ def formal_allocation(
         )
     if not isinstance(order, int) or order < 1:
         raise OptionError(f"order={order!r}; expected an integer ≥ 1")
-    game = bind(
+    game = Question(
         model, inputs, baselines, target=target, players=players,
         additional_forward_args=additional_forward_args,
-    )  # fmt: skip
+    ).game  # fmt: skip
     if game.batch != 1:
         raise OptionError(f"{game.batch} examples given; formal_allocation takes one at a time")
     algebra = Algebra(game.n, order)

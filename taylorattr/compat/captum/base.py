@@ -10,8 +10,8 @@ from torch import Tensor
 
 from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import bind_point
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.gradient import value_and_gradient
 from taylorattr.methods.method import attribute
@@ -93,7 +93,9 @@ class Attribution:
         self, inputs: Tensors, target: AnyTarget, extra: Any
     ) -> tuple[ScalarModel, tuple[Tensor, ...]]:
         """Return the model as f and the inputs, checked; no baseline is evaluated."""
-        return bind_point(self.forward_func, inputs, target=target, additional_forward_args=extra, dtype=None)
+        return Question(
+            self.forward_func, inputs, target=target, additional_forward_args=extra, dtype=None
+        ).point
 
     def _gradient(self, inputs: Tensors, target: AnyTarget, extra: Any) -> tuple[Tensor, ...]:
         """Return ∇f at the inputs, one tensor for each."""

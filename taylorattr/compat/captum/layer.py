@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from taylorattr.aliases import Target, Tensors
-from taylorattr.analysis.game import bind, bind_point
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.layers import activation_and_gradient, find_layer
+from taylorattr.analysis.question import Question
 from taylorattr.compat.captum.base import Attribution, zero_for_none
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.grad_cam import channel_weights
@@ -96,15 +96,15 @@ class LayerGradCam(LayerAttribution):
                 f"it is, and only {', '.join(NO_EFFECT)} may be given (they change nothing)"
             )
         if all(part.is_floating_point() for part in input_tuple(inputs)):
-            scalar, x = bind_point(
+            scalar, x = Question(
                 self.forward_func,
                 inputs,
                 target=target,
                 additional_forward_args=additional_forward_args,
                 dtype=None,
-            )
+            ).point
         else:
-            game = bind(
+            game = Question(
                 self.forward_func,
                 inputs,
                 zero_for_none(inputs, None),
@@ -112,7 +112,7 @@ class LayerGradCam(LayerAttribution):
                 additional_forward_args=additional_forward_args,
                 dtype=None,
                 integers_allowed=True,
-            )
+            ).game
             scalar, x = game.scalar, game.inputs
         path, module = find_layer(self.forward_func, scalar, self.layer)
         activation, gradient = activation_and_gradient(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.question import Question
 from taylorattr.compat.captum.base import WithDelta
 from taylorattr.compat.captum.lrp_rules import layer_rules
 from taylorattr.compat.captum.random_points import called_baselines
@@ -70,14 +70,14 @@ class DeepLift(WithDelta):
             )
             scores, delta = self._with_delta(found, True)
             return scores if isinstance(scores, tuple) else (scores,), delta
-        game = bind(
+        game = Question(
             self.forward_func,
             inputs,
             baselines,
             target=target,
             additional_forward_args=extra,
             dtype=None,
-        )
+        ).game
         recording = record_rows(game, slice(0, game.batch), reference=True)
         table = difference_rules("winners", "deeplift_rescale")
         multipliers = tuple(propagate(recording, table, as_multipliers=True))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.attributor import attributor
 from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.criteria.audit.bound_method import Attributor, AuditedExample, target_of
@@ -106,7 +106,7 @@ def audit(
         MethodError: The method raised; where it is bound by a recipe, with the operation that it refuses.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
-    :func:`taylorattr.analysis.game.bind`.
+    :func:`taylorattr.analysis.question.Question.game`.
     """
     _check(tol, repeats, samples, supports, max_order)
     asked = attributor(method, options)
@@ -125,7 +125,7 @@ def audit(
     if asked.references:
         rows = reference_tuple(baselines, given, "baselines")
         starts = [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
-    games = [bind(model, inputs, start, **shared) for start in starts]
+    games = [Question(model, inputs, start, **shared).game for start in starts]
     reach = _reach(games[0].n, max_order, samples, seed)
     judgement = Judgement(tol)
     judged: list[JudgedExample] = []

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import bind, blocks
+from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.attributor import attributor
 from taylorattr.criteria.audit.bound_method import Attributor, AuditedExample, target_of
 from taylorattr.criteria.audit.score_tables import rows_per_call
@@ -117,7 +118,7 @@ def audit_terms(
     if order < 1 or count <= order:
         raise OptionError(f"order={order}, nodes={nodes}; expected order ≥ 1 and more nodes than the order")
     given, asked = input_tuple(inputs), attributor(method, options)
-    game = bind(model, inputs, baselines, target=target, players=players)
+    game = Question(model, inputs, baselines, target=target, players=players).game
     if count**game.n > MOST_POINTS:
         raise BudgetError(
             f"{count} nodes for each of {game.n} players are {count**game.n} points (limit "

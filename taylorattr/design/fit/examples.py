@@ -12,9 +12,10 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Baselines
-from taylorattr.analysis.game import Game, bind
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.inputs import require_floating
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.design.attributors import attributor
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.fit.node_gradients import node_gradients
@@ -26,7 +27,6 @@ from taylorattr.maths.mobius import mobius
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import attribute
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
-from taylorattr.methods.question import Question
 
 TABLE_PLAYERS = 12
 """Up to so many players curves are read off the table of all coalitions even where the rule needs none."""
@@ -72,7 +72,7 @@ class Source:
         """Bind the model to every set of baselines."""
         self._kept: dict[Any, Any] = {}
         self.games = tuple(
-            bind(
+            Question(
                 self.model,
                 self.inputs,
                 start,
@@ -82,7 +82,7 @@ class Source:
                 dtype=self.dtype,
                 integers_allowed=True,
                 internal_batch_size=self.internal_batch_size,
-            )
+            ).game
             for start in self.starts
         )
 
@@ -120,10 +120,7 @@ class Source:
             self.require_affordable()
             found = []
             for game in self._followed(output):
-                question = Question(
-                    game.game, self.model, internal_batch_size=self.internal_batch_size, players=self.players
-                )
-                with CoalitionOutputs(question, fold=output == "logit") as outputs:
+                with CoalitionOutputs(game.game, fold=output == "logit") as outputs:
                     found.append(outputs.table(torch.arange, 1 << self.n))
             self.spent("model outputs", self.batch * len(found) << self.n)
             return torch.stack(found)

@@ -117,7 +117,7 @@ def fit(
         NonFiniteError: An objective that is NaN or infinite; names the example and the parameters.
         BudgetError: More coalitions than ``max_evaluations``.
         ShapeError: What does not fit together.
-        TaylorAttrError: What `taylorattr.analysis.game.bind` finds.
+        TaylorAttrError: What `taylorattr.analysis.question.Question.game` finds.
 
     Example:
         >>> import torch, taylorattr as ta

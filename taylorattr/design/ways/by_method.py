@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from taylorattr.analysis.question import Question
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.methods import METHODS
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 

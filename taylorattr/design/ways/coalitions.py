@@ -15,6 +15,7 @@ from taylorattr.aliases import Frame
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.question import Question
 from taylorattr.design.ways.rounding import rounding_error
 from taylorattr.design.ways.sizes import SizeShares
 from taylorattr.design.ways.way import Budget, Way
@@ -24,7 +25,6 @@ from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.semivalues import amplification, semivalue_scores, weights_of
 from taylorattr.maths.subsets import count_up_to
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 STEADY = 4.0
@@ -93,7 +93,9 @@ class CoalitionTable(Way):
         rows = CoalitionRows(game.n, held, frame if weights is None else "baseline")
         receivers = self.rule.receiver_names(game.names, context)
         scores = np.empty((game.batch, len(receivers)))
-        with CoalitionOutputs(question, fold=True, total=game.batch * rows.columns) as outputs:
+        with CoalitionOutputs(
+            question.game, fold=True, total=game.batch * rows.columns, show_progress=question.show_progress
+        ) as outputs:
             for part, outcomes in outputs(rows.block, rows.columns):
                 table = outcomes.numpy()
                 _settle_ends(table, question, part, rows)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import blocks
+from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.bound_method import AuditedExample, target_of
 from taylorattr.criteria.audit.coalitions import full_masks
 from taylorattr.design.ways.rounding import rounding_error
@@ -24,7 +25,6 @@ from taylorattr.design.ways.way import Budget, Way
 from taylorattr.errors import ZeroDifferenceWarning
 from taylorattr.maths.mobius import mobius_
 from taylorattr.methods.method import AttributionMethod, attribute
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 MOST_PLAYERS = 14

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from taylorattr.analysis.question import Question
 from taylorattr.design.ways.way import Budget, Way
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores, float64, player_scores
 
 Part = Callable[[Question, Budget], Scores]

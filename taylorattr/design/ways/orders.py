@@ -12,6 +12,7 @@ import torch
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.question import Question
 from taylorattr.design.ways.sizes import SizeShares
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.errors import OptionError, PrecisionWarning, warn
@@ -19,7 +20,6 @@ from taylorattr.maths.permutations import chain_members, contributions, paired_r
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.maths.semivalues import amplification, size_weights, weights_of
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 DEFAULT = 100
@@ -101,7 +101,9 @@ class SampledOrders(Way):
         most = -(-most // 2) if paired else most
         empty, full = (end.double().cpu().numpy() for end in (game.f_baseline, game.f_input))
         mean = RunningMean()
-        with CoalitionOutputs(question, fold=n <= FOLDED_PLAYERS) as outputs:
+        with CoalitionOutputs(
+            question.game, fold=n <= FOLDED_PLAYERS, show_progress=question.show_progress
+        ) as outputs:
             at_once = max(1, BLOCK_BYTES // (16 * n * max(game.batch, 1)))
             at_once = min(at_once, max(FIRST_LOOK, 16 * outputs.rows // (2 * n)))
             while mean.count < most:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import gradient_rows
 from taylorattr.design.ways.ladder import climb, say_error
 from taylorattr.design.ways.power import along
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.maths.path_rules import path_rule
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores, float64
 
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
 from taylorattr.design.ways.ladder import climb, say_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.maths.path_rules import path_rule
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores, float64
 
 SMOOTH = 3.0

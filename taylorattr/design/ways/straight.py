@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.linear_first import PathGradients
 from taylorattr.design.ways.ladder import Climbed, climb, say_error
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.maths.measures import Measure, plain_weights
 from taylorattr.maths.quadrature import MAX_NODES
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores, float64
 
 CHECKED = 64

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.question import Question
 from taylorattr.design.ways.way import Budget, Way
 from taylorattr.effects.taylor import decompose
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.maths.multi_index import count_up_to
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 ORDERS = ((12, 6), (24, 4), (64, 3))

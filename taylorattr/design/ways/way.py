@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from taylorattr.analysis.question import Question
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
-from taylorattr.methods.question import Question
 from taylorattr.methods.scores import Scores
 
 

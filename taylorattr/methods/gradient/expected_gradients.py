@@ -9,12 +9,13 @@ import torch
 
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.errors import OptionError
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.gradient.integrated_gradients import Averages, averaged_gradients, say_error
 from taylorattr.methods.gradient.sampling import sample_mean
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 
 
 @method("expected_gradients", family="gradient", references=True)
@@ -95,7 +96,7 @@ class _Places:
 
 
 def _rows(question: Question, slot: int, which: torch.Tensor) -> torch.Tensor:
-    references = question.references or question.game.baselines
+    references = question.game.baselines if question.references is None else question.reference_set
     return references[slot][which.to(references[slot].device)]
 
 

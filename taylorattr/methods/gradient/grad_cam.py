@@ -17,9 +17,10 @@ from taylorattr.analysis.layers import (
     last_convolution,
     replaced_output,
 )
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import gradient_rows
 from taylorattr.errors import OptionError
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 

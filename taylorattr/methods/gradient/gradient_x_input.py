@@ -7,9 +7,10 @@ from typing import Literal
 import torch
 
 from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
 from taylorattr.errors import OptionError
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 
 Multiplier = Literal["delta", "input", "none"]
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.observe import observe
 from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.rng import preserved_rng
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.linear_first import PathGradients
@@ -18,7 +19,7 @@ from taylorattr.autodiff.paths.integral import average_by_pieces
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.path_rules import PathRule, path_rule
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 
 Mode = Literal["auto", "quadrature", "exact"]
 

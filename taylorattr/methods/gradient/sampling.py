@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
 from taylorattr.errors import OptionError, PrecisionWarning, warn
-from taylorattr.methods.method import Question
 
 FIRST_LOOK = 16
 """Samples before a tolerance is looked at for the first time; then at every doubling."""

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import Game
+from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.gaussian_moments import smoothed_gradient
 from taylorattr.methods.gradient.gradient_x_input import Multiplier, multipliers
 from taylorattr.methods.gradient.sampling import sample_mean
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 
 
 @method("smooth_grad", family="gradient")

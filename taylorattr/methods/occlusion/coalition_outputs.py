@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 from taylorattr import memory
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.masking import CoalitionValues, coalition_bits
-from taylorattr.methods.method import Question
 
 Members: TypeAlias = Callable[[int, int], Tensor]
 """start, stop -> those coalitions, bitmasks (R,) int64 or a bool table (R, n)."""
@@ -28,22 +27,25 @@ class CoalitionOutputs:
     Many coalitions are evaluated example by example; few of them for several examples in one model call.
 
     Args:
-        question: What is asked.
+        game: The game.
         fold: Whether players may be folded into the first affine layer: pays where there are many more
             coalitions than players.
         total: Number of outputs, for the progress bar.
+        show_progress: Whether to show one.
 
     Attributes:
         rows: Rows per model call.
     """
 
-    def __init__(self, question: Question, *, fold: bool = False, total: int | None = None) -> None:
-        self.game, self._fold = question.game, fold
+    def __init__(
+        self, game: Game, *, fold: bool = False, total: int | None = None, show_progress: bool = False
+    ) -> None:
+        self.game, self._fold = game, fold
         memory.keep_freed_blocks()
         plain = CoalitionValues(self.game, 0, fold=False)
         self.rows = plain.rows
         self._evaluators: dict[int, CoalitionValues] = {} if fold else {0: plain}
-        self._bar = tqdm(total=total, unit="out", disable=not question.show_progress)
+        self._bar = tqdm(total=total, unit="out", disable=not show_progress)
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.analysis.question import Question
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 
 
@@ -34,7 +35,9 @@ def occlusion_1(question: Question) -> Scores:
         present[torch.arange(stop - start), torch.arange(start, stop)] = False
         return present
 
-    with CoalitionOutputs(question, total=game.batch * game.n) as outputs:
+    with CoalitionOutputs(
+        question.game, total=game.batch * game.n, show_progress=question.show_progress
+    ) as outputs:
         without = outputs.table(all_but_one, game.n)
         rows = outputs.rows
     scores = game.f_input.double().cpu()[:, None] - without

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.players import Players
+from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
 from taylorattr.maths.windows import window_scores
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 from taylorattr.methods.occlusion.player_windows import WindowShape, player_windows
 
@@ -64,7 +65,9 @@ def occlusion_patch(
     def outside(start: int, stop: int) -> Tensor:
         return ~found.members(start, stop)
 
-    with CoalitionOutputs(question, total=game.batch * len(found)) as outputs:
+    with CoalitionOutputs(
+        question.game, total=game.batch * len(found), show_progress=question.show_progress
+    ) as outputs:
         without = outputs.table(outside, len(found))
     losses = game.f_input.double().cpu()[:, None] - without
     still = unchanged(game)

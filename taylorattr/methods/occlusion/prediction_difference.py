@@ -8,9 +8,10 @@ from tqdm.auto import tqdm
 
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.masking import CoalitionValues
+from taylorattr.analysis.question import Question
 from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.running_mean import RunningMean
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 
 FORMS = ("difference", "log_odds")
 

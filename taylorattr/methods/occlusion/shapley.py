@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from taylorattr import memory
+from taylorattr.analysis.question import Question
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.maths.shapley import shapley_values
 from taylorattr.maths.shapley_kernel import kernel_coalitions, kernel_estimate
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 
 ALGORITHMS = ("auto", "exact", "permutation", "kernel")
@@ -107,7 +108,9 @@ def _exact(question: Question) -> np.ndarray:
     count = 1 << game.n
     values = np.empty((game.batch, game.n))
     empty, full = _ends(question)
-    with CoalitionOutputs(question, fold=True, total=game.batch * count) as outputs:
+    with CoalitionOutputs(
+        question.game, fold=True, total=game.batch * count, show_progress=question.show_progress
+    ) as outputs:
         for part, outcomes in outputs(lambda start, stop: torch.arange(start, stop), count):
             table = outcomes.numpy()
             table[:, 0], table[:, -1] = empty[part], full[part]  # what the gap is measured against
@@ -131,7 +134,9 @@ def _by_orders(question: Question, samples: int | None, tol: float | None) -> Es
     pairs = _pairs(samples, DEFAULT_ORDERS, tol)
     empty, full = _ends(question)
     mean = RunningMean()
-    with CoalitionOutputs(question, fold=n <= _FOLDED_PLAYERS) as outputs:
+    with CoalitionOutputs(
+        question.game, fold=n <= _FOLDED_PLAYERS, show_progress=question.show_progress
+    ) as outputs:
         at_once = max(1, _BLOCK_BYTES // (16 * n * max(game.batch, 1)))
         at_once = min(at_once, max(_FIRST_LOOK, 16 * outputs.rows // (2 * n)))
         while mean.count < pairs:
@@ -163,7 +168,9 @@ def _by_kernel(question: Question, samples: int | None, tol: float | None) -> Es
     delta = full - empty
     coalitions, halves = np.empty((0, n), dtype=bool), np.empty((game.batch, 0))
     wanted = pairs if tol is None else min(pairs, max(n + 1024, 2 * n))
-    with CoalitionOutputs(question, fold=n <= _FOLDED_PLAYERS) as outputs:
+    with CoalitionOutputs(
+        question.game, fold=n <= _FOLDED_PLAYERS, show_progress=question.show_progress
+    ) as outputs:
         while True:
             drawn = kernel_coalitions(generator, n, wanted - len(coalitions))
             table = outputs.table(_with_complements(drawn), 2 * len(drawn)).numpy()

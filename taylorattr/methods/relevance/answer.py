@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import blocks
+from taylorattr.analysis.question import Question
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
-from taylorattr.methods.method import Question, Scores
+from taylorattr.methods.method import Scores
 from taylorattr.methods.relevance.balances import balance_of, balances
 from taylorattr.methods.relevance.merge import merged
 from taylorattr.methods.relevance.propagate import propagate

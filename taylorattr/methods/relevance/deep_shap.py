@@ -11,9 +11,10 @@ from torch import Tensor
 
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
 from taylorattr.methods.relevance.balances import balances
 from taylorattr.methods.relevance.difference import difference_rules

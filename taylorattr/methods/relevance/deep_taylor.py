@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, bounded_first_layer, first_layer
 from taylorattr.methods.relevance.empty_groups import EmptyGroups

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.analysis.question import Question
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.rule import Overrides

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.analysis.question import Question
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.parts import Bookkeeping, PartsWalk

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
-from taylorattr.methods.method import Question, Scores, method
+from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, composite_rules
 from taylorattr.methods.relevance.lrp import Attention, lrp_rules

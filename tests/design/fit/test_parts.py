@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import taylorattr as ta
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.design.fit.by_evolution import minimise
 from taylorattr.design.fit.grid import SHARES, counted_shares
 from taylorattr.design.fit.node_gradients import node_gradients
@@ -19,7 +19,7 @@ from tests.design.fit.models import inputs
 def test_gradients_at_nodes_are_those_of_the_formula():
     """f = x₀²x₁ with players {0} and {1, 2}: Δ_i ∂_i f at b + t∘Δ by hand."""
     x, b = inputs(3, 3), inputs(3, 3, seed=4)
-    game = bind(lambda x: x[:, 0] ** 2 * x[:, 1] + x[:, 2], x, b, players=ta.Players([[0], [1, 2]]))
+    game = Question(lambda x: x[:, 0] ** 2 * x[:, 1] + x[:, 2], x, b, players=ta.Players([[0], [1, 2]])).game
     places = torch.tensor([[0.0, 1.0], [0.3, 0.6], [1.0, 0.5], [0.2, 0.0]], dtype=torch.float64)
     found = node_gradients(game, places)
     delta = x - b

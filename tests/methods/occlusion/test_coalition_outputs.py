@@ -1,37 +1,34 @@
 import pytest
 import torch
 
-from taylorattr.analysis.game import bind
 from taylorattr.analysis.masking import coalition_values
+from taylorattr.analysis.question import Question
 from taylorattr.errors import NonFiniteError
-from taylorattr.methods.method import Question
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 from tests.autodiff.networks import mlp
 from tests.autodiff.networks import points as normal
 
 
-def question(model, x, b=None, rows=None, **options):
-    return Question(bind(model, x, b, internal_batch_size=rows, **options), model)
+def game_of(model, x, b=None, rows=None, **options):
+    return Question(model, x, b, internal_batch_size=rows, **options).game
 
 
 @pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("rows", [None, 3, 64])
 @pytest.mark.parametrize("players", [None, [[0, 2], [1], [3]]])
 def test_outputs_are_those_of_each_example(fold, rows, players):
-    asked = question(
-        mlp(4), normal(5, 4), normal(1, 4, seed=2), rows, target=[0, 1, 2, 0, 1], players=players
-    )
-    n = asked.game.n
-    with CoalitionOutputs(asked, fold=fold) as outputs:
+    game = game_of(mlp(4), normal(5, 4), normal(1, 4, seed=2), rows, target=[0, 1, 2, 0, 1], players=players)
+    n = game.n
+    with CoalitionOutputs(game, fold=fold) as outputs:
         table = outputs.table(lambda start, stop: torch.arange(start, stop), 2**n)
     for example in range(5):
-        expected = coalition_values(asked.game, torch.arange(2**n), example)
+        expected = coalition_values(game, torch.arange(2**n), example)
         assert (table[example] - expected).abs().max() < 1e-14  # sums in another order
 
 
 def test_slices_cover_the_examples_once():
-    asked = question(mlp(4), normal(5, 4), rows=32, target=0)
-    with CoalitionOutputs(asked) as outputs:
+    game = game_of(mlp(4), normal(5, 4), rows=32, target=0)
+    with CoalitionOutputs(game) as outputs:
         parts = [part for part, _ in outputs(lambda start, stop: torch.arange(start, stop), 16)]
     assert [e for part in parts for e in range(part.start, part.stop)] == list(range(5))
 
@@ -44,13 +41,13 @@ def test_a_bad_output_is_named_with_its_example(examples):
 
     x = torch.ones(examples, 3)
     x[-1, 1] = 2
-    asked = question(model, x)
+    game = game_of(model, x)
     with pytest.raises(NonFiniteError, match=rf"example {examples - 1} with the players \{{x1\}}"):
-        with CoalitionOutputs(asked) as outputs:
+        with CoalitionOutputs(game) as outputs:
             outputs.table(lambda start, stop: torch.arange(start, stop), 8)
 
 
 def test_players_are_unchanged_when_all_their_elements_are():
     x = torch.tensor([[0.0, 1, 0, 0], [0, 0, 2, 0]])
-    game = bind(lambda x: x.sum(1), x, players=[[0, 1], [2], [3]])
+    game = Question(lambda x: x.sum(1), x, players=[[0, 1], [2], [3]]).game
     assert unchanged(game).tolist() == [[False, True, True], [True, False, True]]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import taylorattr as ta
-from taylorattr.analysis.game import bind
+from taylorattr.analysis.question import Question
 from taylorattr.methods.relevance.recording import record_rows
 
 
@@ -53,7 +53,7 @@ START = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(2))
 
 @pytest.mark.parametrize(("flat", "expected"), [("flatten", True), ("view", False), ("hidden view", False)])
 def test_layout_of_the_recorded_images(flat, expected):
-    game = bind(network(flat), X, START, target=0, dtype=None)
+    game = Question(network(flat), X, START, target=0, dtype=None).game
     recording = record_rows(game, slice(0, 3), reference=True)
     images = [v for v in recording.values.values() if v.shape == (3, 6, 12, 12)]
     assert images and all(v.is_contiguous(memory_format=torch.channels_last) == expected for v in images)
@@ -61,7 +61,7 @@ def test_layout_of_the_recorded_images(flat, expected):
 
 
 def test_other_dtypes_keep_their_layout():
-    game = bind(network(), X, target=0, dtype=torch.float64)
+    game = Question(network(), X, target=0, dtype=torch.float64).game
     recording = record_rows(game, slice(0, 3), reference=False)
     assert all(v.is_contiguous() for v in recording.values.values() if v.shape == (3, 6, 12, 12))
 
@@ -92,7 +92,7 @@ def test_weights_that_outweigh_the_images_keep_the_layout():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 40, 3), nn.ReLU(), nn.Flatten(), nn.Linear(40 * 4, 1)).eval()
     for size, rows in ((4, 1), (4, 64)):
-        game = bind(model, X[:1, :, :size, :size].repeat(rows, 1, 1, 1) + 1, dtype=None)
+        game = Question(model, X[:1, :, :size, :size].repeat(rows, 1, 1, 1) + 1, dtype=None).game
         recording = record_rows(game, slice(0, rows), reference=False)
         image = next(v for v in recording.values.values() if v.shape == (rows, 40, 2, 2))
         assert image.is_contiguous() == (rows == 1)

@@ -1,0 +1,99 @@
+"""The user's model as an analysis runs it: private copies, made once for each dtype and device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
+from taylorattr.analysis.model_copy import ModelCopy, copy_model, own_modules
+from taylorattr.errors import NonFiniteError
+
+
+class PrivateModel:
+    """A model that is never run itself: what runs are copies of it, which this keeps.
+
+    Looking at the parameters and copying them is what costs before the first number of an analysis.
+    Everything that is asked of the same model (other inputs, other baselines, its effects beside its scores)
+    shares one of these, so that it is paid once.
+
+    Args:
+        user_model: Module or callable on torch tensors; read and never changed.
+    """
+
+    def __init__(self, user_model: Callable[..., Any]) -> None:
+        self.user_model = user_model
+        self._copies: dict[tuple[torch.dtype | None, torch.device | None], ModelCopy] = {}
+
+    @cached_property
+    def parameters(self) -> tuple[tuple[torch.dtype, torch.device], ...]:
+        """Dtype and device of every parameter and buffer, after a look for values no analysis survives.
+
+        Raises:
+            NonFiniteError: If a parameter is NaN or infinite, or a buffer is NaN.
+        """
+        return tuple((tensor.dtype, tensor.device) for tensor in _finite_parameters(self._own_modules))
+
+    @cached_property
+    def fixed_batch(self) -> int | None:
+        """Rows that every call must have, for a program exported with a literal batch size; else None."""
+        modules = self._own_modules
+        return fixed_batch_size(modules[0]) if len(modules) == 1 else None
+
+    @cached_property
+    def _own_modules(self) -> list[nn.Module]:
+        return own_modules(self.user_model)
+
+    def copied(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
+        """Return the copy in a dtype on a device; None keeps what each tensor has.
+
+        Raises:
+            ShapeError: If a lazy module has never been run, so its parameters have no shape.
+        """
+        if (dtype, device) in self._copies:
+            return self._copies[dtype, device]
+        copied = copy_model(self.user_model, dtype=dtype, device=device)
+        if self.fixed_batch is not None:
+            copied = replace(copied, function=in_fixed_batches(copied.function, self.fixed_batch))
+        self._copies[dtype, device] = copied
+        if not copied.converted:  # a copy in the model's own dtypes serves where those are asked for
+            self._copies.setdefault((None, device), copied)
+        return copied
+
+    def discard(self, copied: ModelCopy) -> None:
+        """Forget a copy that failed while it ran: what it holds may be half written."""
+        self._copies = {key: kept for key, kept in self._copies.items() if kept is not copied}
+
+
+def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
+    """Return all parameters and buffers, having looked for NaN and infinity."""
+    tensors: list[Tensor] = []
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            tensors.append(parameter)
+            if not _finite(parameter):
+                raise NonFiniteError(
+                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
+                    f"{parameter.numel()} entries); check how the model was trained or loaded"
+                )
+        for name, buffer in module.named_buffers():  # infinities are common there: attention masks
+            tensors.append(buffer)
+            if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
+                raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
+    return tensors
+
+
+@torch.no_grad()
+def _finite(tensor: Tensor) -> bool:
+    tensor = tensor.detach()
+    quick = tensor.sum()  # one pass, no temporaries; infinite also where finite entries overflow
+    return bool(torch.isfinite(quick)) or bool(torch.isfinite(tensor).all())
+
+
+def _count_bad(tensor: Tensor) -> int:
+    return int((~torch.isfinite(tensor.detach())).sum())

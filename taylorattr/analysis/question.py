@@ -1,0 +1,265 @@
+"""Question: a model and what is asked of it, built once at a public function's door and handed on whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.analysis.game import Game, blocks, move_unnamed, say_zero_difference
+from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
+from taylorattr.analysis.inputs import baseline_tuple, input_tuple, require_floating
+from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
+from taylorattr.analysis.private_model import PrivateModel
+from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.scalar import ScalarModel, Trial
+from taylorattr.errors import OptionError, TaylorAttrError
+
+REFERENCE_ROWS = 256
+"""References per model call where the user leaves the batch size open."""
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What an analysis is asked: a model, where it is looked at, and which number of its output.
+
+    Nothing runs until `game` or `point` is read. Both are made once: whoever holds the question has the
+    private copy of the model, the checks, f(x), f(b) and the programs captured on the way. `with_inputs` and
+    `against` ask the same model something else, on the same copies.
+
+    Attributes:
+        model: Module or callable on torch tensors; never changed.
+        inputs: Tensor (B, …) or tuple of them; floating-point where derivatives are taken.
+        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these, one per input tensor.
+        target: Which number of the output is analysed: captum's TargetType (None for one number per row, an
+            int, a tuple, one per example) or a callable output -> (B,).
+        players: Which elements move together: integer mask(s), index lists or ``ta.Players``; None: every
+            element is a player.
+        additional_forward_args: What the model takes after the inputs; a non-tuple is one argument, a tensor
+            of leading size B holds one entry per example.
+        dtype: Dtype of the analysis; None keeps the model's own.
+        internal_batch_size: Rows per model call; None: chosen from memory.
+        seed: Seed of everything drawn at random; the global generators are left alone.
+        show_progress: Whether to show a progress bar.
+        references: Reference set (R, …), as tensors that fit the inputs, for methods that average over one;
+            the baseline is then only a stand-in.
+        integers_allowed: Whether integer inputs (token ids) and integer outputs are accepted.
+        input_later: Whether f(x) is left to the asker, who runs the model on all of x in any case and gives
+            its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
+        baseline_later: Whether f(b) is left to the asker too, for ``game.outputs.settle_baseline``.
+        private: Private copies of the model, to share between questions; None: new ones.
+    """
+
+    model: Callable[..., Any]
+    inputs: Tensors
+    baselines: Baselines = None
+    target: AnyTarget = None
+    players: PlayersLike = None
+    additional_forward_args: Any = None
+    dtype: torch.dtype | None = torch.float64
+    internal_batch_size: int | None = None
+    seed: int = 0
+    show_progress: bool = False
+    references: tuple[Tensor, ...] | None = None
+    integers_allowed: bool = False
+    input_later: bool = False
+    baseline_later: bool = False
+    private: PrivateModel | None = None
+    _memory: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what costs nothing to check.
+
+        Raises:
+            OptionError: If internal_batch_size is below 1, or the dtype is not floating-point.
+        """
+        size, dtype = self.internal_batch_size, self.dtype
+        if size is not None and (not isinstance(size, int) or size < 1):
+            raise OptionError(f"internal_batch_size={size!r}; expected a positive integer or None")
+        if dtype is not None and not dtype.is_floating_point:
+            raise OptionError(f"dtype={dtype}; expected a floating-point dtype such as torch.float64")
+        if self.private is None:
+            object.__setattr__(self, "private", PrivateModel(self.model))
+
+    def with_inputs(self, inputs: Tensors, baselines: Baselines = None, **changes: Any) -> Question:
+        """Return the same asked at other inputs and baselines, on the same copies of the model.
+
+        Args:
+            inputs: Tensor (B, …) or tuple of them.
+            baselines: Theirs.
+            **changes: Further attributes that differ.
+        """
+        return replace(self, inputs=inputs, baselines=baselines, **changes)
+
+    def against(self, baselines: Baselines) -> Question:
+        """Return the same asked against other baselines, on the same copies of the model."""
+        return replace(self, baselines=baselines)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The inputs as a tuple of tensors (B, …), checked.
+
+        Raises:
+            ShapeError: If they are no tensors with one batch size, or empty.
+            DtypeError: If they are complex, or integers where derivatives are needed.
+            NonFiniteError: If a value is NaN or infinite.
+        """
+        rows = input_tuple(self.inputs)
+        if not self.integers_allowed:
+            require_floating(rows)
+        return rows
+
+    @property
+    def as_tuple(self) -> bool:
+        """Whether the inputs were given as a tuple: results have their structure."""
+        return isinstance(self.inputs, tuple)
+
+    @property
+    def game(self) -> Game:
+        """f̃ between baselines and inputs, with f(x) and f(b) of every example, all checked.
+
+        Raises:
+            ShapeError: Shapes or batch sizes that do not fit, an empty batch, an output without batch
+                dimension, or a model whose rows depend on each other.
+            DtypeError: Integer inputs where derivatives are needed, or without an integer baseline.
+            NonFiniteError: NaN or infinity in inputs, baselines, parameters or output.
+            TargetError: A target missing, out of range or of the wrong form.
+            PlayerError: Players that overlap, leave elements out or have names that do not fit.
+            NondeterministicModelError: Different outputs for the same input.
+            InputMutationError: The model writes to its input.
+            TaylorAttrError: What all of these are.
+        """
+        return self.once("game", self._bound)
+
+    @property
+    def point(self) -> tuple[ScalarModel, Rows]:
+        """The model as f and the inputs in the analysis dtype: what derivatives at x alone need.
+
+        There is no baseline and there are no players; the errors are those of `game`.
+        """
+        return self.once("point", self._bound_at_inputs)
+
+    def once(self, key: Any, compute: Callable[[], Value]) -> Value:
+        """Return what was computed under a key before, else compute it.
+
+        Not `functools.cached_property`: a warning on the way is to name the user's line, and the search for
+        it ends at the first frame outside this package.
+        """
+        if key not in self._memory:
+            self._memory[key] = compute()
+        return self._memory[key]
+
+    def _bound(self) -> Game:
+        # inference tensors could take no part in derivatives; whatever the model draws is put back
+        with torch.inference_mode(False), preserved_rng():
+            rows = self.rows
+            start = baseline_tuple(self.baselines, rows)
+            players = resolve_players(self.players, rows)
+            x, b = tuple(map(_own, rows)), tuple(map(_own, start))
+            maps = player_maps(players, rows)
+            move_unnamed(players, maps, x, b)
+            scalar, baseline_later = self._tried_between(x, b)
+            x, b = (tuple(_cast(part, scalar) for part in end) for end in (x, b))
+            maps = tuple(m.to(scalar.device) for m in maps)
+            outputs = Outputs(
+                scalar,
+                x,
+                b,
+                later=self.input_later,
+                both=baseline_later,
+                internal_batch_size=self.internal_batch_size,
+            )
+            diagnostics = dict(scalar.diagnostics)
+            say_zero_difference(x, b, diagnostics)
+        return Game(scalar, x, b, players, maps, outputs, diagnostics, self.internal_batch_size)
+
+    def _bound_at_inputs(self) -> tuple[ScalarModel, Rows]:
+        with torch.inference_mode(False), preserved_rng():
+            rows = self.rows
+            scalar = self._tried(rows, first_rows(rows, rows, later=False))
+            x = tuple(_cast(_own(part), scalar) for part in rows)
+            check_point(scalar, x)
+        return scalar, x
+
+    def _tried_between(self, x: Rows, b: Rows) -> tuple[ScalarModel, bool]:
+        """Return the model tried on the first rows, and whether f(b) can still be left to the asker."""
+        try:
+            trial = first_rows(x, b, later=self.input_later, both=self.baseline_later)
+            return self._tried(x, trial), self.baseline_later
+        except TaylorAttrError:
+            if not self.baseline_later:
+                raise
+        # a model that does not run on one row may run on two
+        return self._tried(x, first_rows(x, b, later=self.input_later)), False
+
+    def _tried(self, rows: Rows, trial: Trial) -> ScalarModel:
+        return ScalarModel(
+            self.private or self.model,
+            rows,
+            target=self.target,
+            additional_forward_args=self.additional_forward_args,
+            dtype=self.dtype,
+            integers_allowed=self.integers_allowed,
+            trial=trial,
+        )
+
+    def generator(self) -> torch.Generator:
+        """Return a CPU generator of this question's seed; the global one is never touched."""
+        return torch.Generator().manual_seed(self.seed)
+
+    @cached_property
+    def reference_set(self) -> Rows:
+        """The references, tensors (R, …), in the dtype and on the device of the game.
+
+        Raises:
+            OptionError: If there is no reference set.
+        """
+        if self.references is None:
+            raise OptionError("this method has no reference set; register it with references=True")
+        return tuple(
+            r.to(device=self.game.device, dtype=x.dtype)
+            for r, x in zip(self.references, self.game.inputs, strict=True)
+        )
+
+    def reference_rows(self, example: int) -> Rows:
+        """Return the references for one example, tensors (R, …); unnamed elements as in its input."""
+        parts = zip(self.reference_set, self.game.maps, self.game.inputs, strict=True)
+        return tuple(torch.where(owner >= 0, reference, x[example]) for reference, owner, x in parts)
+
+    def reference_values(self) -> Tensor:
+        """Return f of every reference, shape (B, R), each example with its own target and arguments."""
+        game = self.game
+        unnamed = any(bool((owner < 0).any()) for owner in game.maps)
+        one_for_all = not unnamed and not game.scalar.varies
+        size = game.internal_batch_size or REFERENCE_ROWS
+        values = []
+        with torch.no_grad():
+            for example in range(1 if one_for_all else game.batch):
+                rows = self.reference_rows(example)
+                parts = [
+                    game.scalar.values(
+                        tuple(r[part] for r in rows), torch.full((part.stop - part.start,), example)
+                    )
+                    for part in blocks(len(rows[0]), size)
+                ]
+                values.append(torch.cat(parts))
+        return torch.stack(values).expand(game.batch, -1)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """Return a copy that no later write of the user's reaches."""
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _cast(tensor: Tensor, scalar: ScalarModel) -> Tensor:
+    """Return a tensor on the device of the analysis, in its dtype unless it holds integers."""
+    dtype = scalar.dtype if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(device=scalar.device, dtype=dtype)
