@@ -42,10 +42,10 @@ NO_SCORES = {
 }
 """Classes without an adapter, and why."""
 
-ORDERED = 8
-"""Most players that ``ShapleyValues``, which goes through n! orders, is asked about."""
+MOST_PLAYERS_IN_ALL_ORDERS = 8
+"""Most players (8! = 40,320 orders) that ``ShapleyValues``, which goes through n! orders, is asked about."""
 
-ROWS = 1024
+PERTURBED_ROWS_PER_CALL = 1024
 """Rows per call of the model, where a class can join several perturbations of a batch."""
 
 ROW_BY_ROW = ("KernelShap", "Lime")
@@ -65,8 +65,8 @@ def captum_method(name: str) -> Binds:
     Every call gets random numbers of its own and leaves the global generators as they were. Where the class
     takes a feature mask it is that of the players, and a group's score, which captum repeats on each of its
     elements, is divided among them. Classes that perturb inputs get as many perturbations per call of the
-    model as `ROWS` allows, which changes no number. ``Occlusion`` needs ``sliding_window_shapes=``, and
-    ``GuidedGradCam`` a ``layer=``, by its path.
+    model as `PERTURBED_ROWS_PER_CALL` allows, which changes no number. ``Occlusion`` needs
+    ``sliding_window_shapes=``, and ``GuidedGradCam`` a ``layer=``, by its path.
 
     Args:
         name: Of a class in ``captum.attr``.
@@ -97,23 +97,24 @@ def captum_method(name: str) -> Binds:
         settings = _checked(name, settings, known)
         if "baselines" in known:
             settings["baselines"] = _twice(baselines) if name == "DeepLiftShap" else baselines
-        masked = "feature_mask" in known
+        takes_mask = "feature_mask" in known
         seeds = iter(SEEDS)
 
         def scores(rows: Any) -> Any:
             parts = rows if isinstance(rows, tuple) else (rows,)
-            given = dict(settings)
-            sizes: tuple[Tensor, ...] = ()
-            if masked:
-                mask, sizes = feature_mask(players, parts)
-                given["feature_mask"] = mask if isinstance(rows, tuple) else mask[0]
+            options = dict(settings)
+            group_sizes: tuple[Tensor, ...] = ()
+            if takes_mask:
+                mask, group_sizes = feature_mask(players, parts)
+                options["feature_mask"] = mask if isinstance(rows, tuple) else mask[0]
             if "perturbations_per_eval" in known:
-                given.setdefault("perturbations_per_eval", max(ROWS // len(parts[0]), 1))
+                options.setdefault("perturbations_per_eval", max(PERTURBED_ROWS_PER_CALL // len(parts[0]), 1))
             with fresh_draws(seeds):
-                found = method.attribute(rows, target=target, **given)
-            if not sizes:
-                return found
-            divided = tuple(f / s for f, s in zip(_tuple(found), sizes, strict=True))
+                attributions = method.attribute(rows, target=target, **options)
+            if not group_sizes:
+                return attributions
+            # captum repeats a group's score on each of its elements, an audit adds up the elements
+            divided = tuple(a / s for a, s in zip(_tuple(attributions), group_sizes, strict=True))
             return divided if isinstance(rows, tuple) else divided[0]
 
         return scores
@@ -156,12 +157,17 @@ def feature_mask(players: Players, rows: tuple[Tensor, ...]) -> tuple[tuple[Tens
 
 
 def _affordable(name: str, players: Players) -> None:
+    """Refuse a class whose cost cannot be paid.
+
+    Raises:
+        BudgetError: If captum would go through the orders of too many players.
+    """
     n = len(players.groups)
-    if name == "ShapleyValues" and n > ORDERED:
+    if name == "ShapleyValues" and n > MOST_PLAYERS_IN_ALL_ORDERS:
         raise BudgetError(
             f"captum:ShapleyValues asks for all {n}! = {math.factorial(n):.2g} orders of {n} players (limit "
-            f"{ORDERED}); group elements with players=, or audit captum:ShapleyValueSampling, or shapley, "
-            "which needs 2^n values"
+            f"{MOST_PLAYERS_IN_ALL_ORDERS}); group elements with players=, or audit "
+            "captum:ShapleyValueSampling, or shapley, which needs 2^n values"
         )
 
 
@@ -179,6 +185,11 @@ def _checked(name: str, settings: dict[str, Any], known: Mapping[str, Any]) -> d
 
 
 def _layer(model: Any, path: Any) -> nn.Module:
+    """Return the layer at a path such as ``features.3``.
+
+    Raises:
+        OptionError: If there is none.
+    """
     layers = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
     path = str(path)  # a digit, from the command line, is a name here
     if path not in layers:

@@ -12,7 +12,7 @@ import torch
 from taylorattr.analysis.rng import preserved_rng
 
 SEEDS = range(2**31)
-"""One for each call of a method that is bound."""
+"""One for each call of a bound method: repeated calls draw anew, which is how an audit sees the spread."""
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
-from taylorattr.compat.adapters.player_game import games
-from taylorattr.compat.adapters.selected import Selected
+from taylorattr.compat.adapters.wrapped_model import OneOutput, games
 from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
 from taylorattr.criteria.audit.bound_method import Exactness
 from taylorattr.errors import MissingExtraError, OptionError
@@ -51,18 +50,19 @@ def shap_method(name: str) -> Binds:
     def make(
         model: Callable[..., Any], baselines: Any, target: Any, players: Players, **settings: Any
     ) -> Callable[[Any], Any]:
-        selected = Selected(model, target, baselines)
+        one_output = OneOutput(model, target, baselines)
         seeds = iter(SEEDS)
         if name == "DeepExplainer":
+            # shap stops where the sum is off; whether it is off is what the audit is asked
             settings.setdefault("check_additivity", False)
 
         def scores(rows: Any) -> Any:
             with fresh_draws(seeds):
                 if name == "KernelExplainer":
-                    return by_player(library, selected, rows, baselines, players, settings)
-                explainer = getattr(library, name)(selected, _listed(baselines))
-                found = explainer.shap_values(_listed(rows), **settings)
-            return _shaped(found, rows)
+                    return by_player(library, one_output, rows, baselines, players, settings)
+                explainer = getattr(library, name)(one_output, _as_list(baselines))
+                values = explainer.shap_values(_as_list(rows), **settings)
+            return _like_rows(values, rows)
 
         return scores
 
@@ -80,22 +80,24 @@ def by_player(
     library: Any, model: nn.Module, rows: Any, baselines: Any, players: Players, settings: dict[str, Any]
 ) -> np.ndarray:
     """Return Kernel SHAP's score of each player for each row, shape (m, n)."""
-    found = []
+    # shap's default l1_reg keeps at most ten features, which breaks the sum on purpose
+    settings = {"silent": True, "l1_reg": False, **settings}
+    scores = []
     for game in games(model, rows, baselines, players):
+        # the game takes coalitions: all absent is shap's background, all present the point explained
         explainer = library.KernelExplainer(game, np.zeros((1, game.n)))
-        given = {"silent": True, "l1_reg": False, **settings}
-        found.append(np.asarray(explainer.shap_values(np.ones((1, game.n)), **given)).reshape(game.n))
-    return np.stack(found)
+        scores.append(np.asarray(explainer.shap_values(np.ones((1, game.n)), **settings)).reshape(game.n))
+    return np.stack(scores)
 
 
-def _listed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     """Return several inputs as the list that shap expects."""
     return list(value) if isinstance(value, tuple) else value
 
 
-def _shaped(found: Any, rows: Any) -> Any:
+def _like_rows(values: Any, rows: Any) -> Any:
     """Return scores without shap's dimension of the one output, in the structure of the rows."""
-    parts = found if isinstance(found, list) else [found]
+    parts = values if isinstance(values, list) else [values]
     ends: tuple[Tensor, ...] = rows if isinstance(rows, tuple) else (rows,)
-    shaped = tuple(np.asarray(part).reshape(tuple(row.shape)) for part, row in zip(parts, ends, strict=True))
-    return shaped if isinstance(rows, tuple) else shaped[0]
+    scores = tuple(np.asarray(part).reshape(tuple(row.shape)) for part, row in zip(parts, ends, strict=True))
+    return scores if isinstance(rows, tuple) else scores[0]

@@ -12,8 +12,7 @@ from torch import nn
 
 from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
-from taylorattr.compat.adapters.player_game import games
-from taylorattr.compat.adapters.selected import Selected
+from taylorattr.compat.adapters.wrapped_model import OneOutput, games
 from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
 from taylorattr.errors import MissingExtraError, OptionError
 
@@ -23,8 +22,8 @@ EXPLAINERS = {
 }
 """Explainers that take a function; the others explain trees and TabPFN."""
 
-BUDGET = 4096
-"""Largest default budget: up to 12 players every coalition is asked for, which is exact."""
+LARGEST_DEFAULT_BUDGET = 4096
+"""Model outputs per row, 2¹²: up to 12 players every coalition is asked for, which is exact."""
 
 
 @ADAPTERS.register("shapiq")
@@ -52,7 +51,7 @@ def shapiq_method(name: str) -> Binds:
         import shapiq as library
     except ImportError as error:
         raise MissingExtraError(f"shapiq:{name} needs shapiq: pip install shapiq") from error
-    answers = _agnostic if name == "AgnosticExplainer" else _tabular
+    scores_of = _agnostic if name == "AgnosticExplainer" else _tabular
 
     def make(
         model: Callable[..., Any],
@@ -62,14 +61,14 @@ def shapiq_method(name: str) -> Binds:
         budget: int | None = None,
         **settings: Any,
     ) -> Callable[[Any], Any]:
-        selected = Selected(model, target, baselines)
-        given = {"index": "SV", "max_order": 1, **settings}
+        one_output = OneOutput(model, target, baselines)
+        settings = {"index": "SV", "max_order": 1, **settings}
         seeds = iter(SEEDS)
 
         def scores(rows: Any) -> np.ndarray:
             with fresh_draws(seeds) as seed, warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Not all budget is required")  # of an exact computation
-                return answers(library, selected, rows, baselines, players, budget, seed, given)
+                return scores_of(library, one_output, rows, baselines, players, budget, seed, settings)
 
         return scores
 
@@ -93,12 +92,13 @@ def _agnostic(
     seed: int,
     settings: dict[str, Any],
 ) -> np.ndarray:
-    found = []
+    """Return the explainer's scores of players at each row, shape (m, n)."""
+    scores = []
     for k, game in enumerate(games(model, rows, baselines, players)):
         explainer = library.AgnosticExplainer(game, n_players=game.n, random_state=seed + k, **settings)
-        values = explainer.explain_function(budget=budget or min(2**game.n, BUDGET))
-        found.append(_single(values, game.n))
-    return np.stack(found)
+        values = explainer.explain_function(budget=budget or min(2**game.n, LARGEST_DEFAULT_BUDGET))
+        scores.append(_of_single_players(values, game.n))
+    return np.stack(scores)
 
 
 def _tabular(
@@ -111,6 +111,7 @@ def _tabular(
     seed: int,
     settings: dict[str, Any],
 ) -> np.ndarray:
+    """Return the explainer's scores of the columns at each row, shape (m, n)."""
     if isinstance(rows, tuple) or rows.ndim != 2:
         shape = [tuple(r.shape) for r in rows] if isinstance(rows, tuple) else tuple(rows.shape)
         raise OptionError(
@@ -126,13 +127,13 @@ def _tabular(
     explainer = library.TabularExplainer(
         predict, baselines.cpu().numpy(), random_state=seed, **{"imputer": "baseline", **settings}
     )
-    budget = budget or min(2**n, BUDGET)
+    budget = budget or min(2**n, LARGEST_DEFAULT_BUDGET)
     points = rows.cpu().numpy()
     return np.stack(
-        [_single(explainer.explain(points[k : k + 1], budget=budget), n) for k in range(len(rows))]
+        [_of_single_players(explainer.explain(points[k : k + 1], budget=budget), n) for k in range(len(rows))]
     )
 
 
-def _single(values: Any, n: int) -> np.ndarray:
+def _of_single_players(values: Any, n: int) -> np.ndarray:
     """Return the values of single players, 0 where the index leaves one out."""
     return np.array([float(values[(i,)]) for i in range(n)])

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
-from taylorattr.compat.adapters.selected import Selected
+from taylorattr.compat.adapters.wrapped_model import OneInput, OneOutput
 from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
 from taylorattr.criteria.audit.bound_method import Exactness
 from taylorattr.errors import MissingExtraError, OptionError
@@ -37,24 +37,6 @@ RELEVANCE = (
 
 GRADIENTS = ("GuidedBackprop", "DeconvNet", "BetaSmooth")
 """Composites that change a gradient, and start with 1 as a gradient does."""
-
-
-class Joined(nn.Module):
-    """A model of one tensor (m, Σ) that is split into several, since attributors take one input.
-
-    Args:
-        model: Of several tensors.
-        shapes: Of one row of each.
-    """
-
-    def __init__(self, model: nn.Module, shapes: list[tuple[int, ...]]) -> None:
-        super().__init__()
-        self.model, self.shapes = model, shapes
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return the output of the parts."""
-        parts = rows.split([int(torch.Size(shape).numel()) for shape in self.shapes], dim=1)
-        return self.model(*(p.reshape(-1, *s) for p, s in zip(parts, self.shapes, strict=True)))
 
 
 @ADAPTERS.register("zennit")
@@ -88,38 +70,37 @@ def zennit_method(name: str) -> Binds:
         raise MissingExtraError(
             f"zennit:{name} needs zennit, which needs torchvision: pip install zennit ({error})"
         ) from error
-    given: dict[str, Any] = {} if name in ATTRIBUTORS else {"composite": name}
+    default_composite: dict[str, Any] = {} if name in ATTRIBUTORS else {"composite": name}
     attributor = name if name in ATTRIBUTORS else "Gradient"
 
     def make(
         model: Callable[..., Any], baselines: Any, target: Any, composite: Any = None, **settings: Any
     ) -> Callable[[Any], Any]:
-        selected = Selected(model, target, baselines)
-        alone = not isinstance(baselines, tuple)
-        if not alone and attributor == "Occlusion":
+        single = not isinstance(baselines, tuple)
+        if not single and attributor == "Occlusion":
             raise OptionError(
                 "zennit:Occlusion slides its window over one tensor, and the inputs are several"
             )
-        start = baselines if alone else _flat(baselines)
-        shapes = [] if alone else [tuple(part.shape[1:]) for part in baselines]
-        asked = selected if alone else Joined(selected, shapes)
+        # zennit's attributors take one tensor: several inputs are put side by side, their scores taken apart
+        one_output = OneOutput(model, target, baselines)
+        shapes = [] if single else [tuple(part.shape[1:]) for part in baselines]
+        one_input = OneInput(one_output, shapes)
+        start = baselines if single else one_input.joined(baselines)
         rules, settings = _composite(library.composites, composite, settings)
         kind = getattr(library.attribution, attributor)
+        # relevance starts from the output itself (zennit's None), a gradient from ones
         relevance = attributor == "Occlusion" or (rules is not None and type(rules).__name__ not in GRADIENTS)
         settings = {"attr_output": None if relevance else torch.ones_like, **settings}
         settings |= _at_baseline(library.attribution, attributor, start)
         _check(f"zennit:{name}", kind, settings)
-        method = kind(asked, composite=rules, **settings)
+        method = kind(one_output if single else one_input, composite=rules, **settings)
         seeds = iter(SEEDS)
 
         def scores(rows: Any) -> Any:
-            ends = (rows if alone else _flat(rows)).detach().clone().requires_grad_()
+            points = (rows if single else one_input.joined(rows)).detach().clone().requires_grad_()
             with fresh_draws(seeds):
-                _, found = method(ends)
-            if alone:
-                return found.detach()
-            parts = found.detach().split([int(torch.Size(shape).numel()) for shape in shapes], dim=1)
-            return tuple(p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True))
+                _, relevances = method(points)
+            return relevances.detach() if single else one_input.split(relevances.detach())
 
         return scores
 
@@ -129,26 +110,23 @@ def zennit_method(name: str) -> Binds:
         exactness=ATTRIBUTORS[attributor],
         parts=name not in ATTRIBUTORS or name == "Gradient",
         name=f"zennit:{name}",
-        **given,
+        **default_composite,
     )
 
 
-def _flat(parts: tuple[Tensor, ...]) -> Tensor:
-    return torch.cat([part.reshape(len(part), -1) for part in parts], dim=1)
-
-
-def _composite(library: Any, asked: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _composite(library: Any, composite: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the composite with the settings it takes, and the settings that are left."""
-    if not isinstance(asked, str):
-        return asked, settings
-    if asked not in (*RELEVANCE, *GRADIENTS):
-        raise OptionError(f"composite={asked!r}; known: {', '.join((*RELEVANCE, *GRADIENTS))}")
-    kind = getattr(library, asked)
+    if not isinstance(composite, str):  # None, or an object of the user's
+        return composite, settings
+    if composite not in (*RELEVANCE, *GRADIENTS):
+        raise OptionError(f"composite={composite!r}; known: {', '.join((*RELEVANCE, *GRADIENTS))}")
+    kind = getattr(library, composite)
     known = inspect.signature(kind).parameters
     own = {key: value for key, value in settings.items() if key in known}
     missing = [key for key, p in known.items() if p.default is p.empty and key not in own]
     if missing:
-        raise OptionError(f"zennit:{asked} needs {' and '.join(f'{key}=' for key in missing)}")
+        raise OptionError(f"zennit:{composite} needs {' and '.join(f'{key}=' for key in missing)}")
+    # bounds of the input box come as numbers from the command line, and zennit computes with tensors
     tensors = {
         key: torch.as_tensor(value, dtype=torch.float64) if key in ("low", "high") else value
         for key, value in own.items()
@@ -170,6 +148,11 @@ def _at_baseline(library: Any, attributor: str, start: Tensor) -> dict[str, Any]
 
 
 def _check(name: str, kind: Any, settings: dict[str, Any]) -> None:
+    """Refuse settings that an attributor does not have.
+
+    Raises:
+        OptionError: If there is one.
+    """
     known = inspect.signature(kind).parameters
     for setting in settings:
         if setting not in known:
