@@ -70,6 +70,7 @@ class Attribution:
         """
         end = input_tuple(end_point)
         start = baseline_tuple(start_point, end)
+        # summed in float64 on the CPU: the delta is a small difference of large sums
         values = [self._outputs(point, target, additional_forward_args) for point in (end, start)]
         scores = input_tuple(attributions)
         total = torch.stack([s.detach().reshape(len(s), -1).double().sum(1).cpu() for s in scores]).sum(0)
@@ -117,12 +118,13 @@ class WithDelta(Attribution):
         return True
 
     @staticmethod
-    def _with_delta(found: attribution.Attribution, wanted: bool) -> Any:
-        scores = found.scores
+    def _with_delta(result: attribution.Attribution, wanted: bool) -> Any:
+        """Return the scores, or scores and convergence delta, which is minus our gap."""
+        scores = result.scores
         if not wanted or scores is None:
             return scores
         first = scores[0] if isinstance(scores, tuple) else scores
-        return scores, (-found.gap).to(first.device, first.dtype)
+        return scores, (-result.gap).to(first.device, first.dtype)
 
 
 def current_seed() -> int:

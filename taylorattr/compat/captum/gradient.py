@@ -15,7 +15,7 @@ from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed, 
 from taylorattr.compat.captum.random_points import called_baselines, chosen_rows, noisy
 from taylorattr.errors import OptionError
 
-RULES = {
+QUADRATURE_RULES = {
     "gausslegendre": "gauss_legendre",
     "riemann_left": "left",
     "riemann_right": "right",
@@ -58,9 +58,9 @@ class IntegratedGradients(WithDelta):
         Raises:
             OptionError: If ``method`` is not one of captum's rules.
         """
-        if method not in RULES:
-            raise OptionError(f"method={method!r}; expected one of {', '.join(RULES)}")
-        found = self._attribute(
+        if method not in QUADRATURE_RULES:
+            raise OptionError(f"method={method!r}; expected one of {', '.join(QUADRATURE_RULES)}")
+        result = self._attribute(
             "integrated_gradients",
             inputs,
             baselines,
@@ -68,10 +68,10 @@ class IntegratedGradients(WithDelta):
             additional_forward_args=additional_forward_args,
             internal_batch_size=internal_batch_size,
             n_steps=n_steps,
-            rule=RULES[method],
+            rule=QUADRATURE_RULES[method],
             multiply_by="delta" if self._multiply_by_inputs else "none",
         )
-        return self._with_delta(found, return_convergence_delta)
+        return self._with_delta(result, return_convergence_delta)
 
 
 class InputXGradient(Attribution):
@@ -147,6 +147,7 @@ class GradientShap(WithDelta):
         examples = torch.arange(len(x[0]))
         totals = [torch.zeros_like(part) for part in x]
         deltas = []
+        # sample after sample: all at once would hold n_samples batches of gradients
         for _ in range(n_samples):
             ends = noisy(x, stdevs, generator)
             starts = chosen_rows(references, len(x[0]), generator)
@@ -161,8 +162,9 @@ class GradientShap(WithDelta):
             for total, score in zip(totals, scores, strict=True):
                 total += score.to(total) / n_samples
             if return_convergence_delta:
+                # of the full products, whatever is returned: without the factor x − b no sum is due
                 deltas.append(
                     self.compute_convergence_delta(full, starts, ends, target, additional_forward_args)
                 )
-        found = like_inputs(tuple(totals), inputs)
-        return (found, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else found
+        averages = like_inputs(tuple(totals), inputs)
+        return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages

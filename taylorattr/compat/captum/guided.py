@@ -39,8 +39,8 @@ class _PositiveOnly(torch.autograd.Function):
         return (torch.where(y > 0, positive, 0.0) if ctx.gated else positive), None
 
 
-class _Replay(Forward):
-    """Run the operations, ReLUs with the rule above."""
+class _ReplayWithRule(Forward):
+    """The operations of a program, its ReLUs with the rule of `_PositiveOnly`."""
 
     def __init__(self, gated: bool) -> None:
         self.gated = gated
@@ -73,11 +73,11 @@ class _ModifiedRelu(Attribution):
         program = record(lambda *xs: scalar.values(xs, examples), x, module=module)
         leaves = tuple(part.detach().clone().requires_grad_() for part in x)
         with torch.enable_grad():
-            values = walk(program, leaves, _Replay(self.gated))
-        if not values.requires_grad:
+            values = walk(program, leaves, _ReplayWithRule(self.gated))
+        if not values.requires_grad:  # the output does not depend on the inputs at all
             return like_inputs(tuple(torch.zeros_like(part) for part in x), inputs)
-        found = torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
-        return like_inputs(found, inputs)
+        gradients = torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
+        return like_inputs(gradients, inputs)
 
 
 class GuidedBackprop(_ModifiedRelu):

@@ -63,28 +63,31 @@ def layer_rules(model: nn.Module) -> dict[Callable[[Site], bool], Rule]:
     Raises:
         OptionError: If a layer's rule is of no known type.
     """
-    found: dict[Callable[[Site], bool], Rule] = {}
+    rules: dict[Callable[[Site], bool], Rule] = {}
     for path, module in model.named_modules():
-        given = getattr(module, "rule", None)
-        if given is not None:
-            rule, kinds = _translated(given, path)
-            found[_operation_of(path, kinds)] = rule
-    return found
+        captum_rule = getattr(module, "rule", None)
+        if captum_rule is not None:
+            rule, kinds = _translated(captum_rule, path)
+            rules[_operation_of(path, kinds)] = rule
+    return rules
 
 
 def _operation_of(path: str, kinds: tuple[Kind, ...]) -> Callable[[Site], bool]:
+    """Return whether an operation is one of these kinds and was run by the layer itself."""
     return lambda site: site.node.module == path and kind_of(site) in kinds
 
 
-def _translated(given: Any, path: str) -> tuple[Rule, tuple[Kind, ...]]:
+def _translated(captum_rule: Any, path: str) -> tuple[Rule, tuple[Kind, ...]]:
     """Return the rule, and the kinds of operations of the layer it is for."""
-    name = type(given).__name__
-    ignored = bool(getattr(given, "set_bias_to_zero", False))
+    # by the class's name: captum's own objects have the same names, and captum need not be installed
+    name = type(captum_rule).__name__
+    ignored = bool(getattr(captum_rule, "set_bias_to_zero", False))
     if name == "EpsilonRule":
-        epsilon = getattr(given, "epsilon", getattr(given, "STABILITY_FACTOR", 1e-9))
+        # captum's objects keep ε in STABILITY_FACTOR, the classes of this file in epsilon
+        epsilon = getattr(captum_rule, "epsilon", getattr(captum_rule, "STABILITY_FACTOR", 1e-9))
         return Epsilon(epsilon), ("weights", "sum", "batch_norm")
     if name == "GammaRule":
-        return _WeightGamma(given.gamma, not ignored), ("weights",)
+        return _WeightGamma(captum_rule.gamma, not ignored), ("weights",)
     if name == "Alpha1_Beta0_Rule":
         return AlphaBeta(1.0, 0.0, "ignore" if ignored else "denominator"), ("weights",)
     if name == "IdentityRule":
@@ -103,9 +106,9 @@ class _Unchanged(Rule):
     def pull(self, site: Site, m: Tensor) -> Relevance:
         """Return the relevance of the result."""
         if len(site.operands) != 1 or site.x[0].shape != site.y.shape:
-            given = " and ".join(str(tuple(x.shape)) for x in site.x)
+            shapes = " and ".join(str(tuple(x.shape)) for x in site.x)
             raise site.refuse(
-                f"IdentityRule passes relevance entry by entry, not from {tuple(site.y.shape)} to {given}; "
+                f"IdentityRule passes relevance entry by entry, not from {tuple(site.y.shape)} to {shapes}; "
                 "set it on layers that keep the shape, or use EpsilonRule"
             )
         return Relevance([m * site.y])
@@ -134,8 +137,8 @@ class _WeightGamma(Rule):
         if c is not None:
             divisor = divisor + c
         stable = divisor + torch.where(divisor < 0, -self.eps, self.eps)
-        given = quotient(site, m * site.y, stable, "empty group")
-        site.give_up("epsilon", given, stable - divisor)
+        per_unit = quotient(site, m * site.y, stable, "empty group")  # relevance per unit of the divisor
+        site.give_up("epsilon", per_unit, stable - divisor)
         if c is not None:
-            site.give_up("bias", given, c)
-        return [by_sign(site, (1 + self.gamma) * given, given)]
+            site.give_up("bias", per_unit, c)
+        return [by_sign(site, (1 + self.gamma) * per_unit, per_unit)]

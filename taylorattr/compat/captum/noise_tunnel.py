@@ -10,11 +10,12 @@ from torch import Tensor
 from taylorattr.aliases import Tensors
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.compat.captum.base import Attribution, current_seed, like_inputs
-from taylorattr.compat.captum.example_rows import pick_all, repeated_rows
+from taylorattr.compat.captum.per_example import pick_all, repeated_rows
 from taylorattr.compat.captum.random_points import chosen_rows, noisy
 from taylorattr.errors import OptionError
 
-TYPES = ("smoothgrad", "smoothgrad_sq", "vargrad")
+NOISE_TYPES = ("smoothgrad", "smoothgrad_sq", "vargrad")
+"""Mean, mean square and variance of the scores of noisy copies."""
 
 
 class NoiseTunnel(Attribution):
@@ -65,8 +66,8 @@ class NoiseTunnel(Attribution):
         Raises:
             OptionError: If ``nt_type`` is unknown, or a number of samples below 1.
         """
-        if nt_type not in TYPES:
-            raise OptionError(f"nt_type={nt_type!r}; expected one of {', '.join(TYPES)}")
+        if nt_type not in NOISE_TYPES:
+            raise OptionError(f"nt_type={nt_type!r}; expected one of {', '.join(NOISE_TYPES)}")
         if nt_samples < 1:
             raise OptionError(f"nt_samples={nt_samples}; expected at least 1")
         if nt_samples_batch_size is not None and nt_samples_batch_size < 1:
@@ -77,30 +78,31 @@ class NoiseTunnel(Attribution):
         batch = len(x[0])
         generator = torch.Generator().manual_seed(current_seed())
         references = kwargs.get("baselines")
-        drawn = draw_baseline_from_distrib and isinstance(references, (Tensor, tuple))
+        draws_baselines = draw_baseline_from_distrib and isinstance(references, (Tensor, tuple))
         wants_delta = bool(kwargs.get("return_convergence_delta", False))
-        totals, found = _Totals(nt_samples), None
+        totals, scores = _Totals(nt_samples), None
         deltas = []
         at_once = min(nt_samples, nt_samples_batch_size or nt_samples)
         for first in range(0, nt_samples, at_once):
             count = min(at_once, nt_samples - first)
             copies, starts = [], []
+            # copy after copy, noise before reference: so the same numbers are drawn whatever `at_once` is
             for _ in range(count):
                 copies.append(noisy(x, stdevs, generator))
-                if drawn:
+                if draws_baselines:
                     starts.append(chosen_rows(_as_rows(references, x), batch, generator))
             options = pick_all(kwargs, batch, repeated_rows(batch, count))
-            if drawn:
+            if draws_baselines:
                 options["baselines"] = like_inputs(_interleaved(starts), inputs)
-            found = self.attribution_method.attribute(  # pyright: ignore[reportAttributeAccessIssue]
+            scores = self.attribution_method.attribute(  # pyright: ignore[reportAttributeAccessIssue]
                 like_inputs(_interleaved(copies), inputs), **options
             )
             if wants_delta:
-                found, delta = found
+                scores, delta = scores
                 deltas.append(delta.reshape(batch, -1))
-            totals.add(found if isinstance(found, tuple) else (found,), batch)
+            totals.add(scores if isinstance(scores, tuple) else (scores,), batch)
         result = totals.result(nt_type)
-        scores = result if isinstance(found, tuple) else result[0]
+        scores = result if isinstance(scores, tuple) else result[0]
         return (scores, torch.cat(deltas, dim=1).reshape(-1)) if wants_delta else scores
 
 
@@ -143,8 +145,8 @@ def _interleaved(copies: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
 def _as_rows(references: Any, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Return references (R, …) per input; numbers become one row."""
     parts = references if isinstance(references, tuple) else (references,)
-    given = [
+    tensors = [
         p if isinstance(p, Tensor) else baseline_tuple(p, (e,))[0][:1] for p, e in zip(parts, x, strict=True)
     ]
-    rows = max(len(p) for p in given)
-    return tuple(p.expand(rows, *p.shape[1:]) for p in given)
+    rows = max(len(p) for p in tensors)
+    return tuple(p.expand(rows, *p.shape[1:]) for p in tensors)

@@ -9,8 +9,7 @@ import torch
 from taylorattr.aliases import Baselines, Target, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, current_seed, zero_for_none
-from taylorattr.compat.captum.example_rows import pick, pick_all
-from taylorattr.compat.captum.feature_masks import Joined, players_of, varies
+from taylorattr.compat.captum.per_example import JoinedExamples, masks_differ, pick, pick_all, players_of
 from taylorattr.errors import OptionError
 
 
@@ -31,16 +30,31 @@ class _Perturbation(Attribution):
         perturbations_per_eval: int,
         **options: Any,
     ) -> Any:
+        """Run one of this package's methods on features, which may differ from example to example.
+
+        Args:
+            method: Name in ``ta.METHODS``.
+            inputs: Tensors (B, …).
+            baselines: As captum takes them.
+            feature_mask: Number of each element's feature; None: every element is one.
+            perturbations_per_eval: Perturbations of the batch that captum would put into one model call.
+            **options: Of the method.
+
+        Returns:
+            Anything with ``scores`` and ``player_scores``.
+
+        Raises:
+            OptionError: If ``perturbations_per_eval`` is no positive integer.
+        """
         if not isinstance(perturbations_per_eval, int) or perturbations_per_eval < 1:
             raise OptionError(
                 f"perturbations_per_eval={perturbations_per_eval!r}; expected a positive integer"
             )
         batch = len(input_tuple(inputs)[0])
         start = zero_for_none(inputs, baselines)
-        rows = None  # captum's default of 1 says nothing about memory: choose
-        if perturbations_per_eval > 1:
-            rows = perturbations_per_eval * batch
-        if not varies(inputs, feature_mask):
+        # captum's default of 1 is no wish for small calls: None lets the library choose from memory
+        rows = perturbations_per_eval * batch if perturbations_per_eval > 1 else None
+        if not masks_differ(inputs, feature_mask):
             return self._attribute(
                 method,
                 inputs,
@@ -49,13 +63,13 @@ class _Perturbation(Attribution):
                 internal_batch_size=rows,
                 **options,
             )
-        if perturbations_per_eval > 1:
-            rows = perturbations_per_eval
-        found = []
+        # players are shared by a batch, so examples with features of their own are batches of one
+        rows = perturbations_per_eval if perturbations_per_eval > 1 else None
+        results = []
         for example in range(batch):
             one = torch.tensor([example])
             part, mask = pick(inputs, batch, one), pick(feature_mask, batch, one)
-            found.append(
+            results.append(
                 self._attribute(
                     method,
                     part,
@@ -65,7 +79,7 @@ class _Perturbation(Attribution):
                     **pick_all(options, batch, one),
                 )
             )
-        return Joined(found, isinstance(inputs, tuple))
+        return JoinedExamples(results, isinstance(inputs, tuple))
 
 
 class FeatureAblation(_Perturbation):
@@ -232,7 +246,7 @@ class KernelShap(_Perturbation):
         show_progress: bool = False,
     ) -> Any:
         """Return the estimated Shapley values: repeated over each feature's elements, or shape (B, n)."""
-        found = self._perturb(
+        result = self._perturb(
             "shapley",
             inputs,
             baselines,
@@ -246,6 +260,6 @@ class KernelShap(_Perturbation):
             seed=current_seed(),
         )
         if return_input_shape:
-            return found.scores
-        first = found.scores[0] if isinstance(found.scores, tuple) else found.scores
-        return found.player_scores.to(first.device, first.dtype)
+            return result.scores
+        first = result.scores[0] if isinstance(result.scores, tuple) else result.scores
+        return result.player_scores.to(first.device, first.dtype)

@@ -18,7 +18,8 @@ from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import record_rows
 
-Custom = Callable[..., tuple[Tensor, ...]]
+CustomAttribution = Callable[..., tuple[Tensor, ...]]
+"""(multipliers, inputs, baselines) -> scores, each a tuple with one tensor per input."""
 
 
 class DeepLift(WithDelta):
@@ -52,23 +53,24 @@ class DeepLift(WithDelta):
         target: Target = None,
         additional_forward_args: Any = None,
         return_convergence_delta: bool = False,
-        custom_attribution_func: Custom | None = None,
+        custom_attribution_func: CustomAttribution | None = None,
     ) -> Any:
         """Return scores shaped like the inputs; with the delta, shape (B,), where asked for."""
         scores, delta = self._rescale(
             inputs, baselines, target, additional_forward_args, custom_attribution_func
         )
-        found = scores if isinstance(inputs, tuple) else scores[0]
-        return (found, delta) if return_convergence_delta else found
+        result = scores if isinstance(inputs, tuple) else scores[0]
+        return (result, delta) if return_convergence_delta else result
 
     def _rescale(
-        self, inputs: Tensors, baselines: Any, target: Target, extra: Any, custom: Custom | None
+        self, inputs: Tensors, baselines: Any, target: Target, extra: Any, custom: CustomAttribution | None
     ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return scores, or multipliers where they are asked for, and the delta of the scores, shape (B,)."""
         if self._multiply_by_inputs and custom is None:
-            found = self._attribute(
+            result = self._attribute(
                 "deeplift_rescale", inputs, baselines, target=target, additional_forward_args=extra
             )
-            scores, delta = self._with_delta(found, True)
+            scores, delta = self._with_delta(result, True)
             return scores if isinstance(scores, tuple) else (scores,), delta
         game = Question(
             self.forward_func,
@@ -110,7 +112,7 @@ class DeepLiftShap(DeepLift):
         target: Target = None,
         additional_forward_args: Any = None,
         return_convergence_delta: bool = False,
-        custom_attribution_func: Custom | None = None,
+        custom_attribution_func: CustomAttribution | None = None,
     ) -> Any:
         """Return scores shaped like the inputs; with deltas of each example and baseline where asked for.
 
@@ -137,8 +139,8 @@ class DeepLiftShap(DeepLift):
             deltas.append(delta)
             parts = [score / len(references[0]) for score in scores]
             totals = parts if not totals else [t + p for t, p in zip(totals, parts, strict=True)]
-        found = tuple(totals) if isinstance(inputs, tuple) else totals[0]
-        return (found, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else found
+        averages = tuple(totals) if isinstance(inputs, tuple) else totals[0]
+        return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages
 
 
 class LRP(WithDelta):
@@ -173,7 +175,7 @@ class LRP(WithDelta):
         Raises:
             OptionError: If a layer's rule is of no known type.
         """
-        found = self._attribute(
+        result = self._attribute(
             "lrp_epsilon",
             inputs,
             None,
@@ -182,11 +184,11 @@ class LRP(WithDelta):
             epsilon=1e-9,
             rules=layer_rules(self.model),
         )
-        scores = found.scores
+        scores = result.scores
         if not return_convergence_delta or scores is None:
             return scores
         first = scores[0] if isinstance(scores, tuple) else scores
-        return scores, found.conservation.to(first.device, first.dtype)
+        return scores, result.conservation.to(first.device, first.dtype)
 
     def compute_convergence_delta(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, attributions: Tensors, output: Tensor

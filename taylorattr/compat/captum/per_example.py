@@ -1,0 +1,108 @@
+"""Arguments that hold one entry per example, feature masks among them: picked, repeated, made players."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from taylorattr import attribution
+from taylorattr.aliases import Tensors
+from taylorattr.analysis.inputs import input_tuple
+from taylorattr.errors import ShapeError
+
+PER_EXAMPLE = ("target", "additional_forward_args", "baselines", "feature_mask")
+"""Keyword arguments of captum's classes that may hold one entry per example; another list that happens to be
+as long as the batch is left alone."""
+
+
+def pick(value: Any, batch: int, rows: Tensor) -> Any:
+    """Return an argument for other rows.
+
+    Args:
+        value: Tensors of leading size B and lists of length B hold one entry per example; tuples hold
+            several arguments; everything else serves all examples.
+        batch: Number of examples B.
+        rows: Shape (R,), int64: the example of each new row.
+
+    Returns:
+        The same structure with R entries where there were B.
+    """
+    if isinstance(value, Tensor):
+        return value[rows.to(value.device)] if value.ndim and len(value) == batch else value
+    if isinstance(value, list):
+        return [value[r] for r in rows.tolist()] if len(value) == batch else value
+    if isinstance(value, tuple):
+        return tuple(pick(part, batch, rows) for part in value)
+    return value
+
+
+def pick_all(arguments: Mapping[str, Any], batch: int, rows: Tensor) -> dict[str, Any]:
+    """Return keyword arguments for other rows; those that hold nothing per example stay as they are."""
+    return {
+        name: pick(value, batch, rows) if name in PER_EXAMPLE else value for name, value in arguments.items()
+    }
+
+
+def repeated_rows(batch: int, times: int) -> Tensor:
+    """Return 0 … 0, 1 … 1, …: every example `times` in a row, shape (B·times,)."""
+    return torch.arange(batch).repeat_interleave(times)
+
+
+def masks_differ(inputs: Tensors, feature_mask: Any) -> bool:
+    """Return whether examples have features of their own: a mask (B, …) whose rows differ."""
+    if feature_mask is None:
+        return False
+    masks = feature_mask if isinstance(feature_mask, tuple) else (feature_mask,)
+    batch = len(input_tuple(inputs)[0])
+    # masks are counted against the inputs where players are made of them, with a message of its own
+    return batch > 1 and any(
+        mask.ndim and len(mask) == batch and mask.ndim == part.ndim and bool((mask != mask[:1]).any())
+        for mask, part in zip(masks, input_tuple(inputs), strict=False)
+    )
+
+
+def players_of(inputs: Tensors, feature_mask: Any) -> Any:
+    """Return masks that all examples share as players: spread over one example's shape, None for none.
+
+    Raises:
+        ShapeError: If a mask does not broadcast to one example.
+    """
+    if feature_mask is None:
+        return None
+    parts = input_tuple(inputs)
+    masks = feature_mask if isinstance(feature_mask, tuple) else (feature_mask,)
+    if len(masks) != len(parts):
+        raise ShapeError(f"{len(masks)} feature masks for {len(parts)} input tensors; expected one for each")
+    spread: list[Tensor] = []
+    for mask, part in zip(masks, parts, strict=True):
+        # a mask (B, …) has equal rows here, see `masks_differ`: the first stands for all
+        one_row = mask[:1] if mask.ndim == part.ndim and len(mask) == len(part) else mask
+        try:
+            spread.append(torch.broadcast_to(one_row, (1, *part.shape[1:]))[0])
+        except RuntimeError as error:
+            raise ShapeError(
+                f"a feature mask of shape {tuple(mask.shape)} does not fit inputs {tuple(part.shape)}; "
+                f"expected one that broadcasts to (1, {', '.join(map(str, part.shape[1:]))}), shared by all "
+                f"examples, or one row for each of the {len(part)} examples"
+            ) from error
+    return tuple(spread)
+
+
+class JoinedExamples:
+    """Results of single examples with features of their own, in the form of one result.
+
+    Attributes:
+        scores: Shaped like the inputs.
+        player_scores: Shape (B, n), n the largest number of features; 0 where an example has fewer.
+    """
+
+    def __init__(self, results: Sequence[attribution.Attribution], as_tuple: bool) -> None:
+        parts = [r.scores if isinstance(r.scores, tuple) else (r.scores,) for r in results]
+        joined = tuple(torch.cat(same) for same in zip(*parts, strict=True))  # pyright: ignore[reportArgumentType]
+        self.scores = joined if as_tuple else joined[0]
+        most = max(r.n for r in results)
+        self.player_scores = torch.cat([F.pad(r.player_scores, (0, most - r.n)) for r in results])
