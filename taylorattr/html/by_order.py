@@ -7,17 +7,15 @@ from typing import Any, TypeAlias
 
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians
-from taylorattr.html.contents import Contents, Source
+from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.section import Column, Section, Table
+from taylorattr.plot.by_order import FAR_FROM_ZERO
 
 OrderedEffects: TypeAlias = TaylorEffects | HarsanyiEffects | InteractionIndex
 """Results that sum their effects by order."""
 
-ROUNDING = 1e-6
+INDEX_ROUNDING = 1e-6
 """Difference from f(x) − f(b), relative to Σ|values|, that rounding in float32 may leave of an index."""
-
-FAR_FROM_ZERO = 3.0
-"""The axis starts at 0 unless the waterfall lies more than so many of its own widths away."""
 
 
 def order_section(contents: Contents) -> Section | None:
@@ -67,7 +65,7 @@ def _outputs(contents: Contents) -> list[dict[str, Any]]:
     return rows
 
 
-def _table(source: Source, effects: OrderedEffects, e: int) -> Table:
+def _table(source: EffectSource, effects: OrderedEffects, e: int) -> Table:
     """Return sum, share of delta and size of each order; below them what is left, and delta."""
     delta = float(effects.delta[e])
     rows: list[list[Any]] = []
@@ -111,7 +109,7 @@ def _sentence(effects: OrderedEffects, e: int, picture: Waterfall | None) -> str
     words = []
     if isinstance(effects, InteractionIndex):
         rest = abs(float(effects.delta[e] - effects.by_order[e].sum()))
-        if rest > ROUNDING * float(effects.values[e].abs().sum()):
+        if rest > INDEX_ROUNDING * float(effects.values[e].abs().sum()):
             words.append(
                 f"Values of {effects.index} do not add up to f(x) − f(b): it is no way to share it out."
             )
@@ -121,7 +119,7 @@ def _sentence(effects: OrderedEffects, e: int, picture: Waterfall | None) -> str
 
 
 @dataclass(frozen=True)
-class Step:
+class Bar:
     """One bar.
 
     Attributes:
@@ -151,7 +149,7 @@ class Waterfall:
         zero: Where 0 stands, in per cent.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Bar, ...]
     cut: bool
     zero: float
 
@@ -184,7 +182,7 @@ def waterfall(effects: OrderedEffects, example: int) -> Waterfall:
         bars.append((name, value, kind, position(before), position(after), position(after)))
     bars.append(("f(x)", end, "end", origin, position(end), position(end)))
     steps = tuple(
-        Step(name, value, kind, min(one, other), abs(other - one), level)
+        Bar(name, value, kind, min(one, other), abs(other - one), level)
         for name, value, kind, one, other, level in bars
     )
     return Waterfall(steps, cut, origin)

@@ -13,7 +13,7 @@ from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.html.by_order import open_ended
-from taylorattr.html.contents import Contents, Source
+from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.criteria import CRITERION_NAMES
 from taylorattr.html.section import Section
 from taylorattr.html.text import amount, count, listed, percent
@@ -113,7 +113,7 @@ def _by_sentence(
     ]
 
 
-def _of_effects(source: Source) -> list[Caution]:
+def _of_effects(source: EffectSource) -> list[Caution]:
     """Return the cautions of effects: what they lack, what cancels, how they were computed."""
     effects, about = source.effects, source.label
     result = _not_finite(

@@ -31,7 +31,7 @@ DEFAULT_MAX_EFFECTS = 1000
 
 
 @dataclass(frozen=True)
-class Source:
+class EffectSource:
     """One result that holds effects, as the page names it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Source:
     label: str
 
     @classmethod
-    def of(cls, effects: Effects, number: int) -> Source:
+    def of(cls, effects: Effects, number: int) -> EffectSource:
         """Return the source of a result; ``number`` counts the results that hold effects."""
         return cls(f"s{number}", effects, _label(effects))
 
@@ -98,7 +98,7 @@ class Contents:
         max_effects: Effects of one example that are listed and drawn.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[EffectSource, ...]
     attributions: tuple[Attribution, ...]
     reformulations: tuple[Reformulation, ...]
     criteria: tuple[CriteriaReport, ...]
@@ -143,7 +143,7 @@ def contents_of(
     limit = DEFAULT_MAX_EFFECTS if max_effects is None else max_effects
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise OptionError(f"max_effects={limit!r}; give a whole number, at least 1")
-    sources = tuple(Source.of(effects, number) for number, effects in enumerate(kinds.pop("effects")))
+    sources = tuple(EffectSource.of(effects, number) for number, effects in enumerate(kinds.pop("effects")))
     batches = [source.batch for source in sources]
     batches += [result.batch for result in (*kinds["attributions"], *kinds["audits"])]
     batches += [result.direct.batch for result in kinds["reformulations"]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians
-from taylorattr.html.contents import Contents, Source
+from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.section import Column, Section, Table
 from taylorattr.html.text import amount, count, percent
 
@@ -30,7 +30,7 @@ def effect_section(contents: Contents) -> Section | None:
     )
 
 
-def effect_table(source: Source, example: int, most: int) -> Table:
+def effect_table(source: EffectSource, example: int, most: int) -> Table:
     """Return the ``most`` largest effects ≠ 0 of an example; those that are NaN come first.
 
     Args:
@@ -65,7 +65,7 @@ def effect_table(source: Source, example: int, most: int) -> Table:
     )
 
 
-def _pairs(source: Source, effects: IntegratedHessians, example: int, most: int) -> Table:
+def _pairs(source: EffectSource, effects: IntegratedHessians, example: int, most: int) -> Table:
     """Return the largest entries of integrated Hessians; the two entries of a pair stand in one row."""
     matrix = effects.values[example].detach().cpu().double().numpy()
     n = len(effects.names)

@@ -21,12 +21,13 @@ from taylorattr.graphs.interaction_graph import interaction_graph
 from taylorattr.graphs.others import OTHERS, with_others
 from taylorattr.graphs.selection import LIMIT
 from taylorattr.graphs.spread import spread
-from taylorattr.html.contents import Contents, Source
+from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.section import Section
 from taylorattr.html.still import still
 from taylorattr.html.text import count
+from taylorattr.plot.hypergraph import TOWARDS_CENTRE
 from taylorattr.plot.labels import clean, shortened
-from taylorattr.plot.ring import LONGEST, UPRIGHT, areas
+from taylorattr.plot.ring import LONGEST_NAME, UPRIGHT_NAMES, areas
 
 DRAWN_PLAYERS = 60
 """Most players drawn; the others are one node, as in the matplotlib picture."""
@@ -42,9 +43,6 @@ UNITS_PER_POINT = 1.6
 
 RADIUS = 290.0
 """Of the circle, in units of the page's drawing."""
-
-TOWARDS_CENTRE = 0.85
-"""Where a mark begins, as a share of the way from the centre to the mean of its players."""
 
 
 def graph_section(contents: Contents) -> Section | None:
@@ -73,7 +71,7 @@ def graph_section(contents: Contents) -> Section | None:
     )
 
 
-def graph_view(source: Source, example: int, most: int, seed: int = 0) -> dict[str, Any]:
+def graph_view(source: EffectSource, example: int, most: int, seed: int = 0) -> dict[str, Any]:
     """Return what the page's script draws of one example.
 
     Args:
@@ -121,7 +119,7 @@ def graph_view(source: Source, example: int, most: int, seed: int = 0) -> dict[s
     }
 
 
-def _coalition_values(source: Source, example: int) -> tuple[np.ndarray, np.ndarray]:
+def _coalition_values(source: EffectSource, example: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the effects of all coalitions, each once and ∅ left out, and the number of players of each."""
     effects = source.effects
     if isinstance(effects, IntegratedHessians):
@@ -135,7 +133,7 @@ def _coalition_values(source: Source, example: int) -> tuple[np.ndarray, np.ndar
     return table.values[example, 1:].double().cpu().numpy(), np.asarray(table.coalitions.sizes)[1:]
 
 
-def _kind(source: Source) -> str:
+def _kind(source: EffectSource) -> str:
     """Return what the effects are, in the word that a tooltip shows: an AND needs all of its players."""
     effects = source.effects
     if isinstance(effects, IntegratedHessians):
@@ -170,7 +168,7 @@ def _pairs(graph: nx.Graph, players: nx.Graph, numbers: dict[Hashable, int]) -> 
 
 
 def _coalitions(
-    source: Source, example: int, most: int, numbers: dict[Hashable, int]
+    source: EffectSource, example: int, most: int, numbers: dict[Hashable, int]
 ) -> list[dict[str, Any]]:
     """Return the strongest effects of three and more players; integrated Hessians know pairs only."""
     if isinstance(source.effects, IntegratedHessians):
@@ -215,7 +213,7 @@ def _player_nodes(players: nx.Graph, positions: dict[Hashable, tuple[float, floa
     """Return position, size, label and tooltip of every player; the page's y points downwards."""
     alone = np.array([facts.get("independent", 0.0) for _, facts in players.nodes(data=True)])
     diameters = UNITS_PER_POINT * np.sqrt(areas(alone, float(np.abs(alone).max(initial=0.0))))
-    upright = len(players) <= UPRIGHT
+    upright = len(players) <= UPRIGHT_NAMES
     nodes = []
     for (node, facts), size in zip(players.nodes(data=True), diameters, strict=True):
         x, y = positions[node]
@@ -226,7 +224,7 @@ def _player_nodes(players: nx.Graph, positions: dict[Hashable, tuple[float, floa
                 "y": round(-y * RADIUS, 3),
                 "angle": None if upright else round(float(-np.arctan2(y, x)), 5),
                 "name": name,
-                "label": name if node == OTHERS else shortened(name, LONGEST),
+                "label": name if node == OTHERS else shortened(name, LONGEST_NAME),
                 "size": round(float(size), 2),
                 "value": float(facts.get("independent", 0.0)),
                 "others": node == OTHERS,

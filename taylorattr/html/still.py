@@ -9,6 +9,7 @@ import numpy as np
 
 from taylorattr.html.text import count, percent
 from taylorattr.plot.labels import text_width
+from taylorattr.plot.ring import EDGE_BEND, areas
 
 DRAWN_EFFECTS = 40
 """Effects drawn, the strongest; the interactive graph begins with the same."""
@@ -16,17 +17,11 @@ DRAWN_EFFECTS = 40
 WIDEST_EDGE, THINNEST_EDGE = 8.0, 0.64
 """Widths of the strongest and of the weakest edge, in units of the drawing."""
 
-SMALLEST_MARK, LARGEST_MARK = 14.0, 260.0
-"""Areas of the diamonds of the weakest and the strongest effect in points², as in ``ta.plot.hypergraph``."""
-
 HALF_DIAGONAL = 0.8
 """Half a diagonal in units of the drawing per √area in points: 1.6 units are a point."""
 
 NAME_GAP = 20.0
 """From the circle to a name, in units of the drawing."""
-
-EDGE_BEND = 0.35
-"""How far the middle of an edge stays from the centre, as in ``ta.plot.network``."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,8 @@ def still(view: dict[str, Any]) -> Still:
         x, y = effect["x"], effect["y"]
         spokes = "".join(f"M{x:.1f} {y:.1f}L{a:.1f} {b:.1f}" for a, b in ends)
         edges.append((spokes, round(0.56 + 2.4 * share, 2), round(0.15 + 0.5 * share, 3), kind))
-        area = SMALLEST_MARK + (LARGEST_MARK - SMALLEST_MARK) * share
-        marks.append((_diamond(x, y, HALF_DIAGONAL * area**0.5), round(0.35 + 0.6 * share, 3), kind))
+        half = HALF_DIAGONAL * float(areas(np.asarray(effect["value"]), largest)) ** 0.5
+        marks.append((_diamond(x, y, half), round(0.35 + 0.6 * share, 3), kind))
     many = sum(effect["count"] for effect in view["effects"]) + view["left"]["count"]
     share = sum(effect["share"] for effect in drawn)
     caption = f"The {count(len(drawn), 'strongest interaction')} of {many:,}, {percent(share)} of Σ|effects|."

@@ -8,7 +8,17 @@ import numpy as np
 
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import check_count, folded
-from taylorattr.plot.flow_side import Side, block, draw_side, notes_width
+from taylorattr.plot.flow_bands import (
+    Ribbons,
+    Side,
+    block,
+    crossing_order,
+    draw_side,
+    notes_width,
+    ribbons,
+    scale,
+    stacked,
+)
 from taylorattr.plot.labels import (
     PLAIN,
     characters,
@@ -20,9 +30,7 @@ from taylorattr.plot.labels import (
     shortened,
     text_width,
 )
-from taylorattr.plot.ribbons import Ribbons, ribbons
-from taylorattr.plot.shares import Level, Measured, Shares, shares
-from taylorattr.plot.stacks import crossing_order, scale, stacked
+from taylorattr.plot.shares import Level, MeasuredShares, Shares, shares
 from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
 from taylorattr.reformulation.result import Reformulation
 
@@ -31,22 +39,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FONT = 8.0
-PITCH = 13.0
+"""Font of names and scores, in points."""
+
+LABEL_PITCH = 13.0
 """Height of a row's label, in points."""
 
-HEAD, FOOT = 34.0, 22.0
+TITLE_ROOM, LEGEND_ROOM = 34.0, 22.0
 """Room for the titles and for the legend, in points."""
 
-NARROWEST = 210.0
+NARROWEST_SIDE = 210.0
 """Width that one method's side needs, in points."""
 
-BLOCK = 12.0
+BLOCK_WIDTH = 12.0
 """Width of a block, in points."""
+
+SMALLEST_NAMED_SHARE = 0.0005
+"""Share of Σ|effects| that the line below a title names: it is written as 0.1 %."""
 
 
 def allocation_flow(
-    source: Reformulation | Measured,
-    other: Reformulation | Measured | None = None,
+    source: Reformulation | MeasuredShares,
+    other: Reformulation | MeasuredShares | None = None,
     *,
     k: int = 12,
     players: int = 12,
@@ -98,13 +111,13 @@ def allocation_flow(
     figure, ax = axes(ax, (8.0 if other is None else 11.5, height))
     ax.set_axis_off()
     wide, high = room(ax, settle=True)
-    needed = NARROWEST * len(tables)
+    needed = NARROWEST_SIDE * len(tables)
     if wide < needed:
         raise OptionError(
             f"the axes are {wide / 72:.1f} inches wide; {len(tables)} method(s) beside the names of effects "
             f"and players need {needed / 72:.1f}"
         )
-    fitting = max(2, int((high - HEAD - FOOT) / PITCH) - 1)
+    fitting = max(2, int((high - TITLE_ROOM - LEGEND_ROOM) / LABEL_PITCH) - 1)
     k, players = min(k, fitting), min(players, fitting)
     if not any(table.given.any() or table.values.any() for table in tables):
         say(ax, "every effect and every share is 0")
@@ -114,16 +127,16 @@ def allocation_flow(
     rows = [[table.find(key) for key in keys] for table in tables]
     fold = (
         any(
-            len(table.values) > len(keys) and _outside(table, found)
-            for table, found in zip(tables, rows, strict=True)
+            len(table.values) > len(keys) and _outside(table, own)
+            for table, own in zip(tables, rows, strict=True)
         ),
         any(np.delete(table.matrix, columns, axis=1).any() for table in tables),
     )
-    parts = [ribbons(table, found, columns, fold) for table, found in zip(tables, rows, strict=True)]
+    parts = [ribbons(table, own, columns, fold) for table, own in zip(tables, rows, strict=True)]
     flow = np.sum([part.flows.sum(axis=(0, 1))[:, : len(columns)] for part in parts], axis=0)
     order = crossing_order(flow)
-    columns = [columns[place] for place in order]
-    parts = [ribbons(table, found, columns, fold) for table, found in zip(tables, rows, strict=True)]
+    columns = [columns[position] for position in order]  # players beside the effects they draw on
+    parts = [ribbons(table, own, columns, fold) for table, own in zip(tables, rows, strict=True)]
 
     both = len(tables) == 2
     names = [_first(tables, key, min(40, characters(ax, 0.25 if both else 0.32, FONT))) for key in keys]
@@ -131,7 +144,7 @@ def allocation_flow(
         hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
         names.append(f"{hidden:,} other effects" if hidden > 0 else "other effects")
     longest = min(22, max(5, characters(ax, 0.16 if both else 0.3, FONT) - 7))
-    receivers = distinct([tables[0].receivers[place] for place in columns], longest)
+    receivers = distinct([tables[0].receivers[column] for column in columns], longest)
     if fold[1]:
         receivers.append(f"{len(tables[0].receivers) - len(columns)} others")
     _draw(ax, tables, parts, names, receivers, colours, (wide, high))
@@ -149,14 +162,14 @@ def _draw(
 ) -> None:
     """Draw both sides in points across and units of the output downwards."""
     wide, high = size
-    body = high - HEAD - FOOT
+    body = high - TITLE_ROOM - LEGEND_ROOM
     rows = np.max([np.maximum(part.sizes, part.given) for part in parts], axis=0)
     columns = np.max([part.received for part in parts], axis=0)
-    unit = 1.0 / scale([rows, columns], PITCH, body)
-    left = stacked(rows, PITCH, body, unit)
-    right = stacked(columns, PITCH, body, unit)
+    unit = 1.0 / scale([rows, columns], LABEL_PITCH, body)
+    left = stacked(rows, LABEL_PITCH, body, unit)
+    right = stacked(columns, LABEL_PITCH, body, unit)
     ax.set_xlim(0.0, wide)
-    ax.set_ylim((body + FOOT) * unit, -HEAD * unit)
+    ax.set_ylim((body + LEGEND_ROOM) * unit, -TITLE_ROOM * unit)
 
     label = max(text_width(name, FONT) for name in names) + 14.0
     ends = max(text_width(f"{name}  {number(-1234.5)}", FONT) for name in receivers) + 12.0
@@ -174,17 +187,20 @@ def _draw(
             gid="effect name",
             **PLAIN,
         )
-    for place, (table, part) in enumerate(zip(tables, parts, strict=True)):
-        towards = -1.0 if both and place == 0 else 1.0
+    for number_of_method, (table, part) in enumerate(zip(tables, parts, strict=True)):
+        towards = -1.0 if both and number_of_method == 0 else 1.0
         near = start if towards < 0 else start + label
-        far = ends + BLOCK if towards < 0 else wide - ends - BLOCK
-        side = Side(near + towards * notes_width(part, FONT), far, towards, BLOCK, unit, FONT)
+        far = ends + BLOCK_WIDTH if towards < 0 else wide - ends - BLOCK_WIDTH
+        side = Side(near + towards * notes_width(part, FONT), far, towards, BLOCK_WIDTH, unit, FONT)
         draw_side(ax, side, part, left, right, receivers, colours)
-        across, space = wide * (0.5 if not both else 0.25 if place == 0 else 0.75), wide / len(parts) - 6.0
+        across, space = (
+            wide * (0.5 if not both else 0.25 if number_of_method == 0 else 0.75),
+            wide / len(parts) - 6.0,
+        )
         for text, y, font in ((shortened(table.method, 40), 0.98, 10.0), (_summary(table), 0.52, FONT)):
             ax.text(
                 across,
-                -HEAD * unit * y,
+                -TITLE_ROOM * unit * y,
                 text,
                 ha="center",
                 va="top",
@@ -208,12 +224,13 @@ def _summary(table: Shares) -> str:
         ("leak", table.leaked),
     ):
         share = float(amount.sum()) / whole
-        if share >= 0.0005:
+        if share >= SMALLEST_NAMED_SHARE:
             words.append(f"{name} {share:.0%}" if share >= 0.01 else f"{name} {share:.1%}")
     return ", ".join(words)
 
 
 def _legend(ax: Axes, colours: Palette, wide: float) -> None:
+    """Explain colours and hatchings below the picture, smaller where it is narrow."""
     from matplotlib.patches import Patch
 
     handles = [
@@ -231,6 +248,7 @@ def _legend(ax: Axes, colours: Palette, wide: float) -> None:
 
 
 def _first(tables: list[Shares], key: tuple[int, ...], limit: int) -> str:
+    """Return the name of an effect in the first table that holds it: a truncated one may lack it."""
     for table in tables:
         row = table.find(key)
         if row is not None:
@@ -240,9 +258,8 @@ def _first(tables: list[Shares], key: tuple[int, ...], limit: int) -> str:
 
 def _outside(table: Shares, rows: list[int | None]) -> bool:
     """Return whether anything is left outside the rows shown."""
-    held = [row for row in rows if row is not None]
     amount = np.abs(table.values) + table.given
-    amount[held] = 0.0
+    amount[[row for row in rows if row is not None]] = 0.0
     return bool(amount.any())
 
 
@@ -252,7 +269,7 @@ def _chosen_keys(tables: list[Shares], k: int) -> list[tuple[int, ...]]:
     order: dict[tuple[int, ...], int] = {}
     for table in tables:
         amount = np.maximum(np.abs(table.values), table.given)
-        for row in folded(amount, k).shown:
+        for row in folded(amount, k).largest:
             key = table.key(int(row))
             weight[key] = max(weight.get(key, 0.0), float(amount[row]))
             order[key] = table.order(int(row))
@@ -261,12 +278,13 @@ def _chosen_keys(tables: list[Shares], k: int) -> list[tuple[int, ...]]:
 
 
 def _chosen_columns(tables: list[Shares], players: int) -> list[int]:
+    """Return the players with the largest shares in any table; one where there are no shares."""
     received = np.max([np.abs(table.matrix).sum(axis=0) for table in tables], axis=0)
-    found = folded(received, players).shown
-    return [int(place) for place in found] or [0]
+    return folded(received, players).largest.tolist() or [0]
 
 
 def _check_comparable(one: Shares, two: Shares) -> None:
+    """Raise OptionError unless two tables speak of the same effects of the same players."""
     for what, a, b in (
         ("players", one.players, two.players),
         ("receivers", one.receivers, two.receivers),

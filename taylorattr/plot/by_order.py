@@ -9,14 +9,14 @@ import numpy as np
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example, require_players
-from taylorattr.plot.labels import LARGEST, head, name_rows, number, row_font
+from taylorattr.plot.labels import LARGEST_ROW_FONT, head, name_rows, number, row_font
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FAR = 3.0
+FAR_FROM_ZERO = 3.0
 """The axis starts at 0 unless the waterfall lies more than so many of its own widths away."""
 
 
@@ -69,9 +69,10 @@ def by_order(
     for row, level in enumerate(levels[:-1]):
         ax.plot([level, level], [row - 0.31, row + 1.31], color=INK, linewidth=0.6, alpha=0.5)
 
+    # bars start at 0 where that leaves the steps enough of the width to be read
     low, high = float(levels.min()), float(levels.max())
     span = high - low
-    cut = span > 0 and (low > FAR * span or high < -FAR * span)
+    cut = span > 0 and (low > FAR_FROM_ZERO * span or high < -FAR_FROM_ZERO * span)
     if not cut:
         low, high = min(low, 0.0), max(high, 0.0)
         span = high - low
@@ -86,12 +87,14 @@ def by_order(
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
-            fontsize=min(font, LARGEST - 1),
+            fontsize=min(font, LARGEST_ROW_FONT - 1),
         )
     name_rows(ax, labels, font)
     if not cut:
         ax.axvline(0.0, color=INK, linewidth=0.8)
-    ax.set_xlabel("model output" + (" (the axis does not start at 0)" if cut else ""), fontsize=LARGEST)
+    ax.set_xlabel(
+        "model output" + (" (the axis does not start at 0)" if cut else ""), fontsize=LARGEST_ROW_FONT
+    )
     ax.tick_params(axis="x", labelsize=8)
     head(ax, "From the baseline's output to the input's, by order", loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -68,10 +68,11 @@ def comparison(
     wide, high = room(ax)
     k = min(k, max(1, int(high / 11.0) - 4))
     parts = folded(np.abs(normal).max(axis=0), k)
-    shown = parts.shown if len(parts.shown) else np.arange(min(k, scores.shape[1]))
-    rest = np.setdiff1d(np.arange(scores.shape[1]), shown)
-    table = scores[:, shown].T
-    rows = distinct([names[p] for p in shown], 30)
+    # all scores 0: the first players stand for all
+    listed = parts.largest if len(parts.largest) else np.arange(min(k, scores.shape[1]))
+    rest = np.setdiff1d(np.arange(scores.shape[1]), listed)
+    table = scores[:, listed].T
+    rows = distinct([names[p] for p in listed], 30)
     if len(rest):
         table = np.vstack([table, scores[:, rest].sum(axis=1)])
         rows.append(f"{len(rest)} others together")

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDEST = 10.0
+LARGEST_DRAWN_RADIUS = 10.0
 """Radii beyond this are drawn at the right edge."""
 
-NARROW = 320.0
+NARROW_AXES = 320.0
 """Axes below this width in points set their legend in two rows."""
 
 
@@ -75,7 +75,7 @@ def convergence(
         say(ax, "every effect is 0, and so is f(x) − f(b)")
         return figure, ax
     rays = _rays(effects, example)
-    narrow = room(ax)[0] < NARROW
+    narrow = room(ax)[0] < NARROW_AXES
     head(ax, f"Series of order {effects.order}: {verdict}", loc="left", pad=30 if narrow else 20)
     upper = ax.inset_axes((0.0, 0.36 if rays else 0.0, 1.0, 0.64 if rays else 1.0))
     wide = room(ax)[0]
@@ -101,7 +101,7 @@ def _orders(
 
     orders = np.arange(1, len(sums) + 1)
     scale = max(float(sizes.max()), abs(delta))
-    noise = scale * 1e-16
+    noise = scale * 1e-16  # float64: what is smaller than this came from rounding
     known = np.abs(np.concatenate([sums, left, [delta]]))
     floor = max(float(known[known > noise].min(initial=scale)) / 10.0, noise)
     ax.set_yscale("log")
@@ -115,9 +115,9 @@ def _orders(
     )
     ax.hlines(sizes[sizes > 0], orders[sizes > 0] - 0.3, orders[sizes > 0] + 0.3, color=INK, linewidth=1.2)
     rest = np.abs(left)
-    seen = rest > floor
+    drawn = rest > floor
     ax.plot(
-        orders[seen], rest[seen], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, gid="remainder",
+        orders[drawn], rest[drawn], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, gid="remainder",
         path_effects=[withStroke(linewidth=3.0, foreground="white")],  # it crosses the bars
     )  # fmt: skip
     top = max(scale, float(rest.max()))
@@ -144,13 +144,13 @@ def _orders(
     ]
     ax.legend(
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
-        ncols=3 if wide < NARROW else 5, fontsize=6.0 if wide < NARROW else 7.5,
+        ncols=3 if wide < NARROW_AXES else 5, fontsize=6.0 if wide < NARROW_AXES else 7.5,
         handlelength=1.4, columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
 
 
 def _exact(orders: np.ndarray, sums: np.ndarray, rest: np.ndarray, noise: float) -> str:
-    """Name the orders whose sum vanishes, and the one from which nothing remains."""
+    """Return the orders whose sum vanishes, and the one from which nothing remains, in words."""
     zero = [str(m) for m, value in zip(orders, sums, strict=True) if value == 0]
     words = f" (sum 0 at order {', '.join(zero[:6])}{', …' if len(zero) > 6 else ''})" if zero else ""
     gone = [int(m) for m, value in zip(orders, rest, strict=True) if value <= 10 * noise]
@@ -158,6 +158,7 @@ def _exact(orders: np.ndarray, sums: np.ndarray, rest: np.ndarray, noise: float)
 
 
 def _rays(effects: TaylorEffects, example: int) -> list[dict]:
+    """Return what was found along the probed rays of one example; files of other origin may have none."""
     examples = effects.diagnostics.get("examples") or []
     return examples[example].get("rays", []) if example < len(examples) else []
 
@@ -165,21 +166,25 @@ def _rays(effects: TaylorEffects, example: int) -> list[dict]:
 def _radii(ax: Axes, rays: list[dict], wide: float) -> None:
     """Draw a dot per ray, a cross where it fails; without a singularity (None) it stands at the edge."""
     radii = [math.inf if ray["radius"] is None else float(ray["radius"]) for ray in rays]
-    shown = [min(r, WIDEST) if r == r else 0.1 for r in radii]
-    lift = [
-        0.5 + 0.35 * math.sin(2.399963 * place) for place in range(len(shown))
-    ]  # apart, the same each time
+    # NaN, a ray that could not be probed, stands at the left with those that fail
+    drawn = [0.1 if math.isnan(r) else min(r, LARGEST_DRAWN_RADIUS) for r in radii]
+    # the golden angle keeps marks of equal radius apart, the same way each time
+    lift = [0.5 + 0.35 * math.sin(2.399963 * number) for number in range(len(drawn))]
     for passed, tint, mark in ((True, NEUTRAL, "o"), (False, INK, "x")):
-        places = [place for place, ray in enumerate(rays) if bool(ray["passed"]) is passed]
-        x, y = [shown[place] for place in places], [lift[place] for place in places]
+        numbers = [number for number, ray in enumerate(rays) if bool(ray["passed"]) is passed]
+        x, y = [drawn[number] for number in numbers], [lift[number] for number in numbers]
         ax.scatter(x, y, s=16, linewidths=1, c=tint, marker=mark, gid="trusted" if passed else "not trusted")
     ax.axvline(MARGIN, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
     ax.set_xscale("log")
-    ax.set_xlim(min(0.5, *shown) * 0.85, WIDEST * 1.15)
+    ax.set_xlim(min(0.5, *drawn) * 0.85, LARGEST_DRAWN_RADIUS * 1.15)
     ax.set_ylim(0.0, 1.0)
     ax.set_yticks([])
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5) if t > ax.get_xlim()[0]]
-    ax.set_xticks([*ticks, WIDEST], [*(f"{t:g}" for t in ticks), f"≥ {WIDEST:g}"], fontsize=8)
+    ax.set_xticks(
+        [*ticks, LARGEST_DRAWN_RADIUS],
+        [*(f"{t:g}" for t in ticks), f"≥ {LARGEST_DRAWN_RADIUS:g}"],
+        fontsize=8,
+    )
     ax.minorticks_off()
     failed = sum(not ray["passed"] for ray in rays)
     words = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +14,14 @@ from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, Taylor
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError
 from taylorattr.plot.labels import joined, shortened
 
-Effects = TaylorEffects | HarsanyiEffects | InteractionIndex
+Effects: TypeAlias = TaylorEffects | HarsanyiEffects | InteractionIndex
+"""Results with an effect per term or coalition."""
+
+LONGEST_REST = 1.3
+"""The bar of all others is cut off where it is longer than so many times the largest entry.
+
+It may add up thousands of entries, and would leave the others no room.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,13 @@ class Folded:
     """The largest entries of a row, and the others together.
 
     Attributes:
-        shown: Positions of the entries shown, largest size first, shape (k,).
+        largest: Positions of the largest entries, largest size first, shape (k,).
         rest: Positions of the others ≠ 0.
         total: Sum of the others.
         size: Σ|·| of the others: larger than |total| where they cancel.
     """
 
-    shown: np.ndarray
+    largest: np.ndarray
     rest: np.ndarray
     total: float
     size: float
@@ -35,10 +43,10 @@ class Folded:
 
 def folded(values: np.ndarray, k: int) -> Folded:
     """Return the k entries ≠ 0 of largest size and what the others amount to."""
-    order = np.argsort(-np.abs(values), kind="stable")
+    order = np.argsort(-np.abs(values), kind="stable")  # equal sizes in the order of the table
     order = order[values[order] != 0]
-    shown, rest = order[:k], order[k:]
-    return Folded(shown, rest, float(values[rest].sum()), float(np.abs(values[rest]).sum()))
+    largest, rest = order[:k], order[k:]
+    return Folded(largest, rest, float(values[rest].sum()), float(np.abs(values[rest]).sum()))
 
 
 def check_count(name: str, value: int) -> None:
@@ -81,8 +89,8 @@ def effect_values(effects: Effects, example: int) -> np.ndarray:
             f"expected effects (of ta.decompose, ta.harsanyi or .index), given a {type(effects).__name__}"
         )
     require_players(effects.names)
-    skip = 0 if isinstance(effects, TaylorEffects) else 1
-    return one_example(effects.values[:, skip:], example, "effects")
+    first = 0 if isinstance(effects, TaylorEffects) else 1  # tables of coalitions begin with ∅
+    return one_example(effects.values[:, first:], example, "effects")
 
 
 def effect_label(effects: Effects, position: int, limit: int) -> str:
@@ -94,6 +102,7 @@ def effect_label(effects: Effects, position: int, limit: int) -> str:
         bare = joined([effects.names[i] + p for i, p in zip(players, powers, strict=True)], limit)
         if "…" not in bare or not any(powers):
             return bare
+        # a cut that hits the exponent would name another effect: names are cut first, powers stay
         share = max(6, (limit + 3) // len(players) - 3)
         cut = [shortened(effects.names[i], share) + p for i, p in zip(players, powers, strict=True)]
         return joined(cut, max(limit, sum(map(len, cut)) + 3 * len(cut)))

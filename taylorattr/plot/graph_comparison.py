@@ -10,17 +10,16 @@ from taylorattr.errors import OptionError
 from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.comparison import GraphComparison
 from taylorattr.graphs.others import importance, with_others
-from taylorattr.plot.chords import draw_edges
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, say, shortened
-from taylorattr.plot.ring import CAPTION, CAPTION_FONT, others_line, ring, wrapped
+from taylorattr.plot.ring import CAPTION_FONT, CAPTION_LINE, draw_edges, others_line, ring, wrapped
 from taylorattr.plot.style import INK, axes, chosen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEAD = 18.0
+PANEL_TITLE = 18.0
 """Room for the name of a panel, in points."""
 
 
@@ -35,7 +34,7 @@ def graph_comparison(
 ) -> tuple[Figure, Axes]:
     """Draw the graph of each side and the graph of the difference b − a.
 
-    All three have the same players at the same places, and the same scale: a dot's area is |independent
+    All three have the same players at the same positions, and the same scale: a dot's area is |independent
     effect|, an edge's width |strength|, the colour the sign. Players that find no place are one grey dot in
     each, edges that are not drawn are counted below.
 
@@ -70,14 +69,14 @@ def graph_comparison(
     width, height = room(ax, settle=True)
     together = _together(comparison)
     counts = importance(together)
-    kept = sorted(together, key=lambda node: -counts[node])[:max_players]
-    places = circle_positions(with_others(together, max_players, kept), seed)
-    panels = [with_others(graph, max_players, kept) for graph in (*comparison.sides(), comparison.graph())]
+    members = sorted(together, key=lambda node: -counts[node])[:max_players]
+    positions = circle_positions(with_others(together, max_players, members), seed)
+    panels = [with_others(graph, max_players, members) for graph in (*comparison.sides(), comparison.graph())]
     caption = [line for text in _caption(comparison) for line in wrapped(text, CAPTION_FONT, width)]
-    below = (CAPTION * len(caption) + 6) / height
+    below = (CAPTION_LINE * len(caption) + 6) / height
     for line, text in enumerate(reversed(caption)):
         ax.annotate(
-            text, (0.0, 0.0), xycoords="axes fraction", xytext=(0, 2 + CAPTION * line),
+            text, (0.0, 0.0), xycoords="axes fraction", xytext=(0, 2 + CAPTION_LINE * line),
             textcoords="offset points", fontsize=CAPTION_FONT, color=INK, **PLAIN,
         )  # fmt: skip
     if not any(facts.get("independent") for _, facts in together.nodes(data=True)) and not together.edges:
@@ -87,7 +86,7 @@ def graph_comparison(
     edge = max((weight for panel in panels for *_, weight in panel.edges(data="weight")), default=0.0)
     first, second = (shortened(label, 60) for label in comparison.labels)
     titles = (first, second, f"difference: {second} − {first}")
-    ranked = [sorted(panel.edges(data=True), key=lambda found: -found[2]["weight"]) for panel in panels]
+    ranked = [sorted(panel.edges(data=True), key=lambda edge: -edge[2]["weight"]) for panel in panels]
     notes = [
         [line for text in _left_out(edges[max_edges:]) + others_line(panel)
          for line in wrapped(text, CAPTION_FONT, width / 3)]
@@ -95,11 +94,11 @@ def graph_comparison(
     ]  # fmt: skip
     lines = max(map(len, notes))  # as many for all, so that the circles are alike
     for column, (panel, title) in enumerate(zip(panels, titles, strict=True)):
-        inner = ax.inset_axes((column / 3, below, 1 / 3, 1 - below - HEAD / height))
+        inner = ax.inset_axes((column / 3, below, 1 / 3, 1 - below - PANEL_TITLE / height))
         drawn = ranked[column][:max_edges]
         note = notes[column] + [""] * (lines - len(notes[column]))
-        shrink = ring(inner, panel, colours, note, places, dot)
-        draw_edges(inner, drawn, places, colours, shrink, edge)
+        shrink = ring(inner, panel, colours, note, positions, dot)
+        draw_edges(inner, drawn, positions, colours, shrink, edge)
         font = fitting_font(title, 0.95 * width / 3, 10.0)
         inner.set_title(title, fontsize=font, color=INK, loc="center", **PLAIN)
     return figure, ax
@@ -119,6 +118,7 @@ def _together(comparison: GraphComparison) -> nx.Graph:
 
 
 def _caption(comparison: GraphComparison) -> list[str]:
+    """Return what is drawn and how far the sides lie apart, and each remark of the comparison."""
     inputs = " and ".join(f"{count:,}" for count in comparison.inputs)
     text = (
         f"dot: effect of one player alone    edge: strength    one scale for all three    "
@@ -132,6 +132,7 @@ def _caption(comparison: GraphComparison) -> list[str]:
 
 
 def _left_out(hidden: list) -> list[str]:
+    """Return how many edges are not drawn and what they amount to, as no line or one."""
     if not hidden:
         return []
     size = number(sum(facts["weight"] for *_, facts in hidden), sign=False)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Background: TypeAlias = Literal["grey", "image"] | None
 """The image in shades of light grey, in its own colours, or not at all."""
 
-MOST_NUMBERS = 49
+MOST_NUMBERED_PATCHES = 49
 """Patches up to this many carry their score in figures."""
 
 
@@ -77,13 +77,14 @@ def heat_map(
     across = 4.6
     figure, ax = axes(ax, (across + 0.9, max(1.5, min(8.0, across * height / width)) + 0.6))
     if picture is not None:
+        # luminance by Rec. 601, in light shades, so that the colours above stay readable
         grey = picture if background == "image" else picture @ np.array([0.299, 0.587, 0.114])
         light = 0.7 + 0.3 * grey if background == "grey" else 0.4 + 0.6 * grey
         ax.imshow(light, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-    shown = ax.imshow(heat, cmap=_see_through(colours), vmin=-top, vmax=top, interpolation="nearest")
+    layer = ax.imshow(heat, cmap=_see_through(colours), vmin=-top, vmax=top, interpolation="nearest")
     if owner is not None:
         _borders(ax, owner)
-        if len(scores) <= MOST_NUMBERS:
+        if len(scores) <= MOST_NUMBERED_PATCHES:
             _numbers(ax, owner, scores)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -91,7 +92,7 @@ def heat_map(
     head(ax, f"{attribution.method}: Σ {number(float(scores.sum()))}, f(x) − f(b) {difference}")
     if not heat.any():
         ax.set_xlabel("every score is 0", fontsize=9)
-    bar = figure.colorbar(shown, ax=ax, fraction=0.05, pad=0.03)
+    bar = figure.colorbar(layer, ax=ax, fraction=0.05, pad=0.03)
     bar.ax.tick_params(labelsize=8)
     bar.set_label("score, in units of the model output", fontsize=8)
     return figure, ax
@@ -147,9 +148,9 @@ def _picture(inputs: Tensors, shape: tuple[int, ...], example: int, which: int) 
     parts = inputs if isinstance(inputs, tuple) else (inputs,)
     tensor = parts[which] if which < len(parts) else None
     if not isinstance(tensor, Tensor) or tensor.ndim not in (3, 4) or tuple(tensor.shape[-2:]) != shape:
-        found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+        kind = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
         raise ShapeError(
-            f"the image is {found}; expected (B, {shape[0]}, {shape[1]}) or (B, C, …) as the scores"
+            f"the image is {kind}; expected (B, {shape[0]}, {shape[1]}) or (B, C, …) as the scores"
         )
     image = one_example(tensor, example, "pixels")
     image = image.reshape(-1, *shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKS = {"AND": "D", "OR": "o"}
+MARKERS = {"AND": "D", "OR": "o"}
 """Diamonds for what needs all of its players, circles for what needs one of them."""
 
-NAMED = 12
+TOWARDS_CENTRE = 0.85
+"""Where a mark begins, as a share of the way from the centre to the mean of its players."""
+
+WRITTEN_VALUES = 12
 """Up to so many marks, every value is written."""
 
 
@@ -89,13 +93,14 @@ def hypergraph(
     caption = [_key(drawn)]
     if "shown_share" in graph.graph:
         caption.append(_left_out(graph, hidden))
-    places = circle_positions(players, seed)
-    ring(ax, players, colours, caption + others_line(players, among=False), places)
-    _draw(ax, drawn, places, colours)
+    positions = circle_positions(players, seed)
+    ring(ax, players, colours, caption + others_line(players, among=False), positions)
+    _draw(ax, drawn, positions, colours)
     return figure, ax
 
 
 def _title(graph: nx.Graph) -> str:
+    """Return the title, with f(x) − f(b) where the graph knows it."""
     delta = graph.graph.get("delta")
     return (
         "Interactions" if delta is None else f"Interactions of any order behind f(x) − f(b) = {number(delta)}"
@@ -103,6 +108,7 @@ def _title(graph: nx.Graph) -> str:
 
 
 def _key(drawn: list) -> str:
+    """Return the line of the caption that says what dots and marks are."""
     kinds = sorted({facts["kind"] for _, facts in drawn})
     words = {
         "AND": "diamond: effect of all its players present",
@@ -118,12 +124,13 @@ def _key(drawn: list) -> str:
 
 
 def _left_out(graph: nx.Graph, hidden: list) -> str:
+    """Return the line of the caption that says what is drawn, and what the others add up to."""
     facts = graph.graph
     count = len(hidden) + facts.get("coalitions_left_out", 0)
     amount = sum(entry["strength"] for _, entry in hidden) + facts.get("left_out_sum", 0.0)
-    shown = facts["shown_share"] - sum(entry["share"] for _, entry in hidden)
+    share = facts["shown_share"] - sum(entry["share"] for _, entry in hidden)
     rest = f"; {count:,} other coalitions add up to {number(amount)}" if count else ""
-    return f"drawn: {shown:.1%} of Σ|effects|{rest}"
+    return f"drawn: {share:.1%} of Σ|effects|{rest}"
 
 
 def _projected(graph: nx.Graph, drawn: list) -> nx.Graph:
@@ -132,25 +139,26 @@ def _projected(graph: nx.Graph, drawn: list) -> nx.Graph:
     players.add_nodes_from((key, facts) for key, facts in graph.nodes(data=True) if not facts["bipartite"])
     for _, facts in drawn:
         members = facts["members"]
-        for place, one in enumerate(members):
-            for other in members[place + 1 :]:
-                joined = players.get_edge_data(one, other, {"weight": 0.0, "strength": 0.0})
-                weight, strength = joined["weight"] + facts["weight"], joined["strength"] + facts["strength"]
-                players.add_edge(one, other, weight=weight, strength=strength)
+        for one, other in itertools.combinations(members, 2):
+            before = players.get_edge_data(one, other, {"weight": 0.0, "strength": 0.0})
+            weight, strength = before["weight"] + facts["weight"], before["strength"] + facts["strength"]
+            players.add_edge(one, other, weight=weight, strength=strength)
     return players
 
 
-def _draw(ax: Axes, drawn: list, places: Mapping[Hashable, tuple[float, float]], colours: Palette) -> None:
+def _draw(ax: Axes, drawn: list, positions: Mapping[Hashable, tuple[float, float]], colours: Palette) -> None:
+    """Draw a mark per coalition and a line to each of its players, the strongest on top."""
     if not drawn:
         return
     from matplotlib.collections import LineCollection
     from matplotlib.patheffects import withStroke
 
     ends = [
-        np.array(sorted({places.get(m, places.get(OTHERS, (0.0, 0.0))) for m in facts["members"]}))
+        np.array(sorted({positions.get(m, positions.get(OTHERS, (0.0, 0.0))) for m in facts["members"]}))
         for _, facts in drawn
     ]
-    spots = spread(np.array([0.85 * e.mean(0) for e in ends]))
+    # between their players, a little nearer to the centre, so that no mark lies on a dot of the circle
+    spots = spread(np.array([TOWARDS_CENTRE * e.mean(0) for e in ends]))
     weights = np.array([facts["weight"] for _, facts in drawn])
     shares = weights / (weights.max() or 1.0)
     sizes = areas(weights, weights.max())
@@ -167,13 +175,13 @@ def _draw(ax: Axes, drawn: list, places: Mapping[Hashable, tuple[float, float]],
         ax.scatter(
             *spot,
             s=size,
-            marker=MARKS.get(facts["kind"], "D"),
+            marker=MARKERS.get(facts["kind"], "D"),
             c=face,
             edgecolors=paint,
             linewidths=1.2,
             zorder=5,
         )
-        if len(drawn) <= NAMED:
+        if len(drawn) <= WRITTEN_VALUES:
             note = ax.annotate(
                 number(facts["strength"]),
                 spot,

@@ -13,14 +13,23 @@ if TYPE_CHECKING:
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 """Passed to every text that holds a user's name: a ``$`` is a dollar."""
 
-SMALLEST = 6.0
-"""Smallest font, in points, before rows are folded instead."""
+SMALLEST_ROW_FONT = 6.0
+"""Smallest font of rows, in points, before rows are folded instead."""
 
-LARGEST = 9.0
+LARGEST_ROW_FONT = 9.0
 """Font of rows that have room, in points."""
 
-PITCH = 1.35
+ROW_PITCH = 1.35
 """Height of a row over the size of its font."""
+
+CHARACTER_WIDTH = 0.56
+"""Mean width of a character of the default font over the size of the font."""
+
+SHORTEST_PART = 8
+"""Characters below which a name among others in a label is no longer recognised."""
+
+SHORTEST_BEGINNING = 4
+"""Characters that names must share for their common beginning to be written once."""
 
 
 def clean(name: str) -> str:
@@ -34,9 +43,9 @@ def shortened(name: str, limit: int) -> str:
     name = clean(name)
     if len(name) <= limit:
         return name
-    kept = max(limit - 1, 1)
-    tail = kept // 3
-    return f"{name[: kept - tail]}…{name[len(name) - tail :]}"
+    letters = max(limit - 1, 1)  # one place goes to the ellipsis
+    tail = letters // 3  # beginnings tell names apart more often than ends
+    return f"{name[: letters - tail]}…{name[len(name) - tail :]}"
 
 
 def distinct(names: Sequence[str], limit: int) -> list[str]:
@@ -50,18 +59,18 @@ def distinct(names: Sequence[str], limit: int) -> list[str]:
         limit: Characters of each, at least 5.
     """
     cleaned = [clean(name) for name in names]
-    found = {name: shortened(name, limit) for name in cleaned}
+    labels = {name: shortened(name, limit) for name in cleaned}
     for keep in (_middle, _numbered):
         alike: dict[str, list[str]] = {}
-        for name, short in found.items():
+        for name, short in labels.items():
             alike.setdefault(short, []).append(name)
         for group in alike.values():
             if len(group) > 1:
-                found |= dict(zip(group, keep(group, [cleaned.index(n) for n in group], limit), strict=True))
-    return [found[name] for name in cleaned]
+                labels |= dict(zip(group, keep(group, [cleaned.index(n) for n in group], limit), strict=True))
+    return [labels[name] for name in cleaned]
 
 
-def _middle(group: Sequence[str], places: Sequence[int], limit: int) -> list[str]:
+def _middle(group: Sequence[str], positions: Sequence[int], limit: int) -> list[str]:
     """Return what the names of a group differ in, after as much of their beginning as there is room for."""
     before = len(commonprefix(group))
     shortest = min(map(len, group))
@@ -77,8 +86,9 @@ def _middle(group: Sequence[str], places: Sequence[int], limit: int) -> list[str
     return result
 
 
-def _numbered(group: Sequence[str], places: Sequence[int], limit: int) -> list[str]:
-    ends = [f"#{place + 1}" for place in places]
+def _numbered(group: Sequence[str], positions: Sequence[int], limit: int) -> list[str]:
+    """Return names that end in their number in the list, counted from 1."""
+    ends = [f"#{position + 1}" for position in positions]
     return [shortened(name, max(1, limit - len(end))) + end for name, end in zip(group, ends, strict=True)]
 
 
@@ -92,28 +102,26 @@ def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
         limit: Characters in all.
         sign: What stands between them.
     """
-    least = 8
     parts = [clean(part) for part in parts]
     whole = sign.join(parts)
     if len(whole) <= limit or not parts:
         return whole
     shared = len(commonprefix(parts))
-    if len(parts) > 1 and shared >= 4:  # patch[0,1] × …0,2]
+    if len(parts) > 1 and shared >= SHORTEST_BEGINNING:  # patch[0,1] × …0,2]
         once = sign.join([parts[0], *(f"…{part[shared:]}" for part in parts[1:])])
         if len(once) <= limit:
             return once
-    room = max(1, (limit + len(sign)) // (least + len(sign)))
+    room = max(1, (limit + len(sign)) // (SHORTEST_PART + len(sign)))
     if len(parts) > room:
-        shown = max(1, room - 1)
-        rest = f"{len(parts) - shown} more"
-        share = max(least, (limit - len(rest)) // shown - len(sign))
-        return sign.join([*(shortened(part, share) for part in parts[:shown]), rest])
+        written = max(1, room - 1)
+        rest = f"{len(parts) - written} more"
+        share = max(SHORTEST_PART, (limit - len(rest)) // written - len(sign))
+        return sign.join([*(shortened(part, share) for part in parts[:written]), rest])
     free = limit - len(sign) * (len(parts) - 1)
     lengths = sorted(len(part) for part in parts)
     share = free // len(parts)
-    for taken, length in enumerate(lengths):  # short names leave their room to the long ones
-        left = len(parts) - taken
-        share = free // left
+    for served, length in enumerate(lengths):  # short names leave their room to the long ones
+        share = free // (len(parts) - served)
         if length > share:
             break
         free -= length
@@ -149,17 +157,17 @@ def room(ax: Axes, settle: bool = False) -> tuple[float, float]:
 
 def rows_that_fit(ax: Axes) -> int:
     """Return how many rows of the smallest font the axes hold."""
-    return max(2, int(room(ax)[1] / (SMALLEST * PITCH)))
+    return max(2, int(room(ax)[1] / (SMALLEST_ROW_FONT * ROW_PITCH)))
 
 
 def row_font(ax: Axes, rows: int) -> float:
     """Return the font in which so many rows stand below each other, in points."""
-    return min(LARGEST, max(SMALLEST - 1, room(ax)[1] / (rows * PITCH)))
+    return min(LARGEST_ROW_FONT, max(SMALLEST_ROW_FONT - 1, room(ax)[1] / (rows * ROW_PITCH)))
 
 
-def characters(ax: Axes, share: float, font: float = LARGEST) -> int:
+def characters(ax: Axes, share: float, font: float = LARGEST_ROW_FONT) -> int:
     """Return how many characters of a font take that share of the axes' width; at least 8, at most 60."""
-    return int(min(60.0, max(8.0, share * room(ax)[0] / (0.56 * font))))
+    return int(min(60.0, max(8.0, share * room(ax)[0] / (CHARACTER_WIDTH * font))))
 
 
 @lru_cache(maxsize=4096)

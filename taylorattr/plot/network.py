@@ -11,17 +11,16 @@ from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.graphs.interaction_graph import interaction_graph
 from taylorattr.graphs.others import with_others
-from taylorattr.plot.chords import draw_edges
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say
-from taylorattr.plot.ring import others_line, ring, ring_axes
+from taylorattr.plot.ring import draw_edges, others_line, ring, ring_axes
 from taylorattr.plot.style import chosen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EDGES: Mapping[str, str] = {
+EDGE_MEANINGS: Mapping[str, str] = {
     "pair": "pair effect J({i, j})",
     "total": "all effects that hold the pair, Σ|J(S)|",
     "hessian": "second derivative",
@@ -29,6 +28,7 @@ EDGES: Mapping[str, str] = {
     "difference": "difference",
     "scores": "none",
 }
+"""Kind of a graph -> what an edge of it is, in the caption."""
 
 
 def network(
@@ -81,7 +81,7 @@ def network(
     ranked = sorted(players.edges(data=True), key=lambda edge: -edge[2]["weight"])
     drawn, hidden = ranked[:max_edges], ranked[max_edges:]
     kind = graph.graph.get("kind", "")
-    caption = [f"dot: effect of one player alone    edge: {EDGES.get(kind, kind)}"]
+    caption = [f"dot: effect of one player alone    edge: {EDGE_MEANINGS.get(kind, kind)}"]
     if drawn:
         caption[0] += f", the widest {number(drawn[0][2]['strength'])}"
     if "shown_share" in graph.graph:
@@ -90,13 +90,14 @@ def network(
     if count:
         size = sum(edge["weight"] for *_, edge in hidden) + graph.graph.get("left_out_size", 0.0)
         caption[-1] += f"; {count:,} weaker edges are not drawn (Σ|·| {number(size, sign=False)})"
-    places = circle_positions(players, seed)
-    shrink = ring(ax, players, colours, caption + others_line(players), places)
-    draw_edges(ax, drawn, places, colours, shrink)
+    positions = circle_positions(players, seed)
+    shrink = ring(ax, players, colours, caption + others_line(players), positions)
+    draw_edges(ax, drawn, positions, colours, shrink)
     return figure, ax
 
 
 def _title(graph: nx.Graph) -> str:
+    """Return what the graph is of: a difference, a mean, one example, or nothing that it says."""
     if graph.graph.get("kind") == "difference":
         return "Difference of two interaction graphs"
     if "inputs" in graph.graph:

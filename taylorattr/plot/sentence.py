@@ -1,8 +1,9 @@
-"""A sentence: tokens coloured by their scores, pairs of tokens joined by arcs."""
+"""A sentence: tokens set in lines and coloured by their scores, pairs of tokens joined by arcs above them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,20 +14,126 @@ from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, shortened, text_width
 from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
-from taylorattr.plot.text_lines import Box, Setting, fitted, one_line_or
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 7.5
+FIGURE_WIDTH = 7.5
 """Width of a figure, in inches."""
 
-LARGEST, FONT, SMALLEST = 14.0, 10.0, 5.0
+ONE_LINE_FONT, USUAL_FONT, SMALLEST_TOKEN_FONT = 14.0, 10.0, 5.0
 """Font of the tokens, in points: of a sentence that fits one line, of others, in small axes."""
 
-FOOT = 30.0
+NOTE_SIZE = 0.67
+"""Font of the score below a token over the token's."""
+
+ARC_ROOM = 3.0
+"""Room for arcs above a line over the font of its tokens."""
+
+FOOT_ROOM = 30.0
 """Room for what the arcs leave out, in points."""
+
+BOX_PADDING, BOX_GAP = 4.0, 5.0
+"""Between a token and the sides of its box, and between two boxes, in points."""
+
+
+@dataclass(frozen=True)
+class TokenBox:
+    """Where a token stands.
+
+    Attributes:
+        left: Left edge.
+        top: Upper edge.
+        width: Width.
+        line: Number of its line.
+    """
+
+    left: float
+    top: float
+    width: float
+    line: int
+
+    @property
+    def middle(self) -> float:
+        """Middle from left to right."""
+        return self.left + self.width / 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Tokens in lines.
+
+    Attributes:
+        boxes: One per token.
+        font: Size of the tokens.
+        tall: Height of a box.
+        arcs: Room above each line.
+        height: Height of everything.
+    """
+
+    boxes: tuple[TokenBox, ...]
+    font: float
+    tall: float
+    arcs: float
+    height: float
+
+
+def set_in_lines(
+    tokens: Sequence[str], notes: Sequence[str], width: float, font: float, arcs: float
+) -> Setting:
+    """Set tokens side by side, and on a new line where the width ends.
+
+    Args:
+        tokens: The texts.
+        notes: A small text below each, "" for none.
+        width: Room from left to right, in points.
+        font: Size of the tokens, in points; notes are two thirds of it.
+        arcs: Room above each line, in points.
+
+    Returns:
+        Where everything stands.
+    """
+    noted = any(notes)
+    tall = font * (2.5 if noted else 1.6)
+    starts: list[tuple[float, float, int]] = []
+    x, line = 0.0, 0
+    for token, note in zip(tokens, notes, strict=True):
+        wide = (
+            max(text_width(token, font), text_width(note, font * NOTE_SIZE) if note else 0.0)
+            + 2 * BOX_PADDING
+        )
+        if x > 0.0 and x + wide > width:
+            x, line = 0.0, line + 1
+        starts.append((x, wide, line))
+        x += wide + BOX_GAP
+    pitch = arcs + tall + 4.0  # a little air below each line
+    boxes = tuple(TokenBox(left, arcs + row * pitch, wide, row) for left, wide, row in starts)
+    return Setting(boxes, font, tall, arcs, (line + 1) * pitch)
+
+
+def one_line_or(
+    tokens: Sequence[str], notes: Sequence[str], width: float, largest: float, usual: float
+) -> Setting:
+    """Return one line in the largest font that allows it, from ``usual`` on; else lines in the usual one."""
+    font = largest
+    while True:
+        setting = set_in_lines(tokens, notes, width, font, arcs=font * ARC_ROOM)
+        if font <= usual or setting.boxes[-1].line == 0:
+            return setting
+        font -= 0.5
+
+
+def fitted(
+    tokens: Sequence[str], notes: Sequence[str], width: float, height: float, largest: float, smallest: float
+) -> Setting:
+    """Return the largest setting that fits a width and a height; the smallest font where none does."""
+    font = largest
+    while True:
+        setting = set_in_lines(tokens, notes, width, font, arcs=font * ARC_ROOM)
+        if setting.height <= height or font <= smallest:
+            return setting
+        font -= 0.5
 
 
 def sentence(
@@ -80,26 +187,26 @@ def sentence(
     texts = [shortened(str(text), 24) or "␣" for text in texts]
     notes = [number(float(value)) if numbers else "" for value in values]
 
-    inner = 72.0 * WIDTH - 8.0
-    free = one_line_or(texts, notes, inner, LARGEST, FONT)
-    figure, ax = axes(ax, (WIDTH, (free.height + FOOT + 8.0) / 72.0))
+    inner = 72.0 * FIGURE_WIDTH - 8.0
+    free = one_line_or(texts, notes, inner, ONE_LINE_FONT, USUAL_FONT)
+    figure, ax = axes(ax, (FIGURE_WIDTH, (free.height + FOOT_ROOM + 8.0) / 72.0))
     ax.set_axis_off()
     wide, high = room(ax, settle=True)
-    setting = fitted(texts, notes, wide, high - FOOT + 1.0, free.font, SMALLEST)
-    if setting.height > high - FOOT + 1.0:  # no room for numbers, and not for long tokens
+    setting = fitted(texts, notes, wide, high - FOOT_ROOM + 1.0, free.font, SMALLEST_TOKEN_FONT)
+    if setting.height > high - FOOT_ROOM + 1.0:  # no room for numbers, and not for long tokens
         texts, notes = [shortened(text, 10) for text in texts], [""] * len(texts)
-        setting = fitted(texts, notes, wide, high - FOOT + 1.0, free.font, 3.0)
+        setting = fitted(texts, notes, wide, high - FOOT_ROOM + 1.0, free.font, 3.0)
     ax.set_xlim(0.0, wide)
-    ax.set_ylim(max(high, setting.height + FOOT), 0.0)
+    ax.set_ylim(max(high, setting.height + FOOT_ROOM), 0.0)
     _tokens(ax, setting, texts, notes, values, colours)
-    foot = [_tokens_said(values, scores)]
+    foot = [_token_line(values, scores)]
     if pairs is not None:
         table = pairs.interactions if isinstance(pairs, TaylorEffects) else pairs
-        rows, found, beyond = _pairs(table, example)
-        parts = folded(found, k)
-        shown = [(i, j) for i, j in (table.coalitions[int(rows[place])] for place in parts.shown)]
-        _arcs(ax, setting, shown, found[parts.shown], colours)
-        foot.append(_pairs_said(parts, found, beyond))
+        rows, values_of_pairs, beyond = _pairs(table, example)
+        parts = folded(values_of_pairs, k)
+        drawn = [(i, j) for i, j in (table.coalitions[int(rows[p])] for p in parts.largest)]
+        _arcs(ax, setting, drawn, values_of_pairs[parts.largest], colours)
+        foot.append(_pair_line(parts, values_of_pairs, beyond))
     longest = max(foot, key=len)
     ax.text(
         0.0,
@@ -133,7 +240,8 @@ def _pairs(table: HarsanyiEffects | InteractionIndex, example: int) -> tuple[np.
     return rows, values[rows - 1], float(np.abs(values[sizes > 2]).sum())
 
 
-def _tokens_said(values: np.ndarray, scores: Attribution | Effects) -> str:
+def _token_line(values: np.ndarray, scores: Attribution | Effects) -> str:
+    """Return what the colours are, and what they add up to."""
     what = scores.method if isinstance(scores, Attribution) else "independent effects"
     if not values.any():
         return f"Colour: {what}; all are 0."
@@ -141,13 +249,14 @@ def _tokens_said(values: np.ndarray, scores: Attribution | Effects) -> str:
     return f"Colour: {what}, sum {total}, full colour at {top}."
 
 
-def _pairs_said(parts: Folded, found: np.ndarray, beyond: float) -> str:
-    count = int((found != 0).sum())
+def _pair_line(parts: Folded, values: np.ndarray, beyond: float) -> str:
+    """Return which pairs the arcs are, and what neither arcs nor colours show."""
+    count = int((values != 0).sum())
     if count == 0:
         words = "No pair interacts."
     elif len(parts.rest):
         words = (
-            f"Arcs: the {len(parts.shown)} largest of {count:,} pairs; the others sum to "
+            f"Arcs: the {len(parts.largest)} largest of {count:,} pairs; the others sum to "
             f"{number(parts.total)}, Σ|·| {number(parts.size, sign=False)}."
         )
     else:
@@ -158,12 +267,13 @@ def _pairs_said(parts: Folded, found: np.ndarray, beyond: float) -> str:
 def _tokens(
     ax: Axes, setting: Setting, texts: list[str], notes: list[str], values: np.ndarray, colours: Palette
 ) -> None:
+    """Draw each token in a box of its colour, its score below it."""
     from matplotlib.patches import FancyBboxPatch
 
     top = float(np.abs(values).max(initial=0.0)) or 1.0
     shades = colours.colour_map()
-    for place, (box, text, note) in enumerate(zip(setting.boxes, texts, notes, strict=True)):
-        level = float(values[place]) / top
+    for position, (box, text, note) in enumerate(zip(setting.boxes, texts, notes, strict=True)):
+        level = float(values[position]) / top
         patch = FancyBboxPatch(
             (box.left, box.top),
             box.width,
@@ -172,11 +282,11 @@ def _tokens(
             facecolor=shades(0.5 + 0.5 * level),
             edgecolor=NEUTRAL,
             linewidth=0.4,
-            gid=f"token:{place}",
+            gid=f"token:{position}",
             zorder=2,
         )
         ax.add_patch(patch)
-        ink = "white" if abs(level) > 0.6 else INK
+        ink = "white" if abs(level) > 0.6 else INK  # readable on the darker shades
         middle = box.top + setting.tall * (0.34 if note else 0.5)
         ax.text(
             box.middle, middle, text, ha="center", va="center", fontsize=setting.font, color=ink,
@@ -185,17 +295,17 @@ def _tokens(
         if note:
             ax.text(
                 box.middle, box.top + setting.tall * 0.77, note, ha="center", va="center",
-                fontsize=setting.font * 0.67, color=ink, zorder=3, gid="note",
+                fontsize=setting.font * NOTE_SIZE, color=ink, zorder=3, gid="note",
             )  # fmt: skip
 
 
 def _arcs(
-    ax: Axes, setting: Setting, places: list[tuple[int, int]], values: np.ndarray, colours: Palette
+    ax: Axes, setting: Setting, pairs: list[tuple[int, int]], values: np.ndarray, colours: Palette
 ) -> None:
     """Draw an arc per pair, the widest last, and its number where there is room for it."""
     top = float(np.abs(values).max(initial=0.0)) or 1.0
-    taken: list[tuple[float, float, float, float]] = []
-    for (i, j), value in zip(places, values, strict=True):
+    written: list[tuple[float, float, float, float]] = []
+    for (i, j), value in zip(pairs, values, strict=True):
         first, second = setting.boxes[i], setting.boxes[j]
         if first.line == second.line:
             apex = _over(ax, setting, first, second)
@@ -208,11 +318,12 @@ def _arcs(
         )  # fmt: skip
         note = number(float(value))
         wide, tall = text_width(note, 6.5) + 3.0, 8.0
+        # at the arc's highest point, else beside it; a number that finds no room is left out
         for shift in (0.0, -tall, tall, -0.5 * wide, 0.5 * wide):
             x, y = (apex[0], apex[1] + shift) if abs(shift) == tall else (apex[0] + shift, apex[1])
             area = (x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2)
-            if area[1] > -2.0 and not any(_touch(area, other) for other in [*taken, *_areas(setting)]):
-                taken.append(area)
+            if area[1] > -2.0 and not any(_touch(area, other) for other in [*written, *_areas(setting)]):
+                written.append(area)
                 label = ax.text(
                     x, y, note, ha="center", va="center", fontsize=6.5, color=INK, zorder=4, gid="arc"
                 )
@@ -221,6 +332,7 @@ def _arcs(
 
 
 def _areas(setting: Setting) -> list[tuple[float, float, float, float]]:
+    """Return left, top, right and bottom of every token's box."""
     return [(b.left, b.top, b.left + b.width, b.top + setting.tall) for b in setting.boxes]
 
 
@@ -228,7 +340,7 @@ def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, f
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _over(ax: Axes, setting: Setting, first: Box, second: Box) -> tuple[float, float]:
+def _over(ax: Axes, setting: Setting, first: TokenBox, second: TokenBox) -> tuple[float, float]:
     """Draw an arc above a line, the higher the wider; return its highest point."""
     span = second.middle - first.middle
     widest = max(box.left + box.width for box in setting.boxes)
@@ -239,7 +351,7 @@ def _over(ax: Axes, setting: Setting, first: Box, second: Box) -> tuple[float, f
     return (x0 + x1) / 2, y - height
 
 
-def _across(ax: Axes, setting: Setting, first: Box, second: Box) -> tuple[float, float]:
+def _across(ax: Axes, setting: Setting, first: TokenBox, second: TokenBox) -> tuple[float, float]:
     """Draw a curve from below one token to above another on a later line; return its middle."""
     start = (first.middle, first.top + setting.tall)
     end = (second.middle, second.top)

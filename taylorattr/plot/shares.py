@@ -25,7 +25,7 @@ Level: TypeAlias = Literal["coalition", "term"]
 Key: TypeAlias = tuple[int, ...]
 
 
-class Measured(Protocol):
+class MeasuredShares(Protocol):
     """What is read of an audit: J(S), shape (B, C), and A_i(S), shape (B, n, C), ∅ first."""
 
     @property
@@ -93,8 +93,8 @@ class Shares:
             return row if row >= 0 else None
         if len(key) != self.table.shape[1]:
             return None
-        found = np.flatnonzero((self.table == np.array(key)).all(axis=1))
-        return int(found[0]) if len(found) else None
+        rows = np.flatnonzero((self.table == np.array(key)).all(axis=1))
+        return int(rows[0]) if len(rows) else None
 
     def order(self, row: int) -> int:
         """Return |κ| or |S| of a row."""
@@ -110,7 +110,7 @@ class Shares:
 
 
 def shares(
-    source: Reformulation | Measured, example: int = 0, reference: int = 0, level: Level = "coalition"
+    source: Reformulation | MeasuredShares, example: int = 0, reference: int = 0, level: Level = "coalition"
 ) -> Shares:
     """Read what each effect gave each receiver off a reformulation or an audit.
 
@@ -141,7 +141,7 @@ def shares(
     values = one_example(source.effects, example, "effects").copy()
     values[0] = 0.0  # ∅ is no effect: whoever is given something for it leaks
     matrix = one_example(source.allocation, example, "measured shares").T
-    first = 0 if matrix[0].any() else 1
+    first = 0 if matrix[0].any() else 1  # a row for ∅ only where somebody is given something for it
     return Shares(
         method=source.method,
         frame="baseline",
@@ -156,6 +156,7 @@ def shares(
 
 
 def _reformulated(source: Reformulation, example: int, reference: int, level: Level) -> Shares:
+    """Return the weighted effects of one example and reference, terms of one support together if asked."""
     if not source.effects:
         raise OptionError(
             f"{source.method} has a ratio at each unit, not one for the whole network, so there is no flow "
@@ -169,16 +170,17 @@ def _reformulated(source: Reformulation, example: int, reference: int, level: Le
     values = one_example(effects.values[:, skip:], example, "effects")
     table = source.matrix(example, reference)
     matrix = one_example(table[None], 0, "shares of effects")
-    place: np.ndarray | Coalitions
+    rows: np.ndarray | Coalitions
     if not isinstance(effects, TaylorEffects):
-        place, members = effects.coalitions, _members(effects.coalitions)[1:]
+        rows, members = effects.coalitions, _members(effects.coalitions)[1:]
     elif level == "term":
-        place, members = effects.multi_indices, effects.multi_indices > 0
+        rows, members = effects.multi_indices, effects.multi_indices > 0
     else:
-        place = Coalitions(effects.n, min(effects.order, effects.n))
-        members = _members(place)[1:]
+        rows = Coalitions(effects.n, min(effects.order, effects.n))
+        members = _members(rows)[1:]
+        # one pass over all terms: a sum per coalition of effects and shares side by side
         terms = torch.from_numpy(np.column_stack([values, matrix]))
-        sums = terms.new_zeros(len(place), terms.shape[1])
+        sums = terms.new_zeros(len(rows), terms.shape[1])
         sums.index_add_(0, torch.from_numpy(effects.supports), terms)
         values, matrix = sums[1:, 0].numpy(), sums[1:, 1:].numpy()
     return Shares(
@@ -186,7 +188,7 @@ def _reformulated(source: Reformulation, example: int, reference: int, level: Le
         frame=effects.frame,
         players=effects.names,
         receivers=source.names,
-        table=place,
+        table=rows,
         first=1,
         values=values,
         matrix=matrix,

@@ -61,6 +61,7 @@ for _palette in (
     PALETTES.register(_palette.name)(_palette)
 
 _chosen: ContextVar[str] = ContextVar("palette", default="red-blue")
+"""Name of the palette of the surrounding block; a context variable, so that threads do not share it."""
 
 
 @contextmanager
@@ -76,10 +77,10 @@ def palette(name: str) -> Generator[Palette]:
     Raises:
         OptionError: If there is no such palette.
     """
-    found = PALETTES[name]
+    colours = PALETTES[name]  # before the block begins, so that a wrong name changes nothing
     token = _chosen.set(name)
     try:
-        yield found
+        yield colours
     finally:
         _chosen.reset(token)
 

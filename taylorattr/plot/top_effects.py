@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taylorattr.plot.entries import Effects, check_count, effect_label, effect_values, folded
+from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_label, effect_values, folded
 from taylorattr.plot.labels import (
-    LARGEST,
+    LARGEST_ROW_FONT,
     characters,
     head,
     name_rows,
@@ -21,9 +21,6 @@ from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-CUT = 1.3
-"""The bar of the others is cut off where it is longer than so many times the largest effect."""
 
 
 def top_effects(
@@ -57,7 +54,7 @@ def top_effects(
     colours = chosen(palette)
     check_count("k", k)
     values = effect_values(effects, example)
-    given = ax is not None
+    given = ax is not None  # a figure of its own is made as high as k bars need
     nonzero = int((values != 0).sum())
     figure, ax = axes(ax, (8.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
     title = f"The largest of {nonzero:,} effects" if nonzero > k else "Effects, largest first"
@@ -68,12 +65,12 @@ def top_effects(
     if given:
         k = min(k, rows_that_fit(ax) - 1)
     parts = folded(values, k)
-    bars = [float(values[p]) for p in parts.shown]
+    bars = [float(values[p]) for p in parts.largest]
     paints = [colours.of(v) for v in bars]
     font = row_font(ax, len(bars) + bool(len(parts.rest)))
     limit = characters(ax, 0.5, font)
-    names = [effect_label(effects, int(p), limit) for p in parts.shown]
-    reach = CUT * max(abs(value) for value in bars)
+    names = [effect_label(effects, int(p), limit) for p in parts.largest]
+    reach = LONGEST_REST * max(abs(value) for value in bars)
     if len(parts.rest):
         bars.append(parts.total)
         paints.append(NEUTRAL)
@@ -86,7 +83,7 @@ def top_effects(
     low = low if bars[-1] < -reach else low - pad * (1.0 if low < 0 else 0.1)
     high = high if bars[-1] > reach else high + pad * (1.0 if high > 0 else 0.1)
     ax.set_xlim(low, high)
-    for row in range(len(parts.shown)):
+    for row in range(len(parts.largest)):
         ax.annotate(
             number(bars[row]),
             (bars[row], row),
@@ -94,7 +91,7 @@ def top_effects(
             textcoords="offset points",
             va="center",
             ha="left" if bars[row] >= 0 else "right",
-            fontsize=min(font, LARGEST - 1),
+            fontsize=min(font, LARGEST_ROW_FONT - 1),
         )
     if abs(bars[-1]) > reach:
         ax.annotate(
@@ -105,11 +102,11 @@ def top_effects(
             va="center",
             ha="right" if bars[-1] > 0 else "left",
             color="white",
-            fontsize=min(font, LARGEST - 1),
+            fontsize=min(font, LARGEST_ROW_FONT - 1),
         )
     name_rows(ax, names, font)
     ax.axvline(0.0, color=INK, linewidth=0.8)
-    ax.set_xlabel("effect, in units of the model output", fontsize=LARGEST)
+    ax.set_xlabel("effect, in units of the model output", fontsize=LARGEST_ROW_FONT)
     ax.tick_params(axis="x", labelsize=8)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.grid(axis="x", color=FAINT, linewidth=0.5)

@@ -8,16 +8,13 @@ import numpy as np
 
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.plot.entries import Effects, check_count, effect_values, folded
+from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_values, folded
 from taylorattr.plot.labels import PLAIN, characters, distinct, head, number, room, say
 from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-CUT = 1.3
-"""The bar of the others is cut off where it is longer than so many times the largest interaction."""
 
 
 def upset(
@@ -75,8 +72,8 @@ def upset(
     k = min(k, max(2, int(0.7 * wide / 17.0) - 1) if given else k)
     players = min(players, max(2, int(0.55 * high / 11.0)))
     parts = folded(values, k)
-    columns = [table.coalitions[int(place) + 1] for place in parts.shown]
-    bars = [float(values[place]) for place in parts.shown]
+    columns = [table.coalitions[int(position) + 1] for position in parts.largest]
+    bars = [float(values[position]) for position in parts.largest]
     rows, hidden = _rows(columns, bars, table.n, players)
     lines = len(rows) + bool(hidden)
     amount = f"; the others sum to {number(parts.total)}, Σ|·| {number(parts.size, sign=False)}"
@@ -87,7 +84,7 @@ def upset(
     lower = ax.inset_axes((0.0, 0.0, 1.0, below))
     paints = [colours.of(bar) for bar in bars]
     others = len(parts.rest)
-    reach = CUT * max(abs(bar) for bar in bars)
+    reach = LONGEST_REST * max(abs(bar) for bar in bars)
     drawn = bars.copy()
     if others:
         bars.append(parts.total)
@@ -142,13 +139,15 @@ def _rows(
         weight[list(members)] += abs(bar)
     present = np.flatnonzero(weight)
     order = present[np.argsort(-weight[present], kind="stable")]
-    shown = order if len(order) <= players else order[: players - 1] if players > 1 else order[:1]
-    return [int(i) for i in shown], [int(i) for i in order[len(shown) :]]
+    # the fold is a row, too: it takes the place of the last player
+    rows = order if len(order) <= players else order[: players - 1] if players > 1 else order[:1]
+    return rows.tolist(), order[len(rows) :].tolist()
 
 
 def _names(names: tuple[str, ...], rows: list[int], hidden: list[int], limit: int) -> list[str]:
-    found = distinct([names[i] for i in rows], limit)
-    return [*found, f"{len(hidden)} other players"] if hidden else found
+    """Return the names of the rows, and how many players the fold holds."""
+    labels = distinct([names[i] for i in rows], limit)
+    return [*labels, f"{len(hidden)} other players"] if hidden else labels
 
 
 def _dots(
@@ -168,10 +167,10 @@ def _dots(
     ax.scatter([c for c, _ in grid], [r for _, r in grid], s=size * 0.5, color=FAINT, linewidths=0, zorder=1)
     for column, members in enumerate(columns):
         folded_away = len(set(members) & set(hidden))
-        places = [line for line, player in enumerate(rows) if player in members]
-        places += [len(rows)] if folded_away else []
-        ax.plot([column, column], [min(places), max(places)], color=paints[column], linewidth=1.6, zorder=2)
-        dots = ax.scatter([column] * len(places), places, s=size, color=paints[column], zorder=3)
+        lit = [line for line, player in enumerate(rows) if player in members]
+        lit += [len(rows)] if folded_away else []
+        ax.plot([column, column], [min(lit), max(lit)], color=paints[column], linewidth=1.6, zorder=2)
+        dots = ax.scatter([column] * len(lit), lit, s=size, color=paints[column], zorder=3)
         dots.set_gid(f"members:{column}")
         if folded_away > 1:
             ax.text(

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.html.contents import Source
+from taylorattr.html.contents import EffectSource
 from taylorattr.html.effects import effect_table
 from tests.plot.results import harsanyi, taylor
 
 
 def source(effects):
-    return Source.of(effects, 0)
+    return EffectSource.of(effects, 0)
 
 
 @pytest.mark.parametrize("effects", [taylor(4, 3), harsanyi(5)])

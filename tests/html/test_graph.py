@@ -6,7 +6,7 @@ import torch
 
 import taylorattr as ta
 from taylorattr.graphs.others import OTHERS
-from taylorattr.html.contents import Source
+from taylorattr.html.contents import EffectSource
 from taylorattr.html.graph import RADIUS, UNITS_PER_POINT, graph_view
 from taylorattr.html.still import DRAWN_EFFECTS, still
 from taylorattr.plot.style import PALETTES
@@ -14,7 +14,7 @@ from tests.plot.results import harsanyi, taylor
 
 
 def source(effects):
-    return Source.of(effects, 0)
+    return EffectSource.of(effects, 0)
 
 
 @pytest.mark.parametrize("effects", [taylor(5, 3), harsanyi(12), taylor(75, 2)], ids=["5", "12", "75"])

@@ -201,3 +201,9 @@ def test_results_of_another_kind_are_named():
             function(scores)
     with pytest.raises(OptionError, match="TaylorEffects"):
         plot.comparison([results.taylor(5, 2)])
+
+
+def test_dir_lists_the_public_names():
+    assert dir(ta.plot) == sorted(plot.__all__)
+    functions = {name for name in dir(ta.plot) if callable(getattr(plot, name)) and name != "PALETTES"}
+    assert functions - {"palette"} == {*PICTURES, "network", "hypergraph", "graph_comparison"}

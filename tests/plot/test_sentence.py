@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from taylorattr.errors import OptionError
 from taylorattr.plot import PALETTES, sentence
 from taylorattr.plot.labels import number
+from taylorattr.plot.sentence import fitted, one_line_or, set_in_lines
 from tests.plot import results
 
 
@@ -68,3 +71,27 @@ def test_bad_input():
         sentence(results.attribution(5), tokens=["a", "b"])
     with pytest.raises(OptionError, match="given a Tensor"):
         sentence(torch.zeros(3))
+
+
+TOKENS = st.lists(st.text("abcdefghij", min_size=1, max_size=12), min_size=1, max_size=40)
+
+
+@settings(max_examples=30)
+@given(TOKENS)
+def test_tokens_stay_in_order_and_within_the_width(tokens):
+    setting = set_in_lines(tokens, [""] * len(tokens), 200.0, 10.0, 20.0)
+    for before, after in zip(setting.boxes, setting.boxes[1:], strict=False):
+        assert (after.line, after.left) > (before.line, before.left)
+        assert after.line > before.line or after.left >= before.left + before.width
+    assert all(box.left + box.width <= 200.0 for box in setting.boxes)
+    assert setting.height >= setting.boxes[-1].top + setting.tall
+
+
+def test_the_font_gives_way_to_the_place():
+    tokens, notes = ["token"] * 40, ["+1.23"] * 40
+    large = fitted(tokens, notes, 400.0, 1000.0, 10.0, 4.0)
+    small = fitted(tokens, notes, 200.0, 150.0, 10.0, 4.0)
+    assert large.font == 10.0 and 4.0 <= small.font < 10.0
+    assert small.height <= 150.0
+    assert one_line_or(["a", "b"], ["", ""], 400.0, 14.0, 10.0).font == 14.0
+    assert one_line_or(tokens, notes, 400.0, 14.0, 10.0).font == 10.0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taylorattr.plot.stacks import crossing_order, scale, stacked
+from taylorattr.plot.flow_bands import crossing_order, scale, stacked
 
 HEIGHTS = st.lists(st.floats(0.0, 1e3), min_size=1, max_size=20).map(np.array)
 
