@@ -1,13 +1,12 @@
 """Design an attribution rule: choose how effects are shared, see which criteria hold, run it on networks."""
 
 from taylorattr.design import letters
+from taylorattr.design.algebra.frames import transport
 from taylorattr.design.algebra.mix import mix
 from taylorattr.design.algebra.repair import repair
 from taylorattr.design.algebra.restrict import restrict
 from taylorattr.design.algebra.symmetrise import symmetrise
-from taylorattr.design.algebra.transport import transport
-from taylorattr.design.attributors import attributor
-from taylorattr.design.build import unregister
+from taylorattr.design.build import attributor, unregister
 from taylorattr.design.define import rule
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families import (

@@ -1,23 +1,28 @@
-"""From an allocation rule to a designed one: checked, compiled, filed under its name."""
+"""From an allocation rule to a designed one: checked, compiled into ways of computing, filed by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from taylorattr.allocation.context import REQUIRED
+from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.paper.check import check
 from taylorattr.design.attributes import PlayerAttributes
-from taylorattr.design.compile import ways_of
 from taylorattr.design.designed import DesignedRule
-from taylorattr.design.recognise import recognise
-from taylorattr.design.ways.orders import Draw
-from taylorattr.design.ways.way import Way
+from taylorattr.design.recognise import Recognised, power_exponents, recognise, straight_measure
+from taylorattr.design.ways.coalition_table import CoalitionTable
+from taylorattr.design.ways.interface import Way
+from taylorattr.design.ways.other_rules import ByMethod
+from taylorattr.design.ways.paths import Power, Straight
+from taylorattr.design.ways.sampled_orders import Draw, SampledOrders
+from taylorattr.design.ways.taylor_table import TaylorTable
 from taylorattr.errors import OptionError
 from taylorattr.methods import METHODS
 from taylorattr.registry import DESIGNS
 
-PREFERRED = ("method", "path", "coalitions", "samples", "parts", "measured", "terms")
+CHEAPEST_FIRST = ("method", "path", "coalitions", "samples", "parts", "measured", "terms")
 """Ways by name, the cheapest exact or controlled one first; of one name the one that a construction
 offers."""
 
@@ -85,7 +90,7 @@ def _place(way: Way) -> tuple[int, bool]:
     """Return where a way stands; tables of any size come after sampling, which needs fewer outputs."""
     bounds = (getattr(way, "players", None), getattr(way, "largest", None))
     any_size = way.name == "coalitions" and bounds == (None, None)
-    return PREFERRED.index("samples" if any_size else way.name), any_size
+    return CHEAPEST_FIRST.index("samples" if any_size else way.name), any_size
 
 
 def file(designed: DesignedRule) -> DesignedRule:
@@ -136,3 +141,93 @@ def require_free(name: str) -> None:
         raise OptionError(
             f"a rule's name may not contain ':', which names modules on the command line; given {name!r}"
         )
+
+
+EXACT_PLAYERS = 16
+"""Up to this many players all coalitions are evaluated where sampling would do as well."""
+
+
+def ways_of(
+    rule: AllocationRule,
+    recognised: Recognised | None = None,
+    *,
+    draw: Draw | None = None,
+    largest: int | None = None,
+    last: int | None = None,
+) -> tuple[Way, ...]:
+    """Return the ways of a rule.
+
+    Args:
+        rule: The rule.
+        recognised: The built-in rule it equals.
+        draw: Orders in which the last member of a coalition gets its effect, where the rule has such a form.
+        largest: Size beyond which no coalition gets anything.
+        last: Order beyond which no term gets anything.
+    """
+    ways: list[Way] = []
+    if recognised is not None and RULES[recognised.name].method in METHODS:
+        ways.append(ByMethod(RULES[recognised.name].method, recognised.how))
+    if rule.granularity == "support":
+        exact = CoalitionTable(rule, largest=largest, players=None if largest is not None else EXACT_PLAYERS)
+        ways += [exact, SampledOrders(rule, draw)]
+        if exact.players is not None:
+            ways.append(CoalitionTable(rule))
+        return tuple(ways)
+    measure = None if last is not None else straight_measure(rule)
+    if measure is not None:
+        ways.append(Straight(measure, rule.name, from_input=rule.frames[0] == "input"))
+    exponents = None if last is not None else power_exponents(rule)
+    if exponents is not None:
+        ways.append(Power(exponents, rule.name, from_input=rule.frames[0] == "input"))
+    return (*ways, TaylorTable(rule, last=last))
+
+
+def attributor(rule: str | AllocationRule | DesignedRule, **quantities: Any) -> DesignedRule:
+    """Return a rule of ``ta.RULES``, or one made by its families, as something that runs on networks.
+
+    Args:
+        rule: The rule, or its name.
+        **quantities: What it reads besides κ, where it has no default.
+
+    Returns:
+        The rule with its ways; nothing is filed.
+
+    Raises:
+        OptionError: A rule that shares out no effects of players: units, cells, pairs, no allocation; or a
+            missing quantity.
+    """
+    if isinstance(rule, DesignedRule):
+        return rule
+    if isinstance(rule, str) and rule in DESIGNS and not quantities:
+        return DESIGNS[rule]
+    found = RULES[rule] if isinstance(rule, str) else rule
+    if quantities:
+        found = found.fixed(found.name, **quantities)
+    if (
+        found.scope != "players"
+        or found.receivers is not PLAYERS
+        or found.kind == "none"
+        or found.per_reference
+    ):
+        what = {"unit": "the inputs of one unit", "cells": "the cells of feature maps"}.get(found.scope, "")
+        what = what or (
+            "pairs or coalitions" if found.receivers is not PLAYERS else "no effects of one baseline"
+        )
+        raise OptionError(
+            f"{found.name} is about {what}, not about the players of a model; its method is "
+            f"ta.attribute({found.method!r}, …)"
+        )
+    for name, need in found.needs.items():
+        if need.default is REQUIRED:
+            raise OptionError(
+                f"{found.name} reads {name!r}: {need.meaning}; pass it, attributor(rule, {name}=…)"
+            )
+    given = {"rule": found.name, **quantities}
+    known = recognise(found) or _itself(found)
+    return DesignedRule(
+        found, check(found), ways_of(found, known), known, PlayerAttributes(), given, "attributor"
+    )
+
+
+def _itself(rule: AllocationRule) -> Recognised | None:
+    return Recognised(rule.name, "by name", True) if RULES.get(rule.name) is rule and not rule.needs else None

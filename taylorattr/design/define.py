@@ -15,7 +15,7 @@ from taylorattr.design.build import build, require_free
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.formula_ratio import formula, reads_support_only
 from taylorattr.design.function_ratio import Level, function_evaluator, level_of, table_evaluator
-from taylorattr.design.symmetry import asymmetry
+from taylorattr.design.guarantees import asymmetry
 from taylorattr.errors import OptionError
 
 ANY_MODEL = Domain("every function")

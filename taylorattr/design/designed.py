@@ -15,10 +15,11 @@ from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.question import Question
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.paper.criteria_report import CriteriaReport
+from taylorattr.criteria.verdict import Criterion
 from taylorattr.design.attributes import PlayerAttributes
-from taylorattr.design.guarantees import guarantees, unproved
+from taylorattr.design.guarantees import guarantees, proved, unproved
 from taylorattr.design.recognise import Recognised
-from taylorattr.design.ways.way import Budget, Way
+from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.methods.method import AttributionMethod, attribute
@@ -190,3 +191,14 @@ class DesignedRule:
             tables.paragraph(f"{way.name}: {way.words}", 6, first="  computed by ") for way in self.ways
         ]
         return "\n".join(lines)
+
+
+def keeps(rule: DesignedRule, criterion: Criterion) -> bool:
+    """Return whether a criterion of terms is proved for a rule in its own frame, without a condition."""
+    verdict = rule.report.verdict(criterion, frame=rule.rule.frames[0])
+    return verdict.holds and proved(verdict)
+
+
+def shared(rules: Sequence[DesignedRule], criterion: Criterion, statement: str) -> dict[str, str]:
+    """Return {criterion: statement} if every rule is proved to keep it, else nothing."""
+    return {criterion: statement} if all(keeps(rule, criterion) for rule in rules) else {}

@@ -13,12 +13,12 @@ import numpy as np
 import sympy as sp
 
 from taylorattr.atomic import replacing
+from taylorattr.design.algebra.frames import transport
 from taylorattr.design.algebra.mix import mix
 from taylorattr.design.algebra.repair import repair
 from taylorattr.design.algebra.restrict import restrict
 from taylorattr.design.algebra.symmetrise import symmetrise
-from taylorattr.design.algebra.transport import transport
-from taylorattr.design.attributors import attributor
+from taylorattr.design.build import attributor
 from taylorattr.design.define import rule
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.expressions import decode, encode

@@ -1,18 +1,25 @@
-"""Whether a rule is one that already has a name."""
+"""What a ratio turns out to be: a built-in rule, a measure on the straight path, a power path."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.allocation.symbols import Expr, i, kappa, m, s, total
 from taylorattr.criteria.paper.cases import Case, cases
-from taylorattr.design.algebra.simplify import inlined, same
-from taylorattr.design.deep_terms import deep_terms
+from taylorattr.design.formulas import inlined, of_player, same, simplified
+from taylorattr.design.ways.paths import Exponents
+from taylorattr.errors import OptionError, TaylorAttrError
+from taylorattr.maths.measures import LARGEST_DEGREE, Measure, Moments
 
-PREFERRED = ("integrated_gradients", "shapley", "occlusion_1", "gradient_x_input")
+LOOKED_UP_FIRST = ("integrated_gradients", "shapley", "occlusion_1", "gradient_x_input")
 """Rules under whose names a ratio is looked up first; the rest in the order of the registry."""
 
 
@@ -50,7 +57,7 @@ def recognise(rule: AllocationRule) -> Recognised | None:
     tables: dict[int, np.ndarray] = {}
     # up to order 2 the shares κ_i/m and 1/s are the same
     told_apart = rule.granularity == "support" or max(case.terms.order for case in settings) > 2
-    for name in (*PREFERRED, *(name for name in RULES if name not in PREFERRED)):
+    for name in (*LOOKED_UP_FIRST, *(name for name in RULES if name not in LOOKED_UP_FIRST)):
         known = RULES[name]
         if not _comparable(rule, known):
             continue
@@ -91,3 +98,113 @@ def _agree(
     if place not in tables:
         tables[place] = rule.exact_ratios(case.kappas, case.context)
     return bool((tables[place] == known.exact_ratios(case.kappas)).all())
+
+
+DEEP_PLAYERS = (2, 3, 4, 6)
+DEEP_ORDERS = (7, 16)
+DEEP_TERMS = 8
+"""Terms for each number of players."""
+
+
+def deep_terms(seed: int = 0) -> Iterator[np.ndarray]:
+    """Iterate over tables of random multi-indices, shape (M, n), of orders beyond those enumerated.
+
+    Args:
+        seed: Of the draw.
+
+    Yields:
+        One table for each number of players.
+    """
+    generator = np.random.default_rng(seed)
+    for n in DEEP_PLAYERS:
+        orders = generator.integers(*DEEP_ORDERS, size=DEEP_TERMS, endpoint=True)
+        yield np.array([generator.multinomial(order, generator.dirichlet(np.ones(n))) for order in orders])
+
+
+def straight_measure(rule: AllocationRule) -> Measure | None:
+    """Return the positive measure of a rule κ_i M_{m−1}, None where there is none.
+
+    A formula shows it for every order. A function is asked for x₁^m up to the order that determines the
+    nodes, and compared on all small terms.
+
+    Args:
+        rule: A rule of players without attributes.
+    """
+    if rule.needs or rule.granularity != "term" or rule.reach is not None:
+        return None
+    moment = _of_formula(rule) if rule.evaluator is None else _of_function(rule)
+    if moment is None:
+        return None
+    try:
+        return Moments(moment)
+    except OptionError:  # no positive measure has these moments
+        return None
+
+
+def _of_formula(rule: AllocationRule) -> Callable[[int], Fraction] | None:
+    ratio: Expr = sp.expand(simplified(inlined(rule)))
+    factor: Expr = simplified(sp.Add(*(term / kappa[i] for term in sp.Add.make_args(ratio))))
+    if factor.free_symbols - {m}:
+        return None
+    return lambda k: rule.ratio((k + 1,))[0] / (k + 1)
+
+
+def _of_function(rule: AllocationRule) -> Callable[[int], Fraction] | None:
+    try:
+        orders = np.arange(1, 2 * LARGEST_DEGREE + 2)[:, None]
+        single = rule.exact_ratios(orders)[:, 0] / np.array(
+            [Fraction(int(o)) for o in orders[:, 0]], dtype=object
+        )
+        for case in cases(rule):
+            powers = np.array([[Fraction(int(k)) for k in row] for row in case.kappas], dtype=object)
+            expected = powers * single[case.terms.orders - 1][:, None]
+            if (rule.exact_ratios(case.kappas, case.context) != expected).any():
+                return None
+        for kappas in deep_terms():
+            powers = np.array([[Fraction(int(k)) for k in row] for row in kappas], dtype=object)
+            if (rule.exact_ratios(kappas) != powers * single[kappas.sum(axis=1) - 1][:, None]).any():
+                return None
+    except TaylorAttrError:  # the function does not go that far
+        return None
+    return lambda k: single[k]
+
+
+def power_exponents(rule: AllocationRule) -> Exponents | None:
+    """Return the exponents of a formula κ_i p_i/Σκ_j p_j, None where it is none.
+
+    Args:
+        rule: A rule of players with attributes.
+    """
+    if rule.evaluator is not None or rule.granularity != "term" or not rule.needs:
+        return None
+    ratio: Any = simplified(inlined(rule))
+    shared, own = ratio.as_independent(i, as_Add=False)
+    weight: Expr = simplified(own / kappa[i])
+    reads = {str(node.base.label) for node in _indexed(weight)}
+    if "kappa" in reads or weight.has(m) or weight.has(s):
+        return None
+    other, letter = of_player(weight)
+    if not same(shared * total(kappa[letter] * other, letter), sp.Integer(1)):
+        return None
+    return _exponents(rule)
+
+
+def _indexed(expression: Expr) -> set[Any]:
+    return expression.atoms(sp.Indexed)
+
+
+def _exponents(rule: AllocationRule) -> Exponents:
+    """Return p up to a factor: x₁x_j gives 1 and j the shares p_1 and p_j over their sum."""
+
+    def exponents(context: Mapping[str, Any], n: int) -> list[Fraction]:
+        if n == 1:
+            return [Fraction(1)]
+        pairs = np.zeros((n - 1, n), dtype=np.int64)
+        pairs[:, 0] = 1
+        pairs[np.arange(n - 1), np.arange(1, n)] = 1
+        ratios = rule.exact_ratios(pairs, context)
+        nothing = Fraction(0)  # of a first player that never gets anything, which no path leads to
+        shares = [(ratios[k - 1, k], ratios[k - 1, 0]) for k in range(1, n)]
+        return [Fraction(1), *(own / first if first else nothing for own, first in shares)]
+
+    return exponents

@@ -11,16 +11,13 @@ import numpy as np
 import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.design.algebra.letters import disjoint
-from taylorattr.design.algebra.proofs import shared
-from taylorattr.design.algebra.simplify import simplified
 from taylorattr.design.attributes import PlayerAttributes
-from taylorattr.design.attributors import attributor
-from taylorattr.design.build import build
+from taylorattr.design.build import attributor, build
 from taylorattr.design.define import ANY_MODEL, SERIES
-from taylorattr.design.designed import DesignedRule
+from taylorattr.design.designed import DesignedRule, shared
 from taylorattr.design.exact_numbers import exact_row
-from taylorattr.design.ways.mixture import Mixture, Part
+from taylorattr.design.formulas import disjoint, simplified
+from taylorattr.design.ways.other_rules import Mixture, Part
 from taylorattr.errors import OptionError
 
 

@@ -13,13 +13,10 @@ import sympy as sp
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.allocation.symbols import Expr, Indicator, i, kappa, s, total
 from taylorattr.criteria.paper.cases import cases
-from taylorattr.design.algebra.letters import of_player
-from taylorattr.design.algebra.proofs import keeps
-from taylorattr.design.algebra.simplify import inlined, simplified
-from taylorattr.design.attributors import attributor
-from taylorattr.design.build import build
-from taylorattr.design.designed import DesignedRule
-from taylorattr.design.ways.measured import Measured
+from taylorattr.design.build import attributor, build
+from taylorattr.design.designed import DesignedRule, keeps
+from taylorattr.design.formulas import inlined, of_player, simplified
+from taylorattr.design.ways.other_rules import Measured
 from taylorattr.errors import OptionError
 
 Method = Literal["project", "simplex", "normalise"]

@@ -13,11 +13,9 @@ import numpy as np
 import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.design.algebra.proofs import shared
-from taylorattr.design.attributors import attributor
-from taylorattr.design.build import build
-from taylorattr.design.designed import DesignedRule
-from taylorattr.design.symmetry import names_no_player
+from taylorattr.design.build import attributor, build
+from taylorattr.design.designed import DesignedRule, shared
+from taylorattr.design.guarantees import names_no_player
 from taylorattr.errors import BudgetError
 
 MOST = 7

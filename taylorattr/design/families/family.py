@@ -35,7 +35,14 @@ class Family:
     summary: str = field(default="")
 
 
-FAMILIES: Registry[Family] = Registry("family of rules")
+FAMILIES: Registry[Family] = Registry(
+    "family of rules",
+    order=(
+        "degree_tilted", "measure", "power_path", "monotone_path", "weighted_shapley", "ordered", "owen",
+        "semivalue", "sharing",
+    ),
+)  # fmt: skip
+"""Name -> family, in the order of the table in docs/design.md."""
 
 
 def family(

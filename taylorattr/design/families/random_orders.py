@@ -13,7 +13,7 @@ from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.build import build
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families.family import family
-from taylorattr.design.ways.orders import Draw
+from taylorattr.design.ways.sampled_orders import Draw
 from taylorattr.errors import OptionError
 
 KEEPS = {

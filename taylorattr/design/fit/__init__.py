@@ -1,6 +1,6 @@
 """Fit the parameters of a family to a task, inside what the family guarantees."""
 
-from taylorattr.design.fit import families
+from taylorattr.design.fit import free_mixture, free_paths, free_shares
 from taylorattr.design.fit.examples import Examples
 from taylorattr.design.fit.fitting import fit
 from taylorattr.design.fit.freedom import FREEDOMS, Freedom
@@ -15,7 +15,9 @@ __all__ = [
     "Freedom",
     "Objective",
     "agreeing",
-    "families",
+    "free_mixture",
+    "free_paths",
+    "free_shares",
     "deletion",
     "fit",
     "recovery",

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Baselines
-from taylorattr.analysis.game import Game
+from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.inputs import require_floating
+from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.design.attributors import attributor
+from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
+from taylorattr.design.build import attributor
 from taylorattr.design.designed import DesignedRule
-from taylorattr.design.fit.node_gradients import node_gradients
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError
 from taylorattr.evaluation.nested_outputs import nested_outputs
@@ -27,6 +28,7 @@ from taylorattr.maths.mobius import mobius
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import attribute
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
+from taylorattr.methods.scores import float64
 
 TABLE_PLAYERS = 12
 """Up to so many players curves are read off the table of all coalitions even where the rule needs none."""
@@ -298,3 +300,30 @@ class Examples:
 def members_of(n: int) -> Tensor:
     """Return which players are in each coalition, shape (2^n, n), float64, bitmask order."""
     return torch.from_numpy(((np.arange(1 << n)[:, None] >> np.arange(n)) & 1).astype(np.float64))
+
+
+def node_gradients(game: Game, places: Tensor) -> Tensor:
+    """Return Δ_i ∂_i f(b + t∘Δ) of every example at every place.
+
+    Args:
+        game: The game.
+        places: t of each player, shape (Q, n); in [0, 1].
+
+    Returns:
+        Shape (B, n, Q), float64 on the CPU.
+    """
+    count = len(places)
+    found = torch.empty(game.batch * count, game.n, dtype=torch.float64)
+    places = places.to(game.device)
+    for part in blocks(len(found), gradient_rows(game)):
+        index = torch.arange(part.start, part.stop, device=game.device)
+        example, place = index // count, places[index % count]
+        points = []
+        for x, b, owner in zip(game.inputs, game.baselines, game.maps, strict=True):
+            weight = place[:, owner.clamp_min(0).reshape(-1)].reshape(len(index), *owner.shape)
+            points.append(torch.lerp(b[example], x[example], weight.to(x.dtype)))
+        gradients = value_and_gradient(game.scalar, tuple(points), example.cpu())[1]
+        ends = zip(gradients, game.inputs, game.baselines, strict=True)
+        moved = tuple(g * (x[example] - b[example]) for g, x, b in ends)
+        found[part] = float64(sum_over_players(game, moved))
+    return found.reshape(game.batch, count, game.n).swapaxes(1, 2)

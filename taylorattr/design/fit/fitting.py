@@ -12,24 +12,24 @@ from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.players import PlayersLike
-from taylorattr.design.attributors import attributor
-from taylorattr.design.build import require_free
+from taylorattr.design.build import attributor, require_free
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families.family import FAMILIES
-from taylorattr.design.fit import by_evolution, by_gradient, by_moves
 from taylorattr.design.fit.examples import TABLE_PLAYERS, Examples, Source
 from taylorattr.design.fit.freedom import FREEDOMS, Freedom, freed, whole
-from taylorattr.design.fit.gain import gain_interval
+from taylorattr.design.fit.held_out import own_examples, require_players, rows_of, split, truth_of
 from taylorattr.design.fit.objective import Function, Objective, objective_of
-from taylorattr.design.fit.result import Fit, nothing
-from taylorattr.design.fit.split import own_examples, require_players, rows_of, split, truth_of
-from taylorattr.design.fit.task import Task
+from taylorattr.design.fit.result import Fit, gain_interval, nothing
+from taylorattr.design.fit.search import Task
+from taylorattr.design.fit.search import by_evolution as by_evolution
+from taylorattr.design.fit.search import by_gradient as by_gradient
+from taylorattr.design.fit.search import by_moves as by_moves
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.methods import METHODS
 from taylorattr.methods.references import reference_tuple
 
-SEARCHES = {"gradient": by_gradient.search, "evolution": by_evolution.search, "moves": by_moves.search}
+SEARCHES = {"gradient": by_gradient, "evolution": by_evolution, "moves": by_moves}
 
 COMPARED = 2
 """Held-out examples on which the built rule is asked for its own scores."""

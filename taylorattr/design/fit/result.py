@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from taylorattr import tables
 from taylorattr.criteria.paper.criteria_report import CriteriaReport
-from taylorattr.design.attributors import attributor
+from taylorattr.design.build import attributor
 from taylorattr.design.designed import DesignedRule
+from taylorattr.design.fit.examples import Examples
 from taylorattr.design.fit.freedom import FREEDOMS
+from taylorattr.design.fit.objective import Objective
 from taylorattr.effects.result import Result
+from taylorattr.evaluation.intervals import bootstrap_interval
 from taylorattr.registry import DESIGNS
 
 
@@ -182,3 +186,43 @@ def nothing(
         names=(),
         reason=f"{theorem}: with complete=True there is nothing to fit, and {only} is the rule",
     )
+
+
+RESAMPLES = 1000
+"""Resamples of the examples where the objective is one number for all of them."""
+
+
+def gain_interval(
+    objective: Objective,
+    examples: Examples,
+    first: tuple[Tensor, Tensor],
+    second: tuple[Tensor, Tensor],
+    level: float,
+    seed: int,
+) -> tuple[float, float, float]:
+    """Return the mean gain of the first rule over the second, and its interval.
+
+    Differences of pairs where there is a number per example, bias-corrected and accelerated; where there is
+    one number for all examples, it is taken again of examples drawn with replacement, the same ones for both.
+
+    Args:
+        objective: What is measured.
+        examples: The held-out examples.
+        first: Scores (R, B, n) and objective of the first rule.
+        second: Likewise of the second.
+        level: Coverage.
+        seed: Of the draws.
+    """
+    difference = objective.sign * (first[1] - second[1])
+    mean = float(difference.mean())
+    if difference.ndim:
+        return mean, *bootstrap_interval(difference.numpy(), level=level, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    gains = []
+    for _ in range(RESAMPLES):
+        rows = torch.randint(len(examples), (len(examples),), generator=generator)
+        drawn = examples.take(rows)
+        each = [objective.values(scores[:, rows], drawn, "resamples") for scores, _ in (first, second)]
+        gains.append(objective.sign * float(each[0] - each[1]))
+    low, high = np.quantile(gains, [(1 - level) / 2, (1 + level) / 2])
+    return mean, float(low), float(high)

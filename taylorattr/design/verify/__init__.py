@@ -2,7 +2,6 @@
 
 from taylorattr.design.verify import laws
 from taylorattr.design.verify.law import LAWS, Law
-from taylorattr.design.verify.verification import LawResult, Verification
-from taylorattr.design.verify.verify import verify
+from taylorattr.design.verify.verification import LawResult, Verification, verify
 
 __all__ = ["LAWS", "Law", "LawResult", "Verification", "laws", "verify"]

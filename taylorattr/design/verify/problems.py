@@ -1,4 +1,4 @@
-"""Polynomials and points that a rule is tried on, and smaller ones that show the same."""
+"""Polynomials and networks that a rule is tried on, and smaller polynomials that show the same."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taylorattr.aliases import MultiIndex
 from taylorattr.design.verify.subject import Subject
-from taylorattr.toys import Polynomial
+from taylorattr.toys import Polynomial, mlp
 
 TERMS = 6
 """Terms of a polynomial at most."""
@@ -108,6 +108,22 @@ def how_many(subject: Subject, count: int) -> int:
 def _kappa(random: np.random.Generator, n: int, order: int) -> MultiIndex:
     players = random.choice(n, size=min(n, int(random.integers(1, order + 1))), replace=False)
     return tuple(np.bincount(random.choice(players, size=order), minlength=n).tolist())
+
+
+def network(subject: Subject, activation: str, seed: int) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return a network (B, n) -> (B,), an input and a baseline near each other.
+
+    Args:
+        subject: The rule.
+        activation: Of the network.
+        seed: Of its weights and of the input.
+    """
+    layers = mlp((subject.n, 5, 1), activation, seed=seed, dtype=torch.float64)
+    model = nn.Sequential(layers, nn.Flatten(0)).eval()
+    generator = torch.Generator().manual_seed(subject.seed + seed)
+    size = 0.3 if activation == "tanh" else 2.0
+    x = size * torch.randn(1, subject.n, generator=generator, dtype=torch.float64)
+    return model, x, torch.zeros_like(x)
 
 
 def smallest(problem: Problem, fails: Callable[[Problem], bool], *, free: bool) -> Problem:

@@ -9,7 +9,7 @@ import pytest
 import taylorattr as ta
 from taylorattr.allocation.interpret import Interpreter
 from taylorattr.allocation.symbols import STANDARD, Indicator, i, indexed, j, k, kappa, m, n, q, s, total
-from taylorattr.design.algebra.simplify import same, simplified
+from taylorattr.design.formulas import same, simplified
 from taylorattr.maths.multi_index import enumerate_up_to
 
 F = Fraction

@@ -98,7 +98,7 @@ def test_a_mixture_keeps_what_its_parts_keep():
 
 
 def test_numbers_on_the_grid_add_up_exactly():
-    from taylorattr.design.fit.grid import fractions_of, on_grid
+    from taylorattr.design.fit.freedom import fractions_of, on_grid
 
     generator = torch.Generator().manual_seed(0)
     for n in (2, 5, 17):

@@ -7,12 +7,12 @@ import torch
 
 import taylorattr as ta
 from taylorattr.analysis.question import Question
-from taylorattr.design.fit.by_evolution import minimise
-from taylorattr.design.fit.grid import SHARES, counted_shares
-from taylorattr.design.fit.node_gradients import node_gradients
-from taylorattr.design.fit.path_measures import clenshaw_curtis
-from taylorattr.design.fit.semivalue_weights import mean_marginals
-from taylorattr.design.fit.split import rows_of, split
+from taylorattr.design.fit.examples import node_gradients
+from taylorattr.design.fit.free_paths import clenshaw_curtis
+from taylorattr.design.fit.free_shares import mean_marginals
+from taylorattr.design.fit.freedom import SHARES, counted_shares
+from taylorattr.design.fit.held_out import rows_of, split
+from taylorattr.design.fit.search import minimise
 from tests.design.fit.models import inputs
 
 

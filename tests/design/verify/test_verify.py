@@ -11,8 +11,8 @@ import taylorattr as ta
 from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.design.verify import LAWS, LawResult, Verification
 from taylorattr.design.verify.problems import smallest_term
-from taylorattr.design.ways.coalitions import CoalitionTable
-from taylorattr.design.ways.orders import SampledOrders
+from taylorattr.design.ways.coalition_table import CoalitionTable
+from taylorattr.design.ways.sampled_orders import SampledOrders
 from taylorattr.errors import OptionError, VerificationError
 from taylorattr.methods.scores import Scores
 

@@ -1,31 +1,5 @@
-"""The laws, in the order in which they are looked at."""
+"""The laws; importing this registers them."""
 
-from taylorattr.design.verify.laws import (
-    allocation,
-    computation,
-    dummy,
-    files,
-    guarantees,
-    linearity,
-    networks,
-    own_ratio,
-    renaming,
-    sums,
-    verdicts,
-    ways,
-)  # isort: skip
+from taylorattr.design.verify.laws import axioms, computation, criteria, scores
 
-__all__ = [
-    "allocation",
-    "computation",
-    "dummy",
-    "files",
-    "guarantees",
-    "linearity",
-    "networks",
-    "own_ratio",
-    "renaming",
-    "sums",
-    "verdicts",
-    "ways",
-]
+__all__ = ["axioms", "computation", "criteria", "scores"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.question import Question
-from taylorattr.design.ways.way import Budget, Way
+from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.effects.taylor import decompose
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import PrecisionWarning, warn

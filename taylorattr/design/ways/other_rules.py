@@ -1,14 +1,9 @@
-"""Rules made of another rule's measured allocation A_i(S): sums over supports and deficits, without a series.
-
-A_i(S) = Σ_{T⊆S} (−1)^{|S|−|T|} a_i(x_T) is what the other rule hands of the effect of S to i, eq. (52a); for
-Integrated Gradients it is IG_i[f_S], eq. (20). A sum of these over some supports is a rule restricted to
-them; adding the deficit J(S) − Σ_k A_k(S) in equal parts to the members is the projection (56).
-"""
+"""Scores made of the scores of other rules: a built-in method, a weighted sum, measured allocations."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +15,87 @@ from taylorattr.analysis.game import blocks
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.bound_method import AuditedExample, target_of
 from taylorattr.criteria.audit.coalitions import full_masks
-from taylorattr.design.ways.rounding import rounding_error
-from taylorattr.design.ways.way import Budget, Way
+from taylorattr.design.ways.coalition_table import rounding_error
+from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.errors import ZeroDifferenceWarning
 from taylorattr.maths.mobius import mobius_
+from taylorattr.methods import METHODS
 from taylorattr.methods.method import AttributionMethod, attribute
-from taylorattr.methods.scores import Scores
+from taylorattr.methods.scores import Scores, float64, player_scores
+
+
+@dataclass(frozen=True)
+class ByMethod(Way):
+    """The method that a rule has been recognised as.
+
+    Args:
+        method: Name in ``ta.METHODS``.
+        how: What shows that the rule equals it.
+    """
+
+    method: str
+    how: str
+
+    name = "method"
+
+    @property
+    def words(self) -> str:
+        """The method."""
+        return f"the method {self.method}, which the rule equals {self.how}"
+
+    def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
+        """Return the method's scores; the budget is passed on where the method has such options."""
+        entry = METHODS[self.method]
+        asked = {name: getattr(budget, name) for name in ("n_steps", "tol", "samples", "max_evaluations")}
+        options = {
+            name: value
+            for name, value in asked.items()
+            if name in entry.options and value != entry.options[name]
+        }
+        return entry.function(question, **options)
+
+
+Part = Callable[[Question, Budget], Scores]
+"""Question, budget -> scores of one rule."""
+
+
+@dataclass(frozen=True)
+class Mixture(Way):
+    """The weighted sum of the parts' scores.
+
+    Args:
+        parts: How each rule is computed.
+        factors: c_k.
+        names: Of the rules.
+    """
+
+    parts: Sequence[Part]
+    factors: Sequence[float]
+    names: Sequence[str]
+
+    name = "parts"
+
+    @property
+    def words(self) -> str:
+        """The parts."""
+        pairs = zip(self.factors, self.names, strict=True)
+        return "each part in its own way: " + " + ".join(f"{factor:.4g}·{name}" for factor, name in pairs)
+
+    def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
+        """Return the sum; standard errors add up, an upper bound of theirs."""
+        game = question.game
+        total = torch.zeros(game.batch, game.n, dtype=torch.float64)
+        errors: torch.Tensor | None = None
+        each = {}
+        for part, factor, name in zip(self.parts, self.factors, self.names, strict=True):
+            found = part(question, budget)
+            total += factor * player_scores(game, found)
+            if found.standard_errors is not None:
+                spread = abs(factor) * float64(found.standard_errors)
+                errors = spread if errors is None else errors + spread
+            each[name] = found.diagnostics
+        return Scores(players=total, standard_errors=errors, diagnostics={"parts": each})
+
 
 MOST_PLAYERS = 14
 """2^n attributions are made unasked up to this many players."""

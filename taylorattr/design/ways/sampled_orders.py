@@ -13,8 +13,8 @@ import torch
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.question import Question
-from taylorattr.design.ways.sizes import SizeShares
-from taylorattr.design.ways.way import Budget, Way
+from taylorattr.design.ways.coalition_table import SizeShares
+from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
 from taylorattr.maths.running_mean import RunningMean
@@ -102,7 +102,7 @@ class SampledOrders(Way):
         empty, full = (end.double().cpu().numpy() for end in (game.f_baseline, game.f_input))
         mean = RunningMean()
         with CoalitionOutputs(
-            question.game, fold=n <= FOLDED_PLAYERS, show_progress=question.show_progress
+            game, fold=n <= FOLDED_PLAYERS, show_progress=question.show_progress
         ) as outputs:
             at_once = max(1, BLOCK_BYTES // (16 * n * max(game.batch, 1)))
             at_once = min(at_once, max(FIRST_LOOK, 16 * outputs.rows // (2 * n)))

@@ -1,4 +1,4 @@
-"""``ta.design.transport``: the same scores as shares of the effects of the other frame, eq. (9a)."""
+"""The other frame: ``transport`` keeps the scores, eq. (9a), and ``or_twin`` keeps the ratio, eq. (69)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 import sympy as sp
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.design.algebra.proofs import shared
-from taylorattr.design.attributors import attributor
-from taylorattr.design.build import build
-from taylorattr.design.designed import DesignedRule
+from taylorattr.design.build import attributor, build
+from taylorattr.design.designed import DesignedRule, shared
+from taylorattr.design.ways.interface import Way
+from taylorattr.design.ways.paths import Pieces, Power, Straight
+from taylorattr.design.ways.sampled_orders import SampledOrders
+from taylorattr.errors import OptionError
 from taylorattr.maths.frames import binomial, lower
 
 
@@ -66,14 +68,57 @@ def _evaluator(rule: AllocationRule) -> Any:
         place = {mu: row for row, mu in enumerate({mu for each in below.values() for mu in each})}
         rows = np.array(list(place), dtype=np.int64).reshape(len(place), kappas.shape[1])
         table = rule.exact_ratios(rows, context)
-        shared = math.lcm(*(share.denominator for share in table.reshape(-1)))
-        whole: Any = np.frompyfunc(int, 1, 1)(table * shared)  # whole numbers add up faster than fractions
+        denominator = math.lcm(*(share.denominator for share in table.reshape(-1)))
+        # whole numbers over one denominator add up faster than fractions, which reduce at every step
+        whole: Any = np.frompyfunc(int, 1, 1)(table * denominator)
         out = np.empty(kappas.shape, dtype=object)
         for row, kappa in enumerate(map(tuple, kappas.tolist())):
             signed = [(-1) ** (sum(mu) + 1) * binomial(kappa, mu) for mu in below[kappa]]
             taken = whole[[place[mu] for mu in below[kappa]]]
             total = np.array(signed, dtype=object) @ taken if signed else [0] * len(kappa)
-            out[row] = [Fraction(int(value), shared) for value in total]
+            out[row] = [Fraction(int(value), denominator) for value in total]
         return out if exact else out.astype(np.float64)
 
     return evaluate
+
+
+def or_twin(rule: str | AllocationRule | DesignedRule, name: str | None = None) -> DesignedRule:
+    """Make the rule with the same ratio on OR-effects: expanded at x towards b, eq. (6), (8).
+
+    AND-effects are there once all their players are, OR-effects as soon as one is (69). The twin of
+    Occlusion-1 counts what a player does alone; those of Integrated Gradients and Shapley are these rules
+    themselves (9).
+
+    Args:
+        rule: A rule of the frame of the baseline.
+        name: Name of the twin; default: the rule's with ``_or``.
+
+    Returns:
+        The twin, checked and filed.
+
+    Raises:
+        OptionError: If the rule is one of the input's frame already.
+    """
+    base = attributor(rule)
+    if base.rule.frames == ("input",):
+        raise OptionError(
+            f"{base.name} is a rule of frame 'input' already; or_twin starts from frame 'baseline'"
+        )
+    made = replace(
+        base.rule,
+        name=name or f"{base.name}_or",
+        frame="input",
+        proof="",
+        source=f"OR-twin of {base.name}, eq. (69)",
+        extra=True,
+    )
+    ways: list[Way] = []
+    draw: Any = None
+    for way in base.ways:
+        if isinstance(way, Power | Pieces | Straight):
+            ways.append(replace(way, from_input=True, name_of_rule=made.name))
+        if isinstance(way, SampledOrders):
+            draw = way.draw
+    return build(
+        made, ways=ways, attributes=base.attributes, draw=draw, origin="or_twin", parameters={"rule": base}
+    )

@@ -11,12 +11,10 @@ from torch import Tensor
 
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.design.algebra.mix import mix
-from taylorattr.design.algebra.proofs import shared
-from taylorattr.design.attributors import attributor
-from taylorattr.design.designed import DesignedRule
+from taylorattr.design.build import attributor
+from taylorattr.design.designed import DesignedRule, shared
 from taylorattr.design.fit.examples import Examples, Source
-from taylorattr.design.fit.freedom import Freedom, Search, freedom
-from taylorattr.design.fit.grid import fractions_of, on_grid
+from taylorattr.design.fit.freedom import Freedom, Search, fractions_of, freedom, on_grid
 from taylorattr.errors import OptionError
 
 

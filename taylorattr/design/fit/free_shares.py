@@ -1,9 +1,10 @@
-"""What is free in the sharing of coalitions: players' weights, free shares, an order of players."""
+"""What is free in the sharing of effects: weights of players or sizes, free shares, an order, a power."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import comb
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,23 @@ import torch
 from torch import Tensor
 
 from taylorattr.design.designed import DesignedRule
-from taylorattr.design.families import ordered, sharing, weighted_shapley
-from taylorattr.design.fit.examples import Examples, members_of
-from taylorattr.design.fit.freedom import Freedom, Search, freedom, whole
-from taylorattr.design.fit.grid import SHARES, counted_shares, fractions_of, shortened
+from taylorattr.design.families import degree_tilted, ordered, semivalue, sharing, weighted_shapley
+from taylorattr.design.fit.examples import Examples, Source, members_of
+from taylorattr.design.fit.freedom import (
+    SHARES,
+    Freedom,
+    Search,
+    counted_shares,
+    fractions_of,
+    freedom,
+    on_grid,
+    shortened,
+    whole,
+)
+from taylorattr.effects.taylor import decompose
 from taylorattr.errors import OptionError
+from taylorattr.maths.multi_index import enumerate_up_to
+from taylorattr.maths.subsets import popcounts
 
 
 class CoalitionShares(Freedom):
@@ -157,3 +170,129 @@ class Stages(CoalitionShares):
     def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
         """Build the ordered rule."""
         return ordered(parameters["stages"], name)
+
+
+@freedom("semivalue")
+class SizeWeights(Freedom):
+    """ω = n·softmax(θ): weights ≥ 0 with mean 1, so independent effects stay whole; ω = 1 is Shapley.
+
+    Args:
+        n: Number of players.
+    """
+
+    neutral = "shapley"
+    coalitions = True
+    search: Search = "gradient"
+
+    def __init__(self, n: int) -> None:
+        self.n, self.count = n, n
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """Return ω_1 … ω_n."""
+        return self.n * theta.softmax(0)
+
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return ω in steps of 10⁻⁶, with mean 1 exactly."""
+        return on_grid(natural, self.n)
+
+    def scores(self, natural: Tensor, examples: Examples) -> Tensor:
+        """Return 1/n Σ_t ω_{t+1} times the mean marginal contribution to t players."""
+        facts = examples.facts("marginals", lambda: mean_marginals(examples.source.table()))
+        return facts @ natural / self.n
+
+    def parameters(self, natural: Tensor) -> dict[str, Any]:
+        """Return ω."""
+        return {"omega": natural.tolist()}
+
+    @classmethod
+    def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
+        """Build the semivalue."""
+        return semivalue(omega=fractions_of(parameters["omega"]), name=name)
+
+
+def mean_marginals(table: Tensor) -> Tensor:
+    """Return the mean of v(T∪i) − v(T) over the T of each size without i.
+
+    Args:
+        table: v in bitmask order, shape (…, 2^n).
+
+    Returns:
+        Shape (…, n, n): player i, size t = 0 … n−1.
+    """
+    n = table.shape[-1].bit_length() - 1
+    sizes = torch.from_numpy(popcounts(n - 1).astype(np.int64))
+    number = torch.tensor([comb(n - 1, t) for t in range(n)], dtype=table.dtype)
+    found = []
+    for i in range(n):
+        halves = table.reshape(*table.shape[:-1], -1, 2, 1 << i)
+        gains = (halves[..., 1, :] - halves[..., 0, :]).flatten(-2)
+        sums = gains.new_zeros(*gains.shape[:-1], n).index_add(-1, sizes, gains)
+        found.append(sums / number)
+    return torch.stack(found, -2)
+
+
+@freedom("degree_tilted")
+class DegreePower(Freedom):
+    """p = e^θ of κ_i^p/Σκ_j^p; 1 is Integrated Gradients, small is near Shapley.
+
+    The effects are those of a Taylor series, which a network with kinks does not have: `ta.decompose` warns
+    there.
+
+    Args:
+        n: Number of players.
+        order: Largest |κ|.
+    """
+
+    neutral = "integrated_gradients"
+    search: Search = "gradient"
+
+    def __init__(self, n: int, order: int = 4) -> None:
+        self.n, self.count, self.order = n, 1, whole("order", order, 2)
+        self.options = {"order": self.order}
+        self.kappas = torch.from_numpy(enumerate_up_to(n, order).astype("float64"))
+
+    def natural(self, theta: Tensor) -> Tensor:
+        """Return p."""
+        return theta.exp()
+
+    def rounded(self, natural: Tensor) -> Tensor:
+        """Return p to six digits."""
+        return shortened(natural)
+
+    def scores(self, natural: Tensor, examples: Examples) -> Tensor:
+        """Return Σ_κ κ_i^p/Σ_j κ_j^p I(κ) over the terms up to the order."""
+        inside = self.kappas > 0
+        size = torch.where(inside, self.kappas.clamp_min(1) ** natural, 0.0)
+        shares = size / size.sum(1, keepdim=True)
+        return examples.facts(("terms", self.order), lambda: self._terms(examples.source)) @ shares
+
+    def neutral_scores(self, examples: Examples) -> Tensor:
+        """Return those of Integrated Gradients, by its own method."""
+        return examples.facts("neutral", lambda: examples.source.attributed(self.neutral))
+
+    def parameters(self, natural: Tensor) -> dict[str, Any]:
+        """Return p."""
+        return {"p": float(natural[0])}
+
+    @classmethod
+    def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:
+        """Build the rule."""
+        return degree_tilted(fractions_of([parameters["p"]])[0], name)
+
+    def _terms(self, source: Source) -> Tensor:
+        found = []
+        for game in source.games:
+            effects = decompose(
+                source.model,
+                game.inputs,
+                game.baselines,
+                target=source.target,
+                order=self.order,
+                players=game.players,
+                additional_forward_args=source.extra,
+                with_tails=False,
+                internal_batch_size=source.internal_batch_size,
+            )
+            found.append(effects.values.double().cpu())
+        source.spent("Taylor tables", source.batch * len(found))
+        return torch.stack(found)

@@ -1,26 +1,29 @@
-"""Support-level rules from exact effects J(S) of all coalitions, or of those that get anything."""
+"""Support-level rules from the outputs of all coalitions, or of those that get anything."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Frame
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.question import Question
-from taylorattr.design.ways.rounding import rounding_error
-from taylorattr.design.ways.sizes import SizeShares
-from taylorattr.design.ways.way import Budget, Way
+from taylorattr.criteria.paper.algebra import treats_players_alike
+from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.effects import HarsanyiEffects
+from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.semivalues import amplification, semivalue_scores, weights_of
 from taylorattr.maths.subsets import count_up_to
@@ -94,7 +97,7 @@ class CoalitionTable(Way):
         receivers = self.rule.receiver_names(game.names, context)
         scores = np.empty((game.batch, len(receivers)))
         with CoalitionOutputs(
-            question.game, fold=True, total=game.batch * rows.columns, show_progress=question.show_progress
+            game, fold=True, total=game.batch * rows.columns, show_progress=question.show_progress
         ) as outputs:
             for part, outcomes in outputs(rows.block, rows.columns):
                 table = outcomes.numpy()
@@ -164,3 +167,118 @@ def _settle_ends(table: np.ndarray, question: Question, part: slice, rows: Coali
     table[:, 0] = first
     if rows.max_order is None:
         table[:, -1] = last
+
+
+SMALL = 3
+"""Size up to which coalitions are looked at first, in floating point."""
+
+ROUNDING = 1e-9
+"""Relative difference of two shares that is no rounding."""
+
+DRAWN = 6
+"""Coalitions of each size that are compared where symmetry does not show in the formula."""
+
+
+class SizeShares:
+    """The shares of a rule by size, worked out once for each number of players and context.
+
+    Args:
+        rule: A support-level rule.
+    """
+
+    def __init__(self, rule: AllocationRule) -> None:
+        self.rule = rule
+        self._known: dict[Any, tuple[list[Fraction] | None, str]] = {}
+
+    def __call__(self, n: int, context: Mapping[str, Any]) -> tuple[list[Fraction] | None, str]:
+        """Return what `size_shares` returns."""
+        values = ((name, tuple(np.asarray(v, dtype=object).reshape(-1))) for name, v in context.items())
+        key = (n, tuple(values))
+        if key not in self._known:
+            self._known[key] = size_shares(self.rule, n, context)
+        return self._known[key]
+
+
+def size_shares(
+    rule: AllocationRule, n: int, context: Mapping[str, Any]
+) -> tuple[list[Fraction] | None, str]:
+    """Return w_1 … w_n of a rule Σ_{S∋i} w_{|S|} J(S), or None and why it is none.
+
+    Args:
+        rule: A support-level rule.
+        n: Number of players.
+        context: Its attributes.
+    """
+    firsts = np.tri(n, dtype=np.int64)  # the first s players, s = 1 … n
+    proved = (
+        rule.evaluator is None
+        and treats_players_alike(rule)
+        and all(not need.axes for need in rule.needs.values())
+    )
+    if not proved and not _alike(rule, n, context):
+        return None, "it does not look at the size of a coalition alone"
+    coalitions = firsts if proved else np.concatenate([firsts, _drawn(n, n)])
+    ratios = rule.exact_ratios(coalitions, context)
+    shares: list[Fraction | None] = [None] * n
+    for coalition, row in zip(coalitions, ratios, strict=True):
+        size = int(coalition.sum())
+        inside = {share for share, member in zip(row, coalition, strict=True) if member}
+        outside = {share for share, member in zip(row, coalition, strict=True) if not member}
+        if outside - {Fraction(0)}:
+            return None, "it gives something to players outside a coalition"
+        if len(inside) > 1 or shares[size - 1] not in (None, *inside):
+            return None, "it does not look at the size of a coalition alone"
+        shares[size - 1] = inside.pop()
+    return [share for share in shares if share is not None], ""
+
+
+def _alike(rule: AllocationRule, n: int, context: Mapping[str, Any]) -> bool:
+    """Whether members of small coalitions get alike, in floating point: quick where they do not."""
+    coalitions = _drawn(n, min(n, SMALL))
+    ratios = rule.ratios(coalitions, context)
+    for size in range(1, min(n, SMALL) + 1):
+        inside = ratios[coalitions.sum(axis=1) == size][coalitions[coalitions.sum(axis=1) == size] > 0]
+        if np.ptp(inside) > ROUNDING * np.abs(inside).max():
+            return False
+    return True
+
+
+def _drawn(n: int, largest: int) -> np.ndarray:
+    """Return coalitions of 1 … largest players, shape (M, n)."""
+    generator = np.random.default_rng(0)
+    sizes = np.repeat(np.arange(1, largest + 1), DRAWN)
+    ranks = generator.permuted(np.tile(np.arange(n), (len(sizes), 1)), axis=1)
+    return (ranks < sizes[:, None]).astype(np.int64)
+
+
+SERIOUS = 1e-2
+"""Share of Σ|scores| that is warned of."""
+
+
+def rounding_error(game: Game, scores: Tensor, name: str) -> dict[str, Any]:
+    """Return one rounding of the larger end output over Σ|scores| per example; warn where it is large.
+
+    A constant that is added to the output leaves the scores as they are and takes digits from all of them.
+
+    Args:
+        game: The game.
+        scores: Shape (B, R).
+        name: Of the rule.
+
+    Returns:
+        The error, for the diagnostics.
+    """
+    size = scores.abs().sum(1)
+    top = torch.maximum(game.f_input.abs(), game.f_baseline.abs()).double().cpu()
+    eps = torch.finfo(game.dtype if game.dtype.is_floating_point else torch.float64).eps
+    relative = torch.where(size == 0, size, eps * top / size)
+    worst = int(relative.argmax())
+    if float(relative[worst]) > SERIOUS:
+        share = float(relative[worst])
+        warn(
+            f"{name}: outputs of {float(top[worst]):.3g} are rounded by {share:.2g} of Σ|scores| in example "
+            f"{worst}, so the scores are no better; use dtype=torch.float64, or leave a constant out of the "
+            "output",
+            PrecisionWarning,
+        )
+    return {"what": "rounding of the outputs, over Σ|scores|", "relative": relative.tolist()}
