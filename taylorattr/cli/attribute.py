@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import json
-from pathlib import Path
 from typing import Any
 
-from taylorattr.cli import arguments as shared
-from taylorattr.cli import data as data_files
-from taylorattr.cli.named import named_method
+from taylorattr.cli import request
+from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, option, references
+from taylorattr.cli.written_files import require_result_suffix
 from taylorattr.errors import OptionError
-from taylorattr.methods import METHODS, AttributionMethod, attribute
-from taylorattr.methods.option_types import fits
+from taylorattr.methods import METHODS, attribute
 
 SUMMARY = "share a prediction among its inputs by an attribution method"
-
-REFERENCE_ROWS = "0:100"
-"""Rows of the data that serve as reference set where a method needs one and none is named."""
 
 DESCRIPTION = """\
 Share f(x) − f(baseline) of your own model among its inputs by one attribution method, or by a rule of your
@@ -45,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(METHODS)}; another rule of `taylorattr check --all` that is about players, "
         "such as semivalue/banzhaf; or package.module:rule of your own",
     )
-    shared.add(parser, frame=False)
+    request.add_arguments(parser, frame=False)
     scores = parser.add_argument_group("method")
     scores.add_argument(
         "--set",
@@ -68,32 +62,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, save; return the exit status."""
-    method, settings = named_method(arguments.method, arguments.set)
+    method, settings = attribution_method(arguments.method, arguments.set)
     options = dict(option(spec, method) for spec in settings)
     if arguments.top < 0:
         raise OptionError(f"--top {arguments.top}: expected 0 or more")
-    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
-        raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
-    asked = shared.question(arguments)
-    given: dict[str, Any] = {"baselines": asked.baselines}
+    require_result_suffix(arguments.out)
+    asked = request.read(arguments)
+    against: dict[str, Any] = {}
     rows = references(arguments, method, asked)
     if rows is not None and method.references:
-        given = {"baselines": rows}
+        against = {"baselines": rows}
     elif rows is not None:
-        if asked.baselines is not None:
+        if asked.question.baselines is not None:
             raise OptionError("--baseline and --references are both given; references are the baselines")
-        given = {"references": rows}
-    plain = arguments.players == "elements" and asked.data.names is None and not arguments.names
-    with shared.threads(arguments.num_threads):
+        against = {"references": rows}  # the method has one baseline, and is averaged over these
+    with request.threads(arguments.num_threads):
         result = attribute(
             method,
-            asked.model,
-            asked.inputs,
-            players=None if plain else asked.players,
+            **asked.arguments(**against),
             seed=arguments.seed,
             show_progress=not arguments.json,
-            **given,
-            **asked.keywords,
             **options,
         )
     if arguments.out:
@@ -102,48 +90,3 @@ def run(arguments: argparse.Namespace) -> int:
         json.dumps(result.to_dict(), ensure_ascii=False) if arguments.json else result.summary(arguments.top)
     )
     return 0
-
-
-def option(spec: str, method: AttributionMethod) -> tuple[str, Any]:
-    """Read ``name=value``; the value is a Python literal (8, 0.1, True, None, [1, 2]) or else a word.
-
-    Where the option takes words and no such literal, as ``layer=2.10``, the value is the word.
-
-    Returns:
-        Name and value.
-
-    Raises:
-        OptionError: If there is no equals sign.
-    """
-    name, equals, value = spec.partition("=")
-    if not equals or not name:
-        raise OptionError(f"--set {spec!r} is not of the form n_steps=64")
-    try:
-        literal = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-    kind = method.option_types.get(name, Any)
-    return name, value if fits(value, kind) and not fits(literal, kind) else literal
-
-
-def references(arguments: argparse.Namespace, method: AttributionMethod, asked: shared.Question) -> Any:
-    """Return the reference set, None where there is none.
-
-    Raises:
-        OptionError: If a method that reads a set is given a single baseline besides.
-    """
-    spec = arguments.references
-    if method.references and spec is None and asked.baselines is not None:
-        return None  # the baseline is a set of one
-    if method.references and asked.baselines is not None:
-        raise OptionError(f"{method.name} takes --references or --baseline, not both")
-    if spec is None and not method.references:
-        return None
-    spec = spec or REFERENCE_ROWS
-    if Path(spec).suffix in (".npy", ".npz", ".csv"):
-        table = data_files.load(spec, option="--references")
-    else:
-        table = asked.data.rows(spec, option="--references")
-    first = asked.inputs[0] if isinstance(asked.inputs, tuple) else asked.inputs
-    tensors = tuple(t.to(first.device) for t in table.tensors)
-    return tensors if len(tensors) > 1 else next(iter(tensors))

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from taylorattr.cli.named import named_rule
+from taylorattr.cli.method_arguments import allocation_rule
 from taylorattr.errors import OptionError
 
 SUMMARY = "say which of the three criteria an attribution method keeps, on paper"
@@ -79,17 +79,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError("METHOD and --all are both given; name methods, or ask for all of them")
     if not arguments.methods and not arguments.all and not arguments.formulas:
         raise OptionError(f"name methods, or pass --all; known: {', '.join(RULES)}")
-    rules = [named_rule(name) for name in arguments.methods] or list(RULES.values())
+    rules = [allocation_rule(name) for name in arguments.methods] or list(RULES.values())
     if arguments.formulas:
         if arguments.frame or arguments.require:
             raise OptionError("--formulas prints ratios, not verdicts; leave out --frame and --require")
-        _show(formulas(rules), arguments.format)
+        _print(formulas(rules), arguments.format)
         return 0
     reports = [check(rule) for rule in rules]
     if arguments.frame:
-        chosen = [r for r in reports if arguments.frame in r.frames or arguments.methods]
-        reports = [report.in_frame(arguments.frame) for report in chosen]
-    _show(reports[0] if len(arguments.methods) == 1 else CriteriaTable(tuple(reports)), arguments.format)
+        # a rule that was named and has no such frame is an error, of all rules it is left out
+        reports = [r for r in reports if arguments.frame in r.frames or arguments.methods]
+        reports = [report.in_frame(arguments.frame) for report in reports]
+    _print(reports[0] if len(arguments.methods) == 1 else CriteriaTable(tuple(reports)), arguments.format)
     missed = [
         f"{report.rule}: {verdict!r}"
         for report in reports
@@ -102,12 +103,12 @@ def run(arguments: argparse.Namespace) -> int:
     return int(bool(missed))
 
 
-def _show(result: Any, form: str) -> None:
+def _print(result: Any, form: str) -> None:
     """Print a report or a table in one of `FORMATS`."""
-    shown = {
+    writers = {
         "text": result.__repr__,
         "markdown": result.to_markdown,
         "latex": result.to_latex,
         "json": lambda: json.dumps(result.to_dict(), ensure_ascii=False),
     }
-    print(shown[form]())
+    print(writers[form]())

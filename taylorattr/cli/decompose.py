@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from taylorattr.atomic import replacing
-from taylorattr.cli import arguments as shared
+from taylorattr.cli import request
+from taylorattr.cli.written_files import require_folder, require_result_suffix
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.taylor import decompose
@@ -34,7 +35,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    shared.add(parser)
+    request.add_arguments(parser)
     effects = parser.add_argument_group("effects")
     effects.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
     effects.add_argument(
@@ -58,11 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(
             "--max-order and --checkpoint go with --exact; Taylor effects are limited by --order"
         )
-    if arguments.out and Path(arguments.out).suffix not in (".json", ".npz", ".html"):
-        raise OptionError(f"--out {arguments.out}: results are saved as .json, .npz or .html")
-    shared.require_folder("--plot", arguments.plot)
-    asked = shared.question(arguments)
-    with shared.threads(arguments.num_threads):
+    require_result_suffix(arguments.out)
+    require_folder("--plot", arguments.plot)
+    asked = request.read(arguments)
+    with request.threads(arguments.num_threads):
         effects = compute(arguments, asked)
     if arguments.out:
         effects.save(arguments.out)
@@ -76,32 +76,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def compute(arguments: argparse.Namespace, asked: shared.Question) -> TaylorEffects | HarsanyiEffects:
+def compute(arguments: argparse.Namespace, asked: request.Request) -> TaylorEffects | HarsanyiEffects:
     """Return the effects the arguments ask for."""
+    everything = asked.framed_arguments(show_progress=not arguments.json)
     if arguments.exact:
-        return harsanyi(
-            asked.model,
-            asked.inputs,
-            asked.baselines,
-            players=asked.players,
-            max_order=arguments.max_order,
-            checkpoint=arguments.checkpoint,
-            show_progress=not arguments.json,
-            **asked.keywords,
-        )
-    return decompose(
-        asked.model,
-        asked.inputs,
-        asked.baselines,
-        players=asked.players,
-        order=arguments.order,
-        seed=arguments.seed,
-        show_progress=not arguments.json,
-        **asked.keywords,
-    )
+        return harsanyi(**everything, max_order=arguments.max_order, checkpoint=arguments.checkpoint)
+    return decompose(**everything, order=arguments.order, seed=arguments.seed)
 
 
 def _draw(effects: TaylorEffects | HarsanyiEffects, path: str, bars: int) -> None:
+    """Write a picture of the first example's effects, in the format of the suffix."""
     from taylorattr.plot import top_effects  # matplotlib is loaded only when a picture is asked for
 
     figure, _ = top_effects(effects, bars)

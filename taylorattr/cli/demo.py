@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from taylorattr.cli import arguments as shared
+from taylorattr.cli.request import threads
 
 SUMMARY = "train a small network on bundled data and take one prediction apart (no arguments needed)"
 
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from taylorattr.demo.one_prediction import explain, text, write_files  # loads matplotlib and sympy
 
     folder = Path(arguments.out)
-    with shared.threads(arguments.num_threads):
+    with threads(arguments.num_threads):
         explanation = explain(study(arguments.seed), arguments.order)
         write_files(explanation, folder)
         if arguments.json:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taylorattr.atomic import replacing
-from taylorattr.cli import arguments as shared
-from taylorattr.cli import decompose
-from taylorattr.cli import other_side as sides
+from taylorattr.cli import comparison, decompose, request
+from taylorattr.cli.written_files import require_folder
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 
 SUMMARY = "write the interaction graph of predictions: players as nodes, what pairs do together as edges"
 
-SUFFIXES = (".graphml", ".gexf", ".json", ".dot", ".png")
+GRAPH_SUFFIXES = (".graphml", ".gexf", ".json", ".dot", ".png")
 
 FOLDED = tuple(name for name in INDICES if name not in VALUES_ONLY)
 
 DESCRIPTION = f"""\
 Write the interaction graph of predictions of your own model: nodes are players with what they do alone,
-edges what pairs of them do together. The suffix of --out says how: {", ".join(SUFFIXES)} (a picture).
+edges what pairs of them do together. The suffix of --out says how: {", ".join(GRAPH_SUFFIXES)} (a picture).
 
 One row gives its graph. Several --rows give one graph of their mean, with bootstrap intervals. --compare,
 --compare-model, --compare-weights and --compare-target give the graph of the difference to another side:
@@ -51,7 +50,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    shared.add(parser, saves=f"write the graph: {', '.join(SUFFIXES)}")
+    request.add_arguments(parser, saves=f"write the graph: {', '.join(GRAPH_SUFFIXES)}")
     effects = parser.add_argument_group("effects")
     effects.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
     effects.add_argument(
@@ -74,24 +73,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-share", type=float, metavar="S", help="the fewest edges with this share of Σ|strength|"
     )
     graph.add_argument("--plot", metavar="FILE.png", help="draw the graph as well")
-    sides.add_arguments(parser)
-    parser.set_defaults(checkpoint=None)
+    comparison.add_arguments(parser)
+    parser.set_defaults(checkpoint=None)  # which `decompose.compute` reads
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, write; return the exit status."""
     _require_sense(arguments)
-    asked = shared.question(arguments)
-    other = sides.other_side(arguments, asked) if sides.is_asked(arguments) else None
-    with shared.threads(arguments.num_threads):
+    asked = request.read(arguments)
+    other = comparison.other_side(arguments, asked) if comparison.is_compared(arguments) else None
+    with request.threads(arguments.num_threads):
         effects = decompose.compute(arguments, asked)
-        found = None if other is None else _compared(arguments, effects, other)
-        graph = _graph(arguments, effects) if found is None else found.graph()
+        compared = None if other is None else _compared(arguments, effects, other)
+        graph = _graph(arguments, effects) if compared is None else compared.graph()
     from taylorattr.graphs import FORMATS, write_graph
 
     for path in filter(None, (arguments.out, arguments.plot)):
         if Path(path).suffix == ".png":
-            _draw(graph if found is None else found, path)
+            _draw(graph if compared is None else compared, path)
         else:
             write_graph(graph, path)
     print(FORMATS[".json"].dumps(graph) if arguments.json else summary(graph))
@@ -99,11 +98,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _require_sense(arguments: argparse.Namespace) -> None:
-    if arguments.out and Path(arguments.out).suffix not in SUFFIXES:
-        raise OptionError(f"--out {arguments.out}: graphs are written as {', '.join(SUFFIXES)}")
+    """Refuse arguments that do not go together, before anything is computed.
+
+    Raises:
+        OptionError: If there are any.
+    """
+    if arguments.out and Path(arguments.out).suffix not in GRAPH_SUFFIXES:
+        raise OptionError(f"--out {arguments.out}: graphs are written as {', '.join(GRAPH_SUFFIXES)}")
     if arguments.plot and Path(arguments.plot).suffix != ".png":
         raise OptionError(f"--plot {arguments.plot}: pictures are written as .png")
-    shared.require_folder("--plot", arguments.plot)
+    require_folder("--plot", arguments.plot)
     if not arguments.exact and arguments.max_order is not None:
         raise OptionError("--max-order goes with --exact; Taylor effects are limited by --order")
     if arguments.index in FOLDED and (not arguments.exact or arguments.max_order is not None):
@@ -112,7 +116,7 @@ def _require_sense(arguments: argparse.Namespace) -> None:
         )
     if arguments.index == "hessian" and arguments.exact:
         raise OptionError("--index hessian is a part of Taylor effects: leave --exact out")
-    if sides.is_asked(arguments) and (arguments.top, arguments.threshold, arguments.min_share) != (
+    if comparison.is_compared(arguments) and (arguments.top, arguments.threshold, arguments.min_share) != (
         None,
         None,
         None,
@@ -126,20 +130,27 @@ def _require_sense(arguments: argparse.Namespace) -> None:
 
 
 def _graph(arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects) -> nx.Graph:
+    """Return the graph of one row, or of the mean of several."""
     from taylorattr.graphs import dataset_graph, interaction_graph
 
-    asked = {"index": arguments.index, "top": arguments.top, "threshold": arguments.threshold}
+    edges = {
+        "index": arguments.index,
+        "top": arguments.top,
+        "threshold": arguments.threshold,
+        "min_share": arguments.min_share,
+    }
     if effects.batch == 1:
-        return interaction_graph(effects, **asked, min_share=arguments.min_share)
-    return dataset_graph(effects, **asked, min_share=arguments.min_share, seed=arguments.seed)
+        return interaction_graph(effects, **edges)
+    return dataset_graph(effects, **edges, seed=arguments.seed)
 
 
 def _compared(
-    arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects, other: sides.OtherSide
+    arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects, other: comparison.OtherSide
 ) -> GraphComparison:
+    """Return the comparison of effects with those of the other side, which are computed here."""
     from taylorattr.graphs import compare_graphs
 
-    second = decompose.compute(arguments, other.question)
+    second = decompose.compute(arguments, other.request)
     return compare_graphs(
         effects,
         second,
@@ -157,7 +168,7 @@ def summary(graph: nx.Graph, k: int = 10) -> str:
     if "labels" in facts:
         first, second = facts["labels"]
         lines.append(f"  {second} ({facts['inputs_b']} inputs) minus {first} ({facts['inputs_a']} inputs)")
-    said = {
+    sentences = {
         "inputs": "mean of {} inputs",
         "delta": "f(x) - f(b) = {:.6g}",
         "shown_share": "{:.1%} of the effects' size is in the graph",
@@ -167,18 +178,21 @@ def summary(graph: nx.Graph, k: int = 10) -> str:
         + (" (same rows: exchanged in pairs)" if facts.get("paired") else ""),
         "below_rounding": "{} edges are no larger than rounding and left out",
     }
-    lines += [f"  {text.format(facts[key])}" for key, text in said.items() if facts.get(key) not in (None, 0)]
+    lines += [
+        f"  {text.format(facts[key])}" for key, text in sentences.items() if facts.get(key) not in (None, 0)
+    ]
     ranked = sorted(graph.edges(data=True), key=lambda edge: -edge[2]["weight"])[:k]
     for one, other, edge in ranked:
-        doubt = f"  [{edge['low']:+.4g}, {edge['high']:+.4g}]" if "low" in edge else ""
-        lines.append(f"    {edge['strength']:+.6g}{doubt}  {one} × {other}")
+        interval = f"  [{edge['low']:+.4g}, {edge['high']:+.4g}]" if "low" in edge else ""
+        lines.append(f"    {edge['strength']:+.6g}{interval}  {one} × {other}")
     return "\n".join(lines)
 
 
-def _draw(found: nx.Graph | GraphComparison, path: str) -> None:
+def _draw(graph: nx.Graph | GraphComparison, path: str) -> None:
+    """Write a picture of a graph, or of two and their difference."""
     from taylorattr.graphs import GraphComparison
     from taylorattr.plot import graph_comparison, network  # matplotlib is loaded only for a picture
 
-    drawn = graph_comparison(found) if isinstance(found, GraphComparison) else network(found)
+    figure, _ = graph_comparison(graph) if isinstance(graph, GraphComparison) else network(graph)
     with replacing(path) as file:
-        drawn[0].savefig(file, format="png", dpi=150)
+        figure.savefig(file, format="png", dpi=150)

@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taylorattr.cli import arguments as shared
-from taylorattr.cli.attribute import REFERENCE_ROWS, references
-from taylorattr.cli.named import named_method
+from taylorattr.cli import request
+from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, audited_method, references
+from taylorattr.cli.written_files import require_folder
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.result import Result
 from taylorattr.effects.taylor import decompose
 from taylorattr.errors import OptionError
-from taylorattr.methods import attribute
+from taylorattr.methods import AttributionMethod, attribute
 
 if TYPE_CHECKING:
     from taylorattr.attribution import Attribution
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 SUMMARY = "write one self-contained HTML page about predictions, or about saved results"
 
-COMPARED = ("gradient_x_input", "integrated_gradients", "occlusion_1", "shapley")
+DEFAULT_METHODS = ("gradient_x_input", "integrated_gradients", "occlusion_1", "shapley")
 """Methods on the page unless others are named."""
 
-EXACT_PLAYERS = 10
-"""Up to so many players, exact effects of all coalitions stand beside Taylor's."""
+MOST_PLAYERS_EXACT = 10
+"""Up to so many players (1,024 model outputs), exact effects of all coalitions stand beside Taylor's."""
 
 DESCRIPTION = f"""\
 Write one HTML page that opens offline and asks for nothing from outside: f(x) − f(baseline) by order, an
@@ -36,7 +36,8 @@ cannot be trusted.
 
 Give FILEs that --out of other subcommands or .save(...) wrote (.json, .npz), or a model and data as for
 `taylorattr decompose`: then Taylor effects up to --order are computed, exact effects too where there are at
-most {EXACT_PLAYERS} players, and the scores of {", ".join(COMPARED)}. Both together make one page.
+most {MOST_PLAYERS_EXACT} players, and the scores of {", ".join(DEFAULT_METHODS)}.
+Both together make one page.
 
 examples:
   taylorattr report effects.npz shapley.json audit.json --out page.html
@@ -49,33 +50,35 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="saved results, .json or .npz")
-    shared.add(parser, saves="the page (default: report.html)", needed=False)
-    found = parser.add_argument_group("what is computed of a model")
-    found.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
-    found.add_argument(
+    request.add_arguments(parser, saves="the page (default: report.html)", needed=False)
+    computed_group = parser.add_argument_group("what is computed of a model")
+    computed_group.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
+    computed_group.add_argument(
         "--effects",
         choices=("auto", "taylor", "exact", "both"),
         default="auto",
         help="Taylor effects, exact effects of coalitions, or both (auto: both up to "
-        f"{EXACT_PLAYERS} players, else Taylor's)",
+        f"{MOST_PLAYERS_EXACT} players, else Taylor's)",
     )
-    found.add_argument("--max-order", type=int, metavar="k", help="exact effects of coalitions up to size k")
-    found.add_argument(
+    computed_group.add_argument(
+        "--max-order", type=int, metavar="k", help="exact effects of coalitions up to size k"
+    )
+    computed_group.add_argument(
         "--methods",
-        default=",".join(COMPARED),
+        default=",".join(DEFAULT_METHODS),
         metavar="LIST",
-        help=f"attribution methods, comma-separated, or none (default: {','.join(COMPARED)})",
+        help=f"attribution methods, comma-separated, or none (default: {','.join(DEFAULT_METHODS)})",
     )
-    found.add_argument(
+    computed_group.add_argument(
         "--sums", action="store_true", help="each method beside the weighted sum of effects that it is, too"
     )
-    found.add_argument(
+    computed_group.add_argument(
         "--references",
         metavar="R",
         help="reference set of methods that read one: rows of the data (default: "
         f"{REFERENCE_ROWS}), or a FILE",
     )
-    found.add_argument(
+    computed_group.add_argument(
         "--audit", action="append", default=[], metavar="METHOD", help="audit a method, as `taylorattr audit`"
     )
     page = parser.add_argument_group("page")
@@ -95,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if Path(arguments.out).suffix.lower() not in SUFFIXES:
         raise OptionError(f"--out {arguments.out}: a report is written as .html")
-    shared.require_folder("--out", arguments.out)
+    require_folder("--out", arguments.out)
     if bool(arguments.model) != bool(arguments.data):
         raise OptionError("--model and --data go together; without both, name FILEs of saved results")
     if not arguments.files and not arguments.model:
@@ -104,16 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
         )
     examples = _examples(arguments.examples)
     results: list[Result] = [Result.load(path) for path in arguments.files]
-    said: dict[str, Any] = {}
+    about: dict[str, Any] = {}
     if arguments.model:
-        asked = shared.question(arguments)
-        with shared.threads(arguments.num_threads):
+        asked = request.read(arguments)
+        with request.threads(arguments.num_threads):
             results += computed(arguments, asked)
-        said = {
-            "model": asked.model,
-            "inputs": asked.inputs,
-            "baselines": 0.0 if asked.baselines is None else asked.baselines,
-            "target": asked.keywords["target"],
+        question = asked.question
+        about = {
+            "model": question.model,
+            "inputs": question.inputs,
+            "baselines": 0.0 if question.baselines is None else question.baselines,
+            "target": question.target,
             "seed": arguments.seed,
         }
     path = report(
@@ -122,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         title=arguments.title,
         examples=examples,
         max_effects=arguments.max_effects,
-        **said,
+        **about,
     )
     if arguments.json:
         content = {"report": str(path), "results": [result.to_dict() for result in results]}
@@ -133,93 +137,60 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def computed(arguments: argparse.Namespace, asked: shared.Question) -> list[Result]:
+def computed(arguments: argparse.Namespace, asked: request.Request) -> list[Result]:
     """Return the effects, scores and audits that the arguments ask for."""
-    show = not arguments.json
-    methods = [named_method(name)[0] for name in _named(arguments.methods)]
-    audited = _audited(arguments.audit)
+    # names first: a wrong one is answered before anything is computed
+    methods = [attribution_method(name)[0] for name in _listed(arguments.methods)]
+    audited = [audited_method(spec)[0] for spec in arguments.audit]
+    everything = asked.framed_arguments(show_progress=not arguments.json)
     results: list[Result] = []
     if arguments.effects != "exact":
-        results.append(
-            decompose(
-                asked.model,
-                asked.inputs,
-                asked.baselines,
-                players=asked.players,
-                order=arguments.order,
-                seed=arguments.seed,
-                show_progress=show,
-                **asked.keywords,
-            )
-        )
+        results.append(decompose(**everything, order=arguments.order, seed=arguments.seed))
     if _exact(arguments.effects, results):
-        results.append(
-            harsanyi(
-                asked.model,
-                asked.inputs,
-                asked.baselines,
-                players=asked.players,
-                max_order=arguments.max_order,
-                show_progress=show,
-                **asked.keywords,
-            )
-        )
+        results.append(harsanyi(**everything, max_order=arguments.max_order))
     results += [_scored(arguments, asked, method) for method in methods]
-    keywords = {key: value for key, value in asked.keywords.items() if key != "frame"}
     for method in audited:
         from taylorattr.criteria import audit
 
-        results.append(
-            audit(
-                method,
-                asked.model,
-                asked.inputs,
-                asked.baselines,
-                players=asked.players,
-                max_order=arguments.max_order,
-                seed=arguments.seed,
-                **keywords,
-            )
-        )
+        max_order, seed = arguments.max_order, arguments.seed
+        results.append(audit(method, **asked.arguments(), max_order=max_order, seed=seed))
     return results
 
 
 def _exact(choice: str, results: list[Result]) -> bool:
+    """Return whether exact effects are computed too; for ``auto`` the Taylor effects say how many players."""
     if choice == "auto":
-        return isinstance(results[0], TaylorEffects) and results[0].n <= EXACT_PLAYERS
+        return isinstance(results[0], TaylorEffects) and results[0].n <= MOST_PLAYERS_EXACT
     return choice in ("exact", "both")
 
 
-def _named(methods: str) -> list[str]:
+def _listed(methods: str) -> list[str]:
+    """Return the names in ``a,b`` or ``none``."""
     return [] if methods in ("none", "") else [name.strip() for name in methods.split(",")]
 
 
-def _audited(methods: list[str]) -> list[Any]:
-    from taylorattr.cli.audit import asked_method
-
-    return [asked_method(spec)[0] for spec in methods]
-
-
 def _scored(
-    arguments: argparse.Namespace, asked: shared.Question, method: Any
+    arguments: argparse.Namespace, asked: request.Request, method: AttributionMethod
 ) -> Attribution | Reformulation:
-    baselines = asked.baselines
+    """Return a method's scores, with ``--sums`` beside the sum of effects that they are."""
+    everything = asked.arguments(seed=arguments.seed)
     if method.references:
-        found = references(arguments, method, asked)
-        baselines = baselines if found is None else found
-    keywords = {key: value for key, value in asked.keywords.items() if key != "frame"}
-    shared_by_both = {"players": asked.players, "seed": arguments.seed, **keywords}
+        rows = references(arguments, method, asked)
+        everything |= {} if rows is None else {"baselines": rows}
     if arguments.sums:
         from taylorattr.reformulation import reformulate
 
-        shared_by_both.pop("dtype")  # sums of effects are taken in float64
-        return reformulate(
-            method, asked.model, asked.inputs, baselines, order=arguments.order, **shared_by_both
-        )
-    return attribute(method, asked.model, asked.inputs, baselines, **shared_by_both)
+        everything.pop("dtype")  # sums of effects are taken in float64
+        return reformulate(method, **everything, order=arguments.order)
+    return attribute(method, **everything)
 
 
 def _examples(spec: str | None) -> list[int] | None:
+    """Return the numbers in ``0,3``.
+
+    Raises:
+        OptionError: If it is not of this form.
+    """
     if spec is None:
         return None
     try:

@@ -8,7 +8,7 @@ import torch
 
 import taylorattr as ta
 from taylorattr.cli import main
-from taylorattr.cli.attribute import option
+from taylorattr.cli.method_arguments import option
 
 MODEL = """
 import torch

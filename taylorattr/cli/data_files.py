@@ -13,7 +13,11 @@ from torch import Tensor
 
 from taylorattr.errors import DtypeError, FormatError, MissingExtraError, OptionError
 
+SUFFIXES = (".npy", ".npz", ".csv")
+"""Of files that hold data."""
+
 SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+"""Data sets that scikit-learn bundles: nothing is downloaded."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Data:
         scaled = []
         for tensor in self.tensors:
             wide = tensor.double()
-            deviation = wide.std(0, correction=0)
+            deviation = wide.std(0, correction=0)  # of these rows, which are no sample of others
             scaled.append(
                 ((wide - wide.mean(0)) / torch.where(deviation > 0, deviation, 1.0)).to(tensor.dtype)
             )
@@ -117,7 +121,7 @@ def baseline(spec: str, data: Data) -> None | float | int | tuple[Tensor, ...]:
         return float(spec)
     except ValueError:
         pass
-    if Path(spec).suffix not in (".npy", ".npz", ".csv"):
+    if Path(spec).suffix not in SUFFIXES:
         raise OptionError(f"--baseline {spec!r} is not zeros, mean, a number or a .npy, .npz or .csv file")
     return load(spec, option="--baseline").tensors
 
@@ -147,6 +151,11 @@ def names(path: str) -> tuple[str, ...]:
 
 
 def _tensor(array: np.ndarray, origin: str) -> Tensor:
+    """Return floating-point numbers as float32, integers as int64, bools as they are.
+
+    Raises:
+        FormatError: If the array holds anything else.
+    """
     if array.dtype.kind == "f":
         return torch.from_numpy(array.astype(np.float32, copy=False))
     if array.dtype.kind in "iu":
@@ -156,36 +165,54 @@ def _tensor(array: np.ndarray, origin: str) -> Tensor:
     raise FormatError(f"{origin} holds {array.dtype}, expected floating-point or integer numbers")
 
 
-def _npy(path: Path, what: str) -> Data:
+def _npy(path: Path, named: str) -> Data:
+    """Return the array of a ``.npy`` file, called `named` in messages.
+
+    Raises:
+        FormatError: If it cannot be read.
+    """
     try:
+        # without pickle: a pickled array may run any code, and data come from strangers
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise FormatError(f"{what}: not a readable .npy file of plain numbers ({error})") from error
+        raise FormatError(f"{named}: not a readable .npy file of plain numbers ({error})") from error
     return Data((_tensor(array, str(path)),))
 
 
-def _npz(path: Path, what: str) -> Data:
+def _npz(path: Path, named: str) -> Data:
+    """Return the arrays of a ``.npz`` file in their order, called `named` in messages.
+
+    Raises:
+        FormatError: If it cannot be read, or the arrays have different numbers of rows.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
             tensors = tuple(_tensor(archive[key], f"{path}[{key}]") for key in archive.files)
     except FormatError:
         raise
     except (ValueError, OSError, EOFError, KeyError) as error:
-        raise FormatError(f"{what}: not a readable .npz file of plain numbers ({error})") from error
+        raise FormatError(f"{named}: not a readable .npz file of plain numbers ({error})") from error
     if not tensors or len({t.shape[:1] for t in tensors}) != 1 or tensors[0].dim() == 0:
         shapes = [tuple(t.shape) for t in tensors]
-        raise FormatError(f"{what}: expected arrays with the same number of rows, got shapes {shapes}")
+        raise FormatError(f"{named}: expected arrays with the same number of rows, got shapes {shapes}")
     return Data(tensors)
 
 
-def _csv(path: Path, drop: list[str], what: str) -> Data:
+def _csv(path: Path, drop: list[str], named: str) -> Data:
+    """Return a table, called `named` in messages; a first line with a word in it is a header.
+
+    Raises:
+        FormatError: If it is empty or no UTF-8 text, or has lines of other lengths or cells without numbers.
+        OptionError: If a column to drop is unknown, or there is no header.
+    """
     try:
+        # utf-8-sig: spreadsheets write a mark before the first name
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
     except UnicodeDecodeError as error:
-        raise FormatError(f"{what}: not UTF-8 text ({error})") from error
+        raise FormatError(f"{named}: not UTF-8 text ({error})") from error
     if not rows:
-        raise FormatError(f"{what}: the file is empty")
+        raise FormatError(f"{named}: the file is empty")
     header = None if all(_is_number(cell) for cell in rows[0]) else tuple(cell.strip() for cell in rows[0])
     if header is None and drop:
         raise OptionError(f"--drop {drop[0]!r} needs a header, and the first line of {path} holds numbers")
@@ -195,18 +222,23 @@ def _csv(path: Path, drop: list[str], what: str) -> Data:
     for r, row in enumerate(rows[first:]):
         if len(row) != len(rows[0]):
             line = r + first + 1
-            raise FormatError(f"{what}: line {line} has {len(row)} cells, the first has {len(rows[0])}")
+            raise FormatError(f"{named}: line {line} has {len(row)} cells, the first has {len(rows[0])}")
         for c, column in enumerate(columns):
             if not _is_number(row[column]):
-                place = f"line {r + first + 1}, column {header[column] if header else column}"
+                cell = f"line {r + first + 1}, column {header[column] if header else column}"
                 raise FormatError(
-                    f"{what}: {row[column]!r} at {place} is not a number; leave the column out with --drop"
+                    f"{named}: {row[column]!r} at {cell} is not a number; leave the column out with --drop"
                 )
             values[r, c] = float(row[column])
     return Data((torch.from_numpy(values),), tuple(header[c] for c in columns) if header else None)
 
 
 def _kept_columns(header: tuple[str, ...], drop: list[str], origin: str) -> list[int]:
+    """Return the numbers of the columns that are not dropped.
+
+    Raises:
+        OptionError: If a column to drop is not in the header.
+    """
     for name in drop:
         if name not in header:
             raise OptionError(f"--drop {name!r}: the columns of {origin} are {', '.join(header)}")
@@ -222,6 +254,12 @@ def _is_number(cell: str) -> bool:
 
 
 def _sklearn(name: str) -> Data:
+    """Return a bundled data set; digits as images (1, 8, 8), scaled from 0…16 to [0, 1].
+
+    Raises:
+        OptionError: If it is not one of `SKLEARN`.
+        MissingExtraError: If scikit-learn is not installed.
+    """
     if name not in SKLEARN:
         raise OptionError(f"sklearn:{name} is not one of the bundled sets {', '.join(SKLEARN)}")
     try:
@@ -235,6 +273,11 @@ def _sklearn(name: str) -> Data:
 
 
 def _dropped(data: Data, drop: list[str] | None, spec: str) -> Data:
+    """Return a table without some of its columns.
+
+    Raises:
+        OptionError: If the data are no table with names, or a name is unknown.
+    """
     if not drop:
         return data
     if data.names is None or len(data.tensors) != 1 or data.tensors[0].dim() != 2:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-import importlib
-import inspect
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
+from taylorattr.cli.own_code import callable_without_arguments, imported
 from taylorattr.errors import FormatError, MissingExtraError, OptionError
 
 
@@ -48,45 +47,83 @@ def load(spec: str, weights: str | None = None, *, prefix: str = "--") -> nn.Mod
     return model.eval() if isinstance(model, nn.Module) else model
 
 
+def load_fitting(
+    spec: str, weights: str | None, inputs: tuple[Tensor, ...], data: str, *, prefix: str = "--"
+) -> Any:
+    """Load a model onto the device of the inputs and run it on the first row.
+
+    Args:
+        spec: Name or file of the model.
+        weights: File of its weights, or None.
+        inputs: What it has to run on.
+        data: Where the inputs come from, for messages.
+        prefix: Of the options ``model`` and ``weights`` in messages.
+
+    Returns:
+        The model.
+
+    Raises:
+        OptionError: If it cannot be loaded or does not run on a row.
+    """
+    model = load(spec, weights, prefix=prefix)
+    if isinstance(model, nn.Module):
+        model = model.to(inputs[0].device)
+    _require_fit(model, inputs, f"{prefix}model {spec} does not run on a row of {data}")
+    return model
+
+
+def _require_fit(model: Any, inputs: tuple[Tensor, ...], sentence: str) -> None:
+    """Run the model on the first row in its own dtype; say in one line why it does not run.
+
+    Raises:
+        OptionError: If it raises anything.
+    """
+    fixed = fixed_batch_size(model) if isinstance(model, nn.Module) else None
+    function = model if fixed is None else in_fixed_batches(model, fixed)
+    own = model.parameters() if isinstance(model, nn.Module) else ()
+    dtype = next((p.dtype for p in own if p.is_floating_point()), None)
+    row = [x[:1].to(dtype) if dtype and x.is_floating_point() else x[:1].clone() for x in inputs]
+    try:
+        with torch.no_grad():
+            function(*row)
+    except Exception as error:  # a model may refuse its input in any way it likes
+        shapes = " and ".join(f"{tuple(x.shape)} of {x.dtype}" for x in row)
+        raise OptionError(
+            f"{sentence}, {shapes}: {type(error).__name__}: {error}. The arrays of --data are the model's "
+            "inputs; a label column is left out with --drop"
+        ) from error
+
+
 def _from_name(spec: str, option: str) -> Any:
-    module_name, colon, attribute = spec.partition(":")
+    """Return the model that ``package.module:name`` is, or that its factory makes.
+
+    Raises:
+        OptionError: If it is no model and makes none.
+    """
+    _, colon, attribute = spec.partition(":")
     if not colon or not attribute:
         raise OptionError(f"{option} {spec!r} is neither package.module:factory nor an existing .pt2 file")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    value = imported(spec, option)
+    if isinstance(value, nn.Module):
+        return value
+    if not callable(value):
+        raise OptionError(f"{option} {spec}: expected a model or a factory, got {type(value).__name__}")
     try:
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise OptionError(f"{option} {spec}: {error}") from error
-    except Exception as error:  # whatever the user's module raises while it is imported
-        raise OptionError(f"{option} {spec}: importing it raised {type(error).__name__}: {error}") from error
-    if isinstance(found, nn.Module):
-        return found
-    if not callable(found):
-        raise OptionError(f"{option} {spec}: expected a model or a factory, got {type(found).__name__}")
-    try:
-        made = found() if callable_without_arguments(found) else found
+        model = value() if callable_without_arguments(value) else value
     except Exception as error:  # whatever the user's factory raises
         raise OptionError(f"{option} {spec}: the factory raised {type(error).__name__}: {error}") from error
-    if not callable(made):
-        raise OptionError(f"{option} {spec}: the factory returned {type(made).__name__}, expected a model")
-    return made
-
-
-def callable_without_arguments(function: Callable[..., Any]) -> bool:
-    """Return whether a function can be called without arguments."""
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return False
-    except ValueError:  # a builtin without a signature takes the inputs
-        return False
-    return True
+    if not callable(model):
+        raise OptionError(f"{option} {spec}: the factory returned {type(model).__name__}, expected a model")
+    return model
 
 
 def _load_weights(model: nn.Module, path: str, option: str) -> None:
+    """Load a state dict into a module.
+
+    Raises:
+        FormatError: If there is no such file, it is no state dict, or does not fit the module.
+        MissingExtraError: If the file is of a kind that needs a library that is not installed.
+    """
     if not Path(path).is_file():
         raise FormatError(f"{option} {path}: there is no such file")
     if path.endswith(".safetensors"):
@@ -99,6 +136,7 @@ def _load_weights(model: nn.Module, path: str, option: str) -> None:
         state = load_file(path)
     else:
         try:
+            # weights_only: a pickle may run any code, and weights come from strangers
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # whatever the unpickler raises on a foreign file
             raise FormatError(f"{option} {path}: not a state dict that loads safely ({error})") from error
@@ -109,6 +147,11 @@ def _load_weights(model: nn.Module, path: str, option: str) -> None:
 
 
 def _exported(path: str, option: str) -> nn.Module:
+    """Return the module of a ``torch.export`` file.
+
+    Raises:
+        FormatError: If there is no such file or it holds something else.
+    """
     if not Path(path).is_file():
         raise FormatError(f"{option} {path}: there is no such file")
     try:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import taylorattr as ta
-from taylorattr.cli import model
+from taylorattr.cli import model_files
 from taylorattr.errors import FormatError, OptionError, TaylorAttrWarning
 
 
@@ -33,13 +33,13 @@ def nets(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["net", "make", "Net"])
 def test_modules_and_factories_in_the_current_directory(nets, name):
-    made = model.load(f"some_nets:{name}")
+    made = model_files.load(f"some_nets:{name}")
     assert isinstance(made, nn.Module)
     assert not made.training
 
 
 def test_a_function_of_the_inputs_is_the_model(nets):
-    assert model.load("some_nets:function")(torch.ones(2, 3)).tolist() == [3.0, 3.0]
+    assert model_files.load("some_nets:function")(torch.ones(2, 3)).tolist() == [3.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def test_a_function_of_the_inputs_is_the_model(nets):
 )
 def test_names_that_are_no_model(nets, spec, message):
     with pytest.raises(OptionError, match=message):
-        model.load(spec)
+        model_files.load(spec)
 
 
 def test_weights_are_loaded_safely(nets, tmp_path):
     torch.save({"weight": torch.ones(2, 3), "bias": torch.zeros(2)}, tmp_path / "w.pt")
-    made = model.load("some_nets:make", str(tmp_path / "w.pt"))
+    made = model_files.load("some_nets:make", str(tmp_path / "w.pt"))
     assert made(torch.ones(1, 3)).tolist() == [[3.0, 3.0]]
     with pytest.raises(FormatError, match="does not fit the model"):
-        model.load("some_nets:net", str(tmp_path / "w.pt"))
+        model_files.load("some_nets:net", str(tmp_path / "w.pt"))
     (tmp_path / "junk.pt").write_bytes(b"junk")
     with pytest.raises(FormatError, match="not a state dict that loads safely"):
-        model.load("some_nets:make", str(tmp_path / "junk.pt"))
+        model_files.load("some_nets:make", str(tmp_path / "junk.pt"))
 
 
 @pytest.mark.parametrize("fixed", [True, False])
@@ -78,11 +78,11 @@ def test_an_exported_program_is_analysed_like_its_model(tmp_path, fixed):
     x = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings():
         warnings.simplefilter("error", TaylorAttrWarning)  # its mode is built in: nothing to warn of
-        found, expected = (ta.harsanyi(m, x, target=1).values for m in (model.load(path), net))
+        found, expected = (ta.harsanyi(m, x, target=1).values for m in (model_files.load(path), net))
     assert torch.allclose(found, expected, atol=1e-6)  # the program keeps the model's float32 constants
 
 
 def test_a_damaged_exported_program(tmp_path):
     (tmp_path / "net.pt2").write_bytes(b"junk")
     with pytest.raises(FormatError, match="not a torch.export program"):
-        model.load(str(tmp_path / "net.pt2"))
+        model_files.load(str(tmp_path / "net.pt2"))

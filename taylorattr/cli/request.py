@@ -1,42 +1,58 @@
-"""The arguments every subcommand that analyses a model shares, and what they stand for."""
+"""The arguments that every subcommand about a model shares, and the question that they ask."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
-import os
 import re
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
 from taylorattr.analysis.players import Players
-from taylorattr.cli import data as data_files
-from taylorattr.cli import model as model_files
+from taylorattr.analysis.question import Question
+from taylorattr.cli import data_files
+from taylorattr.cli.model_files import load_fitting
+from taylorattr.cli.written_files import require_folder
 from taylorattr.errors import FormatError, OptionError
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is analysed: arguments for the library, as read from the command line."""
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked, as read from the command line.
 
-    model: Any
-    inputs: Any
-    baselines: Any
-    players: Players | None
-    keywords: dict[str, Any]
+    Attributes:
+        question: Model, inputs, baselines, target, players and dtype.
+        data: All rows of the data, of which the inputs are some.
+        frame: ``baseline`` or ``input``; None where the subcommand leaves no choice.
+    """
+
+    question: Question
     data: data_files.Data
+    frame: str | None = None
+
+    def arguments(self, **changes: Any) -> dict[str, Any]:
+        """Return the question as arguments of a public function, which builds its own of them.
+
+        Args:
+            **changes: Arguments that differ, or that only this function takes.
+        """
+        names = ("model", "inputs", "baselines", "target", "players", "dtype")
+        return {name: getattr(self.question, name) for name in names} | changes
+
+    def framed_arguments(self, **changes: Any) -> dict[str, Any]:
+        """Return the arguments of a function that takes a frame too."""
+        return self.arguments(**({} if self.frame is None else {"frame": self.frame}), **changes)
 
 
-def add(
+def add_arguments(
     parser: argparse.ArgumentParser,
     *,
     frame: bool = True,
@@ -111,101 +127,34 @@ def add(
     out.add_argument("--out", metavar="FILE", help=saves)
 
 
-def question(arguments: argparse.Namespace) -> Question:
-    """Read the files and build the library's arguments.
-
-    Returns:
-        What the library is asked.
+def read(arguments: argparse.Namespace) -> Request:
+    """Return what is asked of the library, after reading the files; nothing is computed yet.
 
     Raises:
         OptionError: If an argument cannot be read or does not fit the data.
     """
     require_folder("--out", arguments.out)
     device = _device(arguments.device)
-    table = data_files.load(arguments.data, arguments.drop)
+    data = data_files.load(arguments.data, arguments.drop)
     if arguments.standardize:
-        table = table.standardized()
-    chosen = table.rows(arguments.rows)
+        data = data.standardized()
+    chosen = data.rows(arguments.rows)
     inputs = tuple(t.to(device) for t in chosen.tensors)
-    baseline = data_files.baseline(arguments.baseline, table)
-    if isinstance(baseline, tuple):
-        baseline = _single(tuple(t.to(device) for t in baseline))
-    elif len(inputs) > 1 and baseline is not None:
-        baseline = (baseline,) * len(inputs)
+    baselines = data_files.baseline(arguments.baseline, data)
+    if isinstance(baselines, tuple):
+        baselines = single(tuple(t.to(device) for t in baselines))
+    elif len(inputs) > 1 and baselines is not None:
+        baselines = (baselines,) * len(inputs)
     names = data_files.names(arguments.names) if arguments.names else None
-    return Question(
-        model=fitting_model(arguments.model, arguments.weights, inputs, arguments.data),
-        inputs=_single(inputs),
-        baselines=baseline,
-        players=players(arguments.players, chosen, names),
-        keywords={"target": target(arguments.target), "dtype": DTYPES[arguments.dtype]}
-        | ({"frame": arguments.frame} if hasattr(arguments, "frame") else {}),
-        data=table,
+    question = Question(
+        model=load_fitting(arguments.model, arguments.weights, inputs, arguments.data),
+        inputs=single(inputs),
+        baselines=baselines,
+        target=target(arguments.target),
+        players=_players(arguments.players, chosen, names),
+        dtype=DTYPES[arguments.dtype],
     )
-
-
-def require_folder(option: str, path: str | None) -> None:
-    """Refuse a file that cannot be written, before anything is computed for it.
-
-    Raises:
-        OptionError: If there is no such folder, it is read-only, or the path is a folder itself.
-    """
-    if not path:
-        return
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise OptionError(f"{option} {path}: there is no folder {folder}; make it first")
-    if Path(path).is_dir():
-        raise OptionError(f"{option} {path}: this is a folder; give the name of a file in it")
-    if not os.access(folder, os.W_OK):
-        raise OptionError(f"{option} {path}: the folder {folder} cannot be written to; choose another")
-
-
-def fitting_model(
-    spec: str, weights: str | None, inputs: tuple[Tensor, ...], data: str, *, prefix: str = "--"
-) -> Any:
-    """Load a model onto the device of the inputs.
-
-    Args:
-        spec: Name or file of the model.
-        weights: File of its weights, or None.
-        inputs: What it has to run on.
-        data: Where the inputs come from, for messages.
-        prefix: Of the options ``model`` and ``weights`` in messages.
-
-    Returns:
-        The model.
-
-    Raises:
-        OptionError: If it cannot be loaded or does not run on a row.
-    """
-    model = model_files.load(spec, weights, prefix=prefix)
-    if isinstance(model, torch.nn.Module):
-        model = model.to(inputs[0].device)
-    _require_fit(model, inputs, f"{prefix}model {spec} does not run on a row of {data}")
-    return model
-
-
-def _require_fit(model: Any, inputs: tuple[Tensor, ...], what: str) -> None:
-    """Run the model on the first row in its own dtype; say in one line why it does not run.
-
-    Raises:
-        OptionError: If it raises anything.
-    """
-    fixed = fixed_batch_size(model) if isinstance(model, torch.nn.Module) else None
-    function = model if fixed is None else in_fixed_batches(model, fixed)
-    own = model.parameters() if isinstance(model, torch.nn.Module) else ()
-    dtype = next((p.dtype for p in own if p.is_floating_point()), None)
-    row = [x[:1].to(dtype) if dtype and x.is_floating_point() else x[:1].clone() for x in inputs]
-    try:
-        with torch.no_grad():
-            function(*row)
-    except Exception as error:  # a model may refuse its input in any way it likes
-        shapes = " and ".join(f"{tuple(x.shape)} of {x.dtype}" for x in row)
-        raise OptionError(
-            f"{what}, {shapes}: {type(error).__name__}: {error}. The arrays of --data are the model's "
-            "inputs; a label column is left out with --drop"
-        ) from error
+    return Request(question, data, getattr(arguments, "frame", None))
 
 
 def target(spec: str | None) -> None | int | tuple[int, ...]:
@@ -226,63 +175,75 @@ def target(spec: str | None) -> None | int | tuple[int, ...]:
     return parts[0] if len(parts) == 1 else parts
 
 
-def players(spec: str, data: data_files.Data, names: tuple[str, ...] | None) -> Players | None:
+def single(tensors: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+    """Return a lone tensor as itself: the library gives results the structure of the inputs."""
+    return tensors if len(tensors) > 1 else next(iter(tensors))
+
+
+def _players(spec: str, data: data_files.Data, names: tuple[str, ...] | None) -> Players | None:
     """Read ``elements``, ``columns``, ``grid:RxC``, ``patch:HxW``, ``tokens`` or a JSON file of groups.
 
     Returns:
-        The players of one example.
+        The players of one example; None for its elements without names, which every function takes for
+        granted, and which Grad-CAM, whose players are positions of a layer, does not refuse.
 
     Raises:
         OptionError: If it is none of these.
         FormatError: If the JSON file does not hold groups.
     """
-    x: Any = _single(data.tensors)
+    x: Any = single(data.tensors)
     size = re.fullmatch(r"(grid|patch):(\d+)x(\d+)", spec)
+    if spec == "elements" and data.names is None and names is None:
+        return None
     if spec in ("elements", "columns"):
-        labels = data.names if names is None else names
-        return Players.elements(x, names=labels)
+        return Players.elements(x, names=data.names if names is None else names)
     if spec == "tokens":
         return Players.tokens(x, names=names)
     if size:
         make = Players.grid if size[1] == "grid" else Players.patches
-        made = make(x, (int(size[2]), int(size[3])))
+        players = make(x, (int(size[2]), int(size[3])))
     elif spec.endswith(".json"):
-        made = _groups(spec, data)
+        players = _groups(spec, data)
     else:
         raise OptionError(
             f"--players {spec!r} is not elements, columns, grid:4x4, patch:2x2, tokens or a .json file"
         )
-    return Players(made.groups, names=names, rest=made.rest) if names else made
+    return Players(players.groups, names=names, rest=players.rest) if names else players
 
 
 def _groups(path: str, data: data_files.Data) -> Players:
+    """Return groups of columns, each named by its number or by the data's header.
+
+    Raises:
+        FormatError: If the file is not JSON, holds something else, or names a column that is not there.
+    """
     try:
         groups = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise FormatError(f"--players {path}: not a readable JSON file ({error})") from error
     if not isinstance(groups, dict) or not all(isinstance(group, list) for group in groups.values()):
         raise FormatError(f'--players {path}: expected {{"name": [index or column name, ...], ...}}')
-    place = {name: i for i, name in enumerate(data.names or ())}
+    column_of = {name: i for i, name in enumerate(data.names or ())}
     columns: dict[str, list[int]] = {}
     for name, group in groups.items():
-        unknown = [entry for entry in group if not isinstance(entry, int) and entry not in place]
+        unknown = [entry for entry in group if not isinstance(entry, int) and entry not in column_of]
         if unknown:
             raise FormatError(
                 f"--players {path}: {unknown[0]!r} in {name!r} is no index and no column of the data"
             )
-        columns[name] = [entry if isinstance(entry, int) else place[entry] for entry in group]
+        columns[name] = [entry if isinstance(entry, int) else column_of[entry] for entry in group]
     return Players.columns(columns)
 
 
-def _single(tensors: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
-    """Return a lone tensor as itself: the library gives back what it was given."""
-    return tensors if len(tensors) > 1 else next(iter(tensors))
-
-
 def _device(spec: str) -> torch.device:
+    """Return a device on which a tensor can be made.
+
+    Raises:
+        OptionError: If there is none of this name.
+    """
     try:
         device = torch.device(spec)
-        torch.empty(0, device=device)
+        torch.empty(0, device=device)  # a device that torch knows may still be absent
     except (RuntimeError, AssertionError) as error:
         first = str(error).splitlines()[0]
         raise OptionError(f"--device {spec}: {first}; use cpu, or a device this torch can reach") from error
