@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
+
+from torch._ops import OpOverload
 
 from taylorattr.program.program import Node, Ref
 
 T = TypeVar("T")
+
+Arguments = dict[str, Any]
+"""Arguments of an operation by their schema names, defaults filled in."""
 
 _ATOMS = frozenset({int, float, bool, str, type(None)})
 
@@ -81,3 +86,20 @@ def results(node: Node) -> list[int]:
     if isinstance(node.out, Ref):
         return [node.out.index]
     return [ref.index for ref in node.out if ref is not None]
+
+
+def named(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> Arguments:
+    """Arguments of a call by name.
+
+    Args:
+        op: The operation.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+
+    Returns:
+        Name in the schema -> argument; defaults stand for what is not given.
+    """
+    schema = op._schema.arguments
+    given = {a.name: a.default_value for a in schema if a.has_default_value()}
+    given.update({a.name: value for a, value in zip(schema, args, strict=False)})
+    return given | kwargs

@@ -10,32 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._ops import OpOverload
 
+from taylorattr.program.arguments import Arguments, named
 from taylorattr.program.gates import Contest, Levels, State, Thresholds
+from taylorattr.program.operations import check
 
 aten = torch.ops.aten
 
-Arguments = dict[str, Any]
-"""Arguments of an operation by their schema names, defaults filled in."""
-
 Reader = Callable[[Arguments, Any], State]
 """Arguments and result -> state of the kinks."""
-
-
-def named(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> Arguments:
-    """Arguments of a call by name.
-
-    Args:
-        op: The operation.
-        args: Positional arguments.
-        kwargs: Keyword arguments.
-
-    Returns:
-        Name in the schema -> argument; defaults stand for what is not given.
-    """
-    schema = op._schema.arguments
-    given = {a.name: a.default_value for a in schema if a.has_default_value()}
-    given.update({a.name: value for a, value in zip(schema, args, strict=False)})
-    return given | kwargs
 
 
 NONE = Levels(torch.zeros(0))
@@ -196,7 +178,7 @@ _NORMS = {
 }
 """Name of the order."""
 
-READERS: dict[OpOverload, Reader] = {
+_BY_OVERLOAD: dict[OpOverload, Reader] = {
     # cut at fixed positions
     aten.relu.default: _cuts(0.0),
     aten.abs.default: _cuts(0.0),
@@ -269,4 +251,9 @@ READERS: dict[OpOverload, Reader] = {
         lambda a, y: Levels(((a["self"] - y) / a["other"]).round()),
     ),
 }
+
+for _op in _BY_OVERLOAD:
+    check("the count of kinks", _op.overloadpacket.__name__)
+
+READERS = _BY_OVERLOAD
 """Operations with kinks. ``where`` and ``masked_fill`` are counted at the comparison behind their mask."""

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.errors import CaptureError, ShapeError
-from taylorattr.program.arguments import leaves
+from taylorattr.program.arguments import leaves, named
 from taylorattr.program.gates import Contest, State, Thresholds
-from taylorattr.program.kink_table import READERS, is_smooth, named
+from taylorattr.program.kink_table import READERS, is_smooth
 from taylorattr.program.program import Node, Program, Ref
 from taylorattr.program.walk import Forward, walk
 

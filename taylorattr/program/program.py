@@ -74,6 +74,8 @@ class Program:
         prelude: Operations between constants only, already evaluated into ``constants``; kept so that
             promotion evaluates them anew in the wider dtype.
         sources: Tensors only the prelude reads, by value number.
+        learned: Numbers of the constants that are parameters or computed from some: the weights of layers, as
+            opposed to tables and filters that the model's author wrote down. All where there are none.
         plan: What :func:`taylorattr.program.walk.walk` prepared at its first use; nobody else's business.
             A program is not changed after its first walk.
         lowered: What the polynomial engine prepared at its first use (``autodiff.polynomial.lowered``).
@@ -87,5 +89,6 @@ class Program:
     values: dict[int, Tensor] = field(default_factory=dict)
     prelude: list[Node] = field(default_factory=list)
     sources: dict[int, Tensor] = field(default_factory=dict)
+    learned: frozenset[int] = frozenset()
     plan: Any = field(default=None, repr=False, compare=False)
     lowered: Any = field(default=None, repr=False, compare=False)

@@ -12,7 +12,7 @@ from torch import Tensor
 from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import leaves, map_leaves, results
 from taylorattr.program.program import Node, Program, Ref
-from taylorattr.program.walk import Forward, walk
+from taylorattr.program.walk import values_at
 
 aten = torch.ops.aten
 
@@ -54,22 +54,8 @@ def promote(program: Program, dtype: torch.dtype) -> Program:
         nodes=_converted(program.nodes, dtype),
         output=program.output,
         notes=program.notes,
+        learned=program.learned,
     )
-
-
-class _Collect(Forward):
-    """Plain tensors, every result kept."""
-
-    def __init__(self) -> None:
-        self.values: dict[int, Tensor] = {}
-
-    def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = super().apply(node, args, kwargs)
-        if isinstance(node.out, Ref):
-            self.values[node.out.index] = result
-        else:
-            self.values.update((ref.index, result[i]) for i, ref in enumerate(node.out) if ref is not None)
-        return result
 
 
 def _evaluate(nodes: list[Node], known: dict[int, Tensor], wanted: Collection[int]) -> dict[int, Tensor]:
@@ -78,10 +64,8 @@ def _evaluate(nodes: list[Node], known: dict[int, Tensor], wanted: Collection[in
         return {}
     computed = {i for node in nodes for i in results(node)}
     leaves = {i: tensor for i, tensor in known.items() if i not in computed}
-    collect = _Collect()
-    with torch.no_grad():
-        walk(Program((), leaves, nodes, Ref(results(nodes[-1])[0])), (), collect)
-    return {i: collect.values[i] for i in wanted if i in computed}
+    values = values_at(Program((), leaves, nodes, Ref(results(nodes[-1])[0])), ())
+    return {i: values[i] for i in wanted if i in computed}
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from taylorattr.program.arguments import map_leaves, operands, results
 from taylorattr.program.canonical import IDENTITIES
@@ -59,6 +59,7 @@ def prune(
     order = [*inputs, *constants, *sources, *(i for node in (*prelude, *body) for i in results(node))]
     number = {old: new for new, old in enumerate(dict.fromkeys(order))}
     drawn = [random[i] for i in sorted(made & random.keys())]
+    learned = _learned([*constants, *sources], prelude, tensors)
     return Program(
         inputs=tuple(Ref(number[i]) for i in inputs),
         constants={number[i]: tensors[i].detach() for i in constants},
@@ -70,7 +71,22 @@ def prune(
         else {},
         prelude=_renumber(prelude, number),
         sources={number[i]: tensors[i].detach() for i in sources},
+        learned=frozenset(number[i] for i in constants if i in learned),
     )
+
+
+def _learned(leaves: Iterable[int], prelude: Sequence[Node], tensors: Sequence[Tensor]) -> set[int]:
+    """Return the numbers of parameters and of what the prelude computes from them.
+
+    A plain function has no parameters: its constants are its weights, all of them.
+    """
+    leaves = list(leaves)
+    learned = {i for i in leaves if isinstance(tensors[i], nn.Parameter) or tensors[i].requires_grad}
+    learned = learned or set(leaves)
+    for node in prelude:
+        if not learned.isdisjoint(operands(node)):
+            learned.update(results(node))
+    return learned
 
 
 def with_last_uses(nodes: Sequence[Node], output: int, constants: Iterable[int]) -> list[Node]:

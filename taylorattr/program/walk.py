@@ -133,6 +133,29 @@ def replay(program: Program, inputs: Sequence[Tensor]) -> Tensor:
     return walk(program, inputs, _FORWARD)
 
 
+class _Collect(Forward):
+    """Plain tensors, every result kept."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, Tensor] = {}
+
+    def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = super().apply(node, args, kwargs)
+        if isinstance(node.out, Ref):
+            self.values[node.out.index] = result
+        else:
+            self.values.update((ref.index, result[i]) for i, ref in enumerate(node.out) if ref is not None)
+        return result
+
+
+def values_at(program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:
+    """Return every value of a program that depends on its inputs, by number, the inputs included."""
+    collect = _Collect()
+    with torch.no_grad():
+        walk(program, inputs, collect)
+    return {ref.index: x for ref, x in zip(program.inputs, inputs, strict=True)} | collect.values
+
+
 def _prepare(program: Program) -> Plan:
     """Lay out slots: values by number, then every literal argument."""
     numbers = [ref.index for ref in program.inputs] + list(program.constants)

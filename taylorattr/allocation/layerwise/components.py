@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -23,40 +23,22 @@ from taylorattr.autodiff.polynomial.steps import (
     Elementwise,
     Frozen,
     Linear,
-    Matmul,
-    Multiply,
     Step,
     pull_by_autograd,
 )
 from taylorattr.errors import BudgetError, MissingRuleError
-from taylorattr.program.affine import PRODUCTS
+from taylorattr.program.arguments import Arguments, named
+from taylorattr.program.operations import Kind, only_adds_up, operation_of
 from taylorattr.program.program import Node, Program
+from taylorattr.program.refusals import BY_KIND, BY_NAME
 from taylorattr.program.walk import walk
+from taylorattr.program.written_out import without_formulas
 
 Values: TypeAlias = dict[int, Tensor]
 """Slot -> value (1, E, …)."""
 
-OperationKind: TypeAlias = Literal["affine", "unit", "maximum", "choice"]
-"""Affine in its operands; function of one value; largest or smallest of several; frozen (comparisons)."""
-
-WEIGHTED = frozenset(PRODUCTS) - {"mul", "div", "index", "index_select", "gather"} | {
-    "upsample_bicubic2d",
-    "addmv",
-}
-"""Sums with weights of both signs: their matrix is written out where |W| is needed."""
-
-SUMS = frozenset(
-    "add sub rsub sum mean cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d col2im neg trace "
-    "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d upsample_linear1d "
-    "upsample_bilinear2d upsample_trilinear3d batch_norm".split()
-)
-"""Sums of activations; other affine operations move entries or scale them one by one."""
-
-MAXIMA = frozenset(
-    "max min amax amin maximum minimum fmax fmin max_pool1d_with_indices max_pool2d_with_indices "
-    "max_pool3d_with_indices max_pool2d max_pool3d adaptive_max_pool2d adaptive_max_pool3d".split()
-)
-"""Operations that pass on the largest or smallest of their candidates."""
+AFFINE: frozenset[Kind] = frozenset({"move", "scale", "sum", "weights"})
+"""Kinds of components that are affine in what they read."""
 
 MATRIX_ENTRIES = 1 << 26
 """Largest weight matrix that is written out: 512 MiB in float64."""
@@ -65,7 +47,7 @@ _ONE = Ring(1)
 
 
 @dataclass(eq=False)
-class Operation:
+class Component:
     """One operation of the program.
 
     Attributes:
@@ -74,7 +56,8 @@ class Operation:
         inputs: Slots it reads that depend on the inputs differentiably, each once.
         choices: Frozen slots it reads (winners found by another operation).
         outs: Slots others may read.
-        kind: What it is.
+        arguments: Its arguments by name, constants as tensors.
+        kind: What it is in this network; ``switch`` where the result has no derivative.
         normalises: Whether it is a BatchNorm, several operations of the program taken together.
     """
 
@@ -83,7 +66,8 @@ class Operation:
     inputs: tuple[int, ...]
     choices: tuple[int, ...]
     outs: tuple[int, ...]
-    kind: OperationKind
+    arguments: Arguments
+    kind: Kind
     normalises: bool = False
 
     @property
@@ -94,8 +78,19 @@ class Operation:
         return self.node.op.overloadpacket.__name__
 
     @property
+    def affine(self) -> bool:
+        """Whether it is affine in what it reads."""
+        return self.kind in AFFINE
+
+    @property
+    def entrywise(self) -> bool:
+        """Whether every entry of its result depends on one entry of each thing it reads."""
+        row = operation_of(self.node)
+        return self.normalises or (row is not None and row.entrywise)
+
+    @property
     def place(self) -> str:
-        """Operation, module and line, for messages."""
+        """Component, module and line, for messages."""
         where = f" in module '{self.node.module}'" if self.node.module else ""
         return f"{self.name}{where}" + (f" at {self.node.where}" if self.node.where else "")
 
@@ -220,9 +215,9 @@ class Network:
 
     inputs: tuple[int, ...]
     output: int
-    operations: list[Operation]
+    operations: list[Component]
     readers: dict[int, int]
-    makers: dict[int, Operation]
+    makers: dict[int, Component]
 
     def values(self, point: Sequence[Tensor]) -> Values:
         """Return every value at a point, tensors (E, …)."""
@@ -243,14 +238,15 @@ def network(program: Program, point: Sequence[Tensor], batch_norms: Collection[s
     Raises:
         MissingRuleError: If an operation is neither affine, nor a function of one value, nor a maximum.
     """
-    grouping = _Grouping(batch_norms)
+    program = without_formulas(program, point)
+    grouping = _Grouping(program, batch_norms)
     entries = tuple(grouping.builder.slot(x.detach()[None, None]) for x in point)
     output = walk(program, entries, grouping)
     if not isinstance(output, Slot):
         raise MissingRuleError("the output does not depend on the inputs; there is nothing to share")
     operations = [o for o in grouping.operations if o.steps]
     readers: dict[int, int] = {output.index: 1}
-    makers: dict[int, Operation] = {}
+    makers: dict[int, Component] = {}
     for operation in operations:
         for slot in operation.inputs:
             readers[slot] = readers.get(slot, 0) + 1
@@ -261,10 +257,11 @@ def network(program: Program, point: Sequence[Tensor], batch_norms: Collection[s
 class _Grouping:
     """Lowers node by node and keeps the steps of each together."""
 
-    def __init__(self, batch_norms: Collection[str]) -> None:
+    def __init__(self, program: Program, batch_norms: Collection[str]) -> None:
         self.builder = Builder()
+        self.constants, self.learned = program.constants, program.learned
         self.batch_norms = batch_norms
-        self.operations: list[Operation] = []
+        self.operations: list[Component] = []
 
     def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Lower one operation and say what it is."""
@@ -279,35 +276,50 @@ class _Grouping:
         read = dict.fromkeys(i for step in steps for i in step.inputs if i not in made)
         frozen = {slot.index for slot in self.builder.slots if slot.frozen}
         outs = tuple(slot.index for slot in find_slots(result) if slot.index in made)
-        operation = Operation(
+        component = Component(
             node,
             steps,
             tuple(i for i in read if i not in frozen),
             tuple(i for i in read if i in frozen),
             outs,
-            "affine",
+            named(node.op, args, kwargs),
+            "move",
             normalises,
         )
-        operation.kind = _kind(operation, frozen)
-        self.operations.append(operation)
+        if steps:
+            component.kind = self._kind(component, frozen)
+        self.operations.append(component)
         return result
 
+    def _kind(self, component: Component, frozen: set[int]) -> Kind:
+        """Return what the table of operations says a component is, as it is used here.
 
-def _kind(operation: Operation, frozen: set[int]) -> OperationKind:
-    steps = operation.steps
-    smooth = [step for step in steps if isinstance(step, Elementwise)]
-    if all(step.out in frozen for step in steps):
-        return "choice"
-    if operation.name in MAXIMA:
-        return "maximum"
-    if len(smooth) == 1 and len(steps) == 1:
-        return "unit"
-    chosen = bool(operation.choices) or any(not isinstance(s, Linear) or s.context for s in steps)
-    if chosen:
-        product = any(isinstance(step, Multiply | Matmul) for step in steps)
+        Raises:
+            MissingRuleError: If the methods have no one-layer ratio for it; says why.
+        """
+        steps, node = component.steps, component.node
+        if component.normalises:
+            return "sum"
+        if all(step.out in frozen for step in steps):
+            return "switch"
+        row = operation_of(node)
+        moving = [
+            name
+            for name, value in component.arguments.items()
+            if any(slot.index in component.inputs for slot in find_slots(value))
+        ]
+        kind = row.kind_in_use(moving, bool(component.choices)) if row is not None else None
+        if kind == "weights" and only_adds_up(node, moving, self.constants, self.learned):
+            kind = "sum"
+        if kind == "unit" and len(steps) == 1 and isinstance(steps[0], Elementwise):
+            return kind
+        if kind == "maximum" or (
+            kind in AFFINE and all(isinstance(step, Linear) and step.context is None for step in steps)
+        ):
+            return kind
+        reason = BY_NAME["layerwise"].get(component.name) or BY_KIND["layerwise"].get(kind or "")
         raise MissingRuleError(
-            f"no layer-wise ratio for {operation.place}: it is neither affine, nor a function of one value, "
-            f"nor a maximum{', but a product of activations' if product else ''}; ta.attribute has a rule "
-            "for it, without a reformulation"
+            f"no layer-wise ratio for {component.place}: "
+            f"{reason or 'it is neither affine, nor a function of one value, nor a maximum'}; "
+            "ta.attribute has a rule for it, without a reformulation"
         )
-    return "affine"

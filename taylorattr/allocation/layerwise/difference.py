@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import WEIGHTED, Network, Operation, Values
+from taylorattr.allocation.layerwise.components import Component, Network, Values
 from taylorattr.allocation.layerwise.ledger import LayerLedger, per_example, unit_parts
 from taylorattr.allocation.layerwise.maximum_game import MaximumGame
 from taylorattr.allocation.layerwise.neuron_game import fan_in, shapley_slopes
@@ -44,7 +44,7 @@ class DifferenceLayers:
         """Return what each input element gets, (2, E, …) per input: all terms, terms up to order K."""
         for operation in reversed(self.network.operations):
             given = {i: self.multipliers.pop(i) for i in operation.outs if i in self.multipliers}
-            if not given or operation.kind == "choice":
+            if not given or operation.kind == "switch":
                 continue
             if operation.kind == "unit":
                 self._unit(operation, given[operation.out])
@@ -71,11 +71,11 @@ class DifferenceLayers:
         parts = [per_example(m[:1] * (self.x[i] - self.b[i])) for i, m in given.items()]
         return torch.stack(parts).sum(0)
 
-    def _pass(self, operation: Operation, given: Values, found: Values, rule: str = "") -> None:
+    def _pass(self, operation: Component, given: Values, found: Values, rule: str = "") -> None:
         self._add(found)
         self.ledger.write(operation, self._relevance(given), self._relevance(found), rule=rule)
 
-    def _unit(self, operation: Operation, m: Tensor) -> None:
+    def _unit(self, operation: Component, m: Tensor) -> None:
         layer = self._layer(operation)
         if self.neurons and layer is not None:
             self._neuron(operation, layer, m)
@@ -100,15 +100,15 @@ class DifferenceLayers:
             inputs_of=layer.name if layer is not None else "", **parts,
         )  # fmt: skip
 
-    def _layer(self, operation: Operation) -> Operation | None:
+    def _layer(self, operation: Component) -> Component | None:
         """The weighted sum that this unit alone reads."""
         (slot,) = operation.inputs
         maker = self.network.makers.get(slot)
         if maker is None or self.network.readers.get(slot, 0) != 1:
             return None
-        return maker if maker.name in WEIGHTED and len(maker.inputs) == 1 else None
+        return maker if maker.kind == "weights" and len(maker.inputs) == 1 else None
 
-    def _neuron(self, operation: Operation, layer: Operation, m: Tensor) -> None:
+    def _neuron(self, operation: Component, layer: Component, m: Tensor) -> None:
         """1/s over the inputs of a whole neuron: averaged secants, every term at once."""
         (slot,), (z,) = layer.inputs, operation.inputs
         matrix = layer.matrix(self.x)
@@ -132,7 +132,7 @@ class DifferenceLayers:
             secant_units=count,
         )  # fmt: skip
 
-    def _winners(self, operation: Operation, given: Values) -> Values:
+    def _winners(self, operation: Component, given: Values) -> Values:
         """The winner at x takes θ, that at b the rest: x_w − b_v = θ(x_w − b_w) + (1 − θ)(x_v − b_v)."""
         out = operation.out
         frozen_x = {step.out: self.x[step.out] for step in operation.steps}

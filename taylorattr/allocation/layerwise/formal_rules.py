@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import WEIGHTED, Network, Operation, Values
+from taylorattr.allocation.layerwise.components import Component, Network, Values
 from taylorattr.allocation.layerwise.neuron_game import coalition_weights, fan_in
 from taylorattr.allocation.layerwise.power_series import Algebra
 from taylorattr.allocation.layerwise.reveal_cancel import RevealCancelLayers
@@ -80,7 +80,7 @@ class FormalWalk:
         self._forward(parts)
         return self._backward(parts)
 
-    def _coefficients(self, operation: Operation) -> tuple[Activation, list[Tensor]]:
+    def _coefficients(self, operation: Component) -> tuple[Activation, list[Tensor]]:
         (slot,) = operation.inputs
         activation, z0 = Activation.of(operation), self.b[slot]
         if bool((activation.reach(z0) == 0).any()):
@@ -93,7 +93,7 @@ class FormalWalk:
     def _forward(self, parts: Parts) -> None:
         """Find Δ(t) of every value, and for RevealCancel both parts."""
         for operation in self.network.operations:
-            if operation.kind == "choice":
+            if operation.kind == "switch":
                 continue
             if operation.kind == "unit":
                 self._unit_forward(operation, parts)
@@ -105,7 +105,7 @@ class FormalWalk:
                     parts[out, PLUS] = self._part(operation, parts, out, PLUS)
                     parts[out, MINUS] = self._part(operation, parts, out, MINUS)
 
-    def _unit_forward(self, operation: Operation, parts: Parts) -> None:
+    def _unit_forward(self, operation: Component, parts: Parts) -> None:
         (slot,), out = operation.inputs, operation.out
         _, s = self._coefficients(operation)
         zero = torch.zeros_like(self.delta[slot])
@@ -123,9 +123,9 @@ class FormalWalk:
             parts[out, PLUS] = parts[out, PLUS] + torch.where(positive, effect, 0.0)
             parts[out, MINUS] = parts[out, MINUS] + torch.where(positive, 0.0, effect)
 
-    def _part(self, operation: Operation, parts: Parts, out: int, side: int) -> Tensor:
+    def _part(self, operation: Component, parts: Parts, out: int, side: int) -> Tensor:
         """W⁺D^side + W⁻D^other."""
-        if operation.name in WEIGHTED and len(operation.inputs) == 1:
+        if operation.kind == "weights" and len(operation.inputs) == 1:
             matrix, (slot,) = operation.matrix(self.b), operation.inputs
             kept, turned = parts[slot, side].flatten(2), parts[slot, 1 - side].flatten(2)
             image = kept @ matrix.clamp(min=0).T + turned @ matrix.clamp(max=0).T
@@ -144,7 +144,7 @@ class FormalWalk:
         if self.parted:
             self.multipliers[output, MINUS] = one
         for operation in reversed(self.network.operations):
-            if operation.kind == "choice":
+            if operation.kind == "switch":
                 continue
             if operation.kind == "unit":
                 self._unit_backward(operation)
@@ -173,14 +173,14 @@ class FormalWalk:
         key = slot, side
         self.multipliers[key] = self.multipliers[key] + m if key in self.multipliers else m
 
-    def _unit_backward(self, operation: Operation) -> None:
+    def _unit_backward(self, operation: Component) -> None:
         (slot,), out = operation.inputs, operation.out
         if (out, PLUS) not in self.multipliers:
             return
         up = self.multipliers.pop((out, PLUS))
         if not self.parted:
             layer = self.network.makers.get(slot)
-            alone = layer is not None and self.network.readers[slot] == 1 and layer.name in WEIGHTED
+            alone = layer is not None and self.network.readers[slot] == 1 and layer.kind == "weights"
             if self.neurons and alone and layer is not None and len(layer.inputs) == 1:
                 self._neuron(operation, layer, up)
             else:
@@ -191,13 +191,13 @@ class FormalWalk:
             above = torch.where(self.labels[out][side], up, down)
             self._add(slot, side, self.algebra.multiply(above, self.given[out, side]))
 
-    def _parts_backward(self, operation: Operation) -> None:
+    def _parts_backward(self, operation: Component) -> None:
         """m⁺_in = W⁺ᵀm⁺ + W⁻ᵀm⁻, and m⁻_in with the parts exchanged."""
         held = [i for i in operation.outs if (i, PLUS) in self.multipliers]
         if not held:
             return
         ms = [{i: self.multipliers.pop((i, side)) for i in held} for side in (PLUS, MINUS)]
-        if operation.name in WEIGHTED and len(operation.inputs) == 1:
+        if operation.kind == "weights" and len(operation.inputs) == 1:
             matrix, (slot,) = operation.matrix(self.b), operation.inputs
             kept, turned = matrix.clamp(min=0), matrix.clamp(max=0)
             for side in (PLUS, MINUS):
@@ -213,7 +213,7 @@ class FormalWalk:
                 }
                 self._add(slot, side, operation.pull(mixed, self.b)[slot])
 
-    def _neuron(self, operation: Operation, layer: Operation, m: Tensor) -> None:
+    def _neuron(self, operation: Component, layer: Component, m: Tensor) -> None:
         """φ_i/Δh_i = Σ_j m_j w_ji E_S[slope from V_S by u_i], straight to the layer's inputs."""
         (slot,) = layer.inputs
         matrix, (_, s) = layer.matrix(self.b), self._coefficients(operation)

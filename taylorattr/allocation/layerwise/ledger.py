@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import SUMS, WEIGHTED, Operation
+from taylorattr.allocation.layerwise.components import Component
 from taylorattr.allocation.layerwise.result import LayerRecord
 from taylorattr.allocation.rule import RULES
 
@@ -34,7 +34,7 @@ class LayerLedger:
 
     def write(
         self,
-        operation: Operation,
+        operation: Component,
         relevance_out: Tensor,
         relevance_in: Tensor,
         *,
@@ -50,7 +50,7 @@ class LayerLedger:
             relevance_out: Shape (E,).
             relevance_in: Shape (E,).
             rule: Name of the ratio.
-            inputs_of: Operation whose inputs κ counts.
+            inputs_of: Component whose inputs κ counts.
             units: Units per example.
             **parts: Other tensors of the record.
         """
@@ -60,8 +60,7 @@ class LayerLedger:
         )
         none["by_order"] = relevance_out.new_zeros(self.batch, self.order)
         none["series_units"] = none["secant_units"] = zero.long()
-        weighs = operation.name in SUMS or operation.name in WEIGHTED
-        kind = operation.kind if operation.kind != "affine" else "sum" if weighs else "move"
+        kind = {"weights": "sum", "scale": "move"}.get(operation.kind, operation.kind)
         self.records.append(
             LayerRecord(
                 operation=operation.name,

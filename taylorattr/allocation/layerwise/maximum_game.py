@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import Operation, Values
+from taylorattr.allocation.layerwise.components import Component, Values
 from taylorattr.errors import MissingRuleError
-from taylorattr.program.kink_table import named
+from taylorattr.program.arguments import named
 from taylorattr.program.pool_places import pool_places
 
 
@@ -57,13 +57,13 @@ class MaximumGame:
         shapes: Shape of each operand, (E, …).
     """
 
-    operation: Operation
+    operation: Component
     places: Tensor | None
     weights: Tensor
     shapes: dict[int, torch.Size]
 
     @classmethod
-    def of(cls, operation: Operation, x: Values, b: Values) -> MaximumGame:
+    def of(cls, operation: Component, x: Values, b: Values) -> MaximumGame:
         """Return the game of a maximum between two points.
 
         Raises:
@@ -110,7 +110,7 @@ class MaximumGame:
         return total
 
 
-def _candidates(operation: Operation, shape: torch.Size, out: torch.Size) -> tuple[Tensor, Tensor]:
+def _candidates(operation: Component, shape: torch.Size, out: torch.Size) -> tuple[Tensor, Tensor]:
     """Flat positions (results, k), and which entries repeat an earlier one."""
     a = named(operation.node.op, operation.node.args, operation.node.kwargs)
     grid = torch.arange(shape.numel()).reshape(shape)

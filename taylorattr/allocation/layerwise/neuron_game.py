@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import Operation
+from taylorattr.allocation.layerwise.components import Component
 from taylorattr.allocation.layerwise.unit_series import Activation
 from taylorattr.errors import OptionError
 
@@ -15,7 +15,7 @@ FAN_IN = 12
 """Widest neuron whose game is enumerated."""
 
 
-def fan_in(layer: Operation, matrix: Tensor) -> tuple[Tensor, Tensor]:
+def fan_in(layer: Component, matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Return the inputs each neuron is connected to and their weights, shapes (units, k), padded by zeros.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import SUMS, WEIGHTED, Network, Operation, Values
+from taylorattr.allocation.layerwise.components import Component, Network, Values
 from taylorattr.allocation.layerwise.ledger import LayerLedger, per_example, unit_parts
 from taylorattr.allocation.layerwise.unit_series import Activation, beyond, powers
 from taylorattr.errors import MissingRuleError, OptionError
@@ -75,13 +75,13 @@ class RelevanceLayers:
             if rest:
                 self._move_relevance(operation, rest)
             given = {i: self.multipliers.pop(i) for i in operation.outs if i in self.multipliers}
-            if not given or operation.kind == "choice":
+            if not given or operation.kind == "switch":
                 continue
             if operation.kind == "unit":
                 self._unit(operation, given[operation.out])
-            elif operation.kind == "affine" and operation.name in WEIGHTED:
+            elif operation.kind == "weights":
                 self._weighted(operation, given[operation.out])
-            elif operation.kind == "affine" and operation.name in SUMS:
+            elif operation.kind == "sum":
                 self._epsilon(operation, given, "")
             else:
                 self._add(operation, given, operation.pull(given, self.x))
@@ -97,7 +97,7 @@ class RelevanceLayers:
 
     def _add(
         self,
-        operation: Operation,
+        operation: Component,
         given: Values,
         found: Values,
         rule: str = "",
@@ -115,7 +115,7 @@ class RelevanceLayers:
             empty_loss=nobody, epsilon_loss=kept, units=self.x[operation.out][0, 0].numel(),
         )  # fmt: skip
 
-    def _epsilon(self, operation: Operation, given: Values, rule: str) -> None:
+    def _epsilon(self, operation: Component, given: Values, rule: str) -> None:
         """Eq. (29), (30): every term times z/d, divided by what each operand adds."""
         share = {i: self.x[i].abs() / self._safe(self.x[i].abs() + self.rule.epsilon) for i in given}
         if self.rule.epsilon == 0:
@@ -128,7 +128,7 @@ class RelevanceLayers:
     def _safe(divisor: Tensor) -> Tensor:
         return torch.where(divisor == 0, 1.0, divisor)
 
-    def _weighted(self, operation: Operation, m: Tensor) -> None:
+    def _weighted(self, operation: Component, m: Tensor) -> None:
         if self.rule.first != "z_plus" and self._is_first(operation):
             self._first(operation, m)
             return
@@ -137,7 +137,7 @@ class RelevanceLayers:
             return
         self._alpha_beta(operation, m)
 
-    def _one_operand(self, operation: Operation) -> int:
+    def _one_operand(self, operation: Component) -> int:
         if len(operation.inputs) != 1:
             raise MissingRuleError(
                 f"no layer-wise ratio for {operation.place}: contributions are divided by their signs, which "
@@ -145,7 +145,7 @@ class RelevanceLayers:
             )
         return operation.inputs[0]
 
-    def _alpha_beta(self, operation: Operation, m: Tensor) -> None:
+    def _alpha_beta(self, operation: Component, m: Tensor) -> None:
         """Eq. (33), (36): α to the positive contributions, −β to the negative, each term alike."""
         slot = self._one_operand(operation)
         a, y = self.x[slot], self.x[operation.out]
@@ -168,22 +168,22 @@ class RelevanceLayers:
         nobody = per_example(relevance[:1] * empty)
         self._add(operation, {operation.out: m}, {slot: found}, self.rule.name, empty=nobody)
 
-    def _bias(self, operation: Operation) -> Tensor:
+    def _bias(self, operation: Component) -> Tensor:
         """z at a = 0, one row."""
         zeros = {i: torch.zeros_like(self.x[i][:, :1]) for i in operation.inputs}
         return operation.run(zeros)[operation.out]
 
-    def _is_first(self, operation: Operation) -> bool:
+    def _is_first(self, operation: Component) -> bool:
         """Whether nothing but rearrangements stands between the inputs and this sum."""
         slot = self._one_operand(operation)
         while slot not in self.network.inputs:
             maker = self.network.makers[slot]
-            if maker.kind != "affine" or maker.name in WEIGHTED or len(maker.inputs) != 1:
+            if not maker.affine or maker.kind == "weights" or len(maker.inputs) != 1:
                 return False
             slot = maker.inputs[0]
         return True
 
-    def _first(self, operation: Operation, m: Tensor) -> None:
+    def _first(self, operation: Component, m: Tensor) -> None:
         """Eq. (37): w², or z^B; relevances, for an input of 0 gets some too."""
         slot = self._one_operand(operation)
         a, y = self.x[slot], self.x[operation.out]
@@ -213,12 +213,13 @@ class RelevanceLayers:
             units=y[0, 0].numel(),
         )  # fmt: skip
 
-    def _move_relevance(self, operation: Operation, rest: Values) -> None:
+    def _move_relevance(self, operation: Component, rest: Values) -> None:
         """Relevance follows the entries; below a first layer there are only rearrangements."""
-        scales = operation.kind != "affine" or operation.name in SUMS or operation.name in ("mul", "div")
-        if scales and self.x[operation.out].shape == self.x[operation.inputs[0]].shape:
+        alone = operation.entrywise and len(operation.inputs) == 1
+        same_shape = self.x[operation.out].shape == self.x[operation.inputs[0]].shape
+        if operation.kind != "move" and alone and same_shape:
             found = {operation.inputs[0]: rest[operation.out]}
-        elif scales:
+        elif operation.kind != "move":
             raise MissingRuleError(
                 f"no layer-wise ratio for {operation.place} in front of the first layer; use first='z_plus'"
             )
@@ -227,7 +228,7 @@ class RelevanceLayers:
         for i, r in found.items():
             self.relevances[i] = self.relevances[i] + r if i in self.relevances else r
 
-    def _unit(self, operation: Operation, m: Tensor) -> None:
+    def _unit(self, operation: Component, m: Tensor) -> None:
         """The unit hands its relevance to its sum; its terms are those at a = 0, where z is the bias."""
         (slot,) = operation.inputs
         z, y, activation = self.x[slot], self.x[operation.out], Activation.of(operation)
@@ -263,10 +264,10 @@ class RelevanceLayers:
             epsilon_loss=per_example(stays), **unit_parts(relevance, orders, m[:1] * tail, series),
         )  # fmt: skip
 
-    def _layer(self, operation: Operation) -> Operation | None:
+    def _layer(self, operation: Component) -> Component | None:
         """The sum that this unit alone reads."""
         (slot,) = operation.inputs
         maker = self.network.makers.get(slot)
-        if maker is None or self.network.readers.get(slot, 0) != 1 or maker.kind != "affine":
+        if maker is None or self.network.readers.get(slot, 0) != 1 or not maker.affine:
             return None
-        return maker if maker.name in WEIGHTED or maker.name in SUMS else None
+        return maker if maker.kind in ("weights", "sum") else None

@@ -22,7 +22,7 @@ class LayerRecord(Result):
         kind: ``unit`` (a function of one sum), ``sum``, ``move`` or ``maximum``.
         rule: Name of the ratio in ``ta.RULES``; empty where nothing is shared.
         ratio: The ratio as text.
-        inputs_of: Operation whose inputs κ counts; empty where the unit has one input.
+        inputs_of: Component whose inputs κ counts; empty where the unit has one input.
         units: Units of one example.
         relevance_out: What arrives from above, shape (B,).
         relevance_in: What is handed on below, shape (B,).

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import WEIGHTED, Network, Operation, Values
+from taylorattr.allocation.layerwise.components import Component, Network, Values
 from taylorattr.allocation.layerwise.difference import DifferenceLayers
 from taylorattr.allocation.layerwise.ledger import per_example, unit_parts
 from taylorattr.allocation.layerwise.maximum_game import MaximumGame
@@ -80,8 +80,8 @@ class RevealCancelLayers(DifferenceLayers):
             total = total + per_example(d[:1] * self.spreads[i])
         return total
 
-    def _forward(self, operation: Operation) -> None:
-        if operation.kind == "choice":
+    def _forward(self, operation: Component) -> None:
+        if operation.kind == "switch":
             return
         if operation.kind == "maximum":
             game = self.games[operation.out] = MaximumGame.of(operation, self.x, self.b)
@@ -96,16 +96,16 @@ class RevealCancelLayers(DifferenceLayers):
                 total = total + self._push_abs(operation, slot, out)
             self.spreads[out] = total
 
-    def _push_abs(self, operation: Operation, slot: int, out: int) -> Tensor:
+    def _push_abs(self, operation: Component, slot: int, out: int) -> Tensor:
         """|W|A from one input."""
         spread = self.spreads[slot]
-        if operation.name in WEIGHTED and len(operation.inputs) == 1:
+        if operation.kind == "weights" and len(operation.inputs) == 1:
             matrix = self.matrices[out] = operation.matrix(self.x).abs()
             image = spread.reshape(spread.shape[1], -1) @ matrix.T
             return image.reshape(1, *image.shape[:1], *self.x[out].shape[2:])
         return operation.push({slot: spread}, self.x, out) * operation.signs(slot, self.x, out)
 
-    def _pull_abs(self, operation: Operation, halves: Values) -> Values:
+    def _pull_abs(self, operation: Component, halves: Values) -> Values:
         """|W|ᵀd to each input."""
         if not halves:
             return {}
@@ -119,7 +119,7 @@ class RevealCancelLayers(DifferenceLayers):
             found[slot] = operation.pull(signed, self.x)[slot]
         return found
 
-    def _spread_of_unit(self, operation: Operation) -> Tensor:
+    def _spread_of_unit(self, operation: Component) -> Tensor:
         (slot,) = operation.inputs
         z0, z, activation = self.b[slot].expand_as(self.x[slot]), self.x[slot], Activation.of(operation)
         up, down = self._groups(slot)
@@ -130,7 +130,7 @@ class RevealCancelLayers(DifferenceLayers):
             return (self.x[operation.out] - self.b[operation.out]).abs()
         return (q_up * up).abs() + (q_down * down).abs()
 
-    def labels(self, operation: Operation) -> tuple[Tensor, Tensor]:
+    def labels(self, operation: Component) -> tuple[Tensor, Tensor]:
         """Return whether the effect of either part of a unit's sum is ≥ 0, by parts."""
         up, down = self._groups(operation.inputs[0])
         q_up, q_down = self.slopes[operation.out]
@@ -142,7 +142,7 @@ class RevealCancelLayers(DifferenceLayers):
         spread = torch.maximum(self.spreads[slot], delta.abs())
         return (delta + spread) / 2, (delta - spread) / 2
 
-    def _parted(self, operation: Operation, s: Tensor, d: Tensor | None, before: Tensor) -> None:
+    def _parted(self, operation: Component, s: Tensor, d: Tensor | None, before: Tensor) -> None:
         (slot,), out = operation.inputs, operation.out
         activation, z0 = Activation.of(operation), self.b[slot].expand_as(self.x[slot])
         delta, (up, down) = self.x[slot] - self.b[slot], self._groups(slot)

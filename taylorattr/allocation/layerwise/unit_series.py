@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.layerwise.components import Operation
+from taylorattr.allocation.layerwise.components import Component
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.errors import MissingRuleError
-from taylorattr.program.kink_table import named
+from taylorattr.program.arguments import named
 
 NEAR = 0.1
 """Below this share of the distance to the nearest singularity a chord's slope is summed, not divided."""
@@ -145,7 +145,7 @@ class Activation:
     series: SeriesFunction
 
     @classmethod
-    def of(cls, operation: Operation) -> Activation:
+    def of(cls, operation: Component) -> Activation:
         """Return the activation of a unit.
 
         Raises:

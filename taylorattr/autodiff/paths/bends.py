@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.paths.grid import Carried, Lines, PathGrid
-from taylorattr.program.arguments import leaves
-from taylorattr.program.kink_table import named
+from taylorattr.program.arguments import leaves, named
+from taylorattr.program.operations import implementations
 from taylorattr.program.program import Node
 
 
@@ -93,14 +93,14 @@ def _bounds(a: dict[str, Any]) -> list[Any]:
     return [a[name] for name in ("min", "max", "min_val", "max_val") if a.get(name) is not None]
 
 
-CUTS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
-    **dict.fromkeys(["leaky_relu", "abs", "_prelu_kernel", "prelu"], lambda a: [0.0]),
+CUTS: dict[str, Callable[[dict[str, Any]], list[Any]]] = implementations("integration by pieces", {
+    **dict.fromkeys(["leaky_relu", "abs", "_prelu_kernel"], lambda a: [0.0]),
     **dict.fromkeys(["hardtanh", "clamp", "clamp_min", "clamp_max"], _bounds),
     "threshold": lambda a: [a["threshold"]],
     "softshrink": lambda a: [-a["lambd"], a["lambd"]],
     "relu": lambda a: [0.0],
     "hardsigmoid": lambda a: [-3.0, 3.0],
-}
+})  # fmt: skip
 """Where elementwise functions of one value change their slope, by name."""
 
 

@@ -11,11 +11,12 @@ from torch import Tensor
 from taylorattr.analysis.game import Game
 from taylorattr.autodiff.paths.grid import TooManyPiecesError
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
-from taylorattr.autodiff.paths.pieces import Rows, integrated_gradient
+from taylorattr.autodiff.paths.pieces import FOLLOWED, Rows, integrated_gradient
 from taylorattr.memory import available, keep_freed_blocks
 from taylorattr.program.capture import capture
 from taylorattr.program.kinks import kink_nodes
 from taylorattr.program.program import Program
+from taylorattr.program.written_out import without_formulas
 
 TOGETHER = 16
 """Paths walked together at first; later as many as fit by what was found."""
@@ -80,7 +81,7 @@ def _program(game: Game, example: int) -> Program:
         raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
     if not kink_nodes(program):
         raise NotPiecewiseLinearError("it has no kinks")
-    return program
+    return without_formulas(program, [x.to(game.dtype) for x in game.input(example)], FOLLOWED)
 
 
 class _Walks:

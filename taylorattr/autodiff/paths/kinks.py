@@ -10,8 +10,8 @@ from torch import Tensor
 
 from taylorattr.autodiff.paths.grid import Carried, Lines, PathGrid, Steps
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError, contest, pooled, stepped
-from taylorattr.program.arguments import leaves
-from taylorattr.program.kink_table import named
+from taylorattr.program.arguments import leaves, named
+from taylorattr.program.operations import implementations
 from taylorattr.program.pool_places import pool_places
 from taylorattr.program.program import Node
 
@@ -120,10 +120,48 @@ def _sign(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, A
     return stepped(grid, node, args, kwargs, [args[0]])
 
 
+def _by_rank(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Entries chosen by their rank along a dimension: fixed ones on a piece where no two change places."""
+    a = named(node.op, args, kwargs)
+    line: Lines = a.pop("self")
+    if "dim" not in a:  # median() of everything
+        line = Lines(grid.current(line).flatten(1), grid.version)
+    dim = a.get("dim", 0) % max(grid.current(line).ndim - 1, 1)
+    _cut_where_ranks_change(grid, line, dim)
+    rows = grid.current(line)
+    if "dim" not in a:
+        choose = torch.nanmedian if node.op.overloadpacket.__name__ == "nanmedian" else torch.median
+        return Lines(rows.gather(1, choose(grid.middles(rows), 1, True)[1])[:, 0], grid.version)
+    settings = a | {"keepdim": True} if "keepdim" in a else a
+    index = torch.vmap(lambda row: node.op(row, **settings)[1])(grid.middles(rows))
+    values = rows.gather(dim + 1, index)
+    if a.get("keepdim") is False:
+        values, index = values.squeeze(dim + 1), index.squeeze(dim + 1)
+    return [Lines(values, grid.version), Steps(index, grid.version)]
+
+
+def _cut_where_ranks_change(grid: PathGrid, line: Lines, dim: int) -> None:
+    """Cut the grid where two entries along a dimension pass each other.
+
+    Raises:
+        NotPiecewiseLinearError: If there are too many pairs to look at.
+    """
+    rows = grid.current(line).detach().movedim(dim + 1, -1)
+    count = rows.shape[-1]
+    first, second = torch.triu_indices(count, count, 1, device=rows.device)
+    if rows[..., 0].numel() * len(first) > MOST_PAIRS:
+        raise NotPiecewiseLinearError(f"{count} entries that are ranked have too many pairs that may cross")
+    row, _, weight = grid.passings(rows[..., first] - rows[..., second], [0.0])
+    grid.cut(row, weight)
+
+
+MOST_PAIRS = 2**26
+"""Differences of ranked entries that are formed at once: 512 MiB in float64."""
+
 STEPS = ("gt", "ge", "lt", "le", "eq", "ne", "sign", "sgn", "heaviside", "signbit")
 """Operations whose result is constant on each piece."""
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, Rule] = implementations("integration by pieces", {
     **dict.fromkeys(["clamp", "clamp_min", "clamp_max"], _clamp),
     **dict.fromkeys(["maximum", "fmax"], _larger(1)),
     **dict.fromkeys(["minimum", "fmin"], _larger(-1)),
@@ -135,5 +173,6 @@ RULES: dict[str, Rule] = {
     ),
     **dict.fromkeys(STEPS[:6], _compared),
     **dict.fromkeys(STEPS[6:], _sign),
-}
+    **dict.fromkeys(["sort", "topk", "kthvalue", "median", "nanmedian"], _by_rank),
+})  # fmt: skip
 """Operations of several values that are affine, or constant, on each piece, by name."""

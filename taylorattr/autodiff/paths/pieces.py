@@ -21,8 +21,12 @@ from taylorattr.autodiff.paths.kinks import RULES, STEPS
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError, affine
 from taylorattr.program.affine import is_affine
 from taylorattr.program.arguments import leaves, operands, results
+from taylorattr.program.operations import operation_of
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import walk
+
+FOLLOWED = frozenset(RULES) | frozenset(CUTS)
+"""Kinks that are followed as they are; others are written out by their formula where they have one."""
 
 Rows = tuple[Tensor, ...]
 """One tensor (B, …) per input tensor."""
@@ -79,7 +83,9 @@ class _PathAlgebra:
         if rule is not None:
             return rule(self.grid, node, args, kwargs)
         if not is_affine(Lines, node, args, kwargs):
-            raise NotPiecewiseLinearError(f"{node.op} is not affine between kinks")
+            row = operation_of(node)
+            does = "jumps" if row is not None and row.breaks == "jump" else "is not affine between kinks"
+            raise NotPiecewiseLinearError(f"{node.op} {does}")
         return affine(self.grid, node, args, kwargs, Lines)
 
 

@@ -20,6 +20,7 @@ from taylorattr.autodiff.polynomial.ring import Block
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Plan, Step
 from taylorattr.errors import MissingRuleError, TaylorAttrError
+from taylorattr.program.operations import check
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import walk
 
@@ -62,10 +63,11 @@ def overload(name: str) -> OpOverload | None:
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register one rule for several overloads."""
+    """Register one rule for several overloads of operations that the table has."""
 
     def register(function: Rule) -> Rule:
         for name in names:
+            check("the Taylor walk", name)
             op = overload(name)
             if op is not None:
                 RULES[op] = function

@@ -11,7 +11,9 @@ from taylorattr.autodiff.polynomial.builder import RULES, describe, lower
 from taylorattr.autodiff.polynomial.selection import value_dependent
 from taylorattr.autodiff.polynomial.steps import Plan
 from taylorattr.errors import DtypeError, MissingRuleError
+from taylorattr.program.formulas import FORMULAS
 from taylorattr.program.program import Node, Program
+from taylorattr.program.written_out import without_formulas
 
 __all__ = ["lowered", "rules", "supported"]
 
@@ -43,7 +45,8 @@ def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
                 f"no Taylor rule for {describe(node)}: how many entries it selects depends on the inputs; "
                 "use engine='nested' (slow), or select with torch.where"
             )
-        program.lowered = (made_from, lower(program, inputs))
+        written = without_formulas(program, inputs, _WALKED)
+        program.lowered = (made_from, lower(written, inputs))
     return program.lowered[1]
 
 
@@ -53,4 +56,12 @@ def supported(program: Program) -> list[Node]:
     They are those without a Taylor rule and those that select a number of entries that depends on values.
     """
     selections = {id(node) for node in value_dependent(program)}
-    return [node for node in program.nodes if node.op not in RULES or id(node) in selections]
+    return [node for node in program.nodes if not _covered(node) or id(node) in selections]
+
+
+_WALKED = frozenset(op.overloadpacket.__name__ for op in RULES)
+"""Operations with a rule of their own; others are walked as their formula where they have one."""
+
+
+def _covered(node: Node) -> bool:
+    return node.op in RULES or node.op.overloadpacket.__name__ in FORMULAS.keys() - _WALKED

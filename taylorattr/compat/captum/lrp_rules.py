@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import OptionError
-from taylorattr.methods.relevance.kinds import Kind, kind_of
 from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule
 from taylorattr.methods.relevance.rules.lrp_linear import Epsilon
 from taylorattr.methods.relevance.rules.lrp_weights import (
@@ -22,6 +21,7 @@ from taylorattr.methods.relevance.rules.lrp_weights import (
     quotient,
 )
 from taylorattr.methods.relevance.site import Site
+from taylorattr.program.operations import Kind
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def layer_rules(model: nn.Module) -> dict[Callable[[Site], bool], Rule]:
 
 def _operation_of(path: str, kinds: tuple[Kind, ...]) -> Callable[[Site], bool]:
     """Return whether an operation is one of these kinds and was run by the layer itself."""
-    return lambda site: site.node.module == path and kind_of(site) in kinds
+    return lambda site: site.node.module == path and site.kind in kinds
 
 
 def _translated(captum_rule: Any, path: str) -> tuple[Rule, tuple[Kind, ...]]:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import Game
-from taylorattr.analysis.observe import observe
 from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.rng import preserved_rng
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.linear_first import PathGradients
+from taylorattr.autodiff.paths.curved import curved_functions
 from taylorattr.autodiff.paths.integral import average_by_pieces
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
@@ -37,13 +37,6 @@ TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
 
 EXACT_TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Completeness error within which the pieces are taken to be all there are."""
-
-CURVED = {
-    "gelu", "tanh", "sigmoid", "softmax", "log_softmax", "silu", "softplus", "elu", "selu", "celu", "mish",
-    "exp", "sin", "cos", "hardswish", "layer_norm", "group_norm", "rms_norm", "scaled_dot_product_attention",
-    "lstm", "gru",
-}  # fmt: skip
-"""torch functions that need no capture to know that the exact mode does not fit."""
 
 SERIOUS = 1e-2
 """A relative completeness error that is warned of though no tolerance was asked for."""
@@ -247,9 +240,8 @@ def _ladder(largest: int, least: int) -> list[int]:
 def _curved(game: Game) -> str:
     """Return what in the model is known not to be piecewise linear, "" if nothing is: saves a capture."""
     with torch.no_grad(), preserved_rng():
-        seen = observe(lambda: game.scalar.values(game.input(0), torch.tensor([0])))
-    names = sorted(CURVED & seen.operations)
-    return f"{names[0]} is not affine between kinks" if names else ""
+        names = curved_functions(lambda x: game.scalar.values(x, torch.tensor([0])), game.input(0))
+    return f"{min(names)} is not affine between kinks" if names else ""
 
 
 def _exact(game: Game, most: int) -> tuple[Averages | None, str]:

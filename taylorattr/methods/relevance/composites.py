@@ -28,7 +28,6 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.propagate import site_of
 from taylorattr.methods.relevance.recording import Recording
 from taylorattr.methods.relevance.rule import Matcher, Rule
@@ -67,7 +66,7 @@ def first_layers(recording: Recording) -> set[int]:
     found: set[int] = set()
     for node in recording.program.nodes:
         site = site_of(recording, node)
-        weighted = kind_of(site) == "weights"
+        weighted = site.kind == "weights"
         seen = any(i in behind for i in (*site.operands, *site.switches))
         if weighted and not seen:
             found.update(results(node))
@@ -108,7 +107,7 @@ def _among(numbers: set[int]) -> Callable[[Site], bool]:
 
 
 def _weighted(site: Site) -> bool:
-    return kind_of(site) == "weights"
+    return site.kind == "weights"
 
 
 def _build(first: str | None, where: Matcher, rule: Rule) -> Callable[[Bounds, Bounds], Assignment]:

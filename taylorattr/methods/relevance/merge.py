@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.linear_map import channel_scale
 from taylorattr.methods.relevance.propagate import site_of
 from taylorattr.methods.relevance.recording import Recording
@@ -77,9 +76,9 @@ def _joined(
     if maker is None or index == output or len(original.readers[index]) != 1:
         return None
     first = site_of(current, maker)
-    if kind_of(first) != "weights" or len(first.operands) != 1:
+    if first.kind != "weights" or len(first.operands) != 1:
         return None
-    kind = kind_of(site)
+    kind = site.kind
     if kind == "batch_norm" and _name(maker) in ("convolution", "addmm", "mm"):
         if first.name != "convolution" and not _dense(first):
             return None

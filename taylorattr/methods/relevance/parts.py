@@ -17,7 +17,6 @@ from torch import Tensor
 
 from taylorattr.errors import NonFiniteError, OptionError
 from taylorattr.methods.relevance import linear_map
-from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.maths.reveal_cancel import (
     PartMap,
     general_map,
@@ -115,7 +114,7 @@ class PartsWalk:
         spreads = [self.spreads[i] for i in site.operands]
         if isinstance(rule, Secant):
             self._unit(site, live[0], rule, spreads[0])
-        elif len(live) > 1 and kind_of(site) == "move":
+        elif len(live) > 1 and site.kind == "move":
             images = linear_map.push_all(site, spreads)
             for i, image in zip(site.outs, images, strict=False):
                 if i is not None and image is not None:

@@ -10,7 +10,6 @@ from torch import Tensor
 from taylorattr.errors import ShapeError
 from taylorattr.methods.relevance import linear_map
 from taylorattr.methods.relevance.balance import Ledger
-from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.recording import Recording
 from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule, RuleTable
 from taylorattr.methods.relevance.site import Site, finite_difference
@@ -103,6 +102,7 @@ def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> S
         recording.active,
         recording.readers,
         recording.makers,
+        recording.program.learned,
         ledger.note if ledger is not None else None,
     )
 
@@ -151,11 +151,12 @@ def _add(total: dict[int, Tensor], given: dict[int, Tensor]) -> None:
 
 def _pass_on(site: Site, rs: Sequence[Tensor | None], ledger: Ledger | None) -> dict[int, Tensor] | None:
     """Relevances through a rearrangement, or an affine map of one operand element by element."""
-    kind = kind_of(site)
+    kind = site.kind
     if kind == "move":
         found = {i: g for i, g in zip(site.operands, linear_map.pull(site, rs), strict=True) if g is not None}
     elif (
         kind in ("scale", "sum", "batch_norm")
+        and site.entrywise
         and len(site.operands) == 1
         and rs[0] is not None
         and site.x[0].shape == site.y.shape

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from taylorattr.analysis.game import Game
 from taylorattr.errors import CaptureError
 from taylorattr.methods.relevance.layout import channels_last, side_by_side
-from taylorattr.methods.relevance.written_out import record_written_out
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.program import Node, Program
+from taylorattr.program.written_out import record_written_out
 
 T = TypeVar("T")
 

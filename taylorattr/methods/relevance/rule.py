@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from taylorattr.errors import OptionError
-from taylorattr.methods.relevance.kinds import REFUSED, Kind, kind_of
 from taylorattr.methods.relevance.site import Site
+from taylorattr.program.operations import Kind
 from taylorattr.program.program import Program
+from taylorattr.program.refusals import refusal
 
 Pulled: TypeAlias = Sequence[Tensor | None] | dict[int, Tensor]
 """Multipliers of the operands in their order, or by value number where a rule looks past its operands."""
@@ -161,9 +162,10 @@ class RuleTable:
         for matcher, rule in self.overrides:
             if _matches(matcher, site):
                 return rule
-        if site.name in REFUSED:
-            raise site.refuse(REFUSED[site.name])
-        kind = kind_of(site)
+        reason = refusal("relevance", site.node)
+        if reason:
+            raise site.refuse(reason)
+        kind = site.kind
         if kind is None or kind not in self.by_kind:
             raise site.refuse(
                 f"{self.method} has none for this operation, and the gradient is no substitute. Pass "

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.errors import MissingRuleError
-from taylorattr.program.arguments import leaves, map_leaves
-from taylorattr.program.kink_table import named
+from taylorattr.program.arguments import leaves, map_leaves, named
+from taylorattr.program.operations import Kind, argument_names, only_adds_up, operation_of
 from taylorattr.program.program import Node, Ref
 
 Values = Mapping[int, Tensor]
@@ -28,6 +28,7 @@ class Site:
         active: Numbers of the values that depend on the inputs.
         readers: Value number -> operations that read it.
         makers: Value number -> operation that made it.
+        learned: Numbers of the constants that come from parameters.
         note: Receives ``(share, amount)`` where relevance is given up on purpose; None when nobody asks.
     """
 
@@ -39,6 +40,7 @@ class Site:
         active: frozenset[int],
         readers: Mapping[int, Sequence[Node]],
         makers: Mapping[int, Node],
+        learned: frozenset[int] = frozenset(),
         note: Callable[[str, Tensor], None] | None = None,
     ) -> None:
         self.node = node
@@ -47,6 +49,7 @@ class Site:
         self.active = active
         self.readers = readers
         self.makers = makers
+        self.learned = learned
         self.note = note
         self.memo: dict[str, Any] = {}  # what a rule worked out for this operation and may need again
 
@@ -64,6 +67,34 @@ class Site:
         """The operation and where it was called."""
         node = self.node
         return f"{node.op} (module '{node.module}', {node.where or 'no source line'})"
+
+    @cached_property
+    def kind(self) -> Kind | None:
+        """What the operation is to a rule, by the table of operations and by which arguments are active.
+
+        None for an operation that the table does not have, and for functions of three values.
+        """
+        row = operation_of(self.node)
+        if row is None:
+            return None
+        kind = row.kind_in_use(self._moving, bool(self.switches))
+        pools = kind == "weights" and only_adds_up(self.node, self._moving, self.values, self.learned)
+        return "sum" if pools else kind
+
+    @property
+    def entrywise(self) -> bool:
+        """Whether every entry of the result depends on one entry of each operand."""
+        row = operation_of(self.node)
+        return row is not None and row.entrywise
+
+    @cached_property
+    def _moving(self) -> list[str]:
+        """Names of the arguments that are, or hold, operands."""
+        given = zip(argument_names(self.node.op), self.node.args, strict=False)
+        by_name = [*given, *self.node.kwargs.items()]
+        return [
+            name for name, value in by_name if any(ref.index in self.operands for ref in leaves(Ref, value))
+        ]
 
     @cached_property
     def operands(self) -> tuple[int, ...]:

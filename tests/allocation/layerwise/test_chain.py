@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import taylorattr as ta
+from taylorattr.allocation.layerwise import components
 from taylorattr.allocation.layerwise.chain import OPTIONS, layerwise
 from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
@@ -367,7 +368,7 @@ def test_options_are_checked():
 
 
 def test_a_matrix_too_large_to_split_by_sign(monkeypatch):
-    monkeypatch.setattr("taylorattr.allocation.layerwise.components.MATRIX_ENTRIES", 10)
+    monkeypatch.setattr(components, "MATRIX_ENTRIES", 10)
     with pytest.raises(BudgetError, match="addmm in module"):
         layerwise("lrp_alpha_beta", dense(nn.Tanh()), points(5)[0], target=0)
 

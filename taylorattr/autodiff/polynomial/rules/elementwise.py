@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from taylorattr.autodiff.polynomial import series
@@ -22,7 +21,6 @@ ELEMENTWISE: dict[str, SeriesFunction] = {
     "silu": series.silu, "mish": series.mish,
     "erf": series.erf, "special_erf": series.erf, "erfc": series.erfc, "special_erfc": series.erfc,
     "special_ndtr": series.normal_cdf,
-    "deg2rad": lambda u, order: [u * (math.pi / 180), u * 0 + math.pi / 180][: order + 1],
 }  # fmt: skip
 """φ of one argument by ATen name."""
 

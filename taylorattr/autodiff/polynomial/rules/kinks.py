@@ -110,6 +110,11 @@ def prelu(b: Builder, x: Slot, weight: Any) -> Slot:
     """Leaky ReLU with a slope per channel."""
     if len(weight.shape) == 1 and weight.shape[0] > 1:
         weight = b("view", weight, [1, -1, *[1] * (x.ndim - 2)])
+    if isinstance(weight, Tensor):
+        return b.elementwise(
+            piecewise(lambda u: torch.where(u > 0, u, u * weight), lambda u: torch.where(u > 0, 1.0, weight)),
+            x,
+        )
     positive = b("relu", x)
     return b("add.Tensor", positive, b("mul.Tensor", b("sub.Tensor", x, positive), weight))
 
@@ -170,13 +175,38 @@ def nan_to_num(b: Builder, x: Slot, nan: float | None = None, *_: Any, **__: Any
 @rule("maximum", "fmax", "max.other")
 def maximum(b: Builder, x: Any, y: Any) -> Slot:
     """The larger of two values at degree 0."""
+    if not (isinstance(x, Slot) and isinstance(y, Slot)):
+        return _against_constant(b, x, y, torch.maximum, torch.ge)
     return b("where.self", b("ge.Tensor", x, y), x, y)
 
 
 @rule("minimum", "fmin", "min.other")
 def minimum(b: Builder, x: Any, y: Any) -> Slot:
     """The smaller of two values at degree 0."""
+    if not (isinstance(x, Slot) and isinstance(y, Slot)):
+        return _against_constant(b, x, y, torch.minimum, torch.le)
     return b("where.self", b("le.Tensor", x, y), x, y)
+
+
+def _against_constant(
+    b: Builder, x: Any, y: Any, extreme: Callable[..., Tensor], wins: Callable[..., Tensor]
+) -> Slot:
+    """An extreme of a value and a constant is a function of one value."""
+    value, bound = (x, y) if isinstance(x, Slot) else (y, x)
+    bound = torch.as_tensor(bound, dtype=value.value.dtype, device=value.value.device)
+    value = b("expand", value, list(torch.broadcast_shapes(value.shape, bound.shape)))
+    return b.elementwise(piecewise(lambda u: extreme(u, bound), lambda u: wins(u, bound)), value)
+
+
+@rule("copysign.Tensor", "copysign.Scalar")
+def copysign(b: Builder, x: Any, y: Any) -> Slot:
+    """|x| with the sign that y has at degree 0."""
+    size = b("abs", x) if isinstance(x, Slot) else x.abs()
+    if isinstance(y, Slot):
+        sign = b.frozen_op(lambda t: torch.copysign(torch.ones_like(t), t), (y,), {})
+    else:
+        sign = torch.copysign(torch.ones((), dtype=size.value.dtype), torch.as_tensor(y))
+    return b("mul.Tensor", size, sign)
 
 
 @rule("clamp.Tensor", "clip.Tensor")

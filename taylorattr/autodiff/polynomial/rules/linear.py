@@ -11,6 +11,7 @@ from torch._ops import OpOverload
 
 from taylorattr.autodiff.polynomial.builder import Builder, Slot, find_slots, overload, replace_slots, rule
 from taylorattr.autodiff.polynomial.rules.shapes import LEAD, axis, reshaped
+from taylorattr.program.operations import TABLE
 
 
 def scaled(b: Builder, x: Slot, factor: float) -> Slot:
@@ -272,9 +273,16 @@ def vmapped(
     return b.linear(
         [*moving, *fixed],
         act(bare_args, bare_kwargs),
-        value=act(args, kwargs) if additive else None,
+        value=act(args, kwargs) if _adds_constants(args, kwargs, additive) else None,
         context=(lambda points: [p[0] for p in points[len(moving) :]]) if fixed else None,
     )
+
+
+def _adds_constants(args: tuple[Any, ...], kwargs: dict[str, Any], additive: Sequence[int | str]) -> bool:
+    """Whether some additive argument is not a slot, so that degree 0 has a part of its own."""
+    given = [a for i, a in enumerate(args) if i in additive]
+    given += [a for name, a in kwargs.items() if name in additive]
+    return any(not isinstance(a, Slot) for a in given)
 
 
 def _without_constants(value: Any) -> Any:
@@ -287,44 +295,43 @@ def _without_constants(value: Any) -> Any:
     return 0
 
 
-def _declare(name: str, *additive: int | str) -> None:
+def _declare(name: str) -> None:
     op = overload(name)
     if op is None:
         return
+    row = TABLE[name.partition(".")[0]]
+    arguments = [argument.name for argument in op._schema.arguments]
+    additive = (*(i for i, a in enumerate(arguments) if a in row.affine_arguments), *row.affine_arguments)
 
     @rule(name)
     def apply(b: Builder, *args: Any, **kwargs: Any) -> Slot:
         return vmapped(b, op, args, kwargs, additive)
 
 
-LINEAR: dict[str, tuple[int | str, ...]] = {
+EXAMPLE_BY_EXAMPLE = (
     # indexing with fixed indices
-    "index.Tensor": (), "index_select": (), "gather": (), "take": (), "take_along_dim": (), "embedding": (),
-    "masked_select": (), "diagonal": (), "diagonal_copy": (), "diag_embed": (), "tril": (), "triu": (),
-    "flip": (), "roll": (), "rot90": (), "repeat": (), "tile": (), "repeat_interleave.self_int": (),
-    "as_strided": (), "unfold": (), "unfold_copy": (), "trace": (),
+    "index.Tensor", "index_select", "gather", "take", "take_along_dim", "embedding", "masked_select",
+    "diagonal", "diagonal_copy", "diag_embed", "tril", "triu", "flip", "roll", "rot90", "repeat", "tile",
+    "repeat_interleave.self_int", "as_strided", "unfold", "unfold_copy", "trace",
     # writing constants or active values into each other
-    "diagonal_scatter": (0, 1), "as_strided_scatter": (0, 1),
-    "scatter.src": (0, 3), "scatter.value": (0, 3), "scatter_add": (0, 3), "index_put": (0, 2),
-    "index_add": (0, 3), "index_copy": (0, 3), "index_fill.int_Scalar": (0, 3), "masked_scatter": (0, 2),
-    "masked_fill.Scalar": (0, 2), "masked_fill.Tensor": (0, 2), "where.self": (1, 2), "copy": (0, 1),
-    "where.ScalarOther": (1, 2), "where.ScalarSelf": (1, 2),
+    "diagonal_scatter", "as_strided_scatter", "scatter.src", "scatter.value", "scatter_add", "index_put",
+    "index_add", "index_copy", "index_fill.int_Scalar", "index_fill.int_Tensor", "masked_scatter",
+    "masked_fill.Scalar", "masked_fill.Tensor", "copy", "where.ScalarOther", "where.ScalarSelf",
     # padding
-    "constant_pad_nd": (2,), "reflection_pad1d": (), "reflection_pad2d": (), "reflection_pad3d": (),
-    "replication_pad1d": (), "replication_pad2d": (), "replication_pad3d": (),
+    "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d",
+    "replication_pad2d", "replication_pad3d",
     # pooling, resampling, rearranging
-    "avg_pool1d": (), "avg_pool2d": (), "avg_pool3d": (),
-    "_adaptive_avg_pool2d": (), "_adaptive_avg_pool3d": (), "adaptive_avg_pool1d": (),
-    "upsample_nearest1d": (), "upsample_nearest2d": (), "upsample_nearest3d": (), "upsample_linear1d": (),
-    "upsample_bilinear2d": (), "upsample_bicubic2d": (), "upsample_trilinear3d": (),
-    "_upsample_nearest_exact1d": (), "_upsample_nearest_exact2d": (), "_upsample_bilinear2d_aa": (),
-    "pixel_shuffle": (), "pixel_unshuffle": (), "channel_shuffle": (), "im2col": (), "col2im": (),
-    "cumsum": (), "max_unpool2d": (),
-}  # fmt: skip
-"""Affine operations by name, with the arguments that are added rather than multiplied."""
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
+    "adaptive_avg_pool1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+    "upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d", "upsample_trilinear3d",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+    "_upsample_bilinear2d_aa", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "im2col", "col2im",
+    "cumsum", "max_unpool2d", "max_unpool3d",
+)  # fmt: skip
+"""Affine operations that are run example by example; the table says in which arguments they are affine."""
 
-for _name, _additive in LINEAR.items():
-    _declare(_name, *_additive)
+for _name in EXAMPLE_BY_EXAMPLE:
+    _declare(_name)
 
 
 @rule("where.self")

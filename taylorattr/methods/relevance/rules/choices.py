@@ -11,16 +11,8 @@ from taylorattr.methods.relevance.maths.secant import Function, kinked
 from taylorattr.methods.relevance.rule import Pulled, Rule
 from taylorattr.methods.relevance.site import Site, same_at_both_ends
 from taylorattr.program.arguments import map_leaves, operands, results
+from taylorattr.program.operations import operation_of
 from taylorattr.program.program import Node, Ref
-
-_ELEMENTWISE = frozenset(
-    "where masked_fill _to_copy mul div add sub rsub neg gt ge lt le eq ne logical_and logical_or "
-    "logical_not logical_xor bitwise_and bitwise_or bitwise_not exp exp2 expm1 log log1p log2 log10 sin "
-    "cos tan sinh cosh tanh asin acos atan asinh acosh atanh sqrt rsqrt reciprocal square sigmoid silu "
-    "mish erf erfc gelu softplus elu celu selu relu relu6 leaky_relu _prelu_kernel abs clamp clamp_min "
-    "clamp_max hardtanh hardsigmoid hardswish softshrink hardshrink threshold sign sgn floor ceil round "
-    "trunc frac nan_to_num pow float_power maximum minimum isnan isinf isfinite remainder fmod".split()
-)
 
 
 class Choice(Rule):
@@ -91,8 +83,8 @@ def single_source(site: Site) -> tuple[int, list[Node]] | None:
 
 def _elementwise(site: Site, node: Node) -> bool:
     """Elementwise, and in the shape of the result."""
-    name = str(node.op).split(".")[1]
-    if name not in _ELEMENTWISE:
+    row = operation_of(node)
+    if row is None or not row.entrywise:
         return False
     out = results(node)
     return bool(out) and site.values[out[0]].shape == site.y.shape

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from taylorattr.methods.relevance import linear_map
-from taylorattr.methods.relevance.kinds import kind_of
 from taylorattr.methods.relevance.site import Site
 
 Rearranged = Callable[[Tensor], Tensor]
@@ -52,10 +51,10 @@ def layer_before(site: Site) -> NeuronLayer | None:
     index = site.operands[0]
     gain = torch.ones_like(site.x[0])
     while (node := site.makers.get(index)) is not None and len(site.readers[index]) == 1:
-        inner = Site(node, site.values, site.reference, site.active, site.readers, site.makers)
+        inner = Site(node, site.values, site.reference, site.active, site.readers, site.makers, site.learned)
         if len(inner.operands) != 1 or inner.switches:
             return None
-        kind = kind_of(inner)
+        kind = inner.kind
         if kind == "weights":
             form = _form(inner)
             return NeuronLayer(inner.operands[0], *form, inner.y.shape, gain) if form is not None else None

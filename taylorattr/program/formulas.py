@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from taylorattr.errors import MissingRuleError
+from taylorattr.program.operations import check
 
 aten = torch.ops.aten
 
@@ -27,6 +28,8 @@ def formula(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that files one formula under operation names."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name in names:
+            check("the formulas", name)
         FORMULAS.update(dict.fromkeys(names, function))
         return function
 
@@ -218,6 +221,12 @@ def rrelu(x: Tensor, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, *_:
 def deg2rad(x: Tensor) -> Tensor:
     """x·π/180."""
     return x * (math.pi / 180)
+
+
+@formula("rad2deg")
+def rad2deg(x: Tensor) -> Tensor:
+    """x·180/π."""
+    return x * (180 / math.pi)
 
 
 @formula("clamp", "clamp_min", "clamp_max")

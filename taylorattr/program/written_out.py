@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from taylorattr.methods.relevance.formulas import FORMULAS
-from taylorattr.program.arguments import map_leaves, operands, results
-from taylorattr.program.kink_table import named
+from taylorattr.program.arguments import map_leaves, named, operands, results
+from taylorattr.program.formulas import FORMULAS
 from taylorattr.program.program import Node, Program, Ref
 from taylorattr.program.prune import with_last_uses
 from taylorattr.program.record import record
+from taylorattr.program.walk import values_at
 
 aten = torch.ops.aten
 
@@ -40,6 +40,23 @@ def record_written_out(
     return written_out(record(function, inputs, module=module, keep_values=True), kept)
 
 
+def without_formulas(program: Program, point: Sequence[Tensor], left: Collection[str] = ()) -> Program:
+    """Return a program without values in which operations are replaced by what they are made of.
+
+    Args:
+        program: Any program.
+        point: One tensor per input, of the shapes and dtype the program was captured with.
+        left: Names of operations that stay as they are.
+
+    Returns:
+        A program that holds wherever the given one does; the same one where there is nothing to replace.
+    """
+    if not any(_name(node) in FORMULAS and _name(node) not in left for node in program.nodes):
+        return program
+    valued = replace(program, values=values_at(program, point), plan=None)
+    return replace(written_out(valued, frozenset(left)), values={}, lowered=None)
+
+
 def written_out(program: Program, kept: frozenset[str] = frozenset()) -> Program:
     """Return a program with values in which operations of `FORMULAS` are replaced by what they are made of.
 
@@ -61,7 +78,14 @@ def written_out(program: Program, kept: frozenset[str] = frozenset()) -> Program
         else:
             writer.nodes.append(node)
     nodes = with_last_uses(writer.nodes, program.output.index, writer.constants)
-    return replace(program, nodes=nodes, constants=writer.constants, values=writer.values, plan=None)
+    return replace(
+        program,
+        nodes=nodes,
+        constants=writer.constants,
+        values=writer.values,
+        learned=frozenset(writer.learned),
+        plan=None,
+    )
 
 
 class _Writer:
@@ -71,6 +95,7 @@ class _Writer:
         self.nodes: list[Node] = []
         self.constants = dict(program.constants)
         self.values = dict(program.values)
+        self.learned = set(program.learned)
         self._next = start
         self._read = {i for node in program.nodes for i in operands(node)} | {program.output.index}
 
@@ -102,16 +127,17 @@ class _Writer:
             found = _evaluate(node, args, kwargs)
             return found[result] if isinstance(found, tuple) else found
 
+        weighs = not self.learned.isdisjoint(operands(node))  # so do the constants of its formula
         inner = record_written_out(function, [self.values[i] for i in active])
         number = {ref.index: i for ref, i in zip(inner.inputs, active, strict=True)}
         if inner.output.index in number or inner.output.index in inner.constants:
-            source = self._number_of(inner, inner.output.index, number)
+            source = self._number_of(inner, inner.output.index, number, weighs)
             self.nodes.append(replace(node, op=aten.alias.default, args=(Ref(source),), kwargs={}, out=out))
             return
         number[inner.output.index] = out.index
 
         def renamed(ref: Ref) -> Ref:
-            return Ref(self._number_of(inner, ref.index, number))
+            return Ref(self._number_of(inner, ref.index, number, weighs))
 
         for step in inner.nodes:
             args, kwargs, made = map_leaves(Ref, renamed, (step.args, step.kwargs, step.out))
@@ -119,13 +145,15 @@ class _Writer:
                 replace(step, args=args, kwargs=kwargs, out=made, module=node.module, where=node.where)
             )
 
-    def _number_of(self, inner: Program, index: int, number: dict[int, int]) -> int:
+    def _number_of(self, inner: Program, index: int, number: dict[int, int], weighs: bool) -> int:
         """The number of an inner value here; new ones are filed."""
         if index not in number:
             number[index] = self._next
             self._next += 1
             if index in inner.constants:
                 self.constants[number[index]] = inner.constants[index]
+                if weighs:
+                    self.learned.add(number[index])
             else:
                 self.values[number[index]] = inner.values[index]
         return number[index]
