@@ -78,13 +78,13 @@ def chosen(only: list[str], quick: bool) -> Iterator[tuple[str, Case]]:
 
 
 def measure(case: Case, seconds: float) -> table.Measured:
-    """Measure one case: times first, then the memory of what took less than ONCE_OVER seconds."""
+    """Measure one case: times first, then the memory of what took less than SECONDS_MEASURED_ONCE."""
     contest = case.build()
     computations = contest.computations()
     taken, results = timing.medians(computations, seconds)
     difference = contest.difference(results) if contest.difference is not None else None
     del results
-    light = [name for name, took in taken.items() if took < timing.ONCE_OVER and name != "floor"]
+    light = [name for name, took in taken.items() if took < timing.SECONDS_MEASURED_ONCE and name != "floor"]
     peaks = {name: memory.peak(computations[name]) for name in light}
     return table.Measured(case, taken, peaks, difference)
 
@@ -104,11 +104,15 @@ def machine() -> str:
     )
 
 
-def document(found: dict[str, list[tuple[str, ...]]]) -> str:
+QUICK_SECONDS, FULL_SECONDS = 0.5, 4.0
+"""CPU time for the turns of one row."""
+
+
+def document(tables: dict[str, list[tuple[str, ...]]]) -> str:
     """Return the markdown document of all tables."""
     written = "Written by `python -m benchmarks --markdown FILE`."
     parts = ["# Benchmarks", written, DESCRIPTION.strip(), machine()]
-    for subject, rows in found.items():
+    for subject, rows in tables.items():
         parts += [f"## {subject}", f"Floor: {SUBJECTS[subject][0].floor}.", table.markdown(rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -129,15 +133,16 @@ def main() -> int:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # a random network diverges or not: here only its cost counts
     print(machine(), flush=True)
-    found: dict[str, list[tuple[str, ...]]] = {}
+    tables: dict[str, list[tuple[str, ...]]] = {}
+    seconds = QUICK_SECONDS if arguments.quick else FULL_SECONDS
     for subject, case in cases:
         print(f"measuring: {case.item}", file=sys.stderr, flush=True)
-        found.setdefault(subject, []).append(measure(case, 0.5 if arguments.quick else 4.0).cells())
+        tables.setdefault(subject, []).append(measure(case, seconds).cells())
         gc.collect()
-    for subject, rows in found.items():
+    for subject, rows in tables.items():
         print(f"\n{subject}; floor: {SUBJECTS[subject][0].floor}\n{table.text(rows)}", flush=True)
     if arguments.markdown:
-        arguments.markdown.write_text(document(found), encoding="utf-8")
+        arguments.markdown.write_text(document(tables), encoding="utf-8")
     return 0
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 import taylorattr as ta
-from benchmarks.arrays import relative
-from benchmarks.contest import Case, Contest
+from benchmarks.contest import Case, Contest, relative
 from taylorattr.allocation.allocate import blocks
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects

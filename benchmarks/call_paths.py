@@ -20,15 +20,16 @@ import taylorattr as ta
 
 PACKAGE = str(Path(ta.__file__).parent)
 COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
+"""Frames of Python 3.11 that no reader counts as a function; from 3.12 on most are inlined."""
 
 
-def passed(call: Callable[[], Any]) -> tuple[int, int, int]:
+def footprint(call: Callable[[], Any]) -> tuple[int, int, int]:
     """Return how many files and functions of the package a call enters, and its deepest nesting of them.
 
     Args:
         call: Takes nothing; run twice, measured the second time.
     """
-    call()
+    call()  # imports, caches and registrations of a first call are not its path
     entered: set[CodeType] = set()
     depth = deepest = 0
 
@@ -40,7 +41,7 @@ def passed(call: Callable[[], Any]) -> tuple[int, int, int]:
             entered.add(frame.f_code)
             depth += 1
             deepest = max(deepest, depth)
-        elif event == "return":
+        elif event == "return":  # raised exceptions and a generator's yield count as such too
             depth -= 1
 
     sys.setprofile(profile)
@@ -72,11 +73,11 @@ def calls(folder: Path) -> dict[str, Callable[[], Any]]:
 
 def main() -> None:
     """Print the table."""
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # of the toy networks, which are no subject here
     print("| call | files | functions | depth |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, call in calls(Path(folder)).items():
-            files, functions, depth = passed(call)
+            files, functions, depth = footprint(call)
             print(f"| {name} | {files} | {functions} | {depth} |")
 
 

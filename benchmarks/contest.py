@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 Computation = Callable[[], Any]
 
 MIB = 2.0**20
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +102,17 @@ class Case:
     goals: tuple[Goal, ...] = ()
     quick: bool = False
     floor: str = ""
+
+
+def relative(result: Any, reference: Any) -> float:
+    """Return max |result − reference| / max |reference|.
+
+    Args:
+        result: Array or tensor.
+        reference: Array or tensor of the same number of entries.
+
+    Returns:
+        The largest difference, relative to the largest entry of the reference.
+    """
+    a, b = (np.asarray(value, dtype=np.float64).reshape(-1) for value in (result, reference))
+    return float(np.abs(a - b).max() / np.abs(b).max())

@@ -11,10 +11,11 @@ from torch import nn
 
 import taylorattr as ta
 from benchmarks import networks
-from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost
+from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost, relative
 from benchmarks.nested import forwards_and_backwards
 
 NODES = 32
+"""Of the quadrature along the path, on both sides."""
 
 
 def measure(build: Callable[[], nn.Module], batch: int, *shape: int) -> Contest:
@@ -37,7 +38,7 @@ def semivalue(players: int) -> Contest:
         """Compare with the definition: weighted effects."""
         effects = ta.harsanyi(network, x)
         reference = ta.allocate(rule.rule, effects).player_scores
-        return float((results["ours"].cpu() - reference).abs().max() / reference.abs().max())
+        return relative(results["ours"].cpu(), reference)
 
     return Contest(
         ours=lambda: rule(network, x).player_scores,

@@ -11,8 +11,7 @@ import torch
 
 import taylorattr as ta
 from benchmarks import networks, peers
-from benchmarks.arrays import relative
-from benchmarks.contest import AtMostFloor, Case, Computation, Contest, FasterThanPeer, MemoryAtMost
+from benchmarks.contest import AtMostFloor, Case, Computation, Contest, FasterThanPeer, MemoryAtMost, relative
 from benchmarks.nested import forwards
 
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 import taylorattr as ta
 from benchmarks import networks
-from benchmarks.arrays import relative
-from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost
+from benchmarks.contest import AtMostFloor, Case, Contest, DifferenceAtMost, relative
 from benchmarks.nested import forwards_and_backwards
 
 PEER = "torch.func.hessian"

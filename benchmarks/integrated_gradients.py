@@ -11,19 +11,28 @@ from torch import nn
 
 import taylorattr as ta
 from benchmarks import networks, peers
-from benchmarks.contest import AtMostFloor, Case, Computation, Contest, DifferenceAtMost, FasterThanPeer
+from benchmarks.contest import (
+    AtMostFloor,
+    Case,
+    Computation,
+    Contest,
+    DifferenceAtMost,
+    FasterThanPeer,
+    relative,
+)
 from benchmarks.nested import forwards_and_backwards
 from taylorattr import toys
 
 NODES = 64
+"""Of the quadrature along the path, ours and the peer's."""
 
-STEPS = 1024
+STEPS_AT_KINKS = 1024
 """Nodes of the peer on a network with kinks, where every rule converges like 1/nodes."""
 
-ROWS = 1024
+ROWS_PER_CALL = 1024
 """Rows per model call of the floor and of the tuned peer, small networks: the fastest of 256 to 2048 here."""
 
-ROWS_CNN, ROWS_RESNET = 256, 64
+ROWS_PER_CALL_CNN, ROWS_PER_CALL_RESNET = 256, 64
 """The same for images: the fastest of 8, 16, 32, 64 and 256 here."""
 
 
@@ -32,7 +41,9 @@ def ours(network: nn.Module, x: torch.Tensor, **options: Any) -> Computation:
     return lambda: ta.attribute("integrated_gradients", network, x, **options).scores
 
 
-def captum(network: nn.Module, x: torch.Tensor, nodes: int, rows: int = ROWS) -> dict[str, Computation]:
+def captum(
+    network: nn.Module, x: torch.Tensor, nodes: int, rows: int = ROWS_PER_CALL
+) -> dict[str, Computation]:
     """Return captum's scores by nodes in chunks, nothing where captum is absent."""
     library = peers.load("captum.attr")
     if library is None:
@@ -45,11 +56,10 @@ def difference(results: Mapping[str, Any]) -> float | None:
     """Compare with captum, relative to the largest score; it holds its nodes in float32."""
     if "captum" not in results:
         return None
-    theirs = results["captum"]
-    return float((results["ours"] - theirs).abs().max() / theirs.abs().max())
+    return relative(results["ours"], results["captum"])
 
 
-def smooth(build: Callable[[], nn.Module], batch: int, *shape: int, rows: int = ROWS) -> Contest:
+def smooth(build: Callable[[], nn.Module], batch: int, *shape: int, rows: int = ROWS_PER_CALL) -> Contest:
     """Return the contest for a network with 64 nodes, float32."""
     network, x = build().float(), networks.seeded(batch, *shape).float()
     return Contest(
@@ -73,7 +83,9 @@ def kinked() -> Contest:
     return Contest(
         ours=ours(network.eval(), x, mode="exact"),
         floor=None,
-        peers={f"{name} {STEPS} steps": run for name, run in captum(network, x, STEPS).items()},
+        peers={
+            f"{name} {STEPS_AT_KINKS} steps": run for name, run in captum(network, x, STEPS_AT_KINKS).items()
+        },
         difference=incomplete,
     )
 
@@ -102,19 +114,19 @@ CASES = (
     ),
     Case(
         "Integrated Gradients, CNN 28×28, batch 8",
-        partial(smooth, networks.cnn, 8, 1, 28, 28, rows=ROWS_CNN),
+        partial(smooth, networks.cnn, 8, 1, 28, 28, rows=ROWS_PER_CALL_CNN),
         (FasterThanPeer(1, "captum"),),
         floor=FLOOR,
     ),
     Case(
         "Integrated Gradients, ResNet 3×32×32, batch 8",
-        partial(smooth, networks.small_resnet, 8, 3, 32, 32, rows=ROWS_RESNET),
+        partial(smooth, networks.small_resnet, 8, 3, 32, 32, rows=ROWS_PER_CALL_RESNET),
         (FasterThanPeer(1, "captum"),),
         floor=FLOOR,
     ),
     Case(
         "Integrated Gradients of a ReLU network, by pieces",
         kinked,
-        (FasterThanPeer(1, f"captum {STEPS} steps"), DifferenceAtMost(1e-12)),
+        (FasterThanPeer(1, f"captum {STEPS_AT_KINKS} steps"), DifferenceAtMost(1e-12)),
     ),
 )

@@ -12,14 +12,13 @@ import torch
 
 import taylorattr as ta
 from benchmarks import networks, peers
-from benchmarks.arrays import relative
-from benchmarks.contest import Case, Computation, Contest, DifferenceAtMost, FasterThanPeer
+from benchmarks.contest import Case, Computation, Contest, DifferenceAtMost, FasterThanPeer, relative
 from benchmarks.nested import forwards_and_backwards
 
-NODES = 5
+HESSIANS = 5
 """Hessians along the path that the one-dimensional rule needs for this network."""
 
-SAMPLES = 50
+PATH_EXPLAIN_SAMPLES = 50
 """Points of path_explain's double sum: its default, which leaves an error of percents."""
 
 
@@ -33,7 +32,7 @@ def path_explain_interactions(network: torch.nn.Module, x: torch.Tensor) -> Comp
     explainer = library.PathExplainerTorch(lambda rows: network(rows)[:, None])
     point, origin = x.float().requires_grad_(), torch.zeros(x.shape)
     return lambda: explainer.interactions(
-        point, origin, num_samples=SAMPLES, use_expectation=False, verbose=False
+        point, origin, num_samples=PATH_EXPLAIN_SAMPLES, use_expectation=False, verbose=False
     )
 
 
@@ -67,13 +66,13 @@ def contest(n: int) -> Contest:
 
     return Contest(
         ours=lambda: ta.integrated_hessians(network, x).values,
-        floor=forwards_and_backwards(network, NODES * n, x, chunk=n),
+        floor=forwards_and_backwards(network, HESSIANS * n, x, chunk=n),
         peers={"path_explain": theirs} if theirs is not None else {},
         difference=difference,
     )
 
 
-FLOOR = f"{NODES}·n forwards and backwards"
+FLOOR = f"{HESSIANS}·n forwards and backwards"
 
 CASES = (
     Case("Integrated Hessians, n=8", partial(contest, 8), (DifferenceAtMost(1e-6),), quick=True, floor=FLOOR),

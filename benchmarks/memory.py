@@ -23,14 +23,15 @@ from benchmarks.contest import Computation
 @contextlib.contextmanager
 def without_native_messages() -> Generator[None]:
     """Keep what the profiler's native code writes to standard error off the screen."""
-    kept = os.dup(2)
+    # native code writes to the file descriptor, so replacing sys.stderr would not do
+    standard_error = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 def torch_peak(computation: Computation) -> int:

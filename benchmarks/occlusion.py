@@ -10,12 +10,13 @@ import torch
 
 import taylorattr as ta
 from benchmarks import networks, peers
-from benchmarks.contest import AtMostFloor, Case, Computation, Contest
+from benchmarks.contest import AtMostFloor, Case, Computation, Contest, relative
 from benchmarks.nested import forwards
 
 SIDE = 28
+"""Pixels of the image, each way."""
 
-PER_CALL = 64
+PERTURBATIONS_PER_CALL = 64
 """Perturbations per model call of the tuned peer: the fastest of 16, 64, 256 and 784 here."""
 
 
@@ -33,12 +34,10 @@ def captum_occlusion(
 
 def difference(results: Mapping[str, Any]) -> float | None:
     """Compare with captum, relative to the largest score."""
-    found = [
-        float((results["ours"] - scores).abs().max() / scores.abs().max())
-        for name, scores in results.items()
-        if name.startswith("captum")
+    differences = [
+        relative(results["ours"], scores) for name, scores in results.items() if name.startswith("captum")
     ]
-    return max(found, default=None)
+    return max(differences, default=None)
 
 
 def contest(window: int, stride: int) -> Contest:
@@ -47,7 +46,7 @@ def contest(window: int, stride: int) -> Contest:
     count = len(range(0, SIDE - window + stride, stride)) ** 2
     theirs = {
         "captum": captum_occlusion(network, x, window, stride, 1),
-        "captum tuned": captum_occlusion(network, x, window, stride, PER_CALL),
+        "captum tuned": captum_occlusion(network, x, window, stride, PERTURBATIONS_PER_CALL),
     }
 
     def ours() -> torch.Tensor:
@@ -60,7 +59,7 @@ def contest(window: int, stride: int) -> Contest:
 
     return Contest(
         ours=ours,
-        floor=forwards(network, count, x, chunk=PER_CALL),
+        floor=forwards(network, count, x, chunk=PERTURBATIONS_PER_CALL),
         peers={name: computation for name, computation in theirs.items() if computation is not None},
         difference=difference,
     )

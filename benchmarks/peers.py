@@ -11,7 +11,8 @@ import importlib.metadata
 import importlib.util
 from types import ModuleType
 
-LIBRARIES = {"shapiq": "shapiq", "shap": "shap", "captum": "captum", "path_explain": "path-explain"}
+DISTRIBUTIONS = {"shapiq": "shapiq", "shap": "shap", "captum": "captum", "path_explain": "path-explain"}
+"""Library -> name under which it is published."""
 
 
 def load(name: str) -> ModuleType | None:
@@ -46,10 +47,10 @@ def load_file(distribution: str, path: str) -> ModuleType | None:
 
 def versions() -> dict[str, str]:
     """Return the installed version of each library, "absent" for those that are not there."""
-    found = {}
-    for name, distribution in LIBRARIES.items():
+    installed = {}
+    for name, distribution in DISTRIBUTIONS.items():
         try:
-            found[name] = importlib.metadata.version(distribution)
+            installed[name] = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+            installed[name] = "absent"
+    return installed

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 import taylorattr as ta
 from benchmarks import networks, peers
-from benchmarks.contest import AtMostFloor, Case, Computation, Contest, DifferenceAtMost
+from benchmarks.contest import AtMostFloor, Case, Computation, Contest, DifferenceAtMost, relative
 from benchmarks.nested import forwards_and_backwards
 
 BATCH = 8
+"""Images in a call, of every side."""
 
 FLOOR = "one forward and one backward pass of the batch"
 
@@ -46,8 +47,7 @@ def difference(results: Mapping[str, Any]) -> float | None:
     """Compare with captum, relative to the largest score."""
     if "captum" not in results:
         return None
-    theirs = results["captum"]
-    return float((results["ours"] - theirs).abs().max() / theirs.abs().max())
+    return relative(results["ours"], results["captum"])
 
 
 def incompleteness(network: nn.Module, x: Tensor) -> Callable[[Mapping[str, Any]], float]:
@@ -55,11 +55,11 @@ def incompleteness(network: nn.Module, x: Tensor) -> Callable[[Mapping[str, Any]
     with torch.no_grad():
         delta = network(x) - network(torch.zeros_like(x[:1]))
 
-    def found(results: Mapping[str, Any]) -> float:
+    def completeness_error(results: Mapping[str, Any]) -> float:
         scores = results["ours"].flatten(1)
         return float(((scores.sum(1) - delta).abs() / scores.abs().sum(1)).max())
 
-    return found
+    return completeness_error
 
 
 def vgg() -> tuple[nn.Module, Tensor]:

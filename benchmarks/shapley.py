@@ -11,8 +11,7 @@ import torch
 
 import taylorattr as ta
 from benchmarks import networks, peers
-from benchmarks.arrays import relative
-from benchmarks.contest import AtMostFloor, Case, Computation, Contest
+from benchmarks.contest import AtMostFloor, Case, Computation, Contest, relative
 from benchmarks.nested import forwards
 
 
@@ -52,8 +51,8 @@ def shapiq_values(network: torch.nn.Module, x: torch.Tensor) -> Computation | No
 
 def difference(results: Mapping[str, Any]) -> float | None:
     """Compare with every peer, the worst counts."""
-    found = [relative(results["ours"], results[name]) for name in ("shap", "shapiq") if name in results]
-    return max(found, default=None)
+    differences = [relative(results["ours"], results[name]) for name in ("shap", "shapiq") if name in results]
+    return max(differences, default=None)
 
 
 def contest(n: int) -> Contest:

@@ -82,6 +82,7 @@ def size(count: int | None) -> str:
 
 
 def _listed(names: Sequence[str], text: Callable[[str], str]) -> str:
+    """Return one text per name, or a dash."""
     return "; ".join(text(name) for name in names) or "–"
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import taylorattr as ta
 from benchmarks import networks
-from benchmarks.arrays import relative
-from benchmarks.contest import Case, Contest, DifferenceAtMost, FasterThanPeer, Goal
+from benchmarks.contest import Case, Contest, DifferenceAtMost, FasterThanPeer, Goal, relative
 from benchmarks.nested import blocks, coefficients, derivative, forwards, players_function
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.program.capture import capture
