@@ -1,8 +1,12 @@
-"""Beyond sums: how far shares are from equal ones. Numbers to read, never a verdict."""
+"""Beyond sums: how far shares are from equal ones. Numbers to read, never a verdict.
+
+Completeness cannot see who got what: min(x₁, x₂) at (10, 6) is given as (0, 6) by Rescale and by Integrated
+Gradients, as (3, 3) by Shapley, and all three are complete. Shapley's shares are equal by definition.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,8 +19,16 @@ from taylorattr.effects.result import Result
 from taylorattr.errors import TaylorAttrError
 
 SMALLEST_SHARE = 0.02
+"""Part of an effect below which a member gets nothing of it, and of max|J| below which a pair is not looked
+at."""
 
 ALIKE_WITHIN = 1e-6
+"""Part of V by which v(T∪i) and v(T∪j) may differ for players that the game cannot tell apart: rounding."""
+
+MOST_PAIRS_NAMED = 5
+
+COMPARISON_ERROR_LETTERS = 160
+"""Letters of an error that are told where another method could not be measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,24 +83,23 @@ def asymmetry(
         present: Coalitions, shape (C, n), ∅ first.
         names: Names of the players.
     """
-    at = np.flatnonzero(present.sum(axis=1) == 2)
-    size = np.abs(J[at])
-    at = at[size > SMALLEST_SHARE * np.abs(J[1:]).max(initial=0.0)]
-    at = at[np.argsort(-np.abs(J[at]), kind="stable")]
-    named, given, mass = [], 0.0, float(np.abs(J[at]).sum())
-    for c in at.tolist():
+    pairs = np.flatnonzero(present.sum(axis=1) == 2)
+    pairs = pairs[np.abs(J[pairs]) > SMALLEST_SHARE * np.abs(J[1:]).max(initial=0.0)]
+    pairs = pairs[np.argsort(-np.abs(J[pairs]), kind="stable")]
+    sentences, one_sided, mass = [], 0.0, float(np.abs(J[pairs]).sum())
+    for c in pairs.tolist():
         i, j = np.flatnonzero(present[c]).tolist()
         shares = np.abs(A[[i, j], c]) / abs(J[c])
         if shares.min() < SMALLEST_SHARE:
-            given += abs(float(J[c]))
-            gets, not_ = (i, j) if shares[0] > shares[1] else (j, i)
-            named.append(
-                f"{names[gets]} gets the effect of {{{names[i]}, {names[j]}}}, {names[not_]} nothing"
+            one_sided += abs(float(J[c]))
+            has, lacks = (i, j) if shares[0] > shares[1] else (j, i)
+            sentences.append(
+                f"{names[has]} gets the effect of {{{names[i]}, {names[j]}}}, {names[lacks]} nothing"
             )
     return Asymmetry(
         pair=pair_asymmetry(J, A, present),
-        wholly=ratio(given, mass) if mass else 0.0,
-        pairs=tuple(named[:5]),
+        wholly=ratio(one_sided, mass) if mass else 0.0,
+        pairs=tuple(sentences[:MOST_PAIRS_NAMED]),
         alike=unlike(v, a, present),
     )
 
@@ -110,40 +121,39 @@ def unlike(v: np.ndarray, a: np.ndarray, present: np.ndarray) -> float | None:
     n = present.shape[1]
     if len(v) != 1 << n:
         return None
-    scale, top, found = size_of_change(v), float(np.abs(a).max()), None
+    scale, largest, unequal = size_of_change(v), float(np.abs(a).max()), None
     masks = np.arange(1 << n)
     for i in range(n):
         for j in range(i + 1, n):
             only_i = masks[(masks >> i & 1 == 1) & (masks >> j & 1 == 0)]
-            if np.abs(v[only_i] - v[only_i ^ (1 << i) ^ (1 << j)]).max() > ALIKE_WITHIN * scale:
+            only_j = only_i ^ (1 << i) ^ (1 << j)
+            if np.abs(v[only_i] - v[only_j]).max() > ALIKE_WITHIN * scale:
                 continue
             both = (masks >> i & 1 == 1) & (masks >> j & 1 == 1)
-            apart = ratio(float(np.abs(a[i, both] - a[j, both]).max()), top)
-            found = apart if found is None else max(found, apart)
-    return found
+            apart = ratio(float(np.abs(a[i, both] - a[j, both]).max()), largest)
+            unequal = apart if unequal is None else max(unequal, apart)
+    return unequal
 
 
-COMPARISON_ERROR_LETTERS = 160
-"""Letters of an error that are shown."""
+def with_other_method(own: Asymmetry, method: str, audited: AuditedExample, seed: int) -> Asymmetry:
+    """Return the numbers beside the pair asymmetry of another method on the same network.
 
-
-def beside_it(method: str, subject: AuditedExample, seed: int) -> tuple[float | None, str]:
-    """Return the pair asymmetry of a method, from the coalitions of at most two players.
+    It is measured from the coalitions of at most two players. A comparison that cannot be made, such as with
+    a model without a gradient, costs no audit: why is said instead.
 
     Args:
+        own: The numbers of the audited method.
         method: A name in ``ta.METHODS``.
-        subject: The example with its baseline and model.
+        audited: The example with its baseline and model.
         seed: Of a method that draws.
-
-    Returns:
-        The number, and why there is none: a comparison that cannot be made costs no audit.
     """
-    n = subject.game.n
-    pairs = limited_masks(n, min(n, 2))
+    n = audited.game.n
+    present = limited_masks(n, min(n, 2))
     try:
-        other = measure(PackageMethod(method, {}).bind(subject), subject, pairs, seed=seed)
-    except (TaylorAttrError, RuntimeError) as error:  # such as a model without a gradient
-        said = " ".join(str(error).split())[:COMPARISON_ERROR_LETTERS]
-        return None, f"the pair asymmetry of {method} beside it could not be measured: {said}"
-    J, A = (effects(part, n, min(n, 2)) for part in (other.v, other.a))
-    return pair_asymmetry(J, A, pairs), ""
+        table = measure(PackageMethod(method, {}).bind(audited), audited, present, seed=seed)
+    except (TaylorAttrError, RuntimeError) as error:
+        message = " ".join(str(error).split())[:COMPARISON_ERROR_LETTERS]
+        missing = f"the pair asymmetry of {method} beside it could not be measured: {message}"
+        return replace(own, other=method, missing=missing)
+    J, A = (effects(part, n, min(n, 2)) for part in (table.v, table.a))
+    return replace(own, other=method, beside=pair_asymmetry(J, A, present))

@@ -1,21 +1,25 @@
-"""From what the user passes as method to what an audit can bind."""
+"""From what the user passes as method to what an audit can bind.
+
+Three sorts: a method of this package by name or object, a recipe that binds a method of any library
+(`binds`), and a callable that the user has bound already. Only the first two can be bound again: in float64,
+to each reference, with more nodes, to parts of the model.
+"""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from taylorattr.analysis.model_copy import copy_model
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.bound_method import (
-    Attributor,
     AuditedExample,
     BatchScores,
     Bound,
@@ -24,12 +28,44 @@ from taylorattr.criteria.audit.bound_method import (
     read_scores,
 )
 from taylorattr.errors import OptionError, TaylorAttrWarning
-from taylorattr.methods import attribute
-from taylorattr.methods.method import AnyMethod, Attributes, AttributionMethod, find
+from taylorattr.methods.method import AnyMethod, Attributes, AttributionMethod, attributed, find
 from taylorattr.registry import Registry
 
 ADAPTERS: Registry[Callable[[str], Binds]] = Registry("library with an adapter")
 """Library -> (name of its method -> recipe), such as ``ADAPTERS["captum"]("DeepLift")``; see `compat`."""
+
+EXACTNESS: dict[str, Exactness] = {
+    "smooth_grad": "sampled",
+    "integrated_gradients": "quadrature",
+    "expected_gradients": "quadrature",
+}
+"""What is no closed form; whoever gives standard errors is sampled."""
+
+EXACTNESS_OF_WAY: dict[str, Exactness] = {
+    "coalitions": "closed",
+    "method": "closed",
+    "path": "quadrature",
+    "measured": "quadrature",
+    "terms": "unknown",
+    "parts": "unknown",
+}
+"""How a designed rule computes, by the way that it takes."""
+
+
+class Attributor(ABC):
+    """What `audit` is given, before it is bound.
+
+    Args:
+        name: Shown in the report.
+        references: Whether baselines are a reference set, each of which is audited by itself.
+    """
+
+    def __init__(self, name: str, references: bool = False) -> None:
+        self.name, self.references = name, references
+
+    @abstractmethod
+    def bind(self, audited: AuditedExample) -> Bound:
+        """Bind to one example and one baseline."""
 
 
 def attributor(method: Any, options: dict[str, Any]) -> Attributor:
@@ -73,24 +109,6 @@ def attributor(method: Any, options: dict[str, Any]) -> Attributor:
     return UserCallable(method)
 
 
-EXACTNESS: dict[str, Exactness] = {
-    "smooth_grad": "sampled",
-    "integrated_gradients": "quadrature",
-    "expected_gradients": "quadrature",
-}
-"""What is no closed form; whoever gives standard errors is sampled."""
-
-EXACTNESS_OF_WAY: dict[str, Exactness] = {
-    "coalitions": "closed",
-    "method": "closed",
-    "path": "quadrature",
-    "measured": "quadrature",
-    "terms": "unknown",
-    "parts": "unknown",
-}
-"""How a designed rule computes, by the way that it takes."""
-
-
 class PackageMethod(Attributor):
     """One of ``ta.METHODS``, or a designed rule, with its options.
 
@@ -107,7 +125,7 @@ class PackageMethod(Attributor):
         super().__init__(self.method.name, self.method.references)
         self.options = options
 
-    def bind(self, subject: AuditedExample) -> Bound:
+    def bind(self, audited: AuditedExample) -> Bound:
         """Bind it.
 
         Returns:
@@ -121,18 +139,20 @@ class PackageMethod(Attributor):
                 "grad_cam shares out the cells of a layer, not the input: audit it on the head, with the "
                 "feature maps as inputs (1, K, H, W), baseline 0 and a callable that returns its map"
             )
-        return BoundPackageMethod(self.method, self.options, subject)
+        return BoundPackageMethod(self.method, self.options, audited)
 
 
 class BoundPackageMethod(Bound):
-    """A method of this package asked for the scores of masked rows."""
+    """A method of this package, asked for the scores of masked rows through ``ta.attribute``."""
 
-    def __init__(self, method: AttributionMethod, options: dict[str, Any], subject: AuditedExample) -> None:
-        self.method, self.options, self.subject = method, options, subject
+    def __init__(self, method: AttributionMethod, options: dict[str, Any], audited: AuditedExample) -> None:
+        self.method, self.options, self.audited = method, options, audited
         self.name = method.name
         self.exactness = EXACTNESS.get(method.name, "closed")
+        # each example is analysed by itself and draws are seeded: one small batch is compared as a check of
+        # this
         self.compared, self.repeated = 3, 0
-        self._mode: dict[str, Any] = {}
+        self._options_of_first_call: dict[str, Any] = {}
 
     def read(self, present: np.ndarray, seed: int = 0) -> BatchScores:
         """Return its scores, with f(x_T) as its own record of the model gives it.
@@ -143,14 +163,13 @@ class BoundPackageMethod(Bound):
         Raises:
             OptionError: If coalitions receive, as by an interaction index.
         """
-        game, count = self.subject.game, len(present)
-        rows = self.subject.rows(present, own_dtype=False)
-        result = self.ask(rows, count, seed)
+        game = self.audited.game
+        result = self.ask(self.audited.rows(present, own_dtype=False), len(present), seed)
         if self.name == "integrated_gradients":
             self._keep_mode(result.diagnostics["mode"])
         if self.method.family == "rule":
             self._keep_way(result.diagnostics)
-        if result.names != self.subject.game.names:
+        if result.names != game.names:
             raise OptionError(
                 f"{self.name} gives scores to {', '.join(result.names[-2:])}; an audit is about methods "
                 "whose scores are those of the players"
@@ -163,56 +182,55 @@ class BoundPackageMethod(Bound):
             eps=torch.finfo(game.dtype).eps / 2,
             values=result.f_input.numpy(),
             drawn=drawn,
-            facts={k: v for k, v in result.diagnostics.items() if k in ("mode", "n_steps", "way")},
         )
 
     def ask(self, rows: Any, count: int, seed: int = 0, **more: Any) -> Attribution:
-        """Return the attribution of rows, every example with this subject's target and arguments."""
-        extra = tuple(
-            part.expand(count, *part.shape[1:]) if isinstance(part, Tensor) and part.ndim else part
-            for part in self.subject.extra
-        )
+        """Return the attribution of rows, every one with this example's target and arguments.
+
+        Args:
+            rows: In the structure of the inputs.
+            count: How many.
+            seed: Of a method that draws.
+            **more: Options besides the user's.
+        """
         with warnings.catch_warnings():
+            # they are about masked inputs, such as f(x) = f(b) at ∅, which the user never asked about
             warnings.simplefilter("ignore", TaylorAttrWarning)
-            return attribute(
-                self.method,
-                self.subject.model,
-                rows,
-                self.subject.baseline(),
-                target=self.subject.target,
-                players=self.subject.game.players,
-                additional_forward_args=extra or None,
-                dtype=self.subject.game.dtype,
-                seed=seed,
-                **(self._mode | self.options | more),
+            question = self.audited.asked_at(
+                rows, count, seed=seed, internal_batch_size=None, integers_allowed=self.method.integers
             )
+            return attributed(self.method, question, self._options_of_first_call | self.options | more)
 
     def _keep_mode(self, mode: str) -> None:
-        """Let every later call integrate as the first one did; ``auto`` looks at the whole batch."""
+        """Let every later call integrate as the first one did; ``auto`` looks at the whole batch.
+
+        Batches that are integrated differently would give a row other scores in another batch, which is what
+        the audit takes for misuse.
+        """
         self.exactness = "closed" if mode == "exact" else "quadrature"
         if not {"mode", "n_steps", "tol", "rule"} & set(self.options):
-            self._mode = {"mode": mode}
+            self._options_of_first_call = {"mode": mode}
 
     def _keep_way(self, facts: Mapping[str, Any]) -> None:
-        """Let every later call compute a designed rule as the first one did; ``auto`` looks at the batch."""
+        """Let every later call compute a designed rule as the first one did, for the same reason."""
         way = facts["way"]
         exact = "relative" not in facts.get("error", {}) if way == "path" else facts.get("mode") == "exact"
         self.exactness = "closed" if exact else EXACTNESS_OF_WAY.get(way, "unknown")
         if way == "method" and facts.get("mode", "exact") != "exact":
             self.exactness = "quadrature"
-        self._mode = {"way": way}
+        self._options_of_first_call = {"way": way}
 
     def refined(self, nodes: int) -> Bound | None:
         """Return Integrated Gradients, or a rule of a path, with that many nodes at every row."""
-        if self._mode.get("way") == "path" and self.exactness == "quadrature":
+        if self._options_of_first_call.get("way") == "path" and self.exactness == "quadrature":
             options = {k: v for k, v in self.options.items() if k != "tol"}
-            return BoundPackageMethod(self.method, options | {"n_steps": nodes, "way": "path"}, self.subject)
-        if self.name != "integrated_gradients":
+            options |= {"n_steps": nodes, "way": "path"}
+        elif self.name == "integrated_gradients":
+            options = {k: v for k, v in self.options.items() if k not in ("tol", "mode", "n_steps")}
+            options |= {"n_steps": nodes, "mode": "quadrature"}
+        else:
             return None
-        options = {k: v for k, v in self.options.items() if k not in ("tol", "mode", "n_steps")}
-        return BoundPackageMethod(
-            self.method, options | {"n_steps": nodes, "mode": "quadrature"}, self.subject
-        )
+        return BoundPackageMethod(self.method, options, self.audited)
 
 
 class Binds(Attributor):
@@ -242,33 +260,33 @@ class Binds(Attributor):
 
     def having(self, settings: dict[str, Any]) -> Binds:
         """Return the recipe with more or other settings."""
-        found = copy.copy(self)
-        found.settings = self.settings | settings
-        return found
+        recipe = copy.copy(self)
+        recipe.settings = self.settings | settings
+        return recipe
 
-    def bind(self, subject: AuditedExample) -> Bound:
+    def bind(self, audited: AuditedExample) -> Bound:
         """Call the recipe with a copy of the model in the dtype of the analysis and one baseline.
 
         Returns:
-            The callable it makes, with the coalitions of the subject.
+            The callable it makes, with the coalitions of the example.
 
         Raises:
             OptionError: If there are additional forward arguments, which a recipe is not passed.
             MethodError: If the recipe raises.
         """
-        if subject.extra:
+        if audited.extra:
             raise OptionError(
                 "ta.binds passes no additional_forward_args; give make= a model that holds them, or a setting"
             )
-        model = copy_model(subject.model, dtype=subject.game.dtype, device=subject.game.device).function
+        model = copy_model(audited.model, dtype=audited.game.dtype, device=audited.game.device).function
         settings = dict(self.settings)
         if "players" in inspect.signature(self.make).parameters:
-            settings.setdefault("players", subject.game.players)
+            settings.setdefault("players", audited.game.players)
         with raised_by(self.name):
-            function = self.make(model, subject.baseline(), subject.target, **settings)
-        setting = self.nodes
-        again = None if setting is None else lambda count: self.having({setting: count}).bind(subject)
-        bound = BoundFunction(self.name, function, subject, self.exactness, True, again)
+            function = self.make(model, audited.baseline(), audited.target, **settings)
+        nodes = self.nodes
+        again = None if nodes is None else lambda count: self.having({nodes: count}).bind(audited)
+        bound = BoundFunction(self.name, function, audited, self.exactness, True, again)
         bound.compared, bound.row_by_row = self.compared, self.row_by_row
         return bound
 
@@ -313,8 +331,8 @@ def binds(
     Returns:
         What ``ta.audit`` takes as method.
     """
-    shown = name or getattr(make, "__name__", type(make).__name__)
-    return Binds(make, settings, shown, references, nodes, exactness, parts, compared, row_by_row)
+    own_name = getattr(make, "__name__", type(make).__name__)
+    return Binds(make, settings, name or own_name, references, nodes, exactness, parts, compared, row_by_row)
 
 
 class UserCallable(Attributor):
@@ -324,9 +342,9 @@ class UserCallable(Attributor):
         super().__init__(getattr(function, "__name__", type(function).__name__))
         self.function = function
 
-    def bind(self, subject: AuditedExample) -> Bound:
+    def bind(self, audited: AuditedExample) -> Bound:
         """Bind the coalitions to it; the rest is the user's."""
-        bound = BoundFunction(self.name, self.function, subject, "unknown", False, None)
+        bound = BoundFunction(self.name, self.function, audited, "unknown", False, None)
         bound.blind = (
             "a bound callable cannot be bound in float64, to each reference, or with more nodes: pass "
             "ta.binds(make) for these",
@@ -335,18 +353,27 @@ class UserCallable(Attributor):
 
 
 class BoundFunction(Bound):
-    """A callable asked for the scores of masked rows."""
+    """A callable asked for the scores of masked rows.
+
+    Args:
+        name: Of the method.
+        function: Rows -> scores.
+        audited: The example with its baseline.
+        exactness: How it computes.
+        in_float64: Whether it was bound to a copy of the model in the dtype of the analysis.
+        again: Number of nodes -> the same method with as many; None where it cannot be bound again.
+    """
 
     def __init__(
         self,
         name: str,
         function: Callable[[Any], Any],
-        subject: AuditedExample,
+        audited: AuditedExample,
         exactness: Exactness,
         in_float64: bool,
         again: Callable[[int], Bound] | None,
     ) -> None:
-        self.name, self.function, self.subject, self.again = name, function, subject, again
+        self.name, self.function, self.audited, self.again = name, function, audited, again
         self.exactness, self.in_float64 = exactness, in_float64
 
     def read(self, present: np.ndarray, seed: int = 0) -> BatchScores:
@@ -358,16 +385,18 @@ class BoundFunction(Bound):
         Raises:
             MethodError: If the callable raises.
         """
-        rows = self.subject.rows(present, own_dtype=not self.in_float64)
+        rows = self.audited.rows(present, own_dtype=not self.in_float64)
         with raised_by(self.name):
-            given = self.function(rows)
-        found = read_scores(self.subject.game, given, present)
+            returned = self.function(rows)
+        scores = read_scores(self.audited.game, returned, present)
+        # the coarsest of rows, model and scores: what is computed in float32 and returned as float64 rounds
+        # in float32
         parts = rows if isinstance(rows, tuple) else (rows,)
-        given = [torch.finfo(r.dtype).eps / 2 for r in parts if r.is_floating_point()]
-        scalar = self.subject.game.scalar
-        native = scalar.dtype if self.in_float64 else scalar.native
-        found.eps = max(found.eps, *given, torch.finfo(native).eps / 2)
-        return found
+        of_rows = [torch.finfo(r.dtype).eps / 2 for r in parts if r.is_floating_point()]
+        scalar = self.audited.game.scalar
+        of_model = torch.finfo(scalar.dtype if self.in_float64 else scalar.native).eps / 2
+        scores.eps = max(scores.eps, *of_rows, of_model)
+        return scores
 
     def refined(self, nodes: int) -> Bound | None:
         """Bind again with that many nodes, where the recipe names the setting."""

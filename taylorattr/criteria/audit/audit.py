@@ -1,4 +1,8 @@
-"""``ta.audit``: the three criteria measured on the user's own network."""
+"""``ta.audit``: the three criteria measured on the user's own network.
+
+One call goes: what is asked is bound (`attributor`, `bound_method`), each example is asked about every
+coalition (`examination`), verdicts are reached (`judgement`), and the report is put together here.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +14,36 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.game import Game
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.criteria.audit.attributor import attributor
-from taylorattr.criteria.audit.audit_report import AuditReport
-from taylorattr.criteria.audit.bound_method import Attributor, AuditedExample, target_of
-from taylorattr.criteria.audit.coalitions import Reach, full_masks, limited_masks, sampled_masks
-from taylorattr.criteria.audit.compose import composed
-from taylorattr.criteria.audit.examination import Examination
-from taylorattr.criteria.audit.faulty_operation import refusal
-from taylorattr.criteria.audit.judgement import JudgedExample, Judgement
-from taylorattr.errors import BudgetError, MethodError, OptionError
-from taylorattr.maths.subsets import count_up_to
+from taylorattr.analysis.shared_parameters import shares_parameters
+from taylorattr.criteria.audit.asymmetry import Asymmetry, asymmetry, with_other_method
+from taylorattr.criteria.audit.attributor import Attributor, BoundPackageMethod, attributor
+from taylorattr.criteria.audit.audit_report import AuditReport, Worst
+from taylorattr.criteria.audit.bound_method import AuditedExample
+from taylorattr.criteria.audit.coalitions import Reach, reach_of
+from taylorattr.criteria.audit.examination import Examination, drawn_orders
+from taylorattr.criteria.audit.faulty_operation import faulty_operation, refusal
+from taylorattr.criteria.audit.judgement import JudgedExample, gravest, judged
+from taylorattr.criteria.audit.score_tables import ScoreTable
+from taylorattr.criteria.audit.statistics import gap_by_order, ratio, worst
+from taylorattr.errors import MethodError, OptionError
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import Attributes
 from taylorattr.methods.references import reference_tuple
 
-MOST_PLAYERS_IN_FULL = 12
-"""Most players whose 2^n coalitions are all asked for unless told otherwise."""
-
-ORDER_BEYOND_FULL = 2
-"""Largest coalitions asked for beyond that, besides those drawn at random."""
-
-MOST_COALITIONS = 2**20
-"""Most coalitions of one example."""
+FEWEST_REPEATS = 3
+"""A jackknife of means over pairs of repeats needs three of them."""
 
 MOST_ESCALATIONS = 2
 """How often the repeats of a stochastic method are multiplied by 4 while something is undecided."""
 
+WORST_COALITIONS_KEPT = 5
+"""Coalitions of each example whose effects are handed out worst, as the report keeps them."""
 
+
+@shares_parameters
 def audit(
     method: str | Attributor | Attributes | Callable[..., Any],
     model: Callable[..., Any],
@@ -71,14 +75,14 @@ def audit(
         method: A name in ``ta.METHODS``; a designed rule or its name; ``library:Name`` of a registered
             adapter; a callable bound to model, baseline and target, rows (m, …) -> scores (m, …) or
             (m, n); or ``ta.binds(make)``.
-        model: Module or callable on torch tensors; never changed.
-        inputs: Tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …); for a method over references the set
-            (R, …): every reference is audited by itself, its effects in its own frame, eq. (21).
-        target: Captum's TargetType or a callable output -> (B,).
-        players: Which elements move together; None: every element is a player.
-        additional_forward_args: What the model takes after the inputs.
-        dtype: Dtype of the analysis and of what the audit binds itself; None: the model's own.
+        model: As in `Question`.
+        inputs: As in `Question`.
+        baselines: As in `Question`. For a method over references the set (R, …): every reference is audited
+            by itself, its effects in its own frame, eq. (21).
+        target: As in `Question`.
+        players: As in `Question`.
+        additional_forward_args: As in `Question`.
+        dtype: As in `Question`; also that of what the audit binds itself.
         max_order: None: all 2^n coalitions of up to 12 players, beyond that those of at most 2. A number k
             asks for those with |T| ≤ k, which gives A(S) and J(S) for |S| ≤ k exactly.
         samples: Where not all coalitions are asked for: how many more are drawn, |T| uniform on 1 … n.
@@ -90,7 +94,7 @@ def audit(
             something is undecided.
         beside: A name in ``ta.METHODS``, such as ``integrated_gradients``: where no sum fails, its pair
             asymmetry on this network is measured beside it, from the coalitions of at most two players.
-        seed: Of everything drawn at random; the global generators are left alone.
+        seed: As in `Question`.
         internal_batch_size: Rows per call of the method; None: chosen from memory.
         progress: Called with the number of rows of each finished call.
         **options: Of a method by name, or settings of `binds`.
@@ -108,66 +112,44 @@ def audit(
     The errors of unusable models, inputs, baselines, targets and players are those of
     :func:`taylorattr.analysis.question.Question.game`.
     """
-    _check(tol, repeats, samples, supports, max_order)
+    _check_numbers(tol, repeats, samples, supports, max_order)
     asked = attributor(method, options)
     if beside is not None:
         METHODS[beside]  # a wrong name is answered before anything is measured
-    given = input_tuple(inputs)
-    shared: dict[str, Any] = {
-        "target": target,
-        "additional_forward_args": additional_forward_args,
-        "players": players,
-        "dtype": dtype,
-        "integers_allowed": True,
-        "internal_batch_size": internal_batch_size,
-    }
-    starts: list[Any] = [baselines]
+    question = Question(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        players=players,
+        additional_forward_args=additional_forward_args,
+        dtype=dtype,
+        internal_batch_size=internal_batch_size,
+        seed=seed,
+        integers_allowed=True,
+    )
+    questions = [question]
     if asked.references:
-        rows = reference_tuple(baselines, given, "baselines")
-        starts = [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
-    games = [Question(model, inputs, start, **shared).game for start in starts]
-    reach = _reach(games[0].n, max_order, samples, seed)
-    judgement = Judgement(tol)
-    judged: list[JudgedExample] = []
+        references = reference_tuple(baselines, question.rows, "baselines")
+        starts = [tuple(r[i : i + 1] for r in references) for i in range(len(references[0]))]
+        questions = [question.against(start) for start in starts]
+    games = [one.game for one in questions]
+    reach = reach_of(games[0].n, max_order, samples, seed)
+    examples = []
     for example in range(games[0].batch):
-        subjects = [
-            AuditedExample(
-                model,
-                game,
-                example,
-                target_of(game.scalar.selector, example),
-                _of_example(additional_forward_args, game.batch, example),
-                tuple(x.dtype for x in given),
-                isinstance(inputs, tuple),
-            )
-            for game in games
-        ]
+        audited = [AuditedExample(one, example) for one in questions]
         with torch.inference_mode(False):
-            try:
-                bounds = [asked.bind(subject) for subject in subjects]
-                examination = Examination(
-                    bounds, subjects, reach, seed=seed, rows=internal_batch_size, progress=progress
-                )
-            except MethodError as error:
-                raise MethodError(refusal(error, asked, subjects[0])) from error.__cause__
-            if examination.stochastic:
-                examination.repeat(repeats)
-            found = judgement(examination)
-            for k in range(1, MOST_ESCALATIONS + 1):
-                more = repeats * 4**k
-                if not (examination.stochastic and found.open and examination.can_repeat(more)):
-                    break
-                examination.repeat(more)
-                found = judgement(examination)
-        judged.append(found)
-    return composed(asked, judged, reach, games[0].names, beside=beside, supports=supports, seed=seed)
+            calls: dict[str, Any] = {"seed": seed, "rows": internal_batch_size, "progress": progress}
+            examples.append(_judged_example(asked, audited, reach, tol, repeats, calls))
+    return _report(asked, examples, reach, games[0], beside=beside, supports=supports, seed=seed)
 
 
-def _check(tol: Any, repeats: Any, samples: Any, supports: Any, max_order: Any) -> None:
+def _check_numbers(tol: Any, repeats: Any, samples: Any, supports: Any, max_order: Any) -> None:
+    """Refuse numbers out of range before anything is measured."""
     if tol is not None and not 0 < tol < 1:
         raise OptionError(f"tol={tol!r}; expected a number between 0 and 1, or None")
-    if not isinstance(repeats, int) or repeats < 3:
-        raise OptionError(f"repeats={repeats!r}; expected an integer ≥ 3")
+    if not isinstance(repeats, int) or repeats < FEWEST_REPEATS:
+        raise OptionError(f"repeats={repeats!r}; expected an integer ≥ {FEWEST_REPEATS}")
     for name, value in {"samples": samples, "supports": supports}.items():
         if not isinstance(value, int) or value < 0:
             raise OptionError(f"{name}={value!r}; expected an integer ≥ 0")
@@ -175,31 +157,199 @@ def _check(tol: Any, repeats: Any, samples: Any, supports: Any, max_order: Any) 
         raise OptionError(f"max_order={max_order!r}; expected an integer ≥ 1 or None")
 
 
-def _reach(n: int, max_order: int | None, samples: int, seed: int) -> Reach:
-    """Return the coalitions that are asked for.
+def _judged_example(
+    method: Attributor,
+    audited: list[AuditedExample],
+    reach: Reach,
+    tol: float | None,
+    repeats: int,
+    calls: dict[str, Any],
+) -> JudgedExample:
+    """Return one example with its verdicts; a method that draws is asked until they stand, within bounds.
+
+    Args:
+        method: What is audited.
+        audited: The example against each of its references.
+        reach: Which coalitions are asked for.
+        tol: Tolerance, None: by how the method computes.
+        repeats: First number of tables of a stochastic method.
+        calls: How calls are made: seed, rows, progress.
 
     Raises:
-        BudgetError: If there are more than 2^20.
+        MethodError: The method raised.
     """
-    if max_order is None and n > MOST_PLAYERS_IN_FULL:
-        max_order = ORDER_BEYOND_FULL
-    count = 2**n if max_order is None or max_order >= n else count_up_to(n, max_order)
-    if count + samples > MOST_COALITIONS:
-        raise BudgetError(
-            f"an audit of {n} players up to order {max_order} asks for {count} coalitions (limit "
-            f"{MOST_COALITIONS}); group elements with players=, or use a smaller max_order and samples="
-        )
-    if max_order is None or max_order >= n:
-        return Reach(full_masks(n), None, count)
-    x = np.ones((1, n), dtype=bool)
-    present = np.concatenate([limited_masks(n, max_order), x, sampled_masks(n, samples, seed)])
-    return Reach(present, max_order, count)
+    try:
+        bounds = [method.bind(example) for example in audited]
+        examination = Examination(bounds, audited, reach, **calls)
+    except MethodError as error:
+        raise MethodError(refusal(error, method, audited[0])) from error.__cause__
+    if examination.stochastic:
+        examination.repeat(repeats)
+    example = judged(examination, tol)
+    for k in range(1, MOST_ESCALATIONS + 1):
+        more = repeats * 4**k
+        if not (examination.stochastic and example.open and examination.can_repeat(more)):
+            break
+        examination.repeat(more)
+        example = judged(examination, tol)
+    return example
 
 
-def _of_example(extra: Any, batch: int, example: int) -> tuple[Any, ...]:
-    """Return additional forward arguments of one example; tensors with one entry per example as (1, …)."""
-    parts = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
-    return tuple(
-        part[example : example + 1] if isinstance(part, Tensor) and part.ndim and len(part) == batch else part
-        for part in parts
+def _report(
+    method: Attributor,
+    examples: list[JudgedExample],
+    reach: Reach,
+    game: Game,
+    *,
+    beside: str | None,
+    supports: int,
+    seed: int,
+) -> AuditReport:
+    """Return the report on all examples, with what is measured once more for it.
+
+    Args:
+        method: What was audited.
+        examples: Every example with its verdicts.
+        reach: Coalitions that were asked for.
+        game: Its players have the names.
+        beside: A method whose asymmetry is wanted beside this one's.
+        supports: Coalitions of each further order that are drawn.
+        seed: Of the draws.
+    """
+    numbers = [example.numbers for example in examples]
+    exact, names = reach.present[: reach.exact], game.names
+    sizes = exact.sum(axis=1)
+    worst_example = max(examples, key=lambda example: example.numbers.deficit.value)
+    # how sums are shared says something only where they are right
+    fair = all(example.verdicts[2].status in ("holds", "holds_to") for example in examples)
+    unequal = tuple(_asymmetry(example, exact, names, beside, seed) for example in examples) if fair else ()
+    leaked = [_leak_of_elements(example.tables) for example in numbers]
+    known_leaks = [leak for leak in leaked if leak is not None]
+    finer = [example.refinement for example in examples if example.refinement is not None]
+    return AuditReport(
+        method=method.name,
+        names=names,
+        verdicts=tuple(gravest([example.verdicts[k] for example in examples]) for k in range(3)),
+        each=tuple(example.verdicts for example in examples),
+        misuse=tuple({fault.kind: fault for example in examples for fault in example.misuse}.values()),
+        deficit=_column([example.deficit.value for example in numbers]),
+        leak=_column([example.leak.value for example in numbers]),
+        offset=_column([example.offset.value for example in numbers]),
+        uncovered=_column([example.coverage.share for example in numbers]),
+        player_leak=_stack([example.player_leak for example in numbers]),
+        element_leak=_column(known_leaks) if len(known_leaks) == len(examples) else None,
+        allocation=_stack([example.A for example in numbers]),
+        effects=_stack([example.J for example in numbers]),
+        max_order=reach.order,
+        mass=_stack([example.orders.mass for example in numbers]),
+        order_deficit=_stack([example.orders.deficit for example in numbers]),
+        order_leak=_stack([example.orders.leak for example in numbers]),
+        slope=_stack([example.orders.slope for example in numbers]),
+        gap=_column([_gap_at_input(example.tables) for example in numbers]),
+        gap_by_order=_stack(
+            [
+                np.mean([gap_by_order(t.a, example.J, example.A, sizes) for t in example.tables], axis=0)
+                for example in numbers
+            ]
+        ),
+        worst=tuple(_worst_coalitions(example.J, example.A, exact, names) for example in numbers),
+        noise=_noise(worst_example),
+        sampled=drawn_orders(examples[0].bound, examples[0].audited, reach, supports, seed),
+        asymmetry=unequal,
+        refinement=max(finer, key=lambda one: one.fine, default=None),
+        blame=faulty_operation(method, worst_example, names),
+        notes=_notes(examples, unequal),
     )
+
+
+def _column(values: list[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def _stack(arrays: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays).astype(np.float64))
+
+
+def _gap_at_input(tables: list[ScoreTable]) -> float:
+    """Return f(x) − f(b) − Σ a_i(x), averaged over the references."""
+    gaps = []
+    for table in tables:
+        x = int(table.present.all(axis=1).argmax())
+        gaps.append(float(table.v[x] - table.v[0] - table.a[:, x].sum()))
+    return float(np.mean(gaps))
+
+
+def _leak_of_elements(tables: list[ScoreTable]) -> float | None:
+    """Return Σ|a_e| over elements at their baseline / Σ|a_e| over the others; None for players' scores."""
+    off, total = 0.0, 0.0
+    for table in tables:
+        if table.off is None or table.norms is None:
+            return None
+        off += float(table.off.sum())
+        total += float(table.norms[:, 1].sum())
+    return ratio(off, total - off)
+
+
+def _worst_coalitions(
+    J: np.ndarray, A: np.ndarray, exact: np.ndarray, names: tuple[str, ...]
+) -> tuple[Worst, ...]:
+    """Return the coalitions with the largest |Σ_iA_i(S) − J(S)| + Σ_{i∉S}|A_i(S)|."""
+    total = A.sum(axis=0)
+    off = np.where(exact.T, 0.0, np.abs(A)).sum(axis=0)
+    rows = []
+    for c in worst(np.abs(total - J) + off, WORST_COALITIONS_KEPT).tolist():
+        players = tuple(name for name, on in zip(names, exact[c], strict=True) if on)
+        rows.append(Worst(players, float(J[c]), float(total[c]), float(off[c])))
+    return tuple(rows)
+
+
+def _asymmetry(
+    example: JudgedExample, exact: np.ndarray, names: tuple[str, ...], beside: str | None, seed: int
+) -> Asymmetry:
+    """Return how unevenly one example's effects are shared, at its leading reference."""
+    numbers, table, count = example.numbers, example.numbers.tables[0], len(exact)
+    own = asymmetry(numbers.J, numbers.A, table.v[:count], table.a[:, :count], exact, names)
+    return own if beside is None else with_other_method(own, beside, example.audited, seed)
+
+
+def _noise(example: JudgedExample) -> dict[str, Any]:
+    """Return what statistics are compared with, as the report's ``noise``."""
+    numbers = example.numbers
+    return {
+        "eps": numbers.eps,
+        "delta": numbers.delta,
+        "eta_deficit": numbers.eta.deficit,
+        "eta_leak": numbers.eta.leak,
+        "floor": numbers.floor,
+        "tolerance": example.tol,
+        "exactness": "sampled" if numbers.repeats > 1 else example.bound.exactness,
+        "repeats": numbers.repeats,
+        "deficit_bounds": [numbers.deficit.low, numbers.deficit.high],
+        "leak_bounds": [numbers.leak.low, numbers.leak.high],
+    }
+
+
+def _notes(examples: list[JudgedExample], unequal: tuple[Asymmetry, ...]) -> tuple[str, ...]:
+    """Return what the audit could not do, and what else to know, in sentences."""
+    bound = examples[0].bound
+    notes = list(bound.blind)
+    references = len(examples[0].numbers.tables)
+    if references > 1:
+        notes.append(
+            f"audited against each of {references} references by itself; effects are averaged, eq. (21)"
+        )
+    if isinstance(bound, BoundPackageMethod) and bound.method.family == "relevance":
+        notes.append(
+            "a rule that gives 0 wherever x = b cannot leak here; whether one layer leaks is another "
+            "question: ta.check of the rule answers it"
+        )
+    if isinstance(bound, BoundPackageMethod) and bound.method.zero_baseline:
+        starts = [float(example.numbers.tables[0].v[0]) for example in examples]
+        if any(starts):
+            notes.append(
+                f"{bound.name} shares out f(x), not f(x) − f(0): every sum is off by f(0) besides, "
+                f"which is {starts[0]:.3g} in the first example"
+            )
+    notes += dict.fromkeys(one.missing for one in unequal if one.missing)
+    notes.append("a plain gap near 0 at x is no test: errors may cancel there, and not elsewhere")
+    return tuple(notes)

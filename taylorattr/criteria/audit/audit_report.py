@@ -19,6 +19,32 @@ from taylorattr.criteria.verdict import Verdict
 from taylorattr.effects.result import Result
 from taylorattr.maths.subsets import Coalitions
 
+PAGE_WIDTH = 100
+"""Letters of a line."""
+
+CRITERION_TITLES = {"coverage": "coverage", "no_leak": "no leak ", "complete": "complete"}
+"""Of one width, so that columns stand under each other."""
+
+QUESTIONS = {
+    "coverage": "is somebody given every effect?",
+    "no_leak": "does nobody get an effect he has no part in?",
+    "complete": "is each effect handed out exactly once?",
+}
+
+SMALLEST_GAP_PART = 1e-12
+"""Parts of a gap up to this are 0."""
+
+SMALLEST_ORDER_SHARE = 1e-9
+"""Part of Σ|J| below which an order is noise and has no row."""
+
+MOST_GAP_PARTS = 8
+
+NEARLY_EVERY_PAIR = 0.8
+"""Part of the pairs' effects that must go to one member alone before the page says so in words."""
+
+UNEQUAL_ABOVE = 1e-6
+"""Relative difference of the scores of equal players above which it is told."""
+
 
 @dataclass(frozen=True, eq=False)
 class Worst(Result):
@@ -38,7 +64,7 @@ class Worst(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AuditNumbers(Result, abstract=True):
+class AuditReport(Result):
     """The three criteria of one method on one network, docs/theory.md eq. (52a).
 
     B examples, n players, C coalitions. Statistics are relative to what the function and the scores do over
@@ -148,11 +174,6 @@ class AuditNumbers(Result, abstract=True):
         J = self.effects[example]
         return torch.where(J != 0, self.allocation[example] / J, torch.nan)
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AuditReport(AuditNumbers):
-    """The three criteria of one method on one network; fields as in `AuditNumbers`."""
-
     def to_json(self) -> str:
         """Return everything as JSON text; ``AuditReport.from_dict(json.loads(text))`` reads it back."""
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
@@ -166,18 +187,7 @@ class AuditReport(AuditNumbers):
         return self.summary()
 
 
-PAGE_WIDTH = 100
-
-CRITERION_TITLES = {"coverage": "coverage", "no_leak": "no leak ", "complete": "complete"}
-
-QUESTIONS = {
-    "coverage": "is somebody given every effect?",
-    "no_leak": "does nobody get an effect he has no part in?",
-    "complete": "is each effect handed out exactly once?",
-}
-
-
-def page(report: AuditNumbers, examples: int) -> str:
+def page(report: AuditReport, examples: int) -> str:
     """Return the report as text.
 
     Args:
@@ -186,8 +196,8 @@ def page(report: AuditNumbers, examples: int) -> str:
     """
     what = f"{report.n} players, {report.batch} example{'s' if report.batch > 1 else ''}"
     lines = [f"Audit of {report.method}: {what}, {_reach(report)}", ""]
-    for found in report.misuse:
-        lines += _wrapped("MISUSE  ", f"{found.kind}: {found.sentence}")
+    for fault in report.misuse:
+        lines += _wrapped("MISUSE  ", f"{fault.kind}: {fault.sentence}")
     if report.misuse:
         lines.append("")
     for verdict in report.verdicts:
@@ -211,7 +221,8 @@ def page(report: AuditNumbers, examples: int) -> str:
     return "\n".join(lines)
 
 
-def _reach(report: AuditNumbers) -> str:
+def _reach(report: AuditReport) -> str:
+    """Return which coalitions were asked for."""
     if report.max_order is None:
         return f"all {2**report.n} coalitions"
     drawn = report.sampled.get("masks", 0)
@@ -219,7 +230,8 @@ def _reach(report: AuditNumbers) -> str:
     return f"{exact} and {drawn} drawn at random" if drawn else exact
 
 
-def _example(report: AuditNumbers, e: int) -> list[str]:
+def _example(report: AuditReport, e: int) -> list[str]:
+    """Return the lines on one example: statistics, the gap and its parts, orders, worst coalitions."""
     lines = [
         f"example {e}: deficit {float(report.deficit[e]):.2g}, leak {float(report.leak[e]):.2g}, offset "
         f"{float(report.offset[e]):.2g}, uncovered {float(report.uncovered[e]):.2g}"
@@ -228,19 +240,19 @@ def _example(report: AuditNumbers, e: int) -> list[str]:
         lines.append(
             f"  elements at their baseline get {float(report.element_leak[e]):.2g} of what the others get"
         )
-    terms = ["at b: " + f"{float(report.gap_by_order[e, 0]):+.3g}"] + [
-        f"order {k + 1}: {float(part):+.3g}" for k, part in enumerate(report.gap_by_order[e, 1:])
+    parts = [
+        f"{'at b' if k == 0 else f'order {k}'}: {part:+.3g}"
+        for k, part in enumerate(report.gap_by_order[e].tolist())
+        if abs(part) > SMALLEST_GAP_PART
     ]
-    shown = [
-        term for term, part in zip(terms, report.gap_by_order[e], strict=True) if abs(float(part)) > 1e-12
-    ]
-    explained = f" = {', '.join(shown[:8])}{', …' if len(shown) > 8 else ''}" if shown else ""
+    rest = ", …" if len(parts) > MOST_GAP_PARTS else ""
+    explained = f" = {', '.join(parts[:MOST_GAP_PARTS])}{rest}" if parts else ""
     lines += _wrapped("  ", f"gap f(x) − f(b) − Σ scores = {float(report.gap[e]):+.3g}{explained}")
     lines.append("  order    Σ|J|      share   deficit      leak   counted")
     total = float(report.mass[e].sum()) or 1.0
     for k in range(report.mass.shape[1]):
         mass = float(report.mass[e, k])
-        if mass / total < 1e-9:
+        if mass / total < SMALLEST_ORDER_SHARE:
             continue
         lines.append(
             f"  {k + 1:>5} {mass:>9.3g} {mass / total:>9.1%} {float(report.order_deficit[e, k]):>9.2g} "
@@ -255,26 +267,28 @@ def _example(report: AuditNumbers, e: int) -> list[str]:
     return lines
 
 
-def _asymmetry(report: AuditNumbers, e: int) -> list[str]:
-    found = report.asymmetry[e]
-    beside = f", {found.other} {found.beside:.2f}" if found.beside is not None else ""
+def _asymmetry(report: AuditReport, e: int) -> list[str]:
+    """Return the lines on how unevenly effects are shared."""
+    shares = report.asymmetry[e]
+    beside = f", {shares.other} {shares.beside:.2f}" if shares.beside is not None else ""
     lines = _wrapped(
         "  ",
-        f"beyond sums: pair asymmetry {found.pair:.2f} (0 equal shares, 1 all to one member; Shapley "
-        f"0{beside}); {found.wholly:.0%} of the pairs' effects go wholly to one member",
+        f"beyond sums: pair asymmetry {shares.pair:.2f} (0 equal shares, 1 all to one member; Shapley "
+        f"0{beside}); {shares.wholly:.0%} of the pairs' effects go wholly to one member",
     )
-    if found.wholly > 0.8:
+    if shares.wholly > NEARLY_EVERY_PAIR:
         lines += _wrapped(
-            "    ", "nearly every pair goes to one of its members: " + "; ".join(found.pairs[:3])
+            "    ", "nearly every pair goes to one of its members: " + "; ".join(shares.pairs[:3])
         )
-    if found.alike is not None and found.alike > 1e-6:
+    if shares.alike is not None and shares.alike > UNEQUAL_ABOVE:
         lines.append(
-            f"    players that the network cannot tell apart get scores that differ by {found.alike:.2g}"
+            f"    players that the network cannot tell apart get scores that differ by {shares.alike:.2g}"
         )
     return lines
 
 
-def _noise(report: AuditNumbers) -> list[str]:
+def _noise(report: AuditReport) -> list[str]:
+    """Return the lines on what the statistics were compared with."""
     noise = report.noise
     repeated = f", {noise['repeats']} repeats" if noise["repeats"] > 1 else ""
     return _wrapped(

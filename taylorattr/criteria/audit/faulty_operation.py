@@ -1,4 +1,8 @@
-"""The operation at which the sum of an audited method breaks."""
+"""The operation at which the sum of an audited method breaks.
+
+For methods of this package it is read off their own balance of relevance, `BalanceBlame`. Methods of other
+libraries are asked about parts of the model, through the recipe that binds them; see `criteria.blame`.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,23 @@ import numpy as np
 from torch import nn
 
 from taylorattr.analysis.players import Players
-from taylorattr.criteria.audit.attributor import Binds, BoundPackageMethod
-from taylorattr.criteria.audit.bound_method import Attributor, AuditedExample
-from taylorattr.criteria.blame.blame import blame
+from taylorattr.criteria.audit.attributor import Attributor, Binds, BoundPackageMethod
+from taylorattr.criteria.audit.bound_method import AuditedExample
+from taylorattr.criteria.audit.judgement import JudgedExample
+from taylorattr.criteria.audit.statistics import gaps
+from taylorattr.criteria.blame.blame import MOST_EXAMPLES, blame
 from taylorattr.criteria.blame.blamed_operation import Blame
 from taylorattr.effects.result import Result
 from taylorattr.errors import MethodError
 
 SMALLEST_NAMED_LOSS = 1e-3
 """An operation is named from this part of the whole sum on."""
+
+LARGEST_BLAME_TOLERANCE = 1e-3
+"""Relative gap from which a sum breaks at most; less where the audit calls less wrong."""
+
+OTHERS_NAMED = 5
+"""Further operations that a `BalanceBlame` lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +80,31 @@ class BalanceBlame(Result):
         )
 
 
+def faulty_operation(
+    method: Attributor, example: JudgedExample, names: tuple[str, ...]
+) -> BalanceBlame | Blame | None:
+    """Return the operation to blame, where a sum fails or one of ours holds only nearly.
+
+    The masked rows with the worst sums are looked at: several, as in one of them the errors behind an
+    operation may cancel. Nobody is blamed for a misuse: what is called wrongly breaks everywhere. Scores at
+    the baseline are an exception, since a rule that loses track of a skip connection gives them as well.
+
+    Args:
+        method: What was audited.
+        example: The example with the worst sums.
+        names: Names of the players.
+    """
+    complete = example.verdicts[2].status
+    table = example.numbers.tables[0]
+    worst_columns = np.argsort(-np.abs(gaps(table.v, table.a)), kind="stable")[:MOST_EXAMPLES]
+    if isinstance(example.bound, BoundPackageMethod) and complete in ("fails", "holds_to"):
+        return balance_blame(example.bound, table.present[worst_columns[0]], names)
+    wrong_calls = [fault for fault in example.misuse if fault.kind != "scores at baseline"]
+    if isinstance(method, Binds) and complete == "fails" and not wrong_calls:
+        return recipe_blame(method, example.audited, table.present[worst_columns], example.tol)
+    return None
+
+
 def balance_blame(
     bound: BoundPackageMethod, present: np.ndarray, names: tuple[str, ...]
 ) -> BalanceBlame | None:
@@ -83,9 +120,8 @@ def balance_blame(
     """
     if "balance" not in bound.method.options:
         return None
-    row = present[None]
-    given = bound.ask(bound.subject.rows(row, own_dtype=False), 1, balance=True)
-    entries = _flat(given.diagnostics["balance"])
+    attribution = bound.ask(bound.audited.rows(present[None], own_dtype=False), 1, balance=True)
+    entries = _of_first_reference(attribution.diagnostics["balance"])
     coalition = tuple(name for name, on in zip(names, present, strict=True) if on)
     return blame_of(entries, coalition)
 
@@ -118,71 +154,67 @@ def blame_of(entries: list[Mapping[str, Any]], coalition: tuple[str, ...]) -> Ba
         first=f"{first['op']} (module '{first['module']}', {first['where']})",
         others=tuple(
             {"op": entries[k]["op"], "module": entries[k]["module"], "missing": missing[k]}
-            for k in ranked[1:6]
+            for k in ranked[1 : OTHERS_NAMED + 1]
         ),
     )
 
 
-def _flat(balance: Iterable[Any]) -> list[Mapping[str, Any]]:
+def _of_first_reference(balance: Iterable[Any]) -> list[Mapping[str, Any]]:
     """Return the entries of the only example; of its first reference, where there are several."""
-    found = list(balance)
-    while found and isinstance(found[0], list):
-        found = found[0]
-    return found
-
-
-LARGEST_BLAME_TOLERANCE = 1e-3
-"""Relative gap from which a sum breaks at most; less where the audit calls less wrong."""
+    entries = list(balance)
+    while entries and isinstance(entries[0], list):
+        entries = entries[0]
+    return entries
 
 
 def recipe_blame(
-    asked: Binds, subject: AuditedExample, present: np.ndarray, tol: float = LARGEST_BLAME_TOLERANCE
+    method: Binds, audited: AuditedExample, present: np.ndarray, tol: float = LARGEST_BLAME_TOLERANCE
 ) -> Blame | None:
     """Return the operation at which the sum breaks for some masked rows.
 
     Args:
-        asked: The recipe; it is called with parts of the model.
-        subject: The example with its baseline and model.
-        present: The coalitions whose rows are looked at, shape (m, n), bool: in one row the errors behind
-            an operation may cancel.
+        method: The recipe; it is called with parts of the model.
+        audited: The example with its baseline and model.
+        present: The coalitions whose rows are looked at, shape (m, n), bool.
         tol: What the audit takes for right.
 
     Returns:
         The blame; None where the recipe takes no parts of a model, or the model is no module or reads
         additional arguments.
     """
-    if not asked.parts or subject.extra or not isinstance(subject.model, nn.Module):
+    if not method.parts or audited.extra or not isinstance(audited.model, nn.Module):
         return None
-    takes_players = "players" in inspect.signature(asked.make).parameters
+    takes_players = "players" in inspect.signature(method.make).parameters
 
     def make(network: nn.Module, baselines: Any, target: Any) -> Callable[[Any], Any]:
-        settings = dict(asked.settings)
+        """Bind the method to a part, whose inputs are hidden values that no player groups."""
+        settings = dict(method.settings)
         if takes_players:
             settings["players"] = Players.elements(baselines)
-        return asked.make(network, baselines, target, **settings)
+        return method.make(network, baselines, target, **settings)
 
-    rows = subject.rows(present, own_dtype=False)
+    rows = audited.rows(present, own_dtype=False)
     tolerance = min(tol, LARGEST_BLAME_TOLERANCE)
-    return blame(make, subject.model, rows, subject.baseline(), target=subject.target, tolerance=tolerance)
+    return blame(make, audited.model, rows, audited.baseline(), target=audited.target, tolerance=tolerance)
 
 
-def refusal(error: MethodError, asked: Attributor, subject: AuditedExample) -> str:
+def refusal(error: MethodError, method: Attributor, audited: AuditedExample) -> str:
     """Return the message of a method that does not take a model, with the operation that it refuses.
 
     Args:
         error: What was raised for rows of the whole model.
-        asked: The method.
-        subject: The example with its baseline and model.
+        method: The method.
+        audited: The example with its baseline and model.
 
     Returns:
         The same message where no operation can be named, as where every part of the model is refused.
     """
-    if not isinstance(asked, Binds):
+    if not isinstance(method, Binds):
         return str(error)
-    found = recipe_blame(asked, subject, np.ones((1, subject.game.n), dtype=bool))
-    if found is None or found.found != "refused" or not found.operation:
+    blamed = recipe_blame(method, audited, np.ones((1, audited.game.n), dtype=bool))
+    if blamed is None or blamed.found != "refused" or not blamed.operation:
         return str(error)
-    shown = f"`{found.operation}`" + (f" ({found.kind})" if found.kind else "")
-    if found.before is None:
-        return f"{error}; of the model it refuses {shown}, the last operation"
-    return f"{error}; of the model it takes what follows {shown}, and refuses it with {shown}"
+    operation = f"`{blamed.operation}`" + (f" ({blamed.kind})" if blamed.kind else "")
+    if blamed.before is None:
+        return f"{error}; of the model it refuses {operation}, the last operation"
+    return f"{error}; of the model it takes what follows {operation}, and refuses it with {operation}"

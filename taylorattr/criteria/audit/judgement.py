@@ -1,4 +1,8 @@
-"""From what was measured of one example to its verdicts."""
+"""From what was measured of one example to its verdicts: fails, holds, holds_to or undecided.
+
+A verdict never says more than the noise allows: a statistic fails where it stands out of tolerance and noise
+for certain, and is undecided where the noise is larger than the tolerance.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import numpy as np
 
 from taylorattr.criteria.audit.attributor import BoundPackageMethod
 from taylorattr.criteria.audit.bound_method import AuditedExample, Bound, Exactness
-from taylorattr.criteria.audit.coalitions import inclusion_probability
+from taylorattr.criteria.audit.coalitions import Reach, inclusion_probability
 from taylorattr.criteria.audit.examination import Examination, ExampleNumbers, Refinement, refinement
 from taylorattr.criteria.audit.misuse import Misuse, Symptoms, misuses, unstable
 from taylorattr.criteria.audit.noise import Interval
@@ -16,9 +20,31 @@ from taylorattr.criteria.audit.score_tables import other_outputs
 from taylorattr.criteria.audit.statistics import Coverage, worst
 from taylorattr.criteria.verdict import Criterion, Status, Verdict
 
+TOLERANCES: dict[Exactness, float] = {"closed": 1e-4, "quadrature": 1e-2, "unknown": 1e-2, "sampled": 1e-2}
+"""What is still taken for right, by how a method computes.
+
+Closed forms in float64 are right to rounding; 1e-4 leaves room for those in float32 and for stabilisers ε. A
+quadrature of the usual 50 nodes is off by about 1e-2 at a kink.
+"""
+
+GRAVITY: dict[Status, int] = {"fails": 3, "undecided": 2, "holds_to": 1, "holds": 0, "conditional": 0}
+"""The larger, the more a reader has to know of it."""
+
 MOST_UNCOVERED_NAMED = 5
+"""Uncovered coalitions that are named in a witness."""
+
+EPS_OF_FLOAT32 = 1e-12
+"""Unit roundoffs above this are those of float32 or less."""
 
 SLOPE_SLACK = 0.02
+"""How far λ_k may be from a whole law (every effect k times, all λ times), relative; also the deficit from
+which a law is looked for: in smaller ones it would be noise."""
+
+HEAVY_ORDER_SHARE = 0.01
+"""Part of Σ|J| from which an order has a say in such a law."""
+
+MISCOUNTED_BY = 0.05
+"""Distance of some λ_k from 1 from which they are listed."""
 
 
 @dataclass
@@ -26,18 +52,18 @@ class JudgedExample:
     """One example with its verdicts.
 
     Attributes:
-        examined: The numbers.
+        numbers: What was measured.
         bound: The method, at the leading reference.
-        subject: What it is bound to there.
+        audited: What it is bound to there.
         verdicts: Coverage, no leak, complete.
         misuse: Wrong uses.
         refinement: Deficits with more nodes; None where not needed or not possible.
         tol: The tolerance.
     """
 
-    examined: ExampleNumbers
+    numbers: ExampleNumbers
     bound: Bound
-    subject: AuditedExample
+    audited: AuditedExample
     verdicts: tuple[Verdict, Verdict, Verdict]
     misuse: list[Misuse]
     refinement: Refinement | None
@@ -47,188 +73,6 @@ class JudgedExample:
     def open(self) -> bool:
         """Whether no leak or complete is undecided."""
         return any(v.status == "undecided" for v in self.verdicts[1:])
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """How verdicts are reached.
-
-    Attributes:
-        tol: Tolerance; None: by what kind of method it is.
-    """
-
-    tol: float | None
-
-    def __call__(self, examination: Examination) -> JudgedExample:
-        """Return the verdicts on what has been measured so far."""
-        found = examination.result()
-        bound, subject = examination.bounds[0], examination.subjects[0]
-        kind = "sampled" if examination.stochastic else bound.exactness
-        tol = TOLERANCES[kind] if self.tol is None else self.tol
-        names = subject.game.names
-        wrong = list(unstable(found.stability))
-        if not wrong and not isinstance(bound, BoundPackageMethod):
-            table, seen = found.tables[0], _seen(found, tol)
-            outputs = other_outputs(subject, table.present) if seen.wrong_sums else None
-            target = subject.target if isinstance(subject.target, int) else 0
-            wrong = misuses(table, seen, names, outputs, target)
-        blocked = (
-            "the function moves no more than its rounding between b and x: nothing to audit"
-            if found.still
-            else ""
-        )
-        if found.stability.stateful or not found.stability.per_example:
-            blocked = f"the answers depend on more than the input ({wrong[0].kind}): nothing can be decided"
-        condition = _condition(examination)
-        remedy = _remedy(examination, bound, found)
-        shared = {
-            "floor": found.floor,
-            "tol": tol,
-            "blocked": blocked,
-            "condition": condition,
-            "remedy": remedy,
-        }
-        complete = Evidence(found.deficit, found.eta.deficit, **shared)
-        leak = found.leak if found.leak.value >= found.offset.value else found.offset
-        no_leak = Evidence(leak, found.eta.leak, **shared)
-        finer = None
-        if complete.status in ("fails", "undecided", "holds_to") and not blocked:
-            finer = refinement(bound, subject, examination.reach.present, tol)
-        complete_verdict = verdict(
-            "complete", complete, seen=_sums(found, finer), where=_worst_effect(found, examination, names)
-        )
-        uncovered = [
-            _names(examination.reach.present[c], names)
-            for c in found.coverage.uncovered[:MOST_UNCOVERED_NAMED]
-        ]
-        return JudgedExample(
-            found,
-            bound,
-            subject,
-            (
-                coverage_verdict(
-                    found.coverage,
-                    complete_verdict,
-                    blocked=blocked,
-                    names=tuple(uncovered),
-                    condition=_order_condition(examination),
-                ),
-                verdict("no_leak", no_leak, seen=_leaking(found, names), where=_worst_leak(found, names)),
-                complete_verdict,
-            ),
-            wrong,
-            finer,
-            tol,
-        )
-
-
-def _seen(found: ExampleNumbers, tol: float) -> Symptoms:
-    """Return which statistics stand out of noise and tolerance."""
-    sums, scores = max(tol, found.eta.deficit), max(tol, found.eta.leak)
-    return Symptoms(
-        wrong_sums=found.deficit.low > sums,
-        right_sums=found.deficit.high <= tol,
-        leaks=found.leak.low > scores,
-        starts=found.offset.low > scores,
-        offset=found.offset.value,
-        agreement=found.agreement,
-    )
-
-
-def _condition(examination: Examination) -> str:
-    """Return what verdicts on drawn coalitions do not speak about."""
-    reach = examination.reach
-    if reach.order is None:
-        return ""
-    n = reach.present.shape[1]
-    if reach.drawn < 2:
-        return f"only coalitions of at most {reach.order} players were asked for"
-    chances = ", ".join(f"{inclusion_probability(n, s):.2f} for {s}" for s in range(1, min(n, 4) + 1))
-    return (
-        f"on {reach.drawn - 1} coalitions drawn at random and all of at most {reach.order} players; one draw "
-        f"contains given players with probability {chances}"
-    )
-
-
-def _order_condition(examination: Examination) -> str:
-    order = examination.reach.order
-    return "" if order is None else f"effects of at most {order} players"
-
-
-def _remedy(examination: Examination, bound: Bound, found: ExampleNumbers) -> str:
-    if examination.stochastic:
-        return (
-            f"{found.repeats} repeats do not decide; use more repeats=, or more samples of the method itself"
-        )
-    if found.settings["eps"] > 1e-12 and not bound.in_float64:
-        return "rounding of the dtype hides it: pass float64 inputs and model, or ta.binds(make)"
-    if examination.reach.drawn > 1:
-        return "more coalitions would decide: samples="
-    return "rounding is larger than the tolerance: use dtype=torch.float64, or subtract an output's constant"
-
-
-def _sums(found: ExampleNumbers, finer: Refinement | None) -> str:
-    """Say what is wrong with the sums."""
-    orders, total = found.orders, max(float(found.orders.mass.sum()), 1e-300)
-    heavy = [k for k in range(len(orders.mass)) if orders.mass[k] > 0.01 * total]
-    slopes = {k + 1: float(orders.slope[k]) for k in heavy}
-    said = f"the sums are off by {found.deficit.value:.2g} of what the output moves"
-    if heavy and found.deficit.value > SLOPE_SLACK:
-        top = max(heavy) + 1
-        if top > 1 and all(abs(slope - k) < SLOPE_SLACK * k for k, slope in slopes.items()):
-            said += f": an effect of order k is counted k times (orders 1 … {top})"
-        elif (
-            max(slopes.values()) - min(slopes.values()) < SLOPE_SLACK
-            and abs(slopes[min(slopes)] - 1) > SLOPE_SLACK
-        ):
-            said += f": every effect is counted {slopes[min(slopes)]:.3g} times"
-        elif max(abs(slope - 1) for slope in slopes.values()) > 0.05:
-            listed = ", ".join(f"{slope:.2g} at order {k}" for k, slope in list(slopes.items())[:4])
-            said += f": effects are counted {listed} times"
-    return said + (f"; {finer.sentence}" if finer is not None else "")
-
-
-def _leaking(found: ExampleNumbers, names: tuple[str, ...]) -> str:
-    if found.offset.value > found.leak.value:
-        return f"an input that equals its baseline gets scores, {found.offset.value:.2g} of the usual size"
-    top = int(found.player_leak.argmax())
-    size = f"{found.player_leak[top]:.2g} of the usual size"
-    return f"{names[top]} gets scores where it equals its baseline, {size}"
-
-
-def _worst_leak(found: ExampleNumbers, names: tuple[str, ...]) -> str:
-    table = found.tables[0]
-    off = np.where(table.present.T, 0.0, np.abs(table.a))
-    player, column = np.unravel_index(int(off.argmax()), off.shape)
-    if off[player, column] == 0:
-        return ""
-    present = table.present[column]
-    verb = "moves" if present.sum() == 1 else "move"
-    moving = f"only {_names(present, names)} {verb}" if present.any() else "nothing moves"
-    return f"{names[player]} gets {float(table.a[player, column]):.3g} where {moving}"
-
-
-def _worst_effect(found: ExampleNumbers, examination: Examination, names: tuple[str, ...]) -> str:
-    total = found.A.sum(axis=0)
-    top = worst(total - found.J, 1)
-    if not len(top):
-        return ""
-    c = int(top[0])
-    return (
-        f"the worst effect is that of {_names(examination.reach.present[c], names)}: {found.J[c]:.4g}, given "
-        f"{total[c]:.4g}"
-    )
-
-
-def _names(present: np.ndarray, names: tuple[str, ...]) -> str:
-    inside = [name for name, on in zip(names, present, strict=True) if on]
-    return "{" + ", ".join(inside[:6]) + (", …" if len(inside) > 6 else "") + "}"
-
-
-TOLERANCES: dict[Exactness, float] = {"closed": 1e-4, "quadrature": 1e-2, "unknown": 1e-2, "sampled": 1e-2}
-"""What is still taken for right, by how a method computes."""
-
-RANKS: dict[Status, int] = {"fails": 3, "undecided": 2, "holds_to": 1, "holds": 0, "conditional": 0}
 
 
 @dataclass(frozen=True)
@@ -267,33 +111,84 @@ class Evidence:
         return "holds_to" if self.value.high <= self.tol else "undecided"
 
 
-def verdict(criterion: Criterion, evidence: Evidence, *, seen: str, where: str) -> Verdict:
+def judged(examination: Examination, tol: float | None) -> JudgedExample:
+    """Return the verdicts on what has been measured of one example so far.
+
+    Args:
+        examination: What has been asked, and can be asked again.
+        tol: Tolerance; None: by how the method computes.
+    """
+    numbers = examination.numbers()
+    bound, audited = examination.bounds[0], examination.audited[0]
+    if tol is None:
+        tol = TOLERANCES["sampled" if examination.stochastic else bound.exactness]
+    names, reach = audited.game.names, examination.reach
+    wrong_uses = list(unstable(numbers.stability))
+    blocked = ""
+    if wrong_uses:
+        blocked = f"the answers depend on more than the input ({wrong_uses[0].kind}): nothing can be decided"
+    elif numbers.still:
+        blocked = "the function moves no more than its rounding between b and x: nothing to audit"
+    if not wrong_uses and not isinstance(bound, BoundPackageMethod):  # ours is called as it should be
+        symptoms = _symptoms(numbers, tol)
+        outputs = other_outputs(audited, numbers.tables[0].present) if symptoms.wrong_sums else None
+        target = audited.target if isinstance(audited.target, int) else 0
+        wrong_uses = misuses(numbers.tables[0], symptoms, names, outputs, target)
+    common = {
+        "floor": numbers.floor,
+        "tol": tol,
+        "blocked": blocked,
+        "condition": _unseen(reach),
+        "remedy": _remedy(examination, bound, numbers),
+    }
+    sums = Evidence(numbers.deficit, numbers.eta.deficit, **common)
+    leak = numbers.leak if numbers.leak.value >= numbers.offset.value else numbers.offset
+    leaks = Evidence(leak, numbers.eta.leak, **common)
+    finer = None
+    if sums.status in ("fails", "undecided", "holds_to") and not blocked:
+        finer = refinement(bound, audited, reach.present, tol)
+    complete = verdict(
+        "complete", sums, finding=_about_sums(numbers, finer), where=_worst_effect(numbers, reach, names)
+    )
+    no_leak = verdict(
+        "no_leak", leaks, finding=_about_leaks(numbers, names), where=_worst_leak(numbers, names)
+    )
+    uncovered = numbers.coverage.uncovered[:MOST_UNCOVERED_NAMED]
+    covered = coverage_verdict(
+        numbers.coverage,
+        complete,
+        blocked=blocked,
+        names=tuple(_coalition(reach.present[c], names) for c in uncovered),
+        condition="" if reach.order is None else f"effects of at most {reach.order} players",
+    )
+    return JudgedExample(numbers, bound, audited, (covered, no_leak, complete), wrong_uses, finer, tol)
+
+
+def verdict(criterion: Criterion, evidence: Evidence, *, finding: str, where: str) -> Verdict:
     """Return the verdict on complete or no leak.
 
     Args:
         criterion: ``complete`` or ``no_leak``.
         evidence: The statistic.
-        seen: What it says, in words.
+        finding: What it says, in words.
         where: The worst coalition; empty where there is none.
 
     Returns:
         The verdict; its statistic is the value, its tolerance max(tol, η).
     """
     status, value = evidence.status, evidence.value
+    is_sampled = value.low < value.high
     if evidence.blocked:
         statement = evidence.blocked
     elif status == "holds_to":
-        statement = f"holds to {value.high:.2g}" + ("" if _sampled(value) else f", not exactly; {seen}")
+        statement = f"holds to {value.high:.2g}" + ("" if is_sampled else f", not exactly; {finding}")
     elif status == "undecided":
-        bounds = (
-            f"between {value.low:.2g} and {value.high:.2g}"
-            if _sampled(value)
-            else f"measured {value.value:.2g}"
-        )
+        between = f"between {value.low:.2g} and {value.high:.2g}"
+        bounds = between if is_sampled else f"measured {value.value:.2g}"
         noise = f", noise floor {evidence.eta:.2g}" if evidence.eta > evidence.tol else ""
         statement = f"{bounds} at tolerance {evidence.tol:.2g}{noise}: {evidence.remedy}"
     elif status == "fails":
-        statement = seen
+        statement = finding
     else:
         statement = "up to rounding" if evidence.eta >= value.value else f"to {value.high:.1g}"
     return Verdict(
@@ -310,12 +205,12 @@ def verdict(criterion: Criterion, evidence: Evidence, *, seen: str, where: str) 
 
 
 def coverage_verdict(
-    found: Coverage, complete: Verdict, *, blocked: str, names: tuple[str, ...], condition: str = ""
+    measured: Coverage, complete: Verdict, *, blocked: str, names: tuple[str, ...], condition: str = ""
 ) -> Verdict:
     """Return the verdict on coverage, which follows from complete, eq. (11).
 
     Args:
-        found: Coverage of the live coalitions.
+        measured: Coverage of the live coalitions.
         complete: The verdict on complete.
         blocked: Why nothing can be decided; empty otherwise.
         names: The uncovered coalitions, largest effect first.
@@ -325,17 +220,18 @@ def coverage_verdict(
         The verdict; its statistic is Σ|J| over the uncovered coalitions / Σ|J|.
     """
     status: Status = "holds"
-    statement = f"somebody is given each of the {found.live} effects that stand out of the noise"
+    statement = f"somebody is given each of the {measured.live} effects that stand out of the noise"
     if blocked:
         status, statement = "undecided", blocked
-    elif len(found.uncovered):
+    elif len(measured.uncovered):
         status = "fails"
         statement = (
-            f"nobody is given {len(found.uncovered)} of {found.live} effects: {found.share:.1%} of Σ|J(S)|"
+            f"nobody is given {len(measured.uncovered)} of {measured.live} effects: {measured.share:.1%} of "
+            "Σ|J(S)|"
         )
     elif complete.status == "holds":
         statement = "follows from complete"
-    elif found.live == 0:
+    elif measured.live == 0:
         status, statement = "undecided", "no effect stands out of the noise"
     return Verdict(
         status=status,
@@ -343,17 +239,112 @@ def coverage_verdict(
         frame="baseline",
         level="effect",
         condition=condition,
-        statistic=found.share,
+        statistic=measured.share,
         tolerance=0.0,
         statement=statement,
-        witness="; ".join(names[:5]) if status == "fails" else "",
+        witness="; ".join(names) if status == "fails" else "",
     )
 
 
 def gravest(verdicts: list[Verdict]) -> Verdict:
     """Return the verdict that is worst: fails before undecided before holds_to before holds."""
-    return max(verdicts, key=lambda v: (RANKS[v.status], v.statistic or 0.0))
+    return max(verdicts, key=lambda v: (GRAVITY[v.status], v.statistic or 0.0))
 
 
-def _sampled(value: Interval) -> bool:
-    return value.low < value.high
+def _symptoms(numbers: ExampleNumbers, tol: float) -> Symptoms:
+    """Return which statistics stand out of noise and tolerance."""
+    sums, scores = max(tol, numbers.eta.deficit), max(tol, numbers.eta.leak)
+    return Symptoms(
+        wrong_sums=numbers.deficit.low > sums,
+        right_sums=numbers.deficit.high <= tol,
+        leaks=numbers.leak.low > scores,
+        starts=numbers.offset.low > scores,
+        offset=numbers.offset.value,
+        agreement=numbers.agreement,
+    )
+
+
+def _unseen(reach: Reach) -> str:
+    """Return what verdicts on drawn coalitions do not speak about; empty where all were asked for."""
+    if reach.order is None:
+        return ""
+    n = reach.present.shape[1]
+    if reach.drawn < 2:
+        return f"only coalitions of at most {reach.order} players were asked for"
+    chances = ", ".join(f"{inclusion_probability(n, s):.2f} for {s}" for s in range(1, min(n, 4) + 1))
+    return (
+        f"on {reach.drawn - 1} coalitions drawn at random and all of at most {reach.order} players; one draw "
+        f"contains given players with probability {chances}"
+    )
+
+
+def _remedy(examination: Examination, bound: Bound, numbers: ExampleNumbers) -> str:
+    """Return what would decide an open case, by what makes it noisy."""
+    if examination.stochastic:
+        return (
+            f"{numbers.repeats} repeats do not decide; use more repeats=, or more samples of the method "
+            "itself"
+        )
+    if numbers.eps > EPS_OF_FLOAT32 and not bound.in_float64:
+        return "rounding of the dtype hides it: pass float64 inputs and model, or ta.binds(make)"
+    if examination.reach.drawn > 1:
+        return "more coalitions would decide: samples="
+    return "rounding is larger than the tolerance: use dtype=torch.float64, or subtract an output's constant"
+
+
+def _about_sums(numbers: ExampleNumbers, finer: Refinement | None) -> str:
+    """Return what is wrong with the sums: by how much, by which law of orders, and what more nodes did."""
+    orders, total = numbers.orders, max(float(numbers.orders.mass.sum()), 1e-300)
+    heavy = [k for k in range(len(orders.mass)) if orders.mass[k] > HEAVY_ORDER_SHARE * total]
+    slopes = {k + 1: float(orders.slope[k]) for k in heavy}
+    sentence = f"the sums are off by {numbers.deficit.value:.2g} of what the output moves"
+    if heavy and numbers.deficit.value > SLOPE_SLACK:
+        top, first = max(heavy) + 1, slopes[min(slopes)]
+        all_alike = max(slopes.values()) - min(slopes.values()) < SLOPE_SLACK
+        if top > 1 and all(abs(slope - k) < SLOPE_SLACK * k for k, slope in slopes.items()):
+            sentence += f": an effect of order k is counted k times (orders 1 … {top})"  # Gradient×Input
+        elif all_alike and abs(first - 1) > SLOPE_SLACK:
+            sentence += f": every effect is counted {first:.3g} times"
+        elif max(abs(slope - 1) for slope in slopes.values()) > MISCOUNTED_BY:
+            listed = ", ".join(f"{slope:.2g} at order {k}" for k, slope in list(slopes.items())[:4])
+            sentence += f": effects are counted {listed} times"
+    return sentence + (f"; {finer.sentence}" if finer is not None else "")
+
+
+def _about_leaks(numbers: ExampleNumbers, names: tuple[str, ...]) -> str:
+    """Return who gets scores where he equals his baseline, and how large they are."""
+    if numbers.offset.value > numbers.leak.value:
+        return f"an input that equals its baseline gets scores, {numbers.offset.value:.2g} of the usual size"
+    top = int(numbers.player_leak.argmax())
+    size = f"{numbers.player_leak[top]:.2g} of the usual size"
+    return f"{names[top]} gets scores where it equals its baseline, {size}"
+
+
+def _worst_leak(numbers: ExampleNumbers, names: tuple[str, ...]) -> str:
+    """Return the largest score of a player at its baseline, with who moves there; empty where all are 0."""
+    table = numbers.tables[0]
+    off = np.where(table.present.T, 0.0, np.abs(table.a))
+    player, column = np.unravel_index(int(off.argmax()), off.shape)
+    if off[player, column] == 0:
+        return ""
+    present = table.present[column]
+    verb = "moves" if present.sum() == 1 else "move"
+    moving = f"only {_coalition(present, names)} {verb}" if present.any() else "nothing moves"
+    return f"{names[player]} gets {float(table.a[player, column]):.3g} where {moving}"
+
+
+def _worst_effect(numbers: ExampleNumbers, reach: Reach, names: tuple[str, ...]) -> str:
+    """Return the effect that is furthest from what is given of it; empty where none is."""
+    total = numbers.A.sum(axis=0)
+    columns = worst(total - numbers.J, 1).tolist()
+    if not columns:
+        return ""
+    c = columns[0]
+    coalition = _coalition(reach.present[c], names)
+    return f"the worst effect is that of {coalition}: {numbers.J[c]:.4g}, given {total[c]:.4g}"
+
+
+def _coalition(present: np.ndarray, names: tuple[str, ...]) -> str:
+    """Return {x₀, x₁, …}, at most six names."""
+    inside = [name for name, on in zip(names, present, strict=True) if on]
+    return "{" + ", ".join(inside[:6]) + (", …" if len(inside) > 6 else "") + "}"

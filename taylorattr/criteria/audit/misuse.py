@@ -1,4 +1,9 @@
-"""Wrong uses of a method, told before any verdict: the answers are not what is thought to be asked for."""
+"""Wrong uses of a method, told before any verdict: what is measured is not what the user thinks is asked.
+
+Two sorts: answers that depend on more than the input (`unstable`), after which nothing can be decided, and
+answers that give themselves away as those of another question (`misuses`): another baseline, another output,
+a normalisation.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from taylorattr.criteria.audit.bound_method import NORMS
+from taylorattr.criteria.audit.noise import stands_still
 from taylorattr.criteria.audit.score_tables import ScoreTable, Stability
 from taylorattr.criteria.audit.statistics import gaps, rms, size_of_change
 from taylorattr.effects.result import Result
 
 NEARLY_ALL_ROWS = 0.95
+"""Part of the rows that must have one norm: a few have all scores 0, or are normalised with a stabiliser."""
+
+SAME_NORM_WITHIN, SAME_SCORES_WITHIN = 1e-4, 1e-6
+"""Relative differences of a norm, and of scores, that are rounding of float32."""
+
 SAME_OUTPUT_RESIDUAL = 1e-2
-SMALLEST_AGREEMENT = 0.05
+"""Residual of the sums beside the change of an output, relative to it, up to which they are sums of that
+output."""
+
 NEARER_OUTPUT_RESIDUAL = 0.5
+"""The same where a method is incomplete: also relative to the residual beside the output that is meant."""
+
+SMALLEST_AGREEMENT = 0.05
+"""Part of the mean square of the scores that repeats must agree on for them to be more than chance."""
+
 FACTOR_RESIDUAL = 0.02
 """Residual of the sums beside λ times the change, relative to λ, up to which one λ is named: no network's
 nonlinearity, but nodes of a quadrature."""
+
+LIVE_PLAYER = 1e-3
+"""Part of the largest effect of one player alone from which a player counts where the order is looked at."""
+
+OWN_SHARE = 0.9
+"""Part of all scores that one player must get when another moves alone to be taken for him."""
+
+FALLS_BY = 0.05
+"""Part of V by which the output must fall for scores without a negative one to be absolute values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +89,10 @@ class Symptoms:
     """What stands out of the noise and the tolerance.
 
     Attributes:
-        wrong_sums: Whether the deficit does.
+        wrong_sums: Whether the deficit stands out.
         right_sums: Whether the deficit is within the tolerance for certain.
-        leaks: Whether scores of players at their baseline do.
-        starts: Whether the scores at b do.
+        leaks: Whether scores of players at their baseline stand out.
+        starts: Whether the scores at b stand out.
         offset: Size of the scores at b, relative.
         agreement: Part of the mean square of the scores that repeats agree on; None where nothing is drawn.
     """
@@ -80,7 +107,7 @@ class Symptoms:
 
 def misuses(
     table: ScoreTable,
-    seen: Symptoms,
+    symptoms: Symptoms,
     names: tuple[str, ...],
     outputs: np.ndarray | None = None,
     target: int = 0,
@@ -89,28 +116,29 @@ def misuses(
 
     Args:
         table: What was measured.
-        seen: Which statistics stand out.
+        symptoms: Which statistics stand out.
         names: Names of the players.
         outputs: Every output of the model, shape (m, K), at the first m coalitions of the table; None where
             there is one, or the sums are right anyway.
         target: Which of them is meant.
     """
-    if size_of_change(table.v) <= 64 * table.eps * rms(table.v):
+    if stands_still(table.v, size_of_change(table.v), table.eps):
         return []
-    if seen.agreement is not None and seen.agreement < SMALLEST_AGREEMENT:
+    if symptoms.agreement is not None and symptoms.agreement < SMALLEST_AGREEMENT:
         return [
             Misuse(
                 "random",
-                f"repeated calls agree on {seen.agreement:.1%} of the scores' mean square: what is returned "
-                "is chance; use far more samples, or check what the method is bound to",
+                f"repeated calls agree on {symptoms.agreement:.1%} of the scores' mean square: what is "
+                "returned is chance; use far more samples, or check what the method is bound to",
             )
         ]
-    found = [*_normalised(table), *_repeated(table), *_out_of_order(table, names)]
-    if seen.wrong_sums:
-        nearly = not (seen.starts and seen.leaks)
-        found += _other_output(table, outputs, target, nearly) if outputs is not None else []
-        if not found and seen.starts and seen.leaks:
-            found.append(
+    faults = [*_normalised(table), *_repeated(table), *_out_of_order(table, names)]
+    if symptoms.wrong_sums:
+        ignores_baseline = symptoms.starts and symptoms.leaks
+        if outputs is not None:
+            faults += _other_output(table, outputs, target, nearly=not ignores_baseline)
+        if not faults and ignores_baseline:
+            faults.append(
                 Misuse(
                     "scores at baseline",
                     "inputs that equal their baseline are given scores, and the sums are off: gradients "
@@ -118,24 +146,26 @@ def misuses(
                     "pass the baseline to the method, or audit it at its own",
                 )
             )
-        found += [] if found else [*_factor(table), *_absolute(table)]
-    elif seen.right_sums and seen.starts and not found:
-        found.append(
+        # these two fit sums that are off for the reasons above as well
+        faults += [] if faults else [*_factor(table), *_absolute(table)]
+    elif symptoms.right_sums and symptoms.starts and not faults:
+        faults.append(
             Misuse(
                 "other baseline",
-                f"the sums are right, but x = b is given scores too (offset {seen.offset:.2g}): the method "
-                "uses another baseline, or a reference set, which is audited by each reference "
+                f"the sums are right, but x = b is given scores too (offset {symptoms.offset:.2g}): the "
+                "method uses another baseline, or a reference set, which is audited by each reference "
                 "(ta.binds(make, references=True))",
             )
         )
-    return found
+    return faults
 
 
 def _normalised(table: ScoreTable) -> Iterator[Misuse]:
-    if len(table.v) < 4:
+    """Yield that every row has the same scores, or scores of the same norm, though f moves."""
+    if len(table.v) < 4:  # of two rows with scores the norms may agree by chance
         return
-    spread = np.abs(table.a - table.a[:, :1]).max()
-    if 0 < np.abs(table.a).max() and spread <= 1e-6 * np.abs(table.a).max():
+    largest = np.abs(table.a).max()
+    if 0 < largest and np.abs(table.a - table.a[:, :1]).max() <= SAME_SCORES_WITHIN * largest:
         yield Misuse(
             "constant",
             "the scores are the same for every input while f moves: they do not depend on what is passed",
@@ -156,7 +186,7 @@ def _normalised(table: ScoreTable) -> Iterator[Misuse]:
     for k, what in enumerate(NORMS):
         sizes = norms[moving, k]
         middle = float(np.median(sizes)) if len(sizes) else 0.0
-        near = np.abs(sizes - middle) <= 1e-4 * abs(middle)
+        near = np.abs(sizes - middle) <= SAME_NORM_WITHIN * abs(middle)
         if middle != 0 and near.mean() >= NEARLY_ALL_ROWS and moving.mean() > 0.5:
             yield Misuse(
                 "normalised",
@@ -167,39 +197,42 @@ def _normalised(table: ScoreTable) -> Iterator[Misuse]:
 
 
 def _repeated(table: ScoreTable) -> Iterator[Misuse]:
+    """Yield that each element carries the score of its whole player: sums over elements are too large."""
     if not table.repeated or table.norms is None:
         return
-    lam, residual = _multiple(table)
-    if lam > 1.5 and residual < 0.1 * (lam - 1):
+    factor, residual = _multiple(table)
+    if factor > 1.5 and residual < 0.1 * (factor - 1):  # groups of two at least
         yield Misuse(
             "repeated",
-            f"all elements of a player carry the same score and every sum is {lam:.3g} times the change: the "
-            "method repeats a group's score on each of its elements; return one score per player, or divide "
-            "by the size of the group",
+            f"all elements of a player carry the same score and every sum is {factor:.3g} times the change: "
+            "the method repeats a group's score on each of its elements; return one score per player, or "
+            "divide by the size of the group",
         )
 
 
 def _out_of_order(table: ScoreTable, names: tuple[str, ...]) -> Iterator[Misuse]:
+    """Yield that whoever moves alone, another player gets the score, as by a permutation of the players."""
     n = table.n
     single = {int(np.flatnonzero(row)[0]): c for c, row in enumerate(table.present) if row.sum() == 1}
     if len(single) < n or n < 2:
         return
     alone = table.a[:, [single[i] for i in range(n)]] - table.a[:, :1]  # [j, i]: what j gets when i moves
     effect = np.abs(table.v[[single[i] for i in range(n)]] - table.v[0])
-    live = effect > 1e-3 * effect.max()
+    live = effect > LIVE_PLAYER * effect.max()
     size = np.abs(alone)
-    top = size.argmax(axis=0)
-    sure = live & (size.max(axis=0) >= 0.9 * size.sum(axis=0)) & (size.max(axis=0) > 0)
-    moved = np.flatnonzero(sure & (top != np.arange(n)))
-    if len(moved) >= 2 and len(set(top[sure].tolist())) == int(sure.sum()) and sure.sum() >= 0.9 * live.sum():
-        pairs = ", ".join(f"{names[i]} at {names[top[i]]}" for i in moved[:6])
+    receiver = size.argmax(axis=0)
+    clear = live & (size.max(axis=0) >= OWN_SHARE * size.sum(axis=0)) & (size.max(axis=0) > 0)
+    moved = np.flatnonzero(clear & (receiver != np.arange(n)))
+    one_to_one = len(set(receiver[clear].tolist())) == int(clear.sum())
+    if len(moved) >= 2 and one_to_one and clear.sum() >= OWN_SHARE * live.sum():
+        pairs = ", ".join(f"{names[i]} at {names[receiver[i]]}" for i in moved[:6])
         yield Misuse(
             "order of players",
             f"the scores stand in another order than the players: {pairs}{', …' if len(moved) > 6 else ''}",
         )
 
 
-def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, nearly: bool) -> Iterator[Misuse]:
+def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, *, nearly: bool) -> Iterator[Misuse]:
     """Yield what the sums explain instead: another output or the predicted one, else nearly another one.
 
     Sums of an incomplete method of another output are only near its change. So are, by chance, sums of
@@ -208,13 +241,13 @@ def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, nearly: b
     total = table.a[:, : len(outputs)].sum(axis=0)
     total = total - total[0]
     change = outputs - outputs[0]
-    left = np.array([rms(total - one) for one in change.T])
+    residual = np.array([rms(total - one) for one in change.T])
     size = np.array([rms(one) for one in change.T])
-    nearest = min((c for c in range(len(left)) if c != target), key=lambda c: left[c])
-    top = outputs.argmax(axis=1)
-    followed = change[np.arange(len(top)), top]
-    if left[nearest] > SAME_OUTPUT_RESIDUAL * size[nearest]:
-        if len(set(top.tolist())) > 1 and rms(total - followed) <= SAME_OUTPUT_RESIDUAL * rms(followed):
+    nearest = min((c for c in range(len(residual)) if c != target), key=lambda c: residual[c])
+    predicted = outputs.argmax(axis=1)
+    followed = change[np.arange(len(predicted)), predicted]
+    if residual[nearest] > SAME_OUTPUT_RESIDUAL * size[nearest]:
+        if len(set(predicted.tolist())) > 1 and rms(total - followed) <= SAME_OUTPUT_RESIDUAL * rms(followed):
             yield Misuse(
                 "predicted class",
                 "the scores follow the predicted class of each masked input instead of one output; pass the "
@@ -223,7 +256,7 @@ def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, nearly: b
             return
         if not nearly or any(_factor(table)) or any(_absolute(table)):
             return
-        if left[nearest] > NEARER_OUTPUT_RESIDUAL * min(size[nearest], left[target]):
+        if residual[nearest] > NEARER_OUTPUT_RESIDUAL * min(size[nearest], residual[target]):
             return
     yield Misuse(
         "other output",
@@ -235,24 +268,26 @@ def _multiple(table: ScoreTable) -> tuple[float, float]:
     """Return λ of Σa − Σa(∅) = λ(v − v(∅)) by least squares, and the rms residual over V."""
     change = table.v - table.v[0]
     total = change + gaps(table.v, table.a)
-    top = np.abs(change).max()
-    c, t = change / top, total / top
-    lam = float(c @ t / (c @ c))
-    return lam, rms(t - lam * c) / rms(c)
+    largest = np.abs(change).max()  # products of the numbers themselves may overflow or vanish
+    c, t = change / largest, total / largest
+    factor = float(c @ t / (c @ c))
+    return factor, rms(t - factor * c) / rms(c)
 
 
 def _factor(table: ScoreTable) -> Iterator[Misuse]:
-    lam, residual = _multiple(table)
-    if residual < 0.1 * abs(lam - 1) and residual <= FACTOR_RESIDUAL * abs(lam):
+    """Yield that all sums are one multiple of the change: a scaling, and no incomplete method."""
+    factor, residual = _multiple(table)
+    if residual < 0.1 * abs(factor - 1) and residual <= FACTOR_RESIDUAL * abs(factor):
         yield Misuse(
-            "factor", f"every sum of scores is {lam:.3g} times the change of the output, instead of 1"
+            "factor", f"every sum of scores is {factor:.3g} times the change of the output, instead of 1"
         )
 
 
 def _absolute(table: ScoreTable) -> Iterator[Misuse]:
+    """Yield that scores have lost their sign."""
     smallest = table.a.min() if table.smallest is None else table.smallest.min()
     change = table.v - table.v[0]
-    falling = change < -0.05 * size_of_change(table.v)
+    falling = change < -FALLS_BY * size_of_change(table.v)
     if smallest >= 0 and np.abs(table.a).max() > 0 and falling.any():
         yield Misuse(
             "absolute",

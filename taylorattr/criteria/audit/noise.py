@@ -1,4 +1,9 @@
-"""What rounding, repetition and sampling alone would show beside a statistic."""
+"""What rounding, repetition and sampling alone would show beside a statistic.
+
+Rounding: a floor η for the statistics of values, a standard deviation σ(S) for effects, both from the unit
+roundoff ε and from δ, by how much answers differ in other batches. Repetition: means of squares without the
+part that noise adds to them. Sampling: intervals over the coalitions that were drawn.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +16,40 @@ import numpy as np
 from taylorattr.criteria.audit.statistics import ratio, rms, size_of_scores
 from taylorattr.maths.mobius import mobius_, truncated_zeta_, zeta_
 
-ROUNDINGS = 16.0
-"""Unit roundoffs a sum may be off by, in the scale of its parts."""
+ROUNDOFFS_OF_SUM = 16.0
+"""Unit roundoffs a sum may be off by, in the scale of its parts: a model's own sums are long, and no sum of n
+terms in a good order is off by more than a few of them."""
+
+ROUNDOFFS_OF_VALUE, ROUNDOFFS_OF_SCORES = 4, 8
+"""The same as a standard deviation, of f and of the scores, which a backward pass computes besides f."""
+
+ROUNDOFFS_OF_NO_MOVE = 64
+"""Unit roundoffs of rms f by which a function that stands still may seem to move."""
+
+BOUNDS_IN_ERRORS = 4
+"""Standard errors between a mean square and its bounds: few repeats make the error itself uncertain."""
+
+BOOTSTRAPS = 400
+"""Resamples; the ends of a 95 % interval are then the tenth from either side."""
 
 FLOORS = {"double": 1e-6, "single": 1e-5}
 """No statistic below these is called a defect: some methods accumulate in less precision than they return."""
 
 
 def floor_of(eps: float) -> float:
-    """Return the statistic below which nothing is called a defect."""
+    """Return the statistic below which nothing is called a defect, for float64 or anything less precise."""
     return FLOORS["double" if eps < 1e-12 else "single"]
+
+
+def stands_still(v: np.ndarray, change: float, eps: float) -> bool:
+    """Return whether f moves no more than its rounding: there is nothing to share out.
+
+    Args:
+        v: f(x_T), shape (C,).
+        change: V.
+        eps: Unit roundoff.
+    """
+    return change <= ROUNDOFFS_OF_NO_MOVE * eps * rms(v)
 
 
 @dataclass(frozen=True)
@@ -54,8 +83,8 @@ def noise_floor(
     """
     level, scores = rms(v), size_of_scores(a, present)
     total = rms(np.abs(a).sum(axis=0))
-    of_sum = ROUNDINGS * eps * (level + total) + float(np.sqrt(len(a))) * delta * scores
-    of_one = ROUNDINGS * eps * (level + scores) + delta * scores
+    of_sum = ROUNDOFFS_OF_SUM * eps * (level + total) + float(np.sqrt(len(a))) * delta * scores
+    of_one = ROUNDOFFS_OF_SUM * eps * (level + scores) + delta * scores
     return NoiseFloor(ratio(of_sum, change), ratio(of_one, scores))
 
 
@@ -72,10 +101,11 @@ def effect_noise(
         delta: As in `noise_floor`.
         order: None for a full table.
     """
+    # variances are squares: in units of the largest number they neither overflow nor vanish
     scale = max(float(np.abs(v).max()), float(np.abs(a).max()), 1e-300)
     total = np.abs(a).sum(axis=0)
-    of_v = 4 * eps * np.abs(v) / scale
-    of_a = (8 * eps * (total + np.abs(v)) + delta * size_of_scores(a, present)) / scale
+    of_v = ROUNDOFFS_OF_VALUE * eps * np.abs(v) / scale
+    of_a = (ROUNDOFFS_OF_SCORES * eps * (total + np.abs(v)) + delta * size_of_scores(a, present)) / scale
     variance = of_v**2 + of_a**2
     n = present.shape[1]
     summed = zeta_(variance) if order is None else truncated_zeta_(variance, n, order)
@@ -84,10 +114,10 @@ def effect_noise(
 
 @dataclass(frozen=True)
 class Interval:
-    """A root of a mean square with bounds.
+    """A statistic with bounds; equal ones where nothing was sampled.
 
     Attributes:
-        value: √max(U, 0).
+        value: The statistic; of repeats √max(U, 0), see `unbiased_rms`.
         low: Lower bound.
         high: Upper bound.
     """
@@ -101,11 +131,20 @@ class Interval:
         return Interval(ratio(self.value, scale), ratio(self.low, scale), ratio(self.high, scale))
 
 
+def rms_of_draws(draws: np.ndarray) -> Interval:
+    """Return the rms over columns, shape (R, C): as it is of one row, without the noise of several."""
+    if len(draws) > 1:
+        return unbiased_rms(draws)
+    value = rms(draws)
+    return Interval(value, value, value)
+
+
 def unbiased_rms(draws: np.ndarray) -> Interval:
     """Return the rms over columns of the expectation of a row, from R independent rows.
 
-    U = Σ_{r≠s} mean_T g_r(T) g_s(T) / (R(R−1)) has the expectation mean_T (E g(T))², where the mean square of
-    the mean row is too large by its noise. Bounds are U ± 4 standard errors of a jackknife over the rows.
+    U = Σ_{r≠s} mean_T g_r(T) g_s(T) / (R(R−1)) has the expectation mean_T (E g(T))², since different rows are
+    independent; the mean square of the mean row is too large by its noise, and a right method that samples
+    would fail. Bounds are U ± 4 standard errors of a jackknife over the rows.
 
     Args:
         draws: g, shape (R, C), R ≥ 3; columns of one row may depend on each other.
@@ -123,12 +162,15 @@ def unbiased_rms(draws: np.ndarray) -> Interval:
     without = (whole - 2 * cross.sum(axis=1)) / ((R - 1) * (R - 2))
     error = float(np.sqrt((R - 1) / R * ((without - without.mean()) ** 2).sum()))
     mean = whole / (R * (R - 1))
-    value, low, high = (top * float(np.sqrt(max(u, 0.0))) for u in (mean, mean - 4 * error, mean + 4 * error))
+    margin = BOUNDS_IN_ERRORS * error
+    value, low, high = (top * float(np.sqrt(max(u, 0.0))) for u in (mean, mean - margin, mean + margin))
     return Interval(value, low, high)
 
 
 def sampled_effect_noise(A: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Return σ(S) of the mean of R measured allocations, pooled within each order.
+
+    A variance of few repeats is itself far off; coalitions of one size are added up from as many terms each.
 
     Args:
         A: Shape (R, n, C).
@@ -143,9 +185,6 @@ def sampled_effect_noise(A: np.ndarray, present: np.ndarray) -> np.ndarray:
     for k in np.unique(sizes):
         pooled[sizes == k] = np.sqrt(variance[sizes == k].mean())
     return pooled
-
-
-BOOTSTRAPS = 400
 
 
 def bootstrap(statistic: Callable[[np.ndarray], float], count: int, seed: int) -> Interval:
@@ -182,20 +221,19 @@ def sampled_leak(a: np.ndarray, present: np.ndarray, seed: int) -> Interval:
         present: Shape (m, n).
         seed: Of the resampling.
     """
-    inside = np.where(present.T, a, 0.0) ** 2
-    outside = np.where(present.T, 0.0, a) ** 2
+    scale = float(np.abs(a).max(initial=0.0))
+    if scale == 0 or not np.where(present.T, 0.0, a).any():
+        return Interval(0.0, 0.0, 0.0)
+    inside = np.where(present.T, a / scale, 0.0) ** 2
+    outside = np.where(present.T, 0.0, a / scale) ** 2
 
     def statistic(at: np.ndarray) -> float:
         on = present[at]
-        scale = inside[:, at].sum() / max(int(on.sum()), 1)
+        usual = inside[:, at].sum() / max(int(on.sum()), 1)
         absent = np.maximum((~on).sum(axis=0), 1)
-        top = float((outside[:, at].sum(axis=1) / absent).max())
-        return math.sqrt(ratio(top, float(scale)))
+        largest = float((outside[:, at].sum(axis=1) / absent).max())
+        return math.sqrt(ratio(largest, float(usual)))
 
-    scale = float(np.abs(a).max(initial=0.0))
-    if scale == 0 or not outside.any():
-        return Interval(0.0, 0.0, 0.0)
-    inside, outside = inside / scale**2, outside / scale**2
     return bootstrap(statistic, a.shape[1], seed)
 
 
@@ -224,11 +262,11 @@ def share_of_mass(amounts: np.ndarray, J: np.ndarray, population: int) -> Interv
         J: Their effects, shape (m,).
         population: Number of coalitions of that size: the correction for a finite population.
     """
-    y, x, m = np.abs(amounts), np.abs(J), len(J)
-    value = ratio(float(y.sum()), float(x.sum()))
-    if m < 2 or not math.isfinite(value) or value == 0:
+    parts, wholes, count = np.abs(amounts), np.abs(J), len(J)
+    value = ratio(float(parts.sum()), float(wholes.sum()))
+    if count < 2 or not math.isfinite(value) or value == 0:
         return Interval(value, value, value)
-    scale = float(x.mean())
-    left = (y - value * x) / scale
-    error = math.sqrt(max(1 - m / population, 0.0) * float((left**2).sum()) / (m - 1) / m)
+    residuals = (parts - value * wholes) / float(wholes.mean())
+    not_drawn = max(1 - count / population, 0.0)
+    error = math.sqrt(not_drawn * float((residuals**2).sum()) / (count - 1) / count)
     return Interval(value, max(value - 1.96 * error, 0.0), value + 1.96 * error)

@@ -1,9 +1,13 @@
-"""The tables of an audit: v(T) and a_i(T) over coalitions, measured in batches; eq. (52a)."""
+"""The tables of an audit: v(T) and a_i(T) over coalitions, measured in batches; eq. (52a).
+
+Besides the table a method is asked again for some of its rows, to see whether it gives one answer, and the
+model for its other outputs, to see which one is explained.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,88 +22,62 @@ from taylorattr.criteria.audit.coalitions import masked_rows
 from taylorattr.criteria.audit.statistics import ratio, rms
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 
-WIDEST_TENSOR_ELEMENTS = 16 * 2**20
+WIDEST_TENSOR_BYTES = 16 * 2**20
+"""What the widest tensor of the model may take in one call; methods keep several of that size."""
 
 MOST_ROWS_PER_CALL = 2048
 
-VALUES_COMPARED = 24
+ROWS_COMPARED = 24
+"""Rows at which f as the method saw it is compared with f of the model."""
+
+MOST_ROUNDOFFS_APART = 1e4
+"""Unit roundoffs, of max|f|, up to which the two are the same function computed in another order."""
+
+ROWS_OF_SMALL_BATCH = 3
+
+MOST_OUTPUT_ROWS = 256
+"""Rows at which all outputs of the model are computed."""
 
 
 @dataclass
 class ScoreTable:
-    """What was measured of one subject.
+    """What was measured of one example.
 
     Attributes:
         present: Coalitions T, shape (C, n), bool; ∅ first.
         v: f(x_T), shape (C,), float64.
         a: a_i(x_T), shape (n, C), float64.
         eps: Largest unit roundoff of inputs, f and scores.
-        rows: Positions in the order in which they were asked for; the first call had `first` of them.
-        first: Rows of the first call, which are asked for twice; 0: none are.
+        order_asked: Columns in the order in which they were asked for.
+        rows_of_first_call: So many of them were asked for first and are asked for twice; 0: none are.
         norms: As in `BatchScores`, shape (C, 4), or None.
         smallest: Smallest element of each row, (C,), or None.
         off: Σ|a_e| over the elements at the baseline, (C,), or None.
         repeated: Whether all elements of each player carry the same score.
         drawn: Whether the method says that it draws samples.
-        facts: What else the method said, per call.
     """
 
     present: np.ndarray
     v: np.ndarray
     a: np.ndarray
     eps: float
-    rows: np.ndarray
-    first: int
+    order_asked: np.ndarray
+    rows_of_first_call: int
     norms: np.ndarray | None = None
     smallest: np.ndarray | None = None
     off: np.ndarray | None = None
     repeated: bool = False
     drawn: bool = False
-    facts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def n(self) -> int:
         """Number of players."""
         return self.present.shape[1]
 
-    def part(self, columns: slice | np.ndarray) -> ScoreTable:
-        """Return the table of some of its coalitions; its first column must be ∅ again."""
-        pick = {
-            name: None if (whole := getattr(self, name)) is None else whole[columns]
-            for name in ("norms", "smallest", "off")
-        }
-        return ScoreTable(
-            self.present[columns],
-            self.v[columns],
-            self.a[:, columns],
-            self.eps,
-            self.rows,
-            self.first,
-            repeated=self.repeated,
-            drawn=self.drawn,
-            facts=self.facts,
-            **pick,
-        )
-
-
-def rows_per_call(game: Game) -> int:
-    """Return how many masked rows a call takes: the widest tensor of the model is bounded."""
-    return int(min(max(WIDEST_TENSOR_ELEMENTS // max(game.scalar.widest, 1), 1), MOST_ROWS_PER_CALL))
-
-
-def repeated_rows(count: int, most: int) -> int:
-    """Return the size of the first call, which is made again: at most a tenth of all rows.
-
-    Args:
-        count: Rows altogether.
-        most: Rows that the method is asked for twice, at most; 0: none, no call is made again.
-    """
-    return most and min(most, count, max(count // 10, 8))
-
 
 def measure(
     bound: Bound,
-    subject: AuditedExample,
+    audited: AuditedExample,
     present: np.ndarray,
     *,
     seed: int = 0,
@@ -109,11 +87,12 @@ def measure(
 ) -> ScoreTable:
     """Ask for the scores of every coalition.
 
-    Coalitions are asked for in a random order, so that every call sees coalitions of all kinds.
+    Coalitions are asked for in a random order, so that every call sees coalitions of all kinds: a method that
+    normalises over the batch then differs from call to call, and is found.
 
     Args:
         bound: The method.
-        subject: What it is bound to.
+        audited: What it is bound to.
         present: Coalitions, ∅ first, shape (C, n).
         seed: Of the order, and of a method that takes one.
         rows: Rows per call; None: chosen from memory.
@@ -125,56 +104,73 @@ def measure(
     """
     count = len(present)
     order = np.random.default_rng(seed).permutation(count)
-    size = rows or rows_per_call(subject.game)
-    first = min(repeated_rows(count, bound.repeated), size)
+    size = rows or rows_per_call(audited.game)
+    # the first call is made again later, so it is kept to a tenth of all rows
+    first = bound.repeated and min(bound.repeated, count, max(count // 10, 8), size)
     calls = [order[:first]] if first else []
     calls += [order[first:][part] for part in blocks(count - first, size)]
-    readings = []
-    for positions in calls:
-        readings.append(bound.read(present[positions], seed))
+    answers = []
+    for columns in calls:
+        answers.append(bound.read(present[columns], seed))
         if progress is not None:
-            progress(len(positions))
+            progress(len(columns))
     back = np.argsort(order)
 
-    def whole(name: str) -> Any:
-        parts = [getattr(reading, name) for reading in readings]
-        return None if any(p is None for p in parts) else np.concatenate(parts)[back]
+    def joined(name: str) -> Any:
+        """Return one field of all answers in the order of the coalitions; None where one has none."""
+        parts = [getattr(answer, name) for answer in answers]
+        return None if any(part is None for part in parts) else np.concatenate(parts)[back]
 
     if v is None:
-        v = _values(subject, present, readings, calls, whole("values"))
+        v = _values(audited, present, answers[0], calls[0], joined("values"))
     return ScoreTable(
         present=present,
         v=v,
-        a=np.ascontiguousarray(whole("players").T),
-        eps=max(reading.eps for reading in readings),
-        rows=order,
-        first=first,
-        norms=whole("norms"),
-        smallest=whole("smallest"),
-        off=whole("off"),
-        repeated=all(reading.repeated for reading in readings),
-        drawn=any(reading.drawn for reading in readings),
-        facts=[reading.facts for reading in readings if reading.facts],
+        a=np.ascontiguousarray(joined("players").T),
+        eps=max(answer.eps for answer in answers),
+        order_asked=order,
+        rows_of_first_call=first,
+        norms=joined("norms"),
+        smallest=joined("smallest"),
+        off=joined("off"),
+        repeated=all(answer.repeated for answer in answers),
+        drawn=any(answer.drawn for answer in answers),
     )
 
 
+def rows_per_call(game: Game) -> int:
+    """Return how many masked rows a call takes: the widest tensor of the model is bounded."""
+    return int(min(max(WIDEST_TENSOR_BYTES // max(game.scalar.widest, 1), 1), MOST_ROWS_PER_CALL))
+
+
 def _values(
-    subject: AuditedExample,
+    audited: AuditedExample,
     present: np.ndarray,
-    readings: list[BatchScores],
-    calls: list[np.ndarray],
+    first_answer: BatchScores,
+    first_columns: np.ndarray,
     own: np.ndarray | None,
 ) -> np.ndarray:
-    """Return f(x_T): what the method saw, where it agrees with the model on some rows; else by the model."""
-    game, example = subject.game, subject.example
+    """Return f(x_T): what the method saw, where it agrees with the model on some rows; else by the model.
+
+    What it saw costs no further calls. A method that records another function, such as one without biases,
+    must not decide what its scores are held against.
+
+    Args:
+        audited: The example with its baseline.
+        present: Coalitions, shape (C, n).
+        first_answer: Of the first call.
+        first_columns: Its coalitions.
+        own: f(x_T) as the method saw it, shape (C,); None where it does not say.
+    """
+    game, example = audited.game, audited.example
     if own is not None:
-        some = calls[0][:VALUES_COMPARED]
+        assert first_answer.values is not None
+        some = first_columns[:ROWS_COMPARED]
         rows = masked_rows(game, present[some], example)
         with torch.no_grad():
             direct = game.scalar.values(rows, torch.full((len(some),), example)).cpu().double().numpy()
-        assert readings[0].values is not None
-        off = np.abs(readings[0].values[:VALUES_COMPARED] - direct).max()
-        if off <= 1e4 * readings[0].eps * np.abs(direct).max():
+        apart = np.abs(first_answer.values[:ROWS_COMPARED] - direct).max()
+        if apart <= MOST_ROUNDOFFS_APART * first_answer.eps * np.abs(direct).max():
             return own.astype(np.float64)
     masks = torch.from_numpy(present).to(game.device)
     return CoalitionValues(game, example)(masks).cpu().double().numpy()
@@ -182,12 +178,8 @@ def _values(
 
 def effects(table: np.ndarray, n: int, order: int | None) -> np.ndarray:
     """Return the Möbius transform of (…, C): full in bitmask order, or of all |T| ≤ order by size."""
-    own = np.array(table, dtype=np.float64, order="C")
+    own = np.array(table, dtype=np.float64, order="C")  # the transforms work in place
     return mobius_(own) if order is None else truncated_mobius_(own, n, order)
-
-
-SMALL_BATCH = 3
-"""Rows of a small batch."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +217,8 @@ class Stability:
 def stability(bound: Bound, table: ScoreTable, *, seed: int = 0) -> Stability:
     """Ask again for the first call's rows, and for some rows three at a time.
 
+    Three rows are a batch that still has neighbours, and so small that what is averaged over it moves far.
+
     Args:
         bound: The method.
         table: What it answered.
@@ -238,64 +232,61 @@ def stability(bound: Bound, table: ScoreTable, *, seed: int = 0) -> Stability:
     if table.drawn:
         return Stability(0.0, 0.0, None, tolerance)
     repeat, third = 0.0, None
-    if table.first:
-        first = table.rows[: table.first]
+    if table.rows_of_first_call:
+        first = table.order_asked[: table.rows_of_first_call]
         second = bound.read(table.present[first], seed).players.T
         repeat = _difference(table.a[:, first], second, table.a)
         if repeat > tolerance:
             again = bound.read(table.present[first], seed).players.T
             third = _difference(second, again, table.a)
-    some = np.random.default_rng(seed + 1).permutation(len(table.rows))[: bound.compared]
-    parts = [some[k : k + SMALL_BATCH] for k in range(0, len(some), SMALL_BATCH)]
-    small = np.concatenate([bound.read(table.present[part], seed).players for part in parts]).T
+    some = np.random.default_rng(seed + 1).permutation(len(table.order_asked))[: bound.compared]
+    batches = [some[part] for part in blocks(len(some), ROWS_OF_SMALL_BATCH)]
+    small = np.concatenate([bound.read(table.present[part], seed).players for part in batches]).T
     batch = _difference(table.a[:, some], small, table.a)
     return Stability(batch, repeat, third, tolerance)
 
 
 def _difference(one: np.ndarray, two: np.ndarray, all_: np.ndarray) -> float:
-    """Return rms(one − two) over the rms of the larger of these and everything."""
+    """Return rms(one − two) over the rms of the larger of these and everything.
+
+    Everything, since the few rows that are compared may happen to have scores near 0.
+    """
     return ratio(rms(one - two), max(rms(one), rms(all_)))
 
 
-MOST_OUTPUT_ROWS = 256
-
-
-def other_outputs(subject: AuditedExample, present: np.ndarray) -> np.ndarray | None:
-    """Return all outputs of the model.
+def other_outputs(audited: AuditedExample, present: np.ndarray) -> np.ndarray | None:
+    """Return all outputs of the model at masked inputs, to see which one a method explains.
 
     Args:
-        subject: Whose target is an int.
+        audited: The example, whose target is an int.
         present: Coalitions, shape (m, n); at most the first 256 are looked at.
 
     Returns:
         Shape (≤ 256, K); None where one output has no others beside it.
     """
-    target = subject.target
+    target = audited.target
     if not isinstance(target, int) or isinstance(target, bool):
         return None
-    seen: list[Tensor] = []
+    outputs: list[Tensor] = []
 
-    def whole(output: Any) -> Tensor:
-        seen.append(output.detach())
+    def keep_all(output: Any) -> Tensor:
+        """Return the explained output, as a callable target does, and keep them all."""
+        outputs.append(output.detach())
         return output[:, target]
 
-    game, rows = subject.game, masked_rows(subject.game, present[:MOST_OUTPUT_ROWS], subject.example)
+    game, rows = audited.game, masked_rows(audited.game, present[:MOST_OUTPUT_ROWS], audited.example)
     count = len(rows[0])
-    extra = tuple(
-        part.expand(count, *part.shape[1:]) if isinstance(part, Tensor) and part.ndim else part
-        for part in subject.extra
-    )
     scalar = ScalarModel(
-        subject.model,
+        audited.model,
         rows,
-        target=whole,
-        additional_forward_args=extra or None,
+        target=keep_all,
+        additional_forward_args=audited.extra_for(count),
         dtype=game.dtype,
         integers_allowed=True,
     )
-    seen.clear()
+    outputs.clear()  # making it has run the model already
     with torch.no_grad():
         for part in blocks(count, rows_per_call(game)):
             scalar.values(tuple(r[part] for r in rows), torch.arange(part.start, part.stop))
-    outputs = torch.cat(seen)
-    return outputs.cpu().double().numpy() if outputs.ndim == 2 and outputs.shape[1] > 1 else None
+    every = torch.cat(outputs)
+    return every.cpu().double().numpy() if every.ndim == 2 and every.shape[1] > 1 else None

@@ -7,8 +7,8 @@ A and J are the Möbius transforms of a and v, docs/theory.md eq. (52a):
     Σ_i A_i(S) = J(S) for all S ≠ ∅  ⟺  gap(T) = 0 for all T
     A_i(S) = 0 for all S ∌ i         ⟺  a_i(T) = 0 for all T ∌ i
 
-Complete and no leak are decided on the left-hand values, which rounding leaves alone; the transform would
-multiply it by up to 2^n. Coverage exists for effects only.
+Complete and no leak are decided on the right-hand values, on which rounding is as small as in v and a
+themselves; the transform multiplies it by up to 2^n. Coverage exists for effects only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 LIVE_SIGMAS = 8.0
+"""σ(S) above which |J(S)| is an effect: σ is rough, and 4096 coalitions leave no room for chance."""
+
 LIVE_SHARE = 1e-3
+"""Part of max|J| above which it counts: what a small effect lacks is told by the deficit."""
+
 COVERED_SHARE = 0.05
+"""Part of |J(S)| below which nobody is given it: a method whose sums are off may still give a little by
+accident."""
 
 
 def rms(values: np.ndarray) -> float:
@@ -61,8 +67,8 @@ def leaks(a: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def offset(a: np.ndarray, present: np.ndarray) -> float:
-    """Return rms_i a_i(∅) / a₊: scores of an input that equals its baseline."""
-    return ratio(rms(a[:, 0]), size_of_scores(a, present))
+    """Return rms_i a_i(∅) / a₊, over every ∅ of the table: scores of an input that equals its baseline."""
+    return ratio(rms(a.T[~present.any(axis=1)]), size_of_scores(a, present))
 
 
 def ratio(part: float, whole: float) -> float:
@@ -104,9 +110,9 @@ def coverage(J: np.ndarray, A: np.ndarray, sigma: np.ndarray) -> Coverage:
     size[0] = 0.0
     live = (size > LIVE_SIGMAS * sigma) & (size > LIVE_SHARE * size.max())
     missed = live & (np.abs(A).sum(axis=0) + 4 * sigma < COVERED_SHARE * size)
-    found = np.flatnonzero(missed)
-    found = found[np.argsort(-size[found], kind="stable")]
-    return Coverage(ratio(float(size[missed].sum()), float(size.sum())), int(live.sum()), found)
+    columns = np.flatnonzero(missed)
+    columns = columns[np.argsort(-size[columns], kind="stable")]
+    return Coverage(ratio(float(size[missed].sum()), float(size.sum())), int(live.sum()), columns)
 
 
 @dataclass
@@ -145,6 +151,7 @@ def by_order(J: np.ndarray, A: np.ndarray, present: np.ndarray) -> ByOrder:
         here = sizes == k
         j, t = J[here], total[here]
         mass, top = float(np.abs(j).sum()), float(np.abs(j).max())
+        # divided by the largest first: squares of outputs of size 1e-200 would be 0
         slope = float((t / top) @ (j / top) / ((j / top) @ (j / top))) if top else float("nan")
         rows.append(
             (mass, ratio(float(np.abs(t - j).sum()), mass), ratio(float(off[here].sum()), mass), slope)

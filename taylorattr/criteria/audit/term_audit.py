@@ -1,4 +1,8 @@
-"""The audit term by term: A_i(κ) = [t^κ] a_i(b + t∘Δ) by interpolation, for smooth models; eq. (52)."""
+"""The audit term by term: A_i(κ) = [t^κ] a_i(b + t∘Δ) by interpolation, for smooth models; eq. (52).
+
+An audit over coalitions sees effects J(S) only, sums of all terms with one support. Here rows between b and x
+are asked for as well, which tells the terms of one support apart.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import blocks
-from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.criteria.audit.attributor import attributor
-from taylorattr.criteria.audit.bound_method import Attributor, AuditedExample, target_of
+from taylorattr.analysis.shared_parameters import shares_parameters
+from taylorattr.criteria.audit.attributor import Attributor, attributor
+from taylorattr.criteria.audit.bound_method import AuditedExample
 from taylorattr.criteria.audit.score_tables import rows_per_call
 from taylorattr.criteria.audit.statistics import ratio
 from taylorattr.effects.result import Result
@@ -25,6 +29,7 @@ from taylorattr.errors import BudgetError, OptionError, TaylorAttrWarning
 from taylorattr.maths.multi_index import enumerate_up_to
 
 MOST_POINTS = 2**14
+"""Points of the grid of one example; each is a row that the method is asked for."""
 
 EXTRA_NODES = 5
 """Nodes per player beyond order + 1: what they pick up of higher powers does not fall on the lower ones."""
@@ -75,6 +80,7 @@ class TermReport(Result):
         return "\n".join(lines)
 
 
+@shares_parameters
 def audit_terms(
     method: str | Attributor | Callable[..., Any],
     model: Callable[..., Any],
@@ -98,10 +104,10 @@ def audit_terms(
     Args:
         method: As for ``ta.audit``; a method over references takes a single one.
         model: As for ``ta.audit``, smooth between b and x.
-        inputs: Tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …).
-        target: Captum's TargetType or a callable output -> (B,).
-        players: Which elements move together; nodes^n points are asked for.
+        inputs: As in `Question`.
+        baselines: As in `Question`.
+        target: As in `Question`.
+        players: As in `Question`; nodes^n points are asked for.
         order: Terms with |κ| ≤ order are reported.
         nodes: Nodes per player; None: order + 6.
         seed: Of a method that draws samples.
@@ -117,8 +123,9 @@ def audit_terms(
     count = order + 1 + EXTRA_NODES if nodes is None else nodes
     if order < 1 or count <= order:
         raise OptionError(f"order={order}, nodes={nodes}; expected order ≥ 1 and more nodes than the order")
-    given, asked = input_tuple(inputs), attributor(method, options)
-    game = Question(model, inputs, baselines, target=target, players=players).game
+    asked = attributor(method, options)
+    question = Question(model, inputs, baselines, target=target, players=players, seed=seed)
+    game = question.game
     if count**game.n > MOST_POINTS:
         raise BudgetError(
             f"{count} nodes for each of {game.n} players are {count**game.n} points (limit "
@@ -128,21 +135,20 @@ def audit_terms(
     grid, invert = _grid(game.n, count)
     A, effects, tails = [], [], []
     for example in range(game.batch):
-        chosen = target_of(game.scalar.selector, example)
-        dtypes = tuple(x.dtype for x in given)
-        subject = AuditedExample(model, game, example, chosen, (), dtypes, isinstance(inputs, tuple))
+        audited = AuditedExample(question, example)
         with torch.inference_mode(False), warnings.catch_warnings():
             warnings.simplefilter("ignore", TaylorAttrWarning)
-            bound = asked.bind(subject)
+            bound = asked.bind(audited)
             scores = [bound.read(grid[part], seed).players for part in blocks(len(grid), rows_per_call(game))]
         with torch.no_grad():
             v = game.values(torch.from_numpy(grid), example).cpu().double().numpy()
+        # values and scores on the grid, one axis per player, become coefficients axis by axis
         table = np.concatenate([v[None], np.concatenate(scores).T]).reshape(-1, *[count] * game.n)
         for axis in range(1, game.n + 1):
             table = np.moveaxis(np.tensordot(invert, table, axes=(1, axis)), 0, axis)
-        found = table[(slice(None), *kappas.T)]
-        effects.append(found[0])
-        A.append(found[1:])
+        of_terms = table[(slice(None), *kappas.T)]
+        effects.append(of_terms[0])
+        A.append(of_terms[1:])
         tails.append(_tail(table[0]))
     stacked, terms = np.stack(A), np.stack(effects)
     deficit, leak, slope = _by_order(stacked, terms, kappas)
@@ -160,7 +166,10 @@ def audit_terms(
 
 
 def _grid(n: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return Chebyshev nodes of (0, 1)ⁿ, shape (countⁿ, n), and one axis's inverse Vandermonde matrix."""
+    """Return Chebyshev nodes of (0, 1)ⁿ, shape (countⁿ, n), and one axis's inverse Vandermonde matrix.
+
+    None of them is 0 or 1: some methods divide by what vanishes where an input equals its baseline.
+    """
     t = (1 + np.cos((2 * np.arange(count) + 1) * np.pi / (2 * count))) / 2
     grid = np.stack(np.meshgrid(*[t] * n, indexing="ij"), axis=-1).reshape(-1, n)
     return np.ascontiguousarray(grid), np.linalg.inv(np.vander(t, count, increasing=True))

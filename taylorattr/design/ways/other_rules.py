@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.question import Question
-from taylorattr.criteria.audit.bound_method import AuditedExample, target_of
+from taylorattr.criteria.audit.bound_method import AuditedExample
 from taylorattr.criteria.audit.coalitions import full_masks
 from taylorattr.design.ways.coalition_table import rounding_error
 from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.errors import ZeroDifferenceWarning
 from taylorattr.maths.mobius import mobius_
 from taylorattr.methods import METHODS
-from taylorattr.methods.method import AttributionMethod, attribute
+from taylorattr.methods.method import AttributionMethod, attributed
 from taylorattr.methods.scores import Scores, float64, player_scores
 
 
@@ -164,41 +163,18 @@ class Measured(Way):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return a_i(x_T), shape (n, 2^n), and v(T), shape (2^n,)."""
         game, entry = question.game, self.inner()
-        target = target_of(game.scalar.selector, example)
-        subject = AuditedExample(question.model, game, example, target, (), (), True)
+        one = AuditedExample(question, example)
         allocation, values = np.empty((game.n, len(members))), np.empty(len(members))
         options = {name: getattr(budget, name) for name in ("n_steps", "tol") if name in entry.options}
         for part in blocks(len(members), ROWS):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ZeroDifferenceWarning)  # ∅ is the baseline itself
-                answer = attribute(
-                    entry,
-                    question.model,
-                    subject.rows(members[part], own_dtype=False),
-                    subject.baseline(),
-                    target=target,
-                    players=game.players,
-                    additional_forward_args=_arguments(question, example, part.stop - part.start),
-                    dtype=game.dtype,
-                    seed=question.seed,
-                    internal_batch_size=question.internal_batch_size,
-                    **options,
+                asked = one.asked_at(
+                    one.rows(members[part], own_dtype=False),
+                    part.stop - part.start,
+                    integers_allowed=entry.integers,
                 )
+                answer = attributed(entry, asked, options)
             allocation[:, part] = answer.player_scores.numpy().T
             values[part] = answer.f_input.numpy()
         return allocation, values
-
-
-def _arguments(question: Question, example: int, rows: int) -> tuple[Any, ...] | None:
-    """Return the additional forward arguments of one example, once per row."""
-    given = question.additional_forward_args
-    if given is None:
-        return None
-    parts = given if isinstance(given, tuple) else (given,)
-    own = question.game.batch
-    return tuple(
-        part[example : example + 1].expand(rows, *part.shape[1:])
-        if isinstance(part, Tensor) and part.ndim and len(part) == own
-        else part
-        for part in parts
-    )

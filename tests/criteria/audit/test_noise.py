@@ -1,14 +1,21 @@
 """Noise: unbiased squares of a noisy mean, noise of the transform, floors."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from taylorattr.criteria.audit.coalitions import full_masks, limited_masks
+from taylorattr.criteria.audit.coalitions import full_masks, limited_masks, sampled_masks, subsets_of
 from taylorattr.criteria.audit.noise import (
+    bootstrap,
     effect_noise,
     floor_of,
     noise_floor,
+    sampled_deficit,
     sampled_effect_noise,
+    sampled_leak,
+    share_of_mass,
+    support_effects,
     unbiased_rms,
 )
 from taylorattr.criteria.audit.score_tables import effects
@@ -92,3 +99,64 @@ def test_the_floor_grows_with_an_output_constant_and_other_batches():
 
 def test_floors_by_precision():
     assert floor_of(1.1e-16) == 1e-6 and floor_of(6e-8) == 1e-5
+
+
+def test_intervals_cover_the_truth():
+    rng = np.random.default_rng(2)
+    truth = np.sqrt(1 / 3)
+    hits = 0
+    for draw in range(60):
+        found = sampled_deficit(rng.uniform(-1, 1, size=200), np.ones(200), draw)
+        hits += found.low <= truth <= found.high
+    assert hits >= 50  # 57 expected of 60 at 95 %; 50 is three standard deviations of a 93 % interval below
+
+
+def test_a_single_lost_pair_is_seen_among_drawn_coalitions():
+    masks = sampled_masks(20, 512, 3)
+    lost = masks[:, 3] & masks[:, 7]
+    gap = np.where(lost, 1.0, 0.0)
+    found = sampled_deficit(gap, masks.sum(1) / 5, 0)
+    assert found.low > 1e-2
+    assert sampled_deficit(np.zeros(512), masks.sum(1) / 5, 0).high == 0
+
+
+def test_leak_over_drawn_coalitions():
+    masks = sampled_masks(6, 256, 4)
+    a = masks.T.astype(float)
+    assert sampled_leak(a, masks, 0).high == 0
+    a[2] += 0.1
+    found = sampled_leak(a, masks, 0)
+    assert found.low <= 0.1 / np.sqrt((a[masks.T] ** 2).mean()) <= found.high
+
+
+def test_bootstrap_of_a_constant_has_no_width():
+    found = bootstrap(lambda at: 2.0, 10, 0)
+    assert (found.value, found.low, found.high) == (2.0, 2.0, 2.0)
+
+
+def test_effects_of_supports_are_those_of_the_full_table():
+    rng = np.random.default_rng(5)
+    n = 5
+    v, a = rng.normal(size=32), rng.normal(size=(n, 32))
+    supports = np.array(list(itertools.combinations(range(n), 3)))
+    rows = (subsets_of(supports, n) * 2 ** np.arange(n)).sum(1)
+    J, A = support_effects(v[rows], a[:, rows], supports)
+    place = (2**supports).sum(1)
+    assert pytest.approx(effects(v, n, None)[place]) == J
+    assert pytest.approx(effects(a, n, None)[:, place]) == A
+    assert (full_masks(n)[place].sum(1) == 3).all()
+
+
+def test_share_of_mass_is_certain_when_all_supports_were_drawn():
+    amounts, J = np.array([1.0, -2.0, 0.0]), np.array([2.0, 2.0, -4.0])
+    found = share_of_mass(amounts, J, 3)
+    assert (found.value, found.low, found.high) == (3 / 8, 3 / 8, 3 / 8)
+    assert share_of_mass(amounts, J, 1000).high > 3 / 8
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_leak_over_drawn_coalitions_does_not_change_with_the_scale(scale):
+    masks = sampled_masks(6, 256, 4)
+    a = masks.T + 0.1 * np.random.default_rng(6).normal(size=(6, 256))
+    one, two = sampled_leak(a, masks, 0), sampled_leak(a * scale, masks, 0)
+    assert [two.low, two.value, two.high] == pytest.approx([one.low, one.value, one.high], rel=1e-12)
