@@ -117,3 +117,19 @@ def test_wrong_calls(method, options, error, said):
 def test_too_many_coalitions_are_refused():
     with pytest.raises(ta.errors.BudgetError, match="coalitions"):
         ta.audit("shapley", smooth(30, 1), points(1, 30), target=0, max_order=8)
+
+
+def test_an_argument_that_all_examples_share_is_no_row_of_each():
+    weights = torch.tensor([1.0, -2.0, 0.5, 3.0, 1.0], dtype=torch.float64)  # five numbers, two examples
+
+    def model(x, per_example, shared):
+        return (x @ shared[:4]) ** 2 * per_example[:, 0] + shared[4] * x[:, 0]
+
+    extra = (torch.tensor([[2.0], [3.0]], dtype=torch.float64), weights)
+    report = ta.audit("shapley", model, X, additional_forward_args=extra)
+    assert report.exit_status == 0
+    for example, factor in enumerate(extra[0][:, 0]):
+        alone = ta.audit(
+            "shapley", lambda x, factor=factor: model(x, factor.expand(len(x), 1), weights), X[[example]]
+        )
+        assert torch.allclose(report.effects[example], alone.effects[0], rtol=1e-12, atol=1e-12)
