@@ -1,6 +1,7 @@
-# make demo   a network's prediction taken apart, on real data       make lint    ruff and pyright
-# make test   the tests                                              make bench   the benchmark table
-# make tables the tables of formulas and criteria in README.md and docs/, from the rules
+# make demo      a network's prediction taken apart, on real data    make lint    ruff and pyright
+# make test      the tests, in minutes                               make bench   the benchmark table
+# make test-all  the slow tests too                                  make clean   what was made is removed
+# make tables    the tables of formulas and criteria in README.md and docs/, from the rules
 #
 # Everything happens in $(VENV), made on first use. An installation runs again only after pyproject.toml or
 # constraints.txt changed. pip is left to its own configuration (pip.conf, PIP_* variables): choose an index
@@ -14,7 +15,7 @@ ARGS ?=
 python := $(VENV)/bin/python
 install := $(python) -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test lint bench tables clean
+.PHONY: demo test test-all lint bench tables clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed-demo
@@ -22,11 +23,17 @@ demo: $(VENV)/.installed-demo
 
 # One thread per worker: the tests are many small computations, and JOBS workers share the cores. A worker that is done
 # takes over tests of another: the examples, which take longest, stand together.
+pytest := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(python) -m pytest -q --numprocesses $(JOBS) --dist worksteal
+
 test: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(python) -m pytest -q --numprocesses $(JOBS) --dist worksteal $(ARGS)
+	$(pytest) -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.installed-test
+	$(pytest) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(python) -m ruff check .
+	$(python) -m ruff format --check .
 	$(python) -m pyright --pythonpath $(python)
 
 tables: $(VENV)/.installed-test
@@ -43,5 +50,5 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(python)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) taylorattr-demo build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) taylorattr-demo build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
