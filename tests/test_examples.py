@@ -11,9 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+QUICK = {"polynomial_by_hand", "relu_network", "transformer_tokens", "two_measures"}
+"""Run by `make test`. The others train networks, fit rules or draw every picture, and take up to a minute."""
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow) for path in EXAMPLES],
+    ids=lambda path: path.stem,
+)
 def test_example(path):
     # a process of its own: it may seed the global generator, which the tests of this process share
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

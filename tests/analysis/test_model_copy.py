@@ -60,7 +60,7 @@ def callables():
         "object": Owner(net),
         "method of an object": Owner(net).doubled,
         "list in closure": (lambda nets: lambda x: nets[0](x) + nets[1](x))([net, net]),
-        "compiled": torch.compile(net),
+        "compiled": torch.compile(net, backend="eager"),
         "parallel": nn.DataParallel(net),
         "with lock": Awkward().eval(),
         "scripted": torch.jit.script(net),

@@ -43,7 +43,13 @@ SOUND = {
 }
 
 
-@pytest.mark.parametrize("case", SOUND)
+QUICK = ("table", "interaction", "built in")
+"""Run by `make test`; the others have more ways, and take about ten seconds each."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) for case in SOUND]
+)
 def test_sound_rules_keep_every_law(case):
     report = verify(SOUND[case]())
     assert report.holds and len(report.laws) == len(LAWS) == 20
