@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from taylorattr.criteria.probe.probe import probe
     from taylorattr.criteria.probe.probed_rule import ProbedRule
     from taylorattr.criteria.verdict import Verdict
-    from taylorattr.graphs.compare import compare_graphs
+    from taylorattr.graphs.comparison import compare_graphs
     from taylorattr.graphs.hypergraph import interaction_hypergraph
     from taylorattr.graphs.interaction_graph import interaction_graph
     from taylorattr.html.report import report
@@ -73,7 +73,7 @@ _LATER = {
     "probe": "taylorattr.criteria.probe.probe",
     "ProbedRule": "taylorattr.criteria.probe.probed_rule",
     "Verdict": "taylorattr.criteria.verdict",
-    "compare_graphs": "taylorattr.graphs.compare",
+    "compare_graphs": "taylorattr.graphs.comparison",
     "interaction_hypergraph": "taylorattr.graphs.hypergraph",
     "interaction_graph": "taylorattr.graphs.interaction_graph",
     "report": "taylorattr.html.report",
@@ -98,8 +98,8 @@ _RESULTS = {
     "taylorattr.criteria.verdict": ("Verdict",),
     "taylorattr.design.fit.result": ("Fit",),
     "taylorattr.design.verify.verification": ("LawResult", "Verification"),
-    "taylorattr.evaluation.measured": ("Difference",),
-    "taylorattr.evaluation.perturbation_result": ("PixelPerturbation",),
+    "taylorattr.evaluation.protocol_result": ("Difference",),
+    "taylorattr.evaluation.pixel_perturbation": ("PixelPerturbation",),
     "taylorattr.evaluation.player_curves": ("PlayerCurves",),
     "taylorattr.reformulation.result": ("Reformulation",),
 }

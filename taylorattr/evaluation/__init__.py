@@ -1,23 +1,20 @@
-"""Protocols that ask whether an attribution is right about the model: one per file, for any method."""
+"""Protocols that ask whether an attribution is right about the model, for any method."""
 
-from taylorattr.evaluation.agreement import agreement
 from taylorattr.evaluation.areas import aopc, auc, aup, relative_change
-from taylorattr.evaluation.baseline_variance import baseline_variance
 from taylorattr.evaluation.coalition_curves import coalition_table, deletion_curve, recovery_curve
-from taylorattr.evaluation.expected_curves import (
+from taylorattr.evaluation.objectives import agreement, baseline_variance, coalition_infidelity
+from taylorattr.evaluation.pixel_perturbation import PixelPerturbation, pixel_perturbation, pixel_removal
+from taylorattr.evaluation.player_curves import PlayerCurves, player_curves
+from taylorattr.evaluation.protocol_result import Difference, Measured, bootstrap_interval, difference
+from taylorattr.evaluation.ranking import ranking, tied_share
+from taylorattr.evaluation.smooth_curves import (
     expected_aup,
     expected_deletion,
     expected_deletion_aopc,
     expected_recovery,
+    soft_memberships,
+    soft_ranks,
 )
-from taylorattr.evaluation.infidelity import coalition_infidelity
-from taylorattr.evaluation.intervals import bootstrap_interval
-from taylorattr.evaluation.measured import Difference, Measured, difference
-from taylorattr.evaluation.perturbation_result import PixelPerturbation
-from taylorattr.evaluation.pixel_perturbation import pixel_perturbation, pixel_removal
-from taylorattr.evaluation.player_curves import PlayerCurves, player_curves
-from taylorattr.evaluation.ranking import ranking, tied_share
-from taylorattr.evaluation.soft_ranks import soft_memberships, soft_ranks
 
 __all__ = [
     "Difference",

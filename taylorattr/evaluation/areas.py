@@ -77,5 +77,6 @@ def relative_change(curves: Tensor) -> Tensor:
 
 
 def _require_points(curves: Tensor) -> None:
+    """Raise ShapeError unless there is a point before and one after a replacement."""
     if curves.ndim == 0 or curves.shape[-1] < 2:
         raise ShapeError(f"curves have shape {tuple(curves.shape)}; expected (…, L+1) with at least 2 points")

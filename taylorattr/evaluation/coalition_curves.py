@@ -41,7 +41,7 @@ def coalition_table(values: HarsanyiEffects | Tensor | np.ndarray) -> Tensor:
         raise ShapeError(
             f"values have shape {tuple(table.shape)}; expected (B, 2**n), one column per coalition"
         )
-    players_of(table.detach().cpu().numpy())
+    players_of(table.detach().cpu().numpy())  # raises unless the width is a power of 2
     return table
 
 
@@ -75,8 +75,9 @@ def recovery_curve(
         [[0.0, 4.0, 19.0]]
     """
     table = coalition_table(values)
-    given = fitting_scores(table, scores)
-    order = ranking(given, rank, least_first=least_first, seed=seed).to(table.device)
+    fitting = fitting_scores(table, scores)
+    order = ranking(fitting, rank, least_first=least_first, seed=seed).to(table.device)
+    # bitmasks of the first k players, as indices into the flattened table of all examples
     present = torch.cat([order.new_zeros(*order.shape[:-1], 1), (1 << order).cumsum(-1)], -1)
     row = torch.arange(len(table), device=table.device)[:, None] * table.shape[1]
     return table.reshape(-1)[present + row]
@@ -108,12 +109,12 @@ def fitting_scores(table: Tensor, scores: Tensor | np.ndarray) -> Tensor:
         ShapeError: If they do not.
         NonFiniteError: If a score is NaN or infinite.
     """
-    given = score_tensor(scores)
+    fitting = score_tensor(scores)
     batch, n = table.shape[0], table.shape[1].bit_length() - 1
-    given = given[None] if given.ndim == 1 else given
-    if given.shape[-2:] != (batch, n):
+    fitting = fitting[None] if fitting.ndim == 1 else fitting
+    if fitting.shape[-2:] != (batch, n):
         raise ShapeError(
-            f"scores have shape {tuple(given.shape)}; the table of {batch} example(s) and {n} players "
+            f"scores have shape {tuple(fitting.shape)}; the table of {batch} example(s) and {n} players "
             f"expects (…, {batch}, {n})"
         )
-    return given
+    return fitting

@@ -18,6 +18,7 @@ Fill: TypeAlias = str | Baselines
 """``mean``, ``zero``, ``uniform``, ``blur``, or what ``baselines=`` accepts elsewhere."""
 
 FILLS = ("mean", "zero", "uniform", "blur")
+"""Names that ``fill`` can have."""
 
 
 def replacements(
@@ -117,15 +118,16 @@ def blurred(image: Tensor, sigma: float | None = None) -> Tensor:
     sigma = min(image.shape[-2:]) / 8 if sigma is None else sigma
     if not sigma > 0:
         raise OptionError(f"blur_sigma={sigma!r}; expected a positive number of pixels")
-    for dim in (-2, -1):
-        place = torch.arange(image.shape[dim], dtype=torch.float64)
-        weight = (-((place[:, None] - place) ** 2) / (2 * sigma**2)).exp()
+    for dim in (-2, -1):  # a Gaussian is a product: rows, then columns
+        pixel = torch.arange(image.shape[dim], dtype=torch.float64)
+        weight = (-((pixel[:, None] - pixel) ** 2) / (2 * sigma**2)).exp()
         weight = (weight / weight.sum(1, keepdim=True)).to(image)
         image = torch.einsum("ij,...jk->...ik" if dim == -2 else "ij,...kj->...ki", weight, image)
     return image
 
 
 def _reference(reference: Tensors | None, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return the reference set in the dtypes of the inputs; the inputs themselves where there is none."""
     if reference is None:
         return inputs
     rows = input_tuple(reference)
@@ -156,11 +158,12 @@ def _laid(channel: Tensor, x: Tensor, dim: int) -> Tensor:
 
 
 def _range(
-    values: Tensor, x: Tensor, dim: int, given: tuple[float, float] | None
+    values: Tensor, x: Tensor, dim: int, fill_range: tuple[float, float] | None
 ) -> tuple[Tensor | float, Tensor | float]:
-    if given is None:
+    """Return the ends between which an input is drawn: those asked for, or each channel's own."""
+    if fill_range is None:
         return _laid(values.amin(1), x, dim), _laid(values.amax(1), x, dim)
-    low, high = given
+    low, high = fill_range
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise OptionError(f"fill_range={given!r}; expected (low, high) with low < high")
+        raise OptionError(f"fill_range={fill_range!r}; expected (low, high) with low < high")
     return low, high

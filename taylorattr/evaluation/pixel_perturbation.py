@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,16 +18,123 @@ from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike, resolve_players
 from taylorattr.analysis.rng import preserved_rng
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, ShapeError
+from taylorattr.evaluation.areas import aopc, relative_change
 from taylorattr.evaluation.fills import Fill, replacements
-from taylorattr.evaluation.nested_outputs import nested_outputs
-from taylorattr.evaluation.perturbation_result import PixelPerturbation
+from taylorattr.evaluation.followed_output import Output, follow, nested_outputs
+from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.evaluation.ranking import Rank, permutations, ranking, tied_share
-from taylorattr.evaluation.readout import Output, follow
 from taylorattr.evaluation.region_scores import Maps, region_scores, regions
 
-STEPS = 100
+DEFAULT_STEPS = 100
 """Steps where none are asked for and there are at least as many regions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PixelPerturbation(Measured):
+    """Outputs f(x^(k)) with the first counts[k] regions of three orders replaced.
+
+    Measures: ``morf``, ``lerf`` and ``random`` are the areas over the curves,
+    1/(L+1) Σ_k [f(x^(0)) − f(x^(k))]; ``abpc`` is morf − lerf. A good map has a high morf, a low lerf.
+
+    Attributes:
+        morf: Most relevant first, shape (B, L+1), float64.
+        lerf: Least relevant first, likewise.
+        counts: How many regions are replaced at each step, shape (L+1,), int64; counts[0] = 0.
+        regions: Number of regions n.
+        method: Name of the map.
+        fill: What regions are replaced with: a name, or ``given``.
+        rank: ``signed`` or ``abs``.
+        output: ``probability``, ``logit`` or ``target`` (a callable).
+        random: Mean over random orders, likewise; None where none was asked for.
+        target: Class followed, (B,) int64; None where there is none.
+        diagnostics: What a reader must know; JSON-able. ``tied`` is the mean share of regions whose score
+            another has too, so that luck orders them.
+    """
+
+    morf: Tensor
+    lerf: Tensor
+    counts: Tensor
+    regions: int
+    method: str
+    fill: str
+    rank: str
+    output: str
+    random: Tensor | None = None
+    target: Tensor | None = None
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        shape = (len(self.morf), len(self.counts))
+        for name, curve in (("morf", self.morf), ("lerf", self.lerf), ("random", self.random)):
+            if curve is not None and curve.shape != shape:
+                raise ShapeError(f"{name} has shape {tuple(curve.shape)}; expected {shape}, (B, L+1)")
+
+    @property
+    def batch(self) -> int:
+        """Number of examples B."""
+        return len(self.morf)
+
+    @property
+    def f_input(self) -> Tensor:
+        """f(x^(0)), shape (B,)."""
+        return self.morf[:, 0]
+
+    @property
+    def shares(self) -> Tensor:
+        """Share of the regions that is replaced at each step, shape (L+1,)."""
+        return self.counts.double() / self.regions
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the numbers per example."""
+        return ("morf", "lerf", "abpc") + (("random",) if self.random is not None else ())
+
+    def curve(self, order: str) -> Tensor:
+        """Return the outputs along an order, ``morf``, ``lerf`` or ``random``, shape (B, L+1).
+
+        Raises:
+            OptionError: If there is no such order.
+        """
+        curves = {"morf": self.morf, "lerf": self.lerf, "random": self.random}
+        outputs = curves.get(order)
+        if outputs is None:
+            there = ", ".join(name for name, curve in curves.items() if curve is not None)
+            raise OptionError(f"no order {order!r} here; there are {there}")
+        return outputs
+
+    def relative_change(self, order: str) -> Tensor:
+        """Return 100·|f(x^(0)) − f(x^(k))| / |f(x^(0))| along an order, in per cent, shape (B, L+1)."""
+        return relative_change(self.curve(order))
+
+    def _measure(self, name: str) -> Tensor:
+        if name == "abpc":
+            return aopc(self.morf) - aopc(self.lerf)
+        return aopc(self.curve(name))
+
+    def _question(self) -> tuple[tuple[str, Any], ...]:
+        return (
+            ("counts", self.counts),
+            ("number of regions", self.regions),
+            ("fill", self.fill),
+            ("output", self.output),
+            ("target", self.target),
+            ("random control", self.random),
+            ("output at the inputs", self.f_input),
+            ("rank", self.rank),
+        )
+
+    def __repr__(self) -> str:
+        """Show the areas with their standard errors over examples."""
+        return "\n".join(
+            [
+                f"PixelPerturbation of {self.method}: {self.batch} example(s), {self.regions} regions, "
+                f"{len(self.counts) - 1} steps up to {float(self.shares[-1]):.0%}, fill {self.fill}, "
+                f"{self.rank} ranks, {self.output}",
+                *self._rows(),
+            ]
+        )
 
 
 def pixel_perturbation(
@@ -117,14 +225,14 @@ def pixel_perturbation(
         >>> found.morf.tolist(), found.mean("morf"), found.mean("lerf")
         ([[6.0, 3.0, 1.0, 0.0]], 3.5, 2.5)
     """
-    given = input_tuple(inputs)
+    tensors = input_tuple(inputs)
     if not isinstance(random_repeats, int) or random_repeats < 0:
         raise OptionError(f"random_repeats={random_repeats!r}; expected an integer ≥ 0")
 
     def fills() -> Iterator[tuple[Tensor, ...]]:
         return replacements(
             fill,
-            given,
+            tensors,
             reference=reference,
             channel_dim=channel_dim,
             fill_range=fill_range,
@@ -145,7 +253,7 @@ def pixel_perturbation(
         internal_batch_size=internal_batch_size,
     )
     game = followed.game
-    scores, found_name = region_scores(maps, game, inputs, followed.target)
+    scores, map_name = region_scores(maps, game, inputs, followed.target)
     counts = step_counts(game.n, steps, fraction)
     orders = {
         "morf": ranking(scores, rank, seed=seed),
@@ -154,13 +262,13 @@ def pixel_perturbation(
     for r, drawn in enumerate(permutations((random_repeats, *scores.shape), seed + 1)):
         orders[f"random{r}"] = drawn
     draws = repeats if fill == "uniform" else 1
-    found: dict[str, list[Tensor]] = {key: [] for key in orders}
+    runs: dict[str, list[Tensor]] = {key: [] for key in orders}
     with preserved_rng(), tqdm(total=draws * len(orders), unit="order", disable=not show_progress) as bar:
         for replacement in fills():
             for key, order in orders.items():
-                found[key].append(nested_outputs(followed, order, counts, replacement))
+                runs[key].append(nested_outputs(followed, order, counts, replacement))
                 bar.update()
-    curves = {key: torch.stack(several) for key, several in found.items()}
+    curves = {key: torch.stack(several) for key, several in runs.items()}
     random = [curve.mean(0) for key, curve in curves.items() if key.startswith("random")]
     diagnostics = followed.diagnostics | {
         "tied": float(tied_share(scores, rank).mean()),
@@ -177,7 +285,7 @@ def pixel_perturbation(
         lerf=curves["lerf"].mean(0),
         counts=counts,
         regions=game.n,
-        method=found_name if name is None else name,
+        method=map_name if name is None else name,
         fill=fill if isinstance(fill, str) else "given",
         rank=rank,
         output="target" if callable(target) else output,
@@ -237,7 +345,7 @@ def step_counts(n: int, steps: int | Sequence[int] | None, fraction: float = 1.0
     if not 0 < fraction <= 1:
         raise OptionError(f"fraction={fraction!r}; expected a share of the regions in (0, 1]")
     if steps is None:
-        steps = min(max(1, math.floor(fraction * n + 0.5)), STEPS)
+        steps = min(max(1, math.floor(fraction * n + 0.5)), DEFAULT_STEPS)
     if isinstance(steps, int):
         if steps < 1 or isinstance(steps, bool):
             raise OptionError(f"steps={steps}; expected a positive number of steps, or the counts themselves")

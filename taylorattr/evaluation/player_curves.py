@@ -14,10 +14,9 @@ from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.rng import preserved_rng
 from taylorattr.errors import ShapeError
 from taylorattr.evaluation.areas import aopc, auc, aup
-from taylorattr.evaluation.measured import Measured
-from taylorattr.evaluation.nested_outputs import nested_outputs
+from taylorattr.evaluation.followed_output import Output, follow, nested_outputs
+from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.evaluation.ranking import Rank, ranking, tied_share
-from taylorattr.evaluation.readout import Output, follow
 from taylorattr.evaluation.region_scores import Maps, region_scores
 
 
@@ -155,7 +154,7 @@ def player_curves(
         dtype=dtype,
         internal_batch_size=internal_batch_size,
     )
-    scores, found_name = region_scores(maps, followed.game, inputs, followed.target)
+    scores, map_name = region_scores(maps, followed.game, inputs, followed.target)
     order = ranking(scores, rank, seed=seed)
     counts = torch.arange(followed.game.n + 1)
     with preserved_rng():
@@ -164,7 +163,7 @@ def player_curves(
     return PlayerCurves(
         recovery=recovery,
         deletion=deletion,
-        method=found_name if name is None else name,
+        method=map_name if name is None else name,
         rank=rank,
         output="target" if callable(target) else output,
         target=followed.target if isinstance(followed.target, Tensor) else None,

@@ -69,9 +69,10 @@ def ranking(
         ShapeError: If there are no players.
         NonFiniteError: If a score is NaN or infinite.
     """
-    given = importance(score_tensor(scores).detach(), rank)
-    shuffled = permutations(given.shape[-2:], seed).to(given.device).expand(given.shape)
-    order = torch.argsort(given.gather(-1, shuffled), dim=-1, descending=not least_first, stable=True)
+    keys = importance(score_tensor(scores).detach(), rank)
+    # players are shuffled first, and the sort is stable: equal scores stay in the shuffled order
+    shuffled = permutations(keys.shape[-2:], seed).to(keys.device).expand(keys.shape)
+    order = torch.argsort(keys.gather(-1, shuffled), dim=-1, descending=not least_first, stable=True)
     return shuffled.gather(-1, order)
 
 
@@ -95,5 +96,5 @@ def tied_share(scores: Tensor | np.ndarray, rank: Rank = "signed") -> Tensor:
     """
     ordered = importance(score_tensor(scores).detach(), rank).sort(-1).values
     same = ordered[..., 1:] == ordered[..., :-1]
-    no = same.new_zeros(*same.shape[:-1], 1)
-    return (torch.cat([same, no], -1) | torch.cat([no, same], -1)).double().mean(-1)
+    none = same.new_zeros(*same.shape[:-1], 1)  # the ends have a neighbour on one side only
+    return (torch.cat([same, none], -1) | torch.cat([none, same], -1)).double().mean(-1)

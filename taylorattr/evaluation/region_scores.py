@@ -20,7 +20,7 @@ from taylorattr.evaluation.ranking import score_tensor
 Maps: TypeAlias = Attribution | Tensors | np.ndarray | Callable[..., Any]
 """An attribution, an array per element or per region, or a method (x, target) -> one of these."""
 
-REPEATED = 1e-3
+SUM_TOLERANCE = 1e-3
 """How far the elements' scores may add up to something else than the players', relative to Σ|scores|."""
 
 
@@ -98,10 +98,12 @@ def region_scores(maps: Maps, game: Game, inputs: Tensors, target: Any) -> tuple
 
 
 def _checked(values: Any) -> Tensor:
+    """Return finite scores as float64 on the CPU."""
     return score_tensor(values, "the maps").detach().cpu().double()
 
 
 def _of_attribution(attribution: Attribution, game: Game) -> Tensor:
+    """Return an attribution's scores of the regions: its players' own, or sums over elements."""
     if attribution.batch != game.batch:
         raise ShapeError(f"the attribution has {attribution.batch} examples, the inputs {game.batch}")
     by_player = _checked(attribution.player_scores)
@@ -116,8 +118,9 @@ def _of_attribution(attribution: Attribution, game: Game) -> Tensor:
     parts = attribution.scores if isinstance(attribution.scores, tuple) else (attribution.scores,)
     elements = tuple(map(_checked, parts))
     summed = _summed(game, elements)
-    allowed = REPEATED * by_player.abs().sum(1, keepdim=True)
+    allowed = SUM_TOLERANCE * by_player.abs().sum(1, keepdim=True)
     if same:
+        # names prove little: the elements' scores must add up to the players', or repeat them at each element
         sizes = torch.tensor([len(group) for group in game.players.groups])
         if any(bool(((summed - by_player * s).abs() <= allowed * s).all()) for s in (torch.ones(()), sizes)):
             return by_player
@@ -136,10 +139,12 @@ def _of_attribution(attribution: Attribution, game: Game) -> Tensor:
 
 
 def _summed(game: Game, maps: tuple[Tensor, ...]) -> Tensor:
+    """Return the sum of each map over each region."""
     return sum_over_players(game, tuple(map(_shaped, maps, game.inputs)))
 
 
 def _shaped(values: Tensor, x: Tensor) -> Tensor:
+    """Return a map in the shape of its input; one without channels is divided equally among them."""
     if values.shape == x.shape:
         return values
     if x.ndim >= 4:

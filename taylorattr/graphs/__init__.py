@@ -8,15 +8,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from taylorattr.graphs.compare import compare_graphs
-from taylorattr.graphs.comparison import Difference, GraphComparison
+from taylorattr.graphs.comparison import Difference, GraphComparison, compare_graphs
 from taylorattr.graphs.concepts import SparseConcepts, sparse_concepts
 from taylorattr.graphs.dataset_graph import dataset_graph
 from taylorattr.graphs.formats.adjacency import from_adjacency, to_adjacency, to_frame
 from taylorattr.graphs.formats.files import FORMATS, read_graph, write_graph
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.interaction_graph import interaction_graph
-from taylorattr.graphs.measures import (
+from taylorattr.graphs.structure import (
     Clique,
     backbone,
     centrality,

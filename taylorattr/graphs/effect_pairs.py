@@ -9,9 +9,10 @@ import numpy as np
 
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.graphs.fold import pair_sums
 from taylorattr.graphs.pair_table import PairTable, hollow, numbers
 from taylorattr.maths.interaction_indices import INDICES
+from taylorattr.maths.mobius import superset_sum_
+from taylorattr.maths.subsets import Coalitions, of_size, popcounts
 
 
 def pairs_only(n: int) -> np.ndarray:
@@ -92,19 +93,19 @@ def of_coalitions(effects: HarsanyiEffects | InteractionIndex, kind: str, weight
     else:
         strengths = pair_sums(values, coalitions, weights[: n + 1])
         signs = np.sign(strengths)
-    held = pair_sums(sizes, coalitions, spread)
-    ones = effects.order_values(1).double().cpu().numpy()
+    covered = pair_sums(sizes, coalitions, spread)
+    alone = effects.order_values(1).double().cpu().numpy()
     diagonal = np.arange(n)
     return PairTable(
         names=effects.names,
         kind=kind,
         strengths=hollow(strengths),
         signs=hollow(signs),
-        independent=ones,
+        independent=alone,
         interactions=net[:, diagonal, diagonal],
         interactions_size=size[:, diagonal, diagonal],
-        alone=np.abs(ones),
-        held=hollow(held),
+        alone=np.abs(alone),
+        covered=hollow(covered),
         total=sizes[:, 1:].sum(1),
         rounding=np.zeros(effects.batch),
         reach=reach_of(effects),
@@ -132,6 +133,7 @@ def of_taylor(effects: TaylorEffects, kind: str, of_truncated: bool) -> PairTabl
         return table
     second = effects.of_order(2)
     pairs = pair_sums(numbers(second.values), second.coalitions, pairs_only(effects.n))
+    # a player's own terms are counted in size one by one: a sum over orders could cancel
     alone = np.zeros_like(table.alone)
     for m in range(1, effects.order + 1):
         alone += np.abs(numbers(effects.of_order(m).order_values(1)))
@@ -140,7 +142,50 @@ def of_taylor(effects: TaylorEffects, kind: str, of_truncated: bool) -> PairTabl
         kind=kind,
         strengths=hollow(pairs),
         signs=hollow(np.sign(pairs)),
-        held=hollow(np.abs(pairs)),
+        covered=hollow(np.abs(pairs)),
         alone=alone,
         total=np.abs(numbers(effects.values)).sum(1),
     )
+
+
+def pair_sums(values: np.ndarray, coalitions: Coalitions, weights: np.ndarray) -> np.ndarray:
+    """Return M_ij = Σ_{S⊇{i,j}} w(|S|) v(S), and M_ii = Σ_{S∋i} w(|S|) v(S).
+
+    Args:
+        values: One number per coalition, shape (B, C), in the order of ``coalitions``.
+        coalitions: A full or a truncated list of coalitions of n players.
+        weights: w(s) for s = 0 … n, shape (n+1,).
+
+    Returns:
+        Shape (B, n, n), symmetric. Cost: n·2^n additions for a full table, C(n, s)·s²/2 per size else.
+    """
+    sums = _of_full if coalitions.max_order is None else _of_truncated
+    matrices = np.empty((len(values), coalitions.n, coalitions.n))
+    with np.errstate(invalid="ignore"):  # an example that is not finite is refused when it is asked for
+        for matrix, row in zip(matrices, values, strict=True):
+            matrix[:] = sums(row, coalitions, weights)
+    return matrices
+
+
+def _of_full(row: np.ndarray, coalitions: Coalitions, weights: np.ndarray) -> np.ndarray:
+    """Return the sums of a full table: one zeta transform over supersets, read at the pairs."""
+    table = superset_sum_(row * weights[popcounts(coalitions.n)])
+    bits = 1 << np.arange(coalitions.n)
+    return table[bits[:, None] | bits]
+
+
+def _of_truncated(row: np.ndarray, coalitions: Coalitions, weights: np.ndarray) -> np.ndarray:
+    """Return the sums of a table that ends at a size: each coalition is added to the cells of its pairs."""
+    n = coalitions.n
+    matrix = np.zeros(n * n)
+    for size in range(1, min(coalitions.max_order or 0, n) + 1):
+        if weights[size] == 0:
+            continue
+        members = of_size(n, size).astype(np.int64)
+        weighted = weights[size] * row[coalitions.positions(size)]
+        for a in range(size):
+            for b in range(a, size):  # members ascend, so that only the upper triangle is filled
+                cells = members[:, a] * n + members[:, b]
+                matrix += np.bincount(cells, weights=weighted, minlength=n * n)
+    square = matrix.reshape(n, n)
+    return square + np.triu(square, 1).T

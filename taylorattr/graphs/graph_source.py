@@ -1,4 +1,4 @@
-"""From any result to the table its graphs are made of."""
+"""From any result to the pair table that its graphs are made of."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+import numpy as np
 from torch import Tensor
 
 from taylorattr.attribution import Attribution
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.symbolic import SymbolicEffects
-from taylorattr.errors import OptionError, PlayerError
+from taylorattr.errors import OptionError, PlayerError, ShapeError
 from taylorattr.graphs.effect_pairs import of_coalitions, of_effects, of_taylor, pairs_only
-from taylorattr.graphs.matrix_pairs import of_hessian, of_integrated_hessians, of_scores
-from taylorattr.graphs.pair_table import PairTable
+from taylorattr.graphs.pair_table import PairTable, hollow, numbers
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY
 
 GraphSource: TypeAlias = (
@@ -29,12 +29,11 @@ GraphSource: TypeAlias = (
 )
 """Results a graph can be made of; a tensor is a Hessian, shape (n, n) or (B, n, n)."""
 
-
-FOLDS = ("pair", "total", *(name for name in INDICES if name not in VALUES_ONLY), "hessian")
+EDGE_KINDS = ("pair", "total", *(name for name in INDICES if name not in VALUES_ONLY), "hessian")
 """What an edge can be made of effects: the argument ``index``."""
 
 
-def pair_table(
+def pair_table_of(
     effects: GraphSource,
     index: str | None = None,
     *,
@@ -45,8 +44,8 @@ def pair_table(
 
     Args:
         effects: Effects, an interaction index, integrated Hessians, a Hessian or an attribution.
-        index: What an edge is made of, one of ``FOLDS``; None: what the result itself says, for effects the
-            pair effect.
+        index: What an edge is made of, one of ``EDGE_KINDS``; None: what the result itself says, for effects
+            the pair effect.
         names: Other names of the players.
         of_truncated: Allow an index of a table that lacks coalitions or Taylor orders.
 
@@ -55,8 +54,8 @@ def pair_table(
         PlayerError: There are no players, or their names are not unique or not as many as the players.
         ShapeError: A Hessian is not square.
     """
-    if index is not None and index not in FOLDS:
-        raise OptionError(f"index={index!r}; an edge can be {', '.join(FOLDS)}")
+    if index is not None and index not in EDGE_KINDS:
+        raise OptionError(f"index={index!r}; an edge can be {', '.join(EDGE_KINDS)}")
     if isinstance(effects, SymbolicEffects):
         effects = effects.to_taylor_effects() if effects.exhaustive else effects.to_harsanyi_effects()
     if isinstance(effects, Tensor):
@@ -81,6 +80,7 @@ def pair_table(
 
 
 def _checked(table: PairTable) -> PairTable:
+    """Return the table if its players can be nodes: there are some, and their names tell them apart."""
     n = table.independent.shape[1]
     if n == 0:
         raise PlayerError("a graph needs at least one player, and these effects have none")
@@ -96,6 +96,66 @@ def _checked(table: PairTable) -> PairTable:
 
 
 def _fixed_kind(kind: str, index: str | None) -> str:
+    """Return the only kind of edge that a result has, unless another is asked for."""
     if index not in (None, kind):
         raise OptionError(f"index={index!r} needs effects; edges of this result are its own ({kind})")
     return kind
+
+
+def _of_matrix(names: tuple[str, ...], kind: str, pairs: np.ndarray, alone: np.ndarray) -> PairTable:
+    """Return the table of a matrix whose off-diagonal entries are the edges and nothing else exists."""
+    pairs = hollow(pairs)
+    sizes = np.abs(pairs)
+    return PairTable(
+        names=names,
+        kind=kind,
+        strengths=pairs,
+        signs=np.sign(pairs),
+        independent=alone,
+        interactions=pairs.sum(2),
+        interactions_size=sizes.sum(2),
+        alone=np.abs(alone),
+        covered=sizes,
+        total=np.abs(alone).sum(1) + sizes.sum((1, 2)) / 2,
+        rounding=np.zeros(len(alone)),
+        reach="pairs",
+    )
+
+
+def of_hessian(hessian: Tensor, kind: str) -> PairTable:
+    """Return the table of a Hessian, shape (n, n) or (B, n, n), symmetrised.
+
+    Raises:
+        ShapeError: If it is not square.
+    """
+    matrix = numbers(hessian)
+    matrix = matrix[None] if matrix.ndim == 2 else matrix
+    if matrix.ndim != 3 or matrix.shape[1] != matrix.shape[2]:
+        raise ShapeError(f"a Hessian has shape (n, n) or (B, n, n); this one {tuple(hessian.shape)}")
+    names = tuple(f"x{i}" for i in range(matrix.shape[1]))
+    return _of_matrix(
+        names, kind, (matrix + matrix.transpose(0, 2, 1)) / 2, np.diagonal(matrix, axis1=1, axis2=2)
+    )
+
+
+def of_integrated_hessians(result: IntegratedHessians, kind: str) -> PairTable:
+    """Return the table of integrated Hessians: Γ_ij + Γ_ji at the edges, Γ_ii at the nodes."""
+    gamma = numbers(result.values)
+    table = _of_matrix(
+        result.names, kind, gamma + gamma.transpose(0, 2, 1), np.diagonal(gamma, axis1=1, axis2=2)
+    )
+    return replace(table, frame="baseline", delta=numbers(result.delta))
+
+
+def of_scores(scores: Attribution, kind: str) -> PairTable:
+    """Return the table of a method's scores: nodes without edges."""
+    rows = numbers(scores.player_scores)
+    table = _of_matrix(scores.names, kind, np.zeros((*rows.shape, rows.shape[1])), rows)
+    return replace(
+        table,
+        reach=f"scores of {scores.method}",
+        frame=scores.frame,
+        delta=numbers(scores.delta),
+        f_input=numbers(scores.f_input),
+        f_baseline=numbers(scores.f_baseline),
+    )

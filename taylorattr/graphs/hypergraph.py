@@ -11,7 +11,7 @@ from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, Taylor
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.effect_pairs import reach_of
-from taylorattr.graphs.graph_source import pair_table
+from taylorattr.graphs.graph_source import pair_table_of
 from taylorattr.graphs.interaction_graph import add_players
 from taylorattr.graphs.pair_table import check_example, check_finite
 from taylorattr.graphs.selection import Selection
@@ -61,12 +61,12 @@ def interaction_hypergraph(
         NonFiniteError: An effect of that example is not finite.
         BudgetError: More than 20,000 coalitions, and neither top, threshold nor min_share is given.
     """
-    chosen = Selection(top, threshold, min_share)
+    selection = Selection(top, threshold, min_share)
     if max_order is not None and max_order < 1:
         raise OptionError(f"max_order={max_order}; expected at least 1")
     if isinstance(effects, SymbolicEffects):
         effects = effects.to_harsanyi_effects()
-    players = pair_table(effects, names=names)
+    players = pair_table_of(effects, names=names)
     check_example(example, players.batch)
     check_finite(players, [example])
     table = effects.interactions if isinstance(effects, TaylorEffects) else effects
@@ -79,17 +79,17 @@ def interaction_hypergraph(
     eligible = np.flatnonzero((orders >= 2) & (orders <= (max_order or table.n)))
     sizes = np.abs(row[eligible])
     below = _within_rounding(table, orders[eligible], sizes, example) & (threshold is None)
-    shown = eligible[chosen.of(np.where(below, 0.0, sizes), "coalitions")]
-    sort = table.index if isinstance(table, InteractionIndex) else EFFECT_KINDS[table.frame]
-    for place in shown:
-        members = tuple(players.names[i] for i in table.coalitions[int(place)])
-        key = (sort, *members)
-        value = float(row[place])
+    chosen = eligible[selection.of(np.where(below, 0.0, sizes), "coalitions")]
+    kind = table.index if isinstance(table, InteractionIndex) else EFFECT_KINDS[table.frame]
+    for position in chosen.tolist():
+        members = tuple(players.names[i] for i in table.coalitions[position])
+        key = (kind, *members)
+        value = float(row[position])
         graph.add_node(
             key,
             bipartite=1,
             name=" × ".join(members),
-            kind=sort,
+            kind=kind,
             members=members,
             order=len(members),
             strength=value,
@@ -104,9 +104,9 @@ def interaction_hypergraph(
         delta=float(table.delta[example]),
         f_input=float(table.f_input[example]),
         f_baseline=float(table.f_baseline[example]),
-        shown_share=(alone + float(np.abs(row[shown]).sum())) * scale if total > 0 else 1.0,
-        coalitions_left_out=int((row[several] != 0).sum()) - len(shown) - int(below.sum()),
-        left_out_sum=float(row[several].sum() - row[shown].sum()),
+        shown_share=(alone + float(np.abs(row[chosen]).sum())) * scale if total > 0 else 1.0,
+        coalitions_left_out=int((row[several] != 0).sum()) - len(chosen) - int(below.sum()),
+        left_out_sum=float(row[several].sum() - row[chosen].sum()),
         below_rounding=int(below.sum()),
         reach=reach_of(table),
         example=example,

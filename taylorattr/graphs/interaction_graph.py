@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from taylorattr.graphs.graph_source import GraphSource, pair_table
+from taylorattr.graphs.graph_source import GraphSource, pair_table_of
 from taylorattr.graphs.pair_table import PairTable, check_example, check_finite
 from taylorattr.graphs.selection import Selection
 
@@ -63,9 +63,9 @@ def interaction_graph(
         >>> graph.nodes["x1"]["independent"], graph.edges["x0", "x1"]["strength"], graph.graph["shown_share"]
         (4.0, 12.0, 1.0)
     """
-    chosen = Selection(top, threshold, min_share)
-    table = pair_table(effects, index, names=names, of_truncated=of_truncated)
-    return graph_of(table, chosen, example)
+    selection = Selection(top, threshold, min_share)
+    table = pair_table_of(effects, index, names=names, of_truncated=of_truncated)
+    return graph_of(table, selection, example)
 
 
 def graph_of(table: PairTable, selection: Selection, example: int = 0) -> nx.Graph:
@@ -80,29 +80,29 @@ def graph_of(table: PairTable, selection: Selection, example: int = 0) -> nx.Gra
     strengths = table.strengths[example, rows, columns]
     sizes = np.abs(strengths)
     rounding = float(table.rounding[example])
-    shown = selection.of(sizes, "edges", rounding)
-    held = table.held[example, rows, columns]
+    chosen = selection.of(sizes, "edges", rounding)
+    covered = table.covered[example, rows, columns]
     signs = table.signs[example, rows, columns]
-    for place in shown:
+    for pair in chosen:
         graph.add_edge(
-            table.names[rows[place]],
-            table.names[columns[place]],
-            strength=float(strengths[place]),
-            sign=int(signs[place]),
-            weight=float(sizes[place]),
+            table.names[rows[pair]],
+            table.names[columns[pair]],
+            strength=float(strengths[pair]),
+            sign=int(signs[pair]),
+            weight=float(sizes[pair]),
             kind=table.kind,
-            share=float(held[place]) * scale,
+            share=float(covered[pair]) * scale,
         )
-    covered = float(table.alone[example].sum() + held[shown].sum())
+    visible = float(table.alone[example].sum() + covered[chosen].sum())
     below = int(((sizes > 0) & (sizes <= rounding)).sum()) if selection.threshold is None else 0
     facts = {
         "frame": table.frame,
         "delta": _at(table.delta, example),
         "f_input": _at(table.f_input, example),
         "f_baseline": _at(table.f_baseline, example),
-        "shown_share": covered * scale if total > 0 else 1.0,
-        "edges_left_out": int((sizes > 0).sum()) - len(shown) - below,
-        "left_out_size": float(np.delete(sizes, shown).sum()),
+        "shown_share": visible * scale if total > 0 else 1.0,
+        "edges_left_out": int((sizes > 0).sum()) - len(chosen) - below,
+        "left_out_size": float(np.delete(sizes, chosen).sum()),
         "below_rounding": below,
         "reach": table.reach,
         "example": example,
@@ -128,4 +128,5 @@ def add_players(graph: nx.Graph, table: PairTable, example: int, **more: object)
 
 
 def _at(values: np.ndarray | None, example: int) -> float | None:
+    """Return one example's number; None where the result does not know it."""
     return None if values is None else float(values[example])

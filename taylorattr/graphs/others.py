@@ -46,9 +46,9 @@ def with_others(graph: nx.Graph, keep: int, first: Collection[Hashable] = ()) ->
         return graph
     counts = importance(graph)
     ranked = sorted(graph, key=lambda node: (node not in first, -counts[node]))
-    kept, folded = set(ranked[:keep]), set(ranked[keep:])
+    staying, folded = set(ranked[:keep]), set(ranked[keep:])
     result = nx.Graph(**graph.graph)
-    result.add_nodes_from((node, facts) for node, facts in graph.nodes(data=True) if node in kept)
+    result.add_nodes_from((node, facts) for node, facts in graph.nodes(data=True) if node in staying)
     alone = [graph.nodes[node].get("independent", 0.0) for node in graph if node in folded]
     facts = {"players": len(folded), "independent": float(sum(alone)), "size": float(np.abs(alone).sum())}
     result.add_node(OTHERS, name=f"{len(folded)} others", **facts, inside=0.0, inside_size=0.0)
@@ -65,6 +65,7 @@ def with_others(graph: nx.Graph, keep: int, first: Collection[Hashable] = ()) ->
 
 
 def _add(graph: nx.Graph, node: Hashable, edge: dict) -> None:
+    """Add an edge's strength to the edge between a node and the others; signs may cancel, sizes do not."""
     if not graph.has_edge(node, OTHERS):
         graph.add_edge(node, OTHERS, strength=0.0, size=0.0, kind=edge.get("kind", ""))
     joined = graph.edges[node, OTHERS]

@@ -25,7 +25,7 @@ class PairTable:
         independent: ψ_i, shape (B, n); its first-order and its high-order part where effects are Taylor's.
         interactions: Σ_{S∋i, |S|≥2} J(S) and the same of |J(S)|, shape (B, n) each.
         alone: Part of Σ|J| that node i shows, shape (B, n).
-        held: Part of Σ|J| that an edge shows, shape (B, n, n): 1/C(|S|, 2) of an effect folded into pairs.
+        covered: Part of Σ|J| that an edge shows, shape (B, n, n): 1/C(|S|, 2) of an effect folded into pairs.
         total: Σ|J| over the table, shape (B,).
         rounding: Bound of the rounding error of one strength, shape (B,).
         reach: How far the table goes, in words.
@@ -43,7 +43,7 @@ class PairTable:
     interactions: np.ndarray
     interactions_size: np.ndarray
     alone: np.ndarray
-    held: np.ndarray
+    covered: np.ndarray
     total: np.ndarray
     rounding: np.ndarray
     reach: str

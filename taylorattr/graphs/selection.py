@@ -8,7 +8,7 @@ import numpy as np
 
 from taylorattr.errors import BudgetError, OptionError
 
-LIMIT = 20_000
+MOST_EDGES = 20_000
 """Most edges or coalitions a graph holds unless it is told which to show."""
 
 
@@ -55,21 +55,22 @@ class Selection:
             rounding: Sizes up to this are rounding.
 
         Raises:
-            BudgetError: If more than ``LIMIT`` remain although nothing was chosen.
+            BudgetError: If more than ``MOST_EDGES`` remain although nothing was chosen.
         """
         order = np.argsort(-sizes, kind="stable")
         least = rounding if self.threshold is None else self.threshold
-        kept = sizes[order] > 0
-        kept &= sizes[order] >= least if self.threshold is not None else sizes[order] > least
-        chosen = order[kept]
+        large = sizes[order] > 0
+        large &= sizes[order] >= least if self.threshold is not None else sizes[order] > least
+        chosen = order[large]
         if self.min_share is not None:
+            # the slack lets all of them be enough for a share of 1, however their sums are rounded
             reached = np.cumsum(sizes[chosen]) >= self.min_share * sizes.sum() * (1 - 1e-12)
             enough = int(reached.argmax()) + 1 if reached.any() else len(chosen)
             chosen = chosen[: enough if self.min_share > 0 else 0]
         chosen = chosen[: self.top]
-        if self.everything and len(chosen) > LIMIT:
+        if self.everything and len(chosen) > MOST_EDGES:
             raise BudgetError(
-                f"{len(chosen)} {what} are too many for a graph (limit {LIMIT}); show the strongest with "
-                "top=, threshold= or min_share=, or group elements with players=..."
+                f"{len(chosen)} {what} are too many for a graph (limit {MOST_EDGES}); show the strongest "
+                "with top=, threshold= or min_share=, or group elements with players=..."
             )
         return chosen

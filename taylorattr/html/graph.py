@@ -15,12 +15,11 @@ import numpy as np
 from taylorattr.effects.effects import InteractionIndex, TaylorEffects
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.errors import TaylorAttrError
-from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.interaction_graph import interaction_graph
+from taylorattr.graphs.layout import circle_positions, spread
 from taylorattr.graphs.others import OTHERS, with_others
-from taylorattr.graphs.selection import LIMIT
-from taylorattr.graphs.spread import spread
+from taylorattr.graphs.selection import MOST_EDGES
 from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.section import Section
 from taylorattr.html.still import still
@@ -88,7 +87,7 @@ def graph_view(source: EffectSource, example: int, most: int, seed: int = 0) -> 
         ``largest``, ``orders``, ``total`` Σ|effects|, ``left`` (``count``, ``sum``, ``size`` of what is not
         drawn), ``kind``, ``radius``.
     """
-    graph = interaction_graph(source.effects, example=example, top=LIMIT)
+    graph = interaction_graph(source.effects, example=example, top=MOST_EDGES)
     players = with_others(graph, DRAWN_PLAYERS)
     positions = circle_positions(players, seed)
     numbers = {node: number for number, node in enumerate(players)}

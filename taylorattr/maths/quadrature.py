@@ -1,7 +1,11 @@
 """Gauss quadrature on [0, 1], correctly rounded: weight 1 and weight −s·ln s.
 
-Nodes and weights come from the three-term recurrence of the orthogonal polynomials in decimal
-arithmetic of more than enough digits; float64 enters only as the starting point of Newton's iteration.
+Nodes and weights come from the three-term recurrence of the orthogonal polynomials in decimal arithmetic of
+more than enough digits; float64 enters only as the starting point of Newton's iteration.
+
+Libraries do not have these rules. numpy's and scipy's Gauss–Legendre weights are off by 10⁻¹² of themselves
+at 64 nodes and by up to 10⁻¹⁰ at 256; mpmath has Gauss–Legendre for 3·2ᵏ nodes only; none has the weight
+−s·ln s, or the measures of ``maths/measures.py``, which go through the same :func:`gauss_rule`.
 """
 
 from __future__ import annotations
@@ -16,7 +20,13 @@ import numpy as np
 from taylorattr.errors import OptionError
 
 MAX_NODES = 256
+"""Most nodes of a rule; more are composed of several rules."""
+
 GUARD_DIGITS = 40
+"""Decimal digits of the arithmetic: twice those of float64 and some, so that the last step alone rounds."""
+
+NEWTON_STEPS = 4
+"""Each doubles the correct digits: from the 15 of an eigenvalue in float64 to beyond 100."""
 
 
 def gauss_rule(alphas: Sequence[Decimal], betas: Sequence[Decimal]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,12 +40,13 @@ def gauss_rule(alphas: Sequence[Decimal], betas: Sequence[Decimal]) -> tuple[np.
         Nodes, increasing, and weights, float64 (q,), correctly rounded within the decimal context.
     """
     q = len(alphas)
+    # the nodes are the eigenvalues of the symmetric tridiagonal matrix of the recurrence
     off = np.sqrt([float(b) for b in betas[1:]])
     matrix = np.diag([float(a) for a in alphas]) + np.diag(off, 1) + np.diag(off, -1)
     nodes, weights = [], []
     for start in np.linalg.eigvalsh(matrix):
         s = Decimal(float(start))
-        for _ in range(4):  # Newton doubles 15 digits to beyond 100
+        for _ in range(NEWTON_STEPS):
             p, before, dp, dbefore = Decimal(1), Decimal(0), Decimal(0), Decimal(0)
             for a, b in zip(alphas, betas, strict=True):
                 p, before, dp, dbefore = (s - a) * p - b * before, p, p + (s - a) * dp - b * dbefore, dp
@@ -51,11 +62,13 @@ def gauss_rule(alphas: Sequence[Decimal], betas: Sequence[Decimal]) -> tuple[np.
 
 
 def _check(q: int) -> None:
+    """Raise OptionError unless there is a rule of so many nodes."""
     if not isinstance(q, int) or not 1 <= q <= MAX_NODES:
         raise OptionError(f"{q!r} quadrature nodes; expected an integer 1 … {MAX_NODES}")
 
 
 def _read_only(rule: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rule, closed to writing: the cache hands the same arrays to every caller."""
     for array in rule:
         array.setflags(write=False)
     return rule
@@ -103,6 +116,7 @@ def log_gauss(q: int) -> tuple[np.ndarray, np.ndarray]:
         context.prec = GUARD_DIGITS + 2 * q
         previous = [Decimal(0)] * (2 * q)
         current = [1 / Decimal((k + 2) ** 2) for k in range(2 * q)]
+        # Chebyshev: rows of modified moments ⟨p_j, s^k⟩, each from the two before, give one α and one β
         alphas, betas = [current[1] / current[0]], [current[0]]
         for j in range(1, q):
             following = [Decimal(0)] * (2 * q)

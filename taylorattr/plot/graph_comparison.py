@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from taylorattr.errors import OptionError
-from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.comparison import GraphComparison
+from taylorattr.graphs.layout import circle_positions
 from taylorattr.graphs.others import importance, with_others
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, say, shortened

@@ -12,10 +12,9 @@ import numpy as np
 from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.errors import OptionError
-from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.hypergraph import interaction_hypergraph
+from taylorattr.graphs.layout import circle_positions, spread
 from taylorattr.graphs.others import OTHERS, with_others
-from taylorattr.graphs.spread import spread
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say
 from taylorattr.plot.ring import areas, others_line, ring, ring_axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from taylorattr.graphs.circle import circle_positions
 from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.graphs.interaction_graph import interaction_graph
+from taylorattr.graphs.layout import circle_positions
 from taylorattr.graphs.others import with_others
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say

@@ -1,15 +1,20 @@
 """The mean graph is the mean of the graphs, and its intervals hold what they promise."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy import stats
 
 from taylorattr.errors import BudgetError, NonFiniteError, OptionError, PlayerError
-from taylorattr.graphs import backbone, dataset_graph, interaction_graph, resampling
-from taylorattr.graphs.resampling import bootstrap_interval
-from taylorattr.maths.bootstrap import bootstrap_means
+from taylorattr.graphs import backbone, dataset_graph, interaction_graph
+from taylorattr.graphs.dataset_graph import bootstrap_interval, resampled_means
 
 from .tables import effect_tables, harsanyi_of
+
+MODULE = sys.modules["taylorattr.graphs.dataset_graph"]
+"""The file: the function of its name hides it in the package."""
 
 
 @given(effect_tables(min_players=2, max_players=3, min_batch=2, max_batch=4))
@@ -38,7 +43,7 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
     covered = 0
     for _ in range(200):
         rows = generator.normal(1.0, 1.0, size=(40, 1))
-        low, high = np.quantile(bootstrap_means(rows, 400, seed=1), [0.05, 0.95])
+        low, high = np.quantile(resampled_means(rows, 400, seed=1), [0.05, 0.95])
         covered += low <= 1.0 <= high
     assert 157 <= covered <= 196
 
@@ -51,23 +56,34 @@ def test_intervals_are_percentiles_of_the_resampled_columns():
     there = np.abs(pair) > 0.01 * np.abs(rows[:, 1:]).sum(1)
     edge = graph.edges["p0", "p1"]
     for what, column in (("", pair), ("frequency_", there), ("stability_", np.sign(pair))):
-        means = bootstrap_means(column[:, None], 200, seed=5)[:, 0]
+        means = resampled_means(column[:, None], 200, seed=5)[:, 0]
         expected = np.quantile(np.abs(means) if what == "stability_" else means, [0.1, 0.9])
         assert [edge[what + "low"], edge[what + "high"]] == pytest.approx(expected)
     assert edge["stability_low"] <= edge["stability"] <= edge["stability_high"]
 
 
+def test_intervals_are_the_peers_up_to_the_draws():
+    rows = np.random.default_rng(4).exponential(size=(25, 3))
+    own = bootstrap_interval(rows, 0.9, 20_000, seed=1)
+    peer = stats.bootstrap(
+        (rows,), np.mean, axis=0, confidence_level=0.9, n_resamples=20_000, method="percentile",
+        rng=np.random.default_rng(2),
+    ).confidence_interval  # fmt: skip
+    # a 5 % quantile of 20,000 draws has a standard error of about 0.015 of the spread s/√B = 0.2
+    assert np.allclose(own, peer, rtol=0, atol=0.015)
+
+
 def test_an_interval_does_not_depend_on_the_columns_beside_it(monkeypatch):
     rows = np.random.default_rng(3).normal(size=(5, 40))
     whole = bootstrap_interval(rows, 0.9, 50, seed=1)
-    monkeypatch.setattr(resampling, "CELLS", 350)  # seven columns at a time
+    monkeypatch.setattr(MODULE, "BLOCK_ENTRIES", 350)  # seven columns at a time
     assert np.allclose(whole, bootstrap_interval(rows, 0.9, 50, seed=1), rtol=1e-12, atol=0)
     assert np.ptp(np.array(whole)[0]) > 0
 
 
 def test_too_many_edges_are_refused_before_anything_is_resampled(monkeypatch):
     n = 220  # 24,090 pairs
-    monkeypatch.setattr(resampling, "bootstrap_means", None)
+    monkeypatch.setattr(MODULE, "resampled_means", None)
     effects = harsanyi_of(np.ones((2, 1 + n + n * (n - 1) // 2)), [f"p{i}" for i in range(n)], max_order=2)
     with pytest.raises(BudgetError, match="24090 edges"):
         dataset_graph(effects)

@@ -22,8 +22,7 @@ from taylorattr.design.build import attributor
 from taylorattr.design.designed import DesignedRule
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError
-from taylorattr.evaluation.nested_outputs import nested_outputs
-from taylorattr.evaluation.readout import Followed, Output, follow
+from taylorattr.evaluation.followed_output import Followed, Output, follow, nested_outputs
 from taylorattr.maths.mobius import mobius
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import attribute

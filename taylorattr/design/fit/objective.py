@@ -11,13 +11,12 @@ from torch import Tensor
 
 from taylorattr.design.fit.examples import Examples
 from taylorattr.errors import NonFiniteError, OptionError, ShapeError
-from taylorattr.evaluation.agreement import Agreement, agreement
 from taylorattr.evaluation.areas import aopc, aup
-from taylorattr.evaluation.baseline_variance import baseline_variance
 from taylorattr.evaluation.coalition_curves import deletion_curve, recovery_curve
-from taylorattr.evaluation.expected_curves import expected_aup, expected_deletion_aopc
+from taylorattr.evaluation.followed_output import Output
+from taylorattr.evaluation.objectives import Agreement, agreement, baseline_variance
 from taylorattr.evaluation.ranking import Rank, ranking
-from taylorattr.evaluation.readout import Output
+from taylorattr.evaluation.smooth_curves import expected_aup, expected_deletion_aopc
 from taylorattr.registry import Registry
 
 Function: TypeAlias = Callable[[Tensor, Examples], Any]

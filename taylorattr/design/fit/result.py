@@ -17,7 +17,7 @@ from taylorattr.design.fit.examples import Examples
 from taylorattr.design.fit.freedom import FREEDOMS
 from taylorattr.design.fit.objective import Objective
 from taylorattr.effects.result import Result
-from taylorattr.evaluation.intervals import bootstrap_interval
+from taylorattr.evaluation.protocol_result import bootstrap_interval
 from taylorattr.registry import DESIGNS
 
 

@@ -1,6 +1,6 @@
-"""Recovery and deletion when the order is drawn by the scores: exact expectations, differentiable.
+"""Smooth forms of an order by scores: expected recovery and deletion, and soft ranks, all differentiable.
 
-The players come in the random order of Plackett and Luce: the next one is i with probability
+For expectations the players come in the random order of Plackett and Luce: the next one is i with probability
 exp(s_i/τ) / Σ_j exp(s_j/τ) over those not yet taken. P_k(S), the probability that the first k players are
 S, follows from that of the S∖i, so that the expected curve Σ_{|S|=k} P_k(S) v(S) costs n·2^n operations. It
 is a mean of true curves, smooth in the scores, and becomes the curve of the ranking itself as τ → 0.
@@ -26,13 +26,13 @@ from taylorattr.maths.subsets import popcounts
 def _levels(n: int) -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
     """Return for k = 1 … n the S with |S| = k (C,), their members (C, k) and the S without each (C, k)."""
     sizes = popcounts(n)
-    found = []
+    levels = []
     for k in range(1, n + 1):
         masks = np.flatnonzero(sizes == k)
         members = np.nonzero((masks[:, None] >> np.arange(n)) & 1)[1].reshape(-1, k)
         before = masks[:, None] ^ (1 << members)
-        found.append(tuple(map(torch.from_numpy, (masks, members, before))))
-    return tuple(found)
+        levels.append(tuple(map(torch.from_numpy, (masks, members, before))))
+    return tuple(levels)
 
 
 def prefix_probabilities(scores: Tensor, temperature: float, *, rank: Rank = "signed") -> Tensor:
@@ -54,24 +54,33 @@ def prefix_probabilities(scores: Tensor, temperature: float, *, rank: Rank = "si
 
     Source: Plackett (1975), "The analysis of permutations"; the recursion over coalitions is elementary.
     """
-    if not temperature > 0:
-        raise OptionError(f"temperature={temperature!r}; expected a positive number")
-    given = importance(scores, rank)
-    size = scores.square().mean(-1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny).sqrt()
-    logits = given / (temperature * size)
+    logits = _logits(scores, temperature, rank)
     n = scores.shape[-1]
     left = _log_sums(logits).flip(-1)  # of S: over the players outside S
     batch = scores.shape[:-1]
     whole = logits.new_ones(*batch, 1)
-    columns, places = [whole], [torch.zeros(1, dtype=torch.int64)]
+    columns, coalitions = [whole], [torch.zeros(1, dtype=torch.int64)]
     previous = torch.zeros(1 << n, dtype=torch.int64)  # where a coalition stands among those of its size
     for masks, members, before in _levels(n):
         step = (logits[..., members] - left[..., before]).exp()
         columns.append((columns[-1][..., previous[before]] * step).sum(-1))
-        places.append(masks)
+        coalitions.append(masks)
         previous[masks] = torch.arange(len(masks))
-    order = torch.cat(places).argsort().to(logits.device)
+    order = torch.cat(coalitions).argsort().to(logits.device)
     return torch.cat(columns, -1)[..., order]
+
+
+def _logits(scores: Tensor, temperature: float, rank: Rank) -> Tensor:
+    """Return what players are ranked by over τ times the root mean square of each row, shape of the scores.
+
+    Raises:
+        OptionError: If the temperature is not positive or rank is unknown.
+    """
+    if not temperature > 0:
+        raise OptionError(f"temperature={temperature!r}; expected a positive number")
+    # the smallest normal number stands in for a row of zeros, whose players are then all alike
+    size = scores.square().mean(-1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny).sqrt()
+    return importance(scores, rank) / (temperature * size)
 
 
 def _log_sums(logits: Tensor) -> Tensor:
@@ -107,9 +116,9 @@ def expected_recovery(
         NonFiniteError: If a score is NaN or infinite.
     """
     table = coalition_table(values)
-    given = fitting_scores(table, scores)
-    weighted = prefix_probabilities(given, temperature, rank=rank) * table
-    n = given.shape[-1]
+    fitting = fitting_scores(table, scores)
+    weighted = prefix_probabilities(fitting, temperature, rank=rank) * table
+    n = fitting.shape[-1]
     sizes = torch.from_numpy(popcounts(n).astype(np.int64)).to(weighted.device)
     return weighted.new_zeros(*weighted.shape[:-1], n + 1).index_add(-1, sizes, weighted)
 
@@ -168,3 +177,44 @@ def expected_deletion_aopc(
     Arguments and errors are those of :func:`expected_recovery`.
     """
     return aopc(expected_deletion(values, scores, temperature, rank=rank))
+
+
+def soft_ranks(scores: Tensor, temperature: float, *, rank: Rank = "signed") -> Tensor:
+    """Return r_i = Σ_{j≠i} sigmoid((s_j − s_i)/τ): how many players stand before i.
+
+    Args:
+        scores: Shape (…, n).
+        temperature: τ > 0, in units of the root mean square of each row; → 0 gives the ranks 0 … n − 1.
+        rank: Whether s are the scores or their magnitudes.
+
+    Returns:
+        Shape (…, n), in (0, n − 1), with sum n(n − 1)/2; differentiable.
+
+    Raises:
+        OptionError: If the temperature is not positive or rank is unknown.
+    """
+    logits = _logits(scores, temperature, rank)
+    ahead = torch.sigmoid(logits[..., None, :] - logits[..., :, None])
+    return ahead.sum(-1) - 0.5  # without the player itself, at sigmoid(0)
+
+
+def soft_memberships(scores: Tensor, temperature: float, *, rank: Rank = "signed") -> Tensor:
+    """Return m_k,i = sigmoid((k − ½ − r_i)/τ): how far player i belongs to the first k, k = 0 … n.
+
+    As t of f̃(t) = f(b + Σ_i t_i Δ_i) they make a smooth recovery curve of a model, and 1 − m a deletion
+    curve, without a table; the model is then run between baseline and input, and not only at coalitions.
+
+    Args:
+        scores: Shape (…, n).
+        temperature: τ > 0; → 0 gives the sets themselves where no scores tie.
+        rank: ``signed`` or ``abs``.
+
+    Returns:
+        Shape (…, n+1, n); differentiable. Row 0 is not exactly 0 and row n not exactly 1 at τ > 0.
+
+    Raises:
+        OptionError: If the temperature is not positive or rank is unknown.
+    """
+    ranks = soft_ranks(scores, temperature, rank=rank)
+    counts = torch.arange(scores.shape[-1] + 1, dtype=ranks.dtype, device=ranks.device)
+    return torch.sigmoid((counts[:, None] - 0.5 - ranks[..., None, :]) / temperature)

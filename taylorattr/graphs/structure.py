@@ -74,13 +74,13 @@ def centrality(graph: nx.Graph, kind: str = "eigenvector") -> dict[Node, float]:
     if not graph.number_of_edges():
         return dict.fromkeys(graph, 0.0)
     try:
-        found = CENTRALITIES[kind](graph)
+        values = CENTRALITIES[kind](graph)
     except nx.PowerIterationFailedConvergence as error:
         raise OptionError(
             "the eigenvector centrality of this graph does not converge (two eigenvalues are about the same "
             "size); use kind='degree' or 'betweenness'"
         ) from error
-    return {node: float(found[node]) for node in graph}
+    return {node: float(values[node]) for node in graph}
 
 
 def communities(graph: nx.Graph, *, resolution: float = 1.0, seed: int = 0) -> list[frozenset[Node]]:
@@ -95,9 +95,9 @@ def communities(graph: nx.Graph, *, resolution: float = 1.0, seed: int = 0) -> l
     """
     if not graph.number_of_edges():
         return [frozenset({node}) for node in graph]
-    found = nx.community.louvain_communities(graph, weight="weight", resolution=resolution, seed=seed)
-    place = {node: i for i, node in enumerate(graph)}
-    return sorted(map(frozenset, found), key=lambda group: (-len(group), min(place[node] for node in group)))
+    groups = nx.community.louvain_communities(graph, weight="weight", resolution=resolution, seed=seed)
+    order = {node: i for i, node in enumerate(graph)}
+    return sorted(map(frozenset, groups), key=lambda group: (-len(group), min(order[node] for node in group)))
 
 
 def strongest_cliques(graph: nx.Graph, size: int = 3, k: int = 10) -> list[Clique]:
@@ -109,20 +109,22 @@ def strongest_cliques(graph: nx.Graph, size: int = 3, k: int = 10) -> list[Cliqu
     """
     if size < 2 or k < 0:
         raise OptionError(f"size={size}, k={k}; a clique has at least 2 players, and k is at least 0")
+    # every clique of this size is counted once at each of its players
     groups = sum(comb(degree, size - 1) for _, degree in graph.degree())
     if groups > MAX_CLIQUES * size:
         raise BudgetError(
             f"about {groups // size} groups of {size} players to look at (limit {MAX_CLIQUES}); make the "
             "graph with top= or threshold=, or ask for smaller cliques"
         )
-    place = {node: i for i, node in enumerate(graph)}
-    found = []
+    order = {node: i for i, node in enumerate(graph)}
+    cliques = []
+    # networkx enumerates by size, so that all of a size stand together
     for clique in takewhile(lambda c: len(c) <= size, nx.enumerate_all_cliques(graph)):
         if len(clique) == size:
             weights = [graph.edges[pair]["weight"] for pair in combinations(clique, 2)]
-            members = tuple(sorted(clique, key=place.__getitem__))
-            found.append(Clique(members, float(sum(weights)), float(min(weights))))
-    return sorted(found, key=lambda c: (-c.weight, [place[m] for m in c.members]))[:k]
+            members = tuple(sorted(clique, key=order.__getitem__))
+            cliques.append(Clique(members, float(sum(weights)), float(min(weights))))
+    return sorted(cliques, key=lambda c: (-c.weight, [order[m] for m in c.members]))[:k]
 
 
 def backbone(graph: nx.Graph) -> nx.Graph:
@@ -133,8 +135,8 @@ def backbone(graph: nx.Graph) -> nx.Graph:
     tree = nx.maximum_spanning_tree(graph, weight="weight")
     shares: dict[str, Any] = {}
     if "shown_share" in graph.graph:
-        kept = [share for _, share in tree.nodes(data="share")] + [s for *_, s in tree.edges(data="share")]
-        shares = {"shown_share": float(sum(kept))}
+        covered = [share for _, share in tree.nodes(data="share")] + [s for *_, s in tree.edges(data="share")]
+        shares = {"shown_share": float(sum(covered))}
     left_out = graph.number_of_edges() - tree.number_of_edges() + graph.graph.get("edges_left_out", 0)
     tree.graph.update(graph.graph, edges_left_out=left_out, **shares)
     return tree

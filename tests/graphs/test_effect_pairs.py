@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taylorattr.graphs.fold import pair_sums
+from taylorattr.graphs.effect_pairs import pair_sums
 from taylorattr.maths.subsets import Coalitions
 
 

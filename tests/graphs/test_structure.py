@@ -16,7 +16,7 @@ from taylorattr.graphs import (
     strongest_cliques,
     weighted_degree,
 )
-from taylorattr.graphs.measures import CENTRALITIES
+from taylorattr.graphs.structure import CENTRALITIES
 
 from .tables import harsanyi_of
 

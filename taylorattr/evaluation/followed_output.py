@@ -1,4 +1,4 @@
-"""Which number of the model's output a protocol follows: the probability of a class, or the output itself."""
+"""The number of a model's output that a protocol follows while players are replaced one after the other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.inputs import require_finite
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.target import TargetSelector, tensor_output
@@ -20,9 +21,9 @@ Output: TypeAlias = Literal["probability", "logit"]
 """Softmax over the classes, or the output as it is."""
 
 CALL_BYTES = 64 * 2**20
-"""Size up to which the widest tensor of one model call may grow."""
+"""Bytes up to which the widest tensor of one model call may grow."""
 
-SIMPLEX = 1e-4
+PROBABILITY_ROUNDING = 1e-4
 """How far rows of probabilities may be from adding up to 1."""
 
 
@@ -56,7 +57,7 @@ class Followed:
     Attributes:
         game: Model, inputs, fill and players; its ``scalar`` gives the number.
         target: Class of each example, (B,) int64, where there is one; else the target as given.
-        diagnostics: What was found.
+        diagnostics: What a reader must know of model and target.
     """
 
     game: Game
@@ -68,8 +69,8 @@ class Followed:
         """Rows per model call: the user's, else as many as memory suggests."""
         if self.game.internal_batch_size is not None:
             return self.game.internal_batch_size
-        given = sum(x[0].numel() * x.element_size() for x in self.game.inputs)
-        return int(min(max(CALL_BYTES // max(self.game.scalar.widest, given, 1), 1), 1024))
+        bytes_of_example = sum(x[0].numel() * x.element_size() for x in self.game.inputs)
+        return int(min(max(CALL_BYTES // max(self.game.scalar.widest, bytes_of_example, 1), 1), 1024))
 
 
 def follow(
@@ -155,22 +156,80 @@ def follow(
 
 
 def _outputs(followed: Followed) -> Tensor:
-    scalar, found = followed.game.scalar, []
+    """Return the whole output at the inputs; the scalar runs the model, so that calls are counted."""
+    scalar, outputs = followed.game.scalar, []
     followed_number, scalar.selector = scalar.selector, _Whole(None, scalar.batch)
     try:
         with torch.no_grad():
             for part in blocks(scalar.batch, followed.rows):
                 rows = tuple(x[part] for x in followed.game.inputs)
-                found.append(scalar.values(rows, torch.arange(part.start, part.stop)))
+                outputs.append(scalar.values(rows, torch.arange(part.start, part.stop)))
     finally:
         scalar.selector = followed_number
-    return torch.cat(found)
+    return torch.cat(outputs)
 
 
 def _first_number(output: Any) -> Tensor:
+    """Return a number per row of any output: what is followed until the output's shape is known."""
     tensor = tensor_output(output)
     return tensor.reshape(1, -1)[:, 0] if tensor.ndim == 0 else tensor.reshape(len(tensor), -1)[:, 0]
 
 
 def _already_probabilities(raw: Tensor) -> bool:
-    return bool((raw >= 0).all()) and bool(((raw.sum(1) - 1).abs() <= SIMPLEX).all())
+    """Return whether every row lies on the simplex, as a model that ends in a softmax gives them."""
+    return bool((raw >= 0).all()) and bool(((raw.sum(1) - 1).abs() <= PROBABILITY_ROUNDING).all())
+
+
+def nested_outputs(
+    followed: Followed,
+    order: Tensor,
+    counts: Tensor,
+    fill: tuple[Tensor, ...] | None = None,
+    *,
+    bring_back: bool = False,
+) -> Tensor:
+    """Return the followed output with the first k players of an order replaced, for each k.
+
+    Args:
+        followed: The model with inputs and players.
+        order: Players of each example, shape (B, n).
+        counts: The k, shape (K,); each is evaluated once.
+        fill: What stands in, tensors (B, …); None: the game's baselines.
+        bring_back: Whether the first k are kept and all others replaced.
+
+    Returns:
+        Shape (B, K), float64 on the CPU.
+
+    Raises:
+        NonFiniteError: If an output is NaN or infinite; names example and step.
+    """
+    game = followed.game
+    unique, back = counts.unique(return_inverse=True)
+    fill = tuple(b.to(x) for b, x in zip(fill or game.baselines, game.inputs, strict=True))
+    rank = order.argsort(-1).to(game.device)
+    steps = unique.to(game.device)
+    outputs = torch.empty(game.batch * len(unique), dtype=torch.float64)
+    with torch.no_grad():
+        for part in blocks(len(outputs), followed.rows):
+            index = torch.arange(part.start, part.stop, device=game.device)
+            example, step = index // len(unique), steps[index % len(unique)]
+            first = rank[example] < step[:, None]
+            points = _points(game, example, first ^ bring_back, fill)
+            outputs[part] = game.scalar.values(points, example.cpu()).double().cpu()
+    values = outputs.reshape(game.batch, len(unique))
+    replaced = "all but the first k of the players" if bring_back else "the first k players"
+    require_finite(
+        values, f"the output with {replaced} replaced (index: position among k = {unique.tolist()[:8]} …)"
+    )
+    return values[:, back]
+
+
+def _points(game: Game, example: Tensor, replaced: Tensor, fill: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return the inputs of each row with its replaced players (R, n) taken from the fill."""
+    points = []
+    for x, b, owner in zip(game.inputs, fill, game.maps, strict=True):
+        chosen = replaced[:, owner.clamp_min(0).reshape(-1)].reshape(len(example), *owner.shape) & (
+            owner >= 0
+        )
+        points.append(torch.where(chosen, b[example], x[example]))
+    return tuple(points)
