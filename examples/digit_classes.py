@@ -60,9 +60,9 @@ if __name__ == "__main__":
     # Two classes, one set of images: how do pairs of patches of an 8 speak for 8, and how for 3? Every image
     # is on both sides, so the test exchanges the two results of each image.
 
-    found = classes()
-    print(found)
-    assert found.p_value is not None and found.p_value < 0.01
+    compared = classes()
+    print(compared)
+    assert compared.p_value is not None and compared.p_value < 0.01
 
     # Two classes, two sets of images, each with its own output: 3s beside 8s. The halves of one class, which
     # differ by chance alone, are the control.
@@ -98,7 +98,7 @@ if __name__ == "__main__":
     # A difference is a graph like any other: measured, saved, drawn.
 
     with tempfile.TemporaryDirectory() as folder:
-        again = read_graph(write_graph(found.graph(), Path(folder) / "classes.graphml"))
-        assert again.graph == found.graph().graph and dict(again.nodes) == dict(found.graph().nodes)
-        figure, _ = ta.plot.graph_comparison(found)
+        again = read_graph(write_graph(compared.graph(), Path(folder) / "classes.graphml"))
+        assert again.graph == compared.graph().graph and dict(again.nodes) == dict(compared.graph().nodes)
+        figure, _ = ta.plot.graph_comparison(compared)
         figure.savefig(Path(folder) / "classes.png", dpi=100)

@@ -70,15 +70,15 @@ def line(name, train, values):
 
 
 line("Shapley", fits["weighted Shapley"].train_against, shapley)
-for name, found in fits.items():
-    assert found.diagnostics["held_out"] == mixture.diagnostics["held_out"]
-    assert found.report.complete.holds and found.report.no_leak.holds, name
-    line(name, found.train_value, found.values)
+for name, fitted in fits.items():
+    assert fitted.diagnostics["held_out"] == mixture.diagnostics["held_out"]
+    assert fitted.report.complete.holds and fitted.report.no_leak.holds, name
+    line(name, fitted.train_value, fitted.values)
 
 # %%
 # The choice between the families is made on the images that were fitted on, so its interval is honest.
 
-chosen = max(fits.values(), key=lambda found: found.train_value)
+chosen = max(fits.values(), key=lambda fitted: fitted.train_value)
 mean, (low, high) = gain(chosen.values)
 print()
 print(chosen)

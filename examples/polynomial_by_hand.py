@@ -44,7 +44,7 @@ assert symbolic.harsanyi == {(0,): 3, (1,): 4, (0, 1): 12}
 kappa = torch.as_tensor(effects.multi_indices, dtype=torch.float64)
 integrated_gradients = (effects.values[0][:, None] * kappa / kappa.sum(1, keepdim=True)).sum(0)
 shapley = exact.index("SV").values[0, 1:]
-occlusion = torch.cat([f(x) - f(x * torch.tensor(kept)) for kept in ([0.0, 1.0], [1.0, 0.0])])
+occlusion = torch.cat([f(x) - f(x * torch.tensor(present)) for present in ([0.0, 1.0], [1.0, 0.0])])
 
 print("Integrated Gradients", integrated_gradients.tolist())
 print("Shapley             ", shapley.tolist())

@@ -105,9 +105,9 @@ for name in ("integrated_gradients", "shapley", "deeplift_rescale"):
 # The bound follows the order down.
 errors = []
 for order in (2, 4, 6):
-    found = ta.reformulate("integrated_gradients", trained.network, case, players=measurements, order=order)
-    assert found.explained.all()
-    errors.append(float(found.relative_difference[0]))
+    result = ta.reformulate("integrated_gradients", trained.network, case, players=measurements, order=order)
+    assert result.explained.all()
+    errors.append(float(result.relative_difference[0]))
 assert errors[2] < errors[1] < errors[0] and errors[2] < 1e-3
 
 # %%

@@ -15,7 +15,7 @@ from taylorattr.errors import OptionError, ShapeError
 from taylorattr.maths.multi_index import factorial
 from taylorattr.maths.polynomials import by_support, taylor_effects
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
+ACTIVATIONS: dict[str, type[nn.Module]] = {  # by the names that `mlp` takes
     "gelu": nn.GELU,
     "tanh": nn.Tanh,
     "softplus": nn.Softplus,
@@ -48,6 +48,7 @@ class Polynomial(nn.Module):
         total = torch.zeros_like(x[:, 0])
         for kappa, coefficient in self.terms.items():
             term = torch.full_like(x[:, 0], float(coefficient))
+            # products, not x**power: a power has a rule of its own in every engine, and this is their oracle
             for i, power in enumerate(kappa):
                 for _ in range(power):
                     term = term * x[:, i]
@@ -100,6 +101,7 @@ class Ridge(nn.Module):
         b = [0.0] * len(w) if baseline is None else baseline
         z = self.bias + sum(p * q for p, q in zip(w, b, strict=True))
         m = sum(kappa)
+        # the m-th derivative of sin is sin shifted by m quarter turns
         derivative = math.exp(z) if self.function == "exp" else math.sin(z + m * math.pi / 2)
         u = [p * (q - r) for p, q, r in zip(w, x, b, strict=True)]
         return derivative * math.prod(v**k for v, k in zip(u, kappa, strict=True)) / factorial(kappa)
@@ -160,6 +162,7 @@ def mlp(
     generator = torch.Generator().manual_seed(seed)
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(widths):
+        # without torch's own initialisation, which draws from the global generator
         linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)
         with torch.no_grad():
             for parameter in linear.parameters():

@@ -13,4 +13,4 @@ def test_its_code_runs_and_finds_what_it_says():
     names: dict[str, object] = {}
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.S):
         exec(code, names)
-    assert "gradient_x_input" in str(names["found"])
+    assert "gradient_x_input" in str(names["probed"])

@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from taylorattr.cli import request
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, option, references
+from taylorattr.cli.request import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_result_suffix
 from taylorattr.errors import OptionError
 from taylorattr.methods import METHODS, attribute
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(METHODS)}; another rule of `taylorattr check --all` that is about players, "
         "such as semivalue/banzhaf; or package.module:rule of your own",
     )
-    request.add_arguments(parser, frame=False)
+    add_shared_arguments(parser, frame=False)
     scores = parser.add_argument_group("method")
     scores.add_argument(
         "--set",
@@ -67,19 +67,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.top < 0:
         raise OptionError(f"--top {arguments.top}: expected 0 or more")
     require_result_suffix(arguments.out)
-    asked = request.read(arguments)
+    request = read_request(arguments)
     against: dict[str, Any] = {}
-    rows = references(arguments, method, asked)
+    rows = references(arguments, method, request)
     if rows is not None and method.references:
         against = {"baselines": rows}
     elif rows is not None:
-        if asked.question.baselines is not None:
+        if request.question.baselines is not None:
             raise OptionError("--baseline and --references are both given; references are the baselines")
         against = {"references": rows}  # the method has one baseline, and is averaged over these
-    with request.threads(arguments.num_threads):
+    with threads(arguments.num_threads):
         result = attribute(
             method,
-            **asked.arguments(**against),
+            **request.arguments(**against),
             seed=arguments.seed,
             show_progress=not arguments.json,
             **options,

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import resolve_players
 from taylorattr.analysis.question import Question
-from taylorattr.cli import request
 from taylorattr.cli.method_arguments import audited_method, option, references
+from taylorattr.cli.request import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_result_suffix
 from taylorattr.errors import OptionError
 from taylorattr.methods import AttributionMethod
@@ -43,7 +43,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     parser.add_argument("--method", required=True, metavar="METHOD", help="what is audited; see above")
-    request.add_arguments(parser, frame=False)
+    add_shared_arguments(parser, frame=False)
     how = parser.add_argument_group("method and audit")
     how.add_argument(
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method"
@@ -92,10 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     require_result_suffix(arguments.out)
     method, options = audited_method(arguments.method, arguments.set)
-    asked = request.read(arguments)
-    baselines = asked.question.baselines
+    request = read_request(arguments)
+    baselines = request.question.baselines
     if method.references:
-        rows = references(arguments, method, asked)
+        rows = references(arguments, method, request)
         baselines = baselines if rows is None else rows
     elif arguments.references:
         raise OptionError(f"--references: {arguments.method} reads no reference set; use --baseline")
@@ -104,18 +104,18 @@ def run(arguments: argparse.Namespace) -> int:
     attributor = PackageMethod(method, settings) if is_ours else method.having(settings)
     silent = True if arguments.json else None  # tqdm's None: where nobody is at the terminal
     with (
-        request.threads(arguments.num_threads),
+        threads(arguments.num_threads),
         tqdm(desc="rows", unit="row", leave=False, disable=silent) as bar,
     ):
         report = audit(
             attributor,
-            **asked.arguments(baselines=baselines),
+            **request.arguments(baselines=baselines),
             max_order=arguments.max_order,
             samples=arguments.samples,
             supports=arguments.supports,
             tol=arguments.tol,
             repeats=arguments.repeats,
-            beside=_method_beside(arguments.beside, asked.question, method.name),
+            beside=_method_beside(arguments.beside, request.question, method.name),
             seed=arguments.seed,
             progress=bar.update,
         )

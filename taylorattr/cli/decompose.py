@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from taylorattr.atomic import replacing
-from taylorattr.cli import request
+from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder, require_result_suffix
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
@@ -35,7 +35,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    request.add_arguments(parser)
+    add_shared_arguments(parser)
     effects = parser.add_argument_group("effects")
     effects.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
     effects.add_argument(
@@ -61,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     require_result_suffix(arguments.out)
     require_folder("--plot", arguments.plot)
-    asked = request.read(arguments)
-    with request.threads(arguments.num_threads):
-        effects = compute(arguments, asked)
+    request = read_request(arguments)
+    with threads(arguments.num_threads):
+        effects = compute(arguments, request)
     if arguments.out:
         effects.save(arguments.out)
     if arguments.plot:
@@ -76,9 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def compute(arguments: argparse.Namespace, asked: request.Request) -> TaylorEffects | HarsanyiEffects:
+def compute(arguments: argparse.Namespace, request: Request) -> TaylorEffects | HarsanyiEffects:
     """Return the effects the arguments ask for."""
-    everything = asked.framed_arguments(show_progress=not arguments.json)
+    everything = request.framed_arguments(show_progress=not arguments.json)
     if arguments.exact:
         return harsanyi(**everything, max_order=arguments.max_order, checkpoint=arguments.checkpoint)
     return decompose(**everything, order=arguments.order, seed=arguments.seed)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taylorattr.atomic import replacing
-from taylorattr.cli import comparison, decompose, request
+from taylorattr.cli import comparison, decompose
+from taylorattr.cli.request import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder
 from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.errors import OptionError
@@ -50,7 +51,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    request.add_arguments(parser, saves=f"write the graph: {', '.join(GRAPH_SUFFIXES)}")
+    add_shared_arguments(parser, saves=f"write the graph: {', '.join(GRAPH_SUFFIXES)}")
     effects = parser.add_argument_group("effects")
     effects.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
     effects.add_argument(
@@ -80,10 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, write; return the exit status."""
     _require_sense(arguments)
-    asked = request.read(arguments)
-    other = comparison.other_side(arguments, asked) if comparison.is_compared(arguments) else None
-    with request.threads(arguments.num_threads):
-        effects = decompose.compute(arguments, asked)
+    request = read_request(arguments)
+    other = comparison.other_side(arguments, request) if comparison.is_compared(arguments) else None
+    with threads(arguments.num_threads):
+        effects = decompose.compute(arguments, request)
         compared = None if other is None else _compared(arguments, effects, other)
         graph = _graph(arguments, effects) if compared is None else compared.graph()
     from taylorattr.graphs import FORMATS, write_graph

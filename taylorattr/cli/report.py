@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taylorattr.cli import request
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, audited_method, references
+from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder
 from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
@@ -50,7 +50,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="saved results, .json or .npz")
-    request.add_arguments(parser, saves="the page (default: report.html)", needed=False)
+    add_shared_arguments(parser, saves="the page (default: report.html)", needed=False)
     computed_group = parser.add_argument_group("what is computed of a model")
     computed_group.add_argument("--order", type=int, default=3, metavar="K", help="largest |κ| (default: 3)")
     computed_group.add_argument(
@@ -109,10 +109,10 @@ def run(arguments: argparse.Namespace) -> int:
     results: list[Result] = [Result.load(path) for path in arguments.files]
     about: dict[str, Any] = {}
     if arguments.model:
-        asked = request.read(arguments)
-        with request.threads(arguments.num_threads):
-            results += computed(arguments, asked)
-        question = asked.question
+        request = read_request(arguments)
+        with threads(arguments.num_threads):
+            results += computed(arguments, request)
+        question = request.question
         about = {
             "model": question.model,
             "inputs": question.inputs,
@@ -137,23 +137,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def computed(arguments: argparse.Namespace, asked: request.Request) -> list[Result]:
+def computed(arguments: argparse.Namespace, request: Request) -> list[Result]:
     """Return the effects, scores and audits that the arguments ask for."""
     # names first: a wrong one is answered before anything is computed
     methods = [attribution_method(name)[0] for name in _listed(arguments.methods)]
     audited = [audited_method(spec)[0] for spec in arguments.audit]
-    everything = asked.framed_arguments(show_progress=not arguments.json)
+    everything = request.framed_arguments(show_progress=not arguments.json)
     results: list[Result] = []
     if arguments.effects != "exact":
         results.append(decompose(**everything, order=arguments.order, seed=arguments.seed))
     if _exact(arguments.effects, results):
         results.append(harsanyi(**everything, max_order=arguments.max_order))
-    results += [_scored(arguments, asked, method) for method in methods]
+    results += [_scored(arguments, request, method) for method in methods]
     for method in audited:
         from taylorattr.criteria import audit
 
         max_order, seed = arguments.max_order, arguments.seed
-        results.append(audit(method, **asked.arguments(), max_order=max_order, seed=seed))
+        results.append(audit(method, **request.arguments(), max_order=max_order, seed=seed))
     return results
 
 
@@ -170,12 +170,12 @@ def _listed(methods: str) -> list[str]:
 
 
 def _scored(
-    arguments: argparse.Namespace, asked: request.Request, method: AttributionMethod
+    arguments: argparse.Namespace, request: Request, method: AttributionMethod
 ) -> Attribution | Reformulation:
     """Return a method's scores, with ``--sums`` beside the sum of effects that they are."""
-    everything = asked.arguments(seed=arguments.seed)
+    everything = request.arguments(seed=arguments.seed)
     if method.references:
-        rows = references(arguments, method, asked)
+        rows = references(arguments, method, request)
         everything |= {} if rows is None else {"baselines": rows}
     if arguments.sums:
         from taylorattr.reformulation import reformulate

@@ -52,7 +52,7 @@ class Request:
         return self.arguments(**({} if self.frame is None else {"frame": self.frame}), **changes)
 
 
-def add_arguments(
+def add_shared_arguments(
     parser: argparse.ArgumentParser,
     *,
     frame: bool = True,
@@ -127,7 +127,7 @@ def add_arguments(
     out.add_argument("--out", metavar="FILE", help=saves)
 
 
-def read(arguments: argparse.Namespace) -> Request:
+def read_request(arguments: argparse.Namespace) -> Request:
     """Return what is asked of the library, after reading the files; nothing is computed yet.
 
     Raises:

@@ -43,13 +43,13 @@ def explain(
         >>> explain(model, np.ones((3, 2), dtype=np.float32), [0, 1, 1]).shape
         (3, 2)
     """
-    x = torch.as_tensor(inputs)
+    x = torch.as_tensor(inputs)  # Quantus hands over NumPy arrays, in the dtype it was given
     x = x if device is None else x.to(device)
     for name in ("baselines", "references"):
         if isinstance(options.get(name), np.ndarray):
             options[name] = torch.as_tensor(options[name], dtype=x.dtype, device=x.device)
     labels = torch.as_tensor(targets)
-    target: Any = labels.tolist() if labels.ndim else int(labels)
+    target: Any = labels.tolist() if labels.ndim else int(labels)  # a list is one class per example
     scores = attribute(method, model, x, target=target, **options).scores
     if not isinstance(scores, torch.Tensor):
         raise ShapeError(f"{method} gives no scores shaped like one input; Quantus needs a single tensor")

@@ -35,28 +35,34 @@ def explanation(result: Attribution | HarsanyiEffects | InteractionIndex, data: 
     except ImportError as error:
         raise MissingExtraError("an Explanation needs shap; pip install 'taylorattr[shap]'") from error
     values = _values(result)
-    shown = None
+    features = None
     if data is not None:
-        shown = data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
-        if shown.ndim > 2 and list(result.names) == element_names([shown.shape[1:]]):
-            shown = shown.reshape(len(shown), -1)
-        if shown.shape != values.shape:
+        features = data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
+        # the names say whether players are the elements: only then has each of them one number
+        if features.ndim > 2 and list(result.names) == element_names([features.shape[1:]]):
+            features = features.reshape(len(features), -1)
+        if features.shape != values.shape:
             raise OptionError(
-                f"data have shape {shown.shape}; expected {values.shape}, one number per example and player "
-                "(for players of several elements, their mean, say)"
+                f"data have shape {features.shape}; expected {values.shape}, one number per example and "
+                "player (for players of several elements, their mean, say)"
             )
     base = result.f_baseline.double().numpy()
-    return shap.Explanation(values=values, base_values=base, data=shown, feature_names=list(result.names))
+    return shap.Explanation(values=values, base_values=base, data=features, feature_names=list(result.names))
 
 
 def _values(result: Any) -> np.ndarray:
+    """Return one value per example and player, shape (B, n).
+
+    Raises:
+        OptionError: If the result has none.
+    """
     if isinstance(result, Attribution):
         return result.player_scores.numpy()
     index = result.index("SV") if isinstance(result, HarsanyiEffects) else result
     if not isinstance(index, InteractionIndex) or index.max_order != 1:
-        given = f" {index.index} of order {index.max_order}" if isinstance(index, InteractionIndex) else ""
+        which = f" {index.index} of order {index.max_order}" if isinstance(index, InteractionIndex) else ""
         raise OptionError(
-            f"a {type(result).__name__}{given} is no table of one score per player; pass an Attribution, "
+            f"a {type(result).__name__}{which} is no table of one score per player; pass an Attribution, "
             "exact effects, or their index('SV')"
         )
-    return index.values[:, 1:].double().numpy()
+    return index.values[:, 1:].double().numpy()  # column 0 is the empty coalition

@@ -13,8 +13,8 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys):
     script = tmp_path / "page.py"
     script.write_text("".join(code), encoding="utf-8")
     names = runpy.run_path(str(script))
-    assert names["found"].explained.all() and names["deep"].explained.all()
-    assert (tmp_path / "found.json").exists()
+    assert names["result"].explained.all() and names["deep"].explained.all()
+    assert (tmp_path / "result.json").exists()
     shown = capsys.readouterr().out
     assert "a_radius = 1·I(radius)" in shown and "FormalAllocation deeplift_rescale" in shown
     assert "κᵢ/m" in shown
