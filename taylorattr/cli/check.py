@@ -15,6 +15,7 @@ SUMMARY = "say which of the three criteria an attribution method keeps, on paper
 FORMATS = ("text", "markdown", "latex", "json")
 
 CRITERIA = ("coverage", "no_leak", "complete")
+"""Those of `taylorattr.criteria.verdict.Criterion`, written again since their package loads sympy."""
 
 DESCRIPTION = """\
 Say of attribution methods, as ratios over effects, which criteria they keep: coverage (C1: every effect
