@@ -116,6 +116,8 @@ def fit(
             was not given, ``complete`` for a mixture of rules that are not all complete.
         NonFiniteError: An objective that is NaN or infinite; names the example and the parameters.
         BudgetError: More coalitions than ``max_evaluations``.
+        MissingExtraError: Nothing to follow by gradients (power paths, Beta measures, objectives without one)
+            and no package ``cma``: ``pip install "taylorattr[fit]"``.
         ShapeError: What does not fit together.
         TaylorAttrError: What `taylorattr.analysis.question.Question.game` finds.
 

@@ -1,11 +1,13 @@
 """Everything that cannot be fitted is refused before anything is computed, in words."""
 
+import sys
+
 import pytest
 import torch
 
 import taylorattr as ta
 from taylorattr.design.fit import agreeing, deletion
-from taylorattr.errors import BudgetError, NonFiniteError, OptionError, ShapeError
+from taylorattr.errors import BudgetError, MissingExtraError, NonFiniteError, OptionError, ShapeError
 from tests.design.fit.models import every_pair, inputs
 
 TWO = ["integrated_gradients", "shapley"]
@@ -86,6 +88,22 @@ def test_too_many_coalitions():
             agreeing("spearman"), "sharing", lambda x: x.sum(1), inputs(4, 9), truth=torch.rand(4, 9),
             by="coalitions", largest=9,
         )  # fmt: skip
+
+
+def test_without_the_package_for_evolution_it_is_named_and_gradients_go_on(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cma", None)  # as if it were not installed
+    model, x = every_pair(3), inputs(6, 3)
+    looked_at = []
+
+    def own(scores, examples):
+        looked_at.append(scores)
+        return scores[:, 0]
+
+    for family in ("weighted_shapley", "power_path"):
+        with pytest.raises(MissingExtraError, match=r'pip install "taylorattr\[fit\]"'):
+            ta.design.fit(own, family, model, x, maximise=True, name="f")
+    assert not looked_at
+    assert ta.design.fit("deletion", "weighted_shapley", model, x, name="f", restarts=1, budget=5).fitted
 
 
 def test_settings_of_objectives():
