@@ -13,7 +13,7 @@ from taylorattr.criteria.paper.cases import cases
 from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.build import build, require_free
 from taylorattr.design.designed import DesignedRule
-from taylorattr.design.formula_ratio import formula, reads_support_only
+from taylorattr.design.expressions import formula, reads_support_only
 from taylorattr.design.function_ratio import Level, function_evaluator, level_of, table_evaluator
 from taylorattr.design.guarantees import asymmetry
 from taylorattr.errors import OptionError
@@ -149,7 +149,7 @@ def _from_formula(
     name: str, given: Any, frame: Any, kind: Any, known: PlayerAttributes, source: str
 ) -> AllocationRule:
     expression = formula(given, tuple(known.values))
-    support = reads_support_only(expression, {})
+    support = reads_support_only(expression)
     if kind == "S" and not support:
         raise OptionError(
             f"{name} was said to read coalitions only, and its ratio {expression} reads exponents"

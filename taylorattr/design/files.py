@@ -35,6 +35,7 @@ from taylorattr.design.families import (
     sharing,
     weighted_shapley,
 )
+from taylorattr.design.formula_limits import bounded_fraction
 from taylorattr.errors import FormatError, OptionError
 from taylorattr.maths.measures import Atoms, Beta, Blend, Measure, Moments
 
@@ -115,7 +116,7 @@ def load(path: str | os.PathLike[str]) -> DesignedRule:
     where = _suffixed(path)
     try:
         data = json.loads(where.read_bytes())
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # lists inside lists, thousands deep, are no rule either
         raise FormatError(
             f"{where} is no JSON ({error}); it is damaged or was written by another program"
         ) from error
@@ -142,7 +143,7 @@ def _made(recipe: Any) -> DesignedRule:
         maker, arguments = MAKERS[recipe["made_by"]], recipe["arguments"]
         values = {str(key): _value(value) for key, value in arguments.items()}
         return maker(**values) if maker is attributor else maker(name=recipe["name"], **values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"no rule can be made of this ({type(error).__name__}: {error})") from error
@@ -190,7 +191,7 @@ def _value(data: Any) -> Any:
         return entries.reshape(data["shape"])
     ((kind, content),) = data.items()
     if kind == "fraction":
-        return Fraction(content)
+        return bounded_fraction(content)
     if kind == "rule":
         return _made(content)
     if kind == "measure":
@@ -229,13 +230,20 @@ def _plain_measure(measure: Measure) -> Any:
 def _measure(data: Any) -> Measure:
     ((kind, content),) = data.items()
     if kind == "atoms":
-        places, masses = (tuple(map(Fraction, _value(part))) for part in content)
+        places, masses = (tuple(map(_exact_number, _value(part))) for part in content)
         return Atoms(places, masses)
     if kind == "beta":
-        return Beta(*(Fraction(_value(part)) for part in content))
+        return Beta(*(_exact_number(_value(part)) for part in content))
     if kind == "moments":
-        return Moments([Fraction(value) for value in _value(content)])
+        return Moments([_exact_number(value) for value in _value(content)])
     if kind == "blend":
-        factors = tuple(Fraction(_value(factor)) for factor, _ in content)
+        factors = tuple(_exact_number(_value(factor)) for factor, _ in content)
         return Blend(tuple(_measure(part) for _, part in content), factors)
     raise FormatError(f"unknown kind of measure {kind!r}")
+
+
+def _exact_number(value: Any) -> Fraction:
+    """Return a number of a file as a fraction; text that only looks like one is not read."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+        raise FormatError(f"{str(value)[:40]!r} is no number")
+    return Fraction(value)

@@ -19,12 +19,14 @@ from taylorattr.design.build import build
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.exact_numbers import exact
 from taylorattr.design.families.family import family
+from taylorattr.design.formula_limits import bounded_fraction
 from taylorattr.design.function_ratio import remembered
 from taylorattr.design.ways.paths import Pieces, Power, Straight
 from taylorattr.errors import OptionError
 from taylorattr.maths.measures import Atoms, Beta, Density, Measure, Moments
 from taylorattr.maths.path_rules import PathRule, path_rule
 from taylorattr.maths.path_shares import path_shares
+from taylorattr.maths.quadrature import MAX_NODES
 
 MEASURE_KEEPS = {"no_leak": "Δ_i ∂_i f vanishes where the model does not read player i, eq. (70)"}
 
@@ -114,14 +116,15 @@ def as_measure(given: Any) -> Measure:
 def _spoken(words: str) -> Measure:
     kind, _, rest = words.partition(":")
     try:
-        numbers = [Fraction(part) for part in rest.split(",")] if rest else []
+        numbers = [bounded_fraction(part) for part in rest.split(",")] if rest else []
     except (ValueError, ZeroDivisionError):
         numbers, kind = [], ""
     if kind == "uniform" and not numbers:
         return Beta(Fraction(1), Fraction(1))
     if kind == "beta" and len(numbers) == 2:
         return Beta(*numbers)
-    if kind in get_args(PathRule) and len(numbers) == 1 and numbers[0].denominator == 1:
+    # the bound of quadratures: beyond it nodes take minutes, and their exact moments more
+    if kind in get_args(PathRule) and len(numbers) == 1 and numbers[0] in range(1, MAX_NODES + 1):
         places, masses = path_rule(kind, int(numbers[0]))  # pyright: ignore[reportArgumentType]
         return Atoms(tuple(map(exact, places)), tuple(map(exact, masses)))
     raise OptionError(f"{words!r} names no measure; expected {SPOKEN}")
