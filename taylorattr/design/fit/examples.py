@@ -15,7 +15,6 @@ from taylorattr.aliases import Baselines
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.inputs import require_floating
 from taylorattr.analysis.player_sums import sum_over_players
-from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
 from taylorattr.design.build import attributor
@@ -38,54 +37,29 @@ class Source:
     """A model with examples, of which everything is computed at most once.
 
     Attributes:
-        model: The user's model, never changed.
-        inputs: Tensors (B, …).
+        question: The model, the examples and what is asked of them; its baselines are not read.
         starts: Baselines: one set, or R of them where scores are compared over baselines.
-        target: Of these examples.
-        players: Which elements move together.
-        extra: Additional forward arguments of these examples.
         truth: Attributions (B, n) to agree with.
         where: Numbers of the examples in the user's data.
         several: Whether scores carry the baselines in front, (R, B, n).
-        dtype: Of the analysis.
-        internal_batch_size: Rows per model call.
         max_evaluations: Most model outputs of a table.
         tabled: Whether curves are read off the table of coalitions.
+        cost: What has been computed, by name.
     """
 
-    model: Callable[..., Any]
-    inputs: tuple[Tensor, ...]
+    question: Question
     starts: Sequence[Baselines]
-    target: Any = None
-    players: PlayersLike = None
-    extra: Any = None
     truth: Tensor | None = None
     where: Sequence[int] = ()
     several: bool = False
-    dtype: torch.dtype | None = None
-    internal_batch_size: int | None = None
     max_evaluations: int | None = MAX_EVALUATIONS
     tabled: bool = True
-    games: tuple[Game, ...] = field(init=False)
     cost: dict[str, int] = field(init=False, default_factory=dict)
+    _memory: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Bind the model to every set of baselines."""
-        self._kept: dict[Any, Any] = {}
-        self.games = tuple(
-            Question(
-                self.model,
-                self.inputs,
-                start,
-                target=self.target,
-                additional_forward_args=self.extra,
-                players=self.players,
-                dtype=self.dtype,
-                integers_allowed=True,
-                internal_batch_size=self.internal_batch_size,
-            ).game
-            for start in self.starts
-        )
+        """Ask the model against every set of baselines, on the same private copies."""
+        self.games: tuple[Game, ...] = tuple(self.question.against(start).game for start in self.starts)
 
     @property
     def n(self) -> int:
@@ -103,9 +77,9 @@ class Source:
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
         """Return what was computed before under a key, else compute it."""
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return self._kept[key]
+        if key not in self._memory:
+            self._memory[key] = compute()
+        return self._memory[key]
 
     def table(self, output: Output = "logit") -> Tensor:
         """Return v(T) of all coalitions, shape (R, B, 2^n), float64.
@@ -146,23 +120,9 @@ class Source:
 
         def computed() -> Tensor:
             self.spent(f"attributions by {name}", self.batch * len(self.starts))
-            given: Any = self.inputs[0] if len(self.inputs) == 1 else self.inputs
-            found = [
-                attribute(
-                    method,
-                    self.model,
-                    given,
-                    start,
-                    target=self.target,
-                    players=self.players,
-                    additional_forward_args=self.extra,
-                    dtype=self.dtype,
-                    internal_batch_size=self.internal_batch_size,
-                    **options,
-                ).player_scores
-                for start in self.starts
-            ]
-            return torch.stack(found)
+            asked = self._asked()
+            each = [attribute(method, baselines=start, **asked, **options) for start in self.starts]
+            return torch.stack([answer.player_scores for answer in each])
 
         return self.once(("attributed", name), computed)
 
@@ -179,25 +139,25 @@ class Source:
         counts = torch.arange(self.n + 1)
         return nested_outputs(self._followed(output)[place], order, counts, bring_back=bring_back)
 
+    def _asked(self) -> dict[str, Any]:
+        """Return the question as the arguments of a public function, but for the baselines."""
+        return {
+            "model": self.question.model,
+            "inputs": self.question.inputs,
+            "target": self.question.target,
+            "players": self.question.players,
+            "additional_forward_args": self.question.additional_forward_args,
+            "dtype": self.question.dtype,
+            "internal_batch_size": self.question.internal_batch_size,
+        }
+
     def _followed(self, output: Output) -> list[Followed]:
+        """Return the models of which an output is followed, one for each set of baselines."""
+
         def computed() -> list[Followed]:
             if output == "logit":
-                return [Followed(game, self.target, {}) for game in self.games]
-            given: Any = self.inputs[0] if len(self.inputs) == 1 else self.inputs
-            return [
-                follow(
-                    self.model,
-                    given,
-                    start,
-                    target=self.target,
-                    output=output,
-                    players=self.players,
-                    additional_forward_args=self.extra,
-                    dtype=self.dtype,
-                    internal_batch_size=self.internal_batch_size,
-                )
-                for start in self.starts
-            ]
+                return [Followed(game, self.question.target, {}) for game in self.games]
+            return [follow(fill=start, output=output, **self._asked()) for start in self.starts]
 
         return self.once(("followed", output), computed)
 
@@ -263,7 +223,7 @@ class Examples:
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """Their inputs, tensors (B, …)."""
-        return tuple(part if self.rows is None else part[self.rows] for part in self.source.inputs)
+        return tuple(part if self.rows is None else part[self.rows] for part in self.source.question.rows)
 
     @property
     def truth(self) -> Tensor | None:

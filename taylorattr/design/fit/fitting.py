@@ -12,6 +12,7 @@ from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
 from taylorattr.design.build import attributor, require_free
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families.family import FAMILIES
@@ -34,8 +35,8 @@ SEARCHES = {"gradient": by_gradient, "evolution": by_evolution, "moves": by_move
 COMPARED = 2
 """Held-out examples on which the built rule is asked for its own scores."""
 
-SERIOUS = 1e-2
-"""Difference from these, over Σ|scores|, that is warned of."""
+LARGEST_DIFFERENCE = 1e-2
+"""Difference from these, as a share of Σ|scores|, beyond which a warning is given."""
 
 AnyRule = str | AllocationRule | DesignedRule
 
@@ -140,12 +141,15 @@ def fit(
     if budget is not None:
         whole("budget", budget, 1)
     generator = torch.Generator().manual_seed(seed)
-    shared = {
-        "players": players,
-        "dtype": dtype,
-        "internal_batch_size": internal_batch_size,
-        "max_evaluations": max_evaluations,
-    }
+    question = Question(
+        model,
+        input_tuple(inputs),
+        players=players,
+        dtype=dtype,
+        internal_batch_size=internal_batch_size,
+        seed=seed,
+        integers_allowed=True,
+    )
     all_of = {
         "inputs": input_tuple(inputs),
         "baselines": baselines,
@@ -156,7 +160,7 @@ def fit(
     given, kept = _parts(all_of, held_out, generator)
     _require_what_is_read(wanted, references, baselines, given["truth"])
     with torch.inference_mode(False), torch.enable_grad():
-        source = _source(model, given, references, shared)
+        source = _source(question, given, references, max_evaluations)
         if FREEDOMS[family].coalitions:
             source.require_affordable()
         free = freed(family, source.n, options)
@@ -172,7 +176,7 @@ def fit(
         SEARCHES[kind](task, restarts, budget, generator)
         natural = free.rounded(free.natural(task.best))
         chosen = _against(free, against, task)
-        held = _source(model, kept, references, shared)
+        held = _source(question, kept, references, max_evaluations)
         held.tabled = source.tabled
         return _measured(task, natural, chosen, Examples(held), kind, name, level, seed)
 
@@ -228,13 +232,24 @@ def _require_what_is_read(wanted: Objective, references: Any, baselines: Any, tr
         raise OptionError(f"{wanted.name} is with given attributions: pass truth=, shape (B, n)")
 
 
-def _source(model: Any, given: dict[str, Any], references: Any, shared: dict[str, Any]) -> Source:
-    starts: list[Any] = [given["baselines"]]
+def _source(
+    question: Question, examples: dict[str, Any], references: Any, max_evaluations: int | None
+) -> Source:
+    """Return some of the examples with the model, against their baselines or each of the references."""
+    starts: list[Any] = [examples["baselines"]]
     if references is not None:
-        rows = reference_tuple(references, given["inputs"], "references")
+        rows = reference_tuple(references, examples["inputs"], "references")
         starts = [tuple(part[r : r + 1] for part in rows) for r in range(len(rows[0]))]
-    entries = {key: value for key, value in given.items() if key != "baselines"}
-    source = Source(model, starts=starts, several=references is not None, **entries, **shared)
+    source = Source(
+        question.with_inputs(
+            examples["inputs"], target=examples["target"], additional_forward_args=examples["extra"]
+        ),
+        starts,
+        truth=examples["truth"],
+        where=examples["where"],
+        several=references is not None,
+        max_evaluations=max_evaluations,
+    )
     require_players(source.truth, source.n)
     return source
 
@@ -315,23 +330,22 @@ def _measured(
 def _differs(free: Freedom, rule: DesignedRule, held: Examples, scores: Tensor) -> float:
     """Return how far the built rule's own scores are from those used here, over Σ|scores|."""
     rows = torch.arange(min(COMPARED, len(held)))
-    source = held.source
-    few = Source(
-        source.model,
-        rows_of(source.inputs, rows, source.batch),
-        [rows_of(start, rows, source.batch) for start in source.starts],
-        target=rows_of(source.target, rows, source.batch),
-        players=source.players,
-        extra=rows_of(source.extra, rows, source.batch),
-        several=source.several,
-        dtype=source.dtype,
-        internal_batch_size=source.internal_batch_size,
+    source, asked = held.source, held.source.question
+
+    def few_of(value: Any) -> Any:
+        return rows_of(value, rows, source.batch)
+
+    question = asked.with_inputs(
+        few_of(asked.rows),
+        target=few_of(asked.target),
+        additional_forward_args=few_of(asked.additional_forward_args),
     )
+    few = Source(question, [few_of(start) for start in source.starts], several=source.several)
     own = few.attributed(rule, **free.options)
     size = own.abs().sum(-1)
     missing = (own - scores[:, rows]).abs().sum(-1)
     found = float((missing / torch.where(size > 0, size, 1.0)).max())
-    if found > SERIOUS:
+    if found > LARGEST_DIFFERENCE:
         warn(
             f"{rule.name}: the rule's own scores differ by {found:.2g} of Σ|scores| from those it was fitted "
             "by: raise the nodes or the order of the search (nodes=, n_steps=, order=)",

@@ -280,18 +280,19 @@ class DegreePower(Freedom):
         return degree_tilted(fractions_of([parameters["p"]])[0], name)
 
     def _terms(self, source: Source) -> Tensor:
+        """Return I(κ) of all terms up to the order, shape (R, B, M)."""
         found = []
         for game in source.games:
             effects = decompose(
-                source.model,
+                source.question.model,
                 game.inputs,
                 game.baselines,
-                target=source.target,
+                target=source.question.target,
                 order=self.order,
                 players=game.players,
-                additional_forward_args=source.extra,
+                additional_forward_args=source.question.additional_forward_args,
                 with_tails=False,
-                internal_batch_size=source.internal_batch_size,
+                internal_batch_size=source.question.internal_batch_size,
             )
             found.append(effects.values.double().cpu())
         source.spent("Taylor tables", source.batch * len(found))

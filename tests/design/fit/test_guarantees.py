@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import taylorattr as ta
+from taylorattr.analysis.question import Question
 from taylorattr.design.fit.examples import Examples, Source
 from taylorattr.design.fit.freedom import LIMIT, freed
 from tests.design.fit.models import every_pair, inputs, smooth
@@ -60,7 +61,7 @@ def test_scores_of_the_search_are_those_of_the_built_rule(case):
     model, x = smooth(), inputs(4, 3) / 4
     if case == "degree_tilted":
         model = every_pair(3)
-    source = Source(model, (x,), [None])
+    source = Source(Question(model, (x,), dtype=None), [None])
     free = freed(case.split()[0], 3, (COMPLETE | NO_LEAK)[case])
     theta = torch.randn(free.count, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     natural = free.rounded(free.natural(theta))
@@ -79,7 +80,7 @@ def test_the_beginning_is_the_rule_that_it_is_called(case):
     if case == "degree_tilted":
         model = every_pair(3)
     free = freed(case.split()[0], 3, (COMPLETE | NO_LEAK)[case])
-    source = Examples(Source(model, (x,), [None]))
+    source = Examples(Source(Question(model, (x,), dtype=None), [None]))
     start = free.scores(free.rounded(free.natural(free.start())), source)[0]
     if case == "mix":
         names = ("integrated_gradients", "shapley")
