@@ -36,6 +36,10 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 
+ROOMS_OF_CRITERIA = (("three_criteria", "verdict"), ("paper", "blame"), ("probe", "audit"))
+"""The same inside `criteria`: rooms of one row do not know each other."""
+
+
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -114,6 +118,21 @@ def test_imports_point_one_way():
             if there != here and RANK.get(there, len(LAYERS)) >= RANK[here]:
                 upward.append(f"{where(path, line)}: {here} must not import {module}")
     assert not upward, f"move what they need down to a lower layer:{listed(upward)}"
+
+
+def test_rooms_of_criteria_point_one_way():
+    rank = {room: row for row, rooms in enumerate(ROOMS_OF_CRITERIA) for room in rooms}
+    backward = []
+    for path in FILES:
+        here = module_name(path).split(".")
+        if here[1:2] != ["criteria"] or len(here) == 2:
+            continue
+        for line, module in imports(path):
+            there = module.split(".")
+            if there[1:2] == ["criteria"] and there[2:3] != here[2:3]:
+                if len(there) == 2 or rank[there[2]] >= rank[here[2]]:
+                    backward.append(f"{where(path, line)}: {here[2]} must not import {module}")
+    assert not backward, listed(backward)
 
 
 def test_no_import_inside_a_function_dodges_a_cycle():

@@ -1,4 +1,10 @@
-"""The three criteria on a table of ratios: coverage (C1), no leak (C2), completeness (C3)."""
+"""The three criteria on a table of ratios w_i(κ), docs/theory.md §3.
+
+Coverage (C1): every effect is given to somebody; at effect level also a sum of several terms, eq. (12). No
+leak (C2): nobody gets an effect he has no part in, w_i(κ) = 0 whenever κ_i = 0. Completeness (C3): each
+effect is handed out exactly once, Σ_i w_i(κ) = 1. Tables of ``Fraction`` are judged exactly; measured ones
+are cleaned of noise before.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +20,21 @@ import sympy as sp
 from taylorattr.allocation.receivers import PAIRS, PLAYERS, POSITIONS
 from taylorattr.allocation.rule import AllocationRule
 
+CONSTANT = -1
+"""The row that stands for the constant I(0)."""
+
 
 def has_part(rule: AllocationRule, kappas: np.ndarray, context: dict[str, Any]) -> np.ndarray:
-    """Return whether each receiver has a part in each term, shape (M, R), bool."""
+    """Return whether each receiver has a part in each term, shape (M, R), bool.
+
+    A player has one in the terms he is in the support of, a pair or coalition in those with all its members,
+    a position where one of its cells is in the support.
+
+    Args:
+        rule: Says who receives.
+        kappas: Multi-indices, shape (M, n).
+        context: What the rule reads besides κ, such as which cells stand at which position.
+    """
     inside = kappas > 0
     if rule.receivers is PLAYERS:
         return inside
@@ -28,10 +46,6 @@ def has_part(rule: AllocationRule, kappas: np.ndarray, context: dict[str, Any]) 
         return np.asarray(inside[:, cells].any(axis=1))
     members = np.asarray(rule.receivers.values(kappas.shape[1], values)["S"], dtype=bool)
     return np.asarray((members[None] <= inside[:, :, None]).all(axis=1))
-
-
-CONSTANT = -1
-"""The row that stands for the constant I(0)."""
 
 
 def uncovered(ratios: np.ndarray) -> np.ndarray:
@@ -56,6 +70,7 @@ def cancelling(ratios: np.ndarray, constant: np.ndarray | None = None) -> dict[i
     sums = ratios.sum(axis=1)
     if constant is None and sums[0] != 0 and (sums == sums[0]).all():
         return None  # what is handed out is a fixed multiple of the effect
+    # the fewest terms first, so that the counterexample is one that a reader can follow
     for row in range(len(ratios)):
         if not any(ratios[row]):
             return {row: Fraction(1)}
@@ -65,16 +80,16 @@ def cancelling(ratios: np.ndarray, constant: np.ndarray | None = None) -> dict[i
             if factor is not None:
                 return {row: Fraction(1), CONSTANT: -factor}
     for one, two in itertools.combinations(range(len(ratios)), 2):
-        found = _cancelling_pair(ratios[one], ratios[two])
-        if found is not None:
-            return {one: found, two: 1 - found}
+        part = _cancelling_pair(ratios[one], ratios[two])
+        if part is not None:
+            return {one: part, two: 1 - part}
     return None if len(ratios) + (constant is not None) <= 2 else _cancelling_rows(ratios, constant)
 
 
 def _multiple(row: np.ndarray, constant: np.ndarray) -> Fraction | None:
     """Return t with row = t·constant, None if there is none."""
-    at = int(np.flatnonzero(np.asarray(constant != 0, dtype=bool))[0])
-    factor: Fraction = row[at] / constant[at]
+    first = int(np.flatnonzero(np.asarray(constant != 0, dtype=bool))[0])
+    factor: Fraction = row[first] / constant[first]
     return factor if all(a == factor * b for a, b in zip(row, constant, strict=True)) else None
 
 

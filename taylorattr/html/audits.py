@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from taylorattr.criteria.audit.audit_report import QUESTIONS, AuditReport
+from taylorattr.criteria.audit.audit_report import QUESTIONS, SMALLEST_ORDER_SHARE, AuditReport
 from taylorattr.errors import TaylorAttrError
 from taylorattr.html.contents import Contents
 from taylorattr.html.criteria import CRITERION_NAMES
 from taylorattr.html.section import Column, Section, Table
 from taylorattr.html.shares import share_table
-
-SMALLEST_ORDER_SHARE = 1e-9
-"""Share of Σ|J| below which an order is left out: it is what rounding makes of orders that are not there."""
 
 
 def audit_section(contents: Contents) -> Section | None:

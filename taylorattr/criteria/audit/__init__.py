@@ -1,1 +1,1 @@
-"""The three criteria of a method, measured on the user's own network."""
+"""The three criteria of a method on the user's network: ``ta.audit``."""

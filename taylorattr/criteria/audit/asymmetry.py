@@ -26,6 +26,7 @@ ALIKE_WITHIN = 1e-6
 """Part of V by which v(T∪i) and v(T∪j) may differ for players that the game cannot tell apart: rounding."""
 
 MOST_PAIRS_NAMED = 5
+"""Pairs that go to one member alone and are told by name, largest effects first."""
 
 COMPARISON_ERROR_LETTERS = 160
 """Letters of an error that are told where another method could not be measured."""

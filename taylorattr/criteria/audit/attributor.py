@@ -274,7 +274,7 @@ class Binds(Attributor):
             OptionError: If there are additional forward arguments, which a recipe is not passed.
             MethodError: If the recipe raises.
         """
-        if audited.extra:
+        if audited.extra_for(1):
             raise OptionError(
                 "ta.binds passes no additional_forward_args; give make= a model that holds them, or a setting"
             )

@@ -113,7 +113,7 @@ def audit(
     :func:`taylorattr.analysis.question.Question.game`.
     """
     _check_numbers(tol, repeats, samples, supports, max_order)
-    asked = attributor(method, options)
+    audited_method = attributor(method, options)
     if beside is not None:
         METHODS[beside]  # a wrong name is answered before anything is measured
     question = Question(
@@ -129,7 +129,7 @@ def audit(
         integers_allowed=True,
     )
     questions = [question]
-    if asked.references:
+    if audited_method.references:
         references = reference_tuple(baselines, question.rows, "baselines")
         starts = [tuple(r[i : i + 1] for r in references) for i in range(len(references[0]))]
         questions = [question.against(start) for start in starts]
@@ -140,8 +140,8 @@ def audit(
         audited = [AuditedExample(one, example) for one in questions]
         with torch.inference_mode(False):
             calls: dict[str, Any] = {"seed": seed, "rows": internal_batch_size, "progress": progress}
-            examples.append(_judged_example(asked, audited, reach, tol, repeats, calls))
-    return _report(asked, examples, reach, games[0], beside=beside, supports=supports, seed=seed)
+            examples.append(_judged_example(audited_method, audited, reach, tol, repeats, calls))
+    return _report(audited_method, examples, reach, games[0], beside=beside, supports=supports, seed=seed)
 
 
 def _check_numbers(tol: Any, repeats: Any, samples: Any, supports: Any, max_order: Any) -> None:

@@ -35,9 +35,10 @@ SMALLEST_GAP_PART = 1e-12
 """Parts of a gap up to this are 0."""
 
 SMALLEST_ORDER_SHARE = 1e-9
-"""Part of Σ|J| below which an order is noise and has no row."""
+"""Share of Σ|J| below which an order is left out: it is what rounding makes of orders that are not there."""
 
 MOST_GAP_PARTS = 8
+"""Parts of a gap that the page lists."""
 
 NEARLY_EVERY_PAIR = 0.8
 """Part of the pairs' effects that must go to one member alone before the page says so in words."""

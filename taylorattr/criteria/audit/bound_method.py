@@ -27,7 +27,7 @@ from taylorattr.errors import MethodError, NonFiniteError, ShapeError, TaylorAtt
 NORMS = ("the largest |score|", "Σ|score|", "Σ score", "the length ‖score‖")
 """What a row's scores may have been divided by, in the order of `BatchScores.norms`."""
 
-ERROR_LETTERS = 300
+METHOD_ERROR_LETTERS = 300
 """Letters of a method's own error message that are repeated."""
 
 Exactness: TypeAlias = Literal["closed", "quadrature", "sampled", "unknown"]
@@ -66,22 +66,6 @@ class AuditedExample:
         assert entries is not None
         return entries[0] if len(entries) == 1 else entries
 
-    @property
-    def extra(self) -> tuple[Any, ...]:
-        """Additional forward arguments of this example; tensors with one entry per example as (1, …)."""
-        return self._extra(1)
-
-    def _extra(self, count: int) -> tuple[Any, ...]:
-        given = self.question.additional_forward_args
-        parts = given if isinstance(given, tuple) else () if given is None else (given,)
-        batch, k = self.game.batch, self.example
-        return tuple(
-            part[k : k + 1].expand(count, *part.shape[1:])
-            if isinstance(part, Tensor) and part.ndim and len(part) == batch
-            else part  # a constant that all examples share
-            for part in parts
-        )
-
     def rows(self, present: np.ndarray, *, own_dtype: bool) -> Any:
         """Return x_T in the structure of the inputs, in the user's dtypes or in that of the analysis.
 
@@ -104,7 +88,16 @@ class AuditedExample:
 
     def extra_for(self, count: int) -> tuple[Any, ...] | None:
         """Return the additional forward arguments for that many rows; None where there are none."""
-        return self._extra(count) or None
+        extra = self.question.additional_forward_args
+        parts = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
+        batch, k = self.game.batch, self.example
+        own = tuple(
+            part[k : k + 1].expand(count, *part.shape[1:])
+            if isinstance(part, Tensor) and part.ndim and len(part) == batch
+            else part  # a constant that all examples share
+            for part in parts
+        )
+        return own or None
 
     def asked_at(self, rows: Any, count: int, **changes: Any) -> Question:
         """Return the question about masked rows of this example, on the same private copies of the model.
@@ -268,8 +261,8 @@ def raised_by(method: str) -> Generator[None, None, None]:
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         message = " ".join(str(error).split())
-        if len(message) > ERROR_LETTERS:
-            message = f"{message[:ERROR_LETTERS]}…"
+        if len(message) > METHOD_ERROR_LETTERS:
+            message = f"{message[:METHOD_ERROR_LETTERS]}…"
         raise MethodError(
             f"{method} raised {type(error).__name__}: {message} "
             f"({Path(last.filename).name}, line {last.lineno})"

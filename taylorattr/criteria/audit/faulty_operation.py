@@ -69,14 +69,14 @@ class BalanceBlame(Result):
     @property
     def statement(self) -> str:
         """What happened, with the numbers before and after."""
-        place = f"`{self.module}`: {self.operation}" if self.module else f"{self.operation} ({self.where})"
+        at = f"`{self.module}`: {self.operation}" if self.module else f"{self.operation} ({self.where})"
         named = ", ".join(f"{amount:.3g} as {name}" for name, amount in self.shares.items())
-        kept = f"; kept by the rule: {named}" if named else ""
+        losses = f"; kept by the rule: {named}" if named else ""
         if abs(self.remainder) > 1e-9 * max(abs(self.incoming), abs(self.outgoing)):
-            kept += f"; {self.remainder:.3g} is lost without a name, a fault of the rule"
+            losses += f"; {self.remainder:.3g} is lost without a name, a fault of the rule"
         return (
-            f"the sum breaks at {place} (rule {self.rule}): {self.incoming:.6g} comes in, "
-            f"{self.outgoing:.6g} goes on{kept}"
+            f"the sum breaks at {at} (rule {self.rule}): {self.incoming:.6g} comes in, "
+            f"{self.outgoing:.6g} goes on{losses}"
         )
 
 
@@ -182,7 +182,7 @@ def recipe_blame(
         The blame; None where the recipe takes no parts of a model, or the model is no module or reads
         additional arguments.
     """
-    if not method.parts or audited.extra or not isinstance(audited.model, nn.Module):
+    if not method.parts or audited.extra_for(1) or not isinstance(audited.model, nn.Module):
         return None
     takes_players = "players" in inspect.signature(method.make).parameters
 

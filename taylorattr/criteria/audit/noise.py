@@ -228,6 +228,7 @@ def sampled_leak(a: np.ndarray, present: np.ndarray, seed: int) -> Interval:
     outside = np.where(present.T, 0.0, a / scale) ** 2
 
     def statistic(at: np.ndarray) -> float:
+        """Return the largest leak over a resample of the coalitions."""
         on = present[at]
         usual = inside[:, at].sum() / max(int(on.sum()), 1)
         absent = np.maximum((~on).sum(axis=0), 1)

@@ -26,6 +26,7 @@ WIDEST_TENSOR_BYTES = 16 * 2**20
 """What the widest tensor of the model may take in one call; methods keep several of that size."""
 
 MOST_ROWS_PER_CALL = 2048
+"""Rows of one call however narrow the model is: a method may keep much more than the model's tensors."""
 
 ROWS_COMPARED = 24
 """Rows at which f as the method saw it is compared with f of the model."""
@@ -34,6 +35,7 @@ MOST_ROUNDOFFS_APART = 1e4
 """Unit roundoffs, of max|f|, up to which the two are the same function computed in another order."""
 
 ROWS_OF_SMALL_BATCH = 3
+"""Rows that are asked for together when it is looked at whether a batch matters."""
 
 MOST_OUTPUT_ROWS = 256
 """Rows at which all outputs of the model are computed."""

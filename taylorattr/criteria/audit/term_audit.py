@@ -123,7 +123,7 @@ def audit_terms(
     count = order + 1 + EXTRA_NODES if nodes is None else nodes
     if order < 1 or count <= order:
         raise OptionError(f"order={order}, nodes={nodes}; expected order ≥ 1 and more nodes than the order")
-    asked = attributor(method, options)
+    audited_method = attributor(method, options)
     question = Question(model, inputs, baselines, target=target, players=players, seed=seed)
     game = question.game
     if count**game.n > MOST_POINTS:
@@ -138,7 +138,7 @@ def audit_terms(
         audited = AuditedExample(question, example)
         with torch.inference_mode(False), warnings.catch_warnings():
             warnings.simplefilter("ignore", TaylorAttrWarning)
-            bound = asked.bind(audited)
+            bound = audited_method.bind(audited)
             scores = [bound.read(grid[part], seed).players for part in blocks(len(grid), rows_per_call(game))]
         with torch.no_grad():
             v = game.values(torch.from_numpy(grid), example).cpu().double().numpy()
@@ -153,7 +153,7 @@ def audit_terms(
     stacked, terms = np.stack(A), np.stack(effects)
     deficit, leak, slope = _by_order(stacked, terms, kappas)
     return TermReport(
-        method=asked.name,
+        method=audited_method.name,
         names=game.names,
         multi_indices=torch.from_numpy(np.ascontiguousarray(kappas)),
         allocation=torch.from_numpy(stacked),

@@ -1,4 +1,10 @@
-"""At which operation of a model does the sum of a third-party attribution break?"""
+"""At which operation of a model does the sum of a third-party attribution break?
+
+The method is asked about sub-networks that keep the model's own modules: from every operation to the output
+(suffix), from the inputs to every operation (prefix), and single operations. Walking the first cut from the
+output towards the inputs, the first broken suffix begins with the guilty operation; walking from the inputs,
+the first broken prefix ends with it. Where both name the same one, and it is wrong alone, there is no doubt.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +25,15 @@ from taylorattr.criteria.blame.substitution import by_substitution
 from taylorattr.errors import OptionError
 
 MOST_EXAMPLES = 4
-"""Examples that are looked at, each by itself, at most."""
+"""Examples that are looked at, each by itself, at most: in a single one errors may cancel behind an
+operation."""
 
 MOST_ISOLATED = 24
 """Operations that are looked at by themselves, at most."""
+
+BASELINE_STEP = 0.11
+"""By how much the baseline is moved to see whether scores depend on it: no round number, so no special
+one."""
 
 
 def blame(
@@ -80,7 +91,7 @@ def blame(
         if law == "output":
             _drop_biases(copied)
         check = SumCheck(make, law, tolerance)
-        whole = _whole(check, copied, rows, targets)
+        whole = _whole_model(check, copied, rows, targets)
         if whole.status == "holds":
             return unbroken(whole, law)
         try:
@@ -95,17 +106,15 @@ def blame(
 
 
 def _by_cutting(check: SumCheck, operations: Operations, examples: list[Example], whole: Cut) -> Blame:
+    """Return the answer for a model that could be traced: suffixes, prefixes, then what lies between them."""
+
     def cuts(probe: Probe, piece: Callable[[int], SubNetwork]) -> Cuts:
+        """Return one sort of sub-networks, none of them measured yet."""
+
         def measure(k: int) -> Cut:
-            found = piece(k)
-            return check.cut(
-                probe,
-                operations.labels[k],
-                found.network,
-                found.leaves,
-                examples,
-                reads_out=found.reads_out,
-            )
+            part = piece(k)
+            label = operations.labels[k]
+            return check.cut(probe, label, part.network, part.leaves, examples, reads_out=part.reads_out)
 
         return Cuts(measure, fault)
 
@@ -115,9 +124,10 @@ def _by_cutting(check: SumCheck, operations: Operations, examples: list[Example]
     isolated = cuts("isolated", operations.isolated)
     last = last_fault(suffixes, count)
     first = first_fault(prefixes, count, operations.parents)
+    # errors may stand between the last and the first fault; elsewhere every sum holds
     ends = [k for k in (first, last[0] if last else None) if k is not None]
-    looked = range(min(ends), max(ends) + 1) if ends else range(count)
-    alone = [k for k in list(looked)[:MOST_ISOLATED] if isolated[k].status == fault]
+    suspects = range(min(ends), max(ends) + 1) if ends else range(count)
+    alone = [k for k in suspects[:MOST_ISOLATED] if isolated[k].status == fault]
     return answer(
         check.law,
         operations.labels,
@@ -130,7 +140,8 @@ def _by_cutting(check: SumCheck, operations: Operations, examples: list[Example]
     )
 
 
-def _whole(check: SumCheck, model: nn.Module, rows: Any, targets: list[Any]) -> Cut:
+def _whole_model(check: SumCheck, model: nn.Module, rows: Any, targets: list[Any]) -> Cut:
+    """Return the sum on the model itself."""
     names = tuple(f"input {k}" for k in range(len(rows[0][0])))
     examples = [
         Example(dict(zip(names, x, strict=True)), dict(zip(names, b, strict=True)), t)
@@ -142,7 +153,7 @@ def _whole(check: SumCheck, model: nn.Module, rows: Any, targets: list[Any]) -> 
 def _law(make: Callable[..., Any], model: nn.Module, row: Any, target: Any) -> Law:
     """Return ``output`` where the scores do not depend on the baseline."""
     x, b = row
-    moved = tuple(v + 0.11 if v.is_floating_point() else v for v in b)
+    moved = tuple(v + BASELINE_STEP if v.is_floating_point() else v for v in b)
     try:
         one, two = (scores_of(make, copy.deepcopy(model), x, start, target) for start in (b, moved))
     except Exception:  # refusals are reported by the cuts
@@ -160,6 +171,7 @@ def _copy(model: nn.Module) -> nn.Module:
 
 
 def _drop_biases(model: nn.Module) -> None:
+    """Set what modules add to 0: also the mean of a batch normalisation, which is a bias in other words."""
     for module in model.modules():
         for name in ("bias", "running_mean", "in_proj_bias"):
             value = getattr(module, name, None)
@@ -169,6 +181,7 @@ def _drop_biases(model: nn.Module) -> None:
 
 
 def _doubled(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return float64 tensors where they are floating-point: rounding of float32 would blame long sums."""
     return tuple(p.detach().double() if p.is_floating_point() else p.detach() for p in parts)
 
 
@@ -204,11 +217,12 @@ def answer(
         alone: Operations that are wrong by themselves.
     """
     suffixes, prefixes, isolated = cuts
-    seen = [cut for group in cuts for cut in group.seen.values()]
-    if all(cut.status == "refused" for cut in seen):  # what takes nothing singles nothing out
+    measured = [cut for group in cuts for cut in group.measured.values()]
+    if all(cut.status == "refused" for cut in measured):  # what takes nothing singles nothing out
         last, first, alone = None, None, []
-    place = last[0] if last else first if first is not None else alone[0] if alone else None
-    refused = sorted(k for k, cut in isolated.seen.items() if cut.status == "refused")
+    # suffixes are the strongest evidence: they end in the model's own output and not in a random read-out
+    guilty = last[0] if last else first if first is not None else alone[0] if alone else None
+    refused = sorted(k for k, cut in isolated.measured.items() if cut.status == "refused")
     before, after = None, None
     if last is not None:
         after = suffixes[last[0]]
@@ -217,16 +231,16 @@ def answer(
         after = prefixes[first]
     elif alone:
         after = isolated[alone[0]]
-    none_taken = place is None and all(cut.status == "refused" for cut in suffixes.seen.values())
+    none_taken = guilty is None and all(cut.status == "refused" for cut in suffixes.measured.values())
     if whole.status == "refused" or none_taken:
         found = "refused"
-    elif place is None:
+    elif guilty is None:
         found = "nothing"
     else:
-        found = "context" if isolated[place].status == "holds" else "found"
+        found = "context" if isolated[guilty].status == "holds" else "found"
     return Blame(
         found=found,
-        operation="" if place is None else labels[place],
+        operation="" if guilty is None else labels[guilty],
         last=labels[last[0]] if last else "",
         first="" if first is None else labels[first],
         alone=tuple(labels[k] for k in alone),
@@ -234,13 +248,16 @@ def answer(
         law=law,
         before=before,
         after=after,
-        cuts=(whole, *(cut for group in cuts for _, cut in sorted(group.seen.items()))),
-        kind="" if place is None else kinds[place],
-        statement=_sentence(_shown(labels, kinds), found, place, last, first, alone, (before, after, whole)),
+        cuts=(whole, *(cut for group in cuts for _, cut in sorted(group.measured.items()))),
+        kind="" if guilty is None else kinds[guilty],
+        statement=_sentence(
+            _quoted(labels, kinds), found, guilty, last, first, alone, (before, after, whole)
+        ),
     )
 
 
-def _shown(labels: list[str], kinds: list[str]) -> list[str]:
+def _quoted(labels: list[str], kinds: list[str]) -> list[str]:
+    """Return the operations as a sentence names them: `layer2.0.relu` (ReLU)."""
     return [
         f"`{label}` ({kind})" if kind else f"`{label}`" for label, kind in zip(labels, kinds, strict=True)
     ]
@@ -249,33 +266,42 @@ def _shown(labels: list[str], kinds: list[str]) -> list[str]:
 def _sentence(
     labels: list[str],
     found: str,
-    place: int | None,
+    guilty: int | None,
     last: tuple[int, int] | None,
     first: int | None,
     alone: list[int],
-    shown: tuple[Cut | None, Cut | None, Cut],
+    sums: tuple[Cut | None, Cut | None, Cut],
 ) -> str:
-    before, after, whole = shown
-    if place is None:
+    """Return the answer in a sentence.
+
+    Args:
+        labels: Names of the operations, quoted.
+        found: As in `Blame`.
+        guilty: The operation to look at.
+        last: As in `answer`.
+        first: As in `answer`.
+        alone: As in `answer`.
+        sums: Just behind the operation, with it, and of the whole model.
+    """
+    before, after, whole = sums
+    if guilty is None:
         if whole.status == "refused":
             return f"the method takes neither the model nor any part of it: {whole.message}"
         why = "the method took none of the sub-networks" if found == "refused" else "no sub-network shows it"
         return f"the sum is {whole.total:.6g} where {whole.due:.6g} is due, but {why}"
-    name = labels[place]
+    name = labels[guilty]
     if found == "refused":
         refuses = f"takes what follows {name} and refuses it with {name}" if before else f"refuses {name}"
         words = [f"the method does not take the model; it {refuses}: {whole.message}"]
     else:
         words = [f"the sum breaks at {name}"]
         if after is not None:
-            kept = (
-                f"{before.total:.6g} of {before.due:.6g} due just behind it, " if before is not None else ""
-            )
-            words.append(f": {kept}{after.total:.6g} of {after.due:.6g} due with it")
+            behind = f"{before.total:.6g} of {before.due:.6g} due just behind it, " if before else ""
+            words.append(f": {behind}{after.total:.6g} of {after.due:.6g} due with it")
         if last is not None and last[1] > last[0] + 1:
             between = ", ".join(labels[last[0] + 1 : last[1]])
             words.append(f"; {between} behind it were refused and may be at fault instead")
-        together = found == "context" and first not in (None, place, *alone)
+        together = found == "context" and first not in (None, guilty, *alone)
         if together and first is not None:
             words.append(
                 f"; the first fault on the way from the inputs is {labels[first]}: each of the two is right "

@@ -1,4 +1,8 @@
-"""Do the scores of a sub-network add up, and between which two cuts do they stop doing so?"""
+"""Do the scores of a sub-network add up, and between which two neighbouring cuts do they stop doing so?
+
+Each cut runs a method of another library on a network of its own, which is slow and may be refused; so cuts
+are made by bisection, each once, and a refused one is stepped around.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,15 @@ from taylorattr.analysis.target import TargetSelector
 from taylorattr.criteria.blame.blamed_operation import Cut, Law, Probe
 from taylorattr.errors import OptionError
 
-ERROR_LETTERS = 140
-"""Letters of an error that are shown."""
+NOTHING = 1e-12
+"""Scores and sums up to this, in float64, are 0 and add up."""
+
+REFUSAL_LETTERS = 140
+"""Letters of a refusal that are told."""
+
+
+Fault: TypeAlias = Literal["breaks", "refused"]
+"""What is sought: sums that break, or networks that the method does not take."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class SumCheck:
             examples: Values at both ends.
             reads_out: Whether its output is one number per row; else the target picks one.
         """
-        gaps, sums = [], []
+        gaps, sums = [], []  # sums: what the scores add up to, and what is due, of each example
         for example in examples:
             rows = tuple(example.at_input[name].clone() for name in leaves)
             start = tuple(example.at_baseline[name].clone() for name in leaves)
@@ -75,15 +86,15 @@ class SumCheck:
                 due = value(network, rows, target) - (
                     value(network, start, target) if self.law == "difference" else 0.0
                 )
-                given = scores_of(self.make, network, rows, start, target)
+                scores = scores_of(self.make, network, rows, start, target)
             except Exception as error:  # whatever a library raises on a network that it does not take
                 text = f"{type(error).__name__}: {error}".split("\n")[0]
-                return Cut(probe, operation, 0.0, 0.0, 0.0, 0.0, "refused", text[:ERROR_LETTERS])
-            total = sum(float(part.double().sum()) for part in given)
-            size = max(sum(float(part.double().abs().sum()) for part in given), abs(due))
-            gaps.append(abs(total - due) / size if size > 1e-12 else 0.0)
+                return Cut(probe, operation, 0.0, 0.0, 0.0, 0.0, "refused", text[:REFUSAL_LETTERS])
+            total = sum(float(part.double().sum()) for part in scores)
+            size = max(sum(float(part.double().abs().sum()) for part in scores), abs(due))
+            gaps.append(abs(total - due) / size if size > NOTHING else 0.0)
             sums.append((total, due))
-        broken = next((k for k, gap in enumerate(gaps) if not gap <= self.tolerance), None)
+        broken = next((k for k, gap in enumerate(gaps) if not gap <= self.tolerance), None)  # NaN breaks too
         total, due = sums[broken or 0]
         expected = sum(abs(due) for _, due in sums) / len(sums)
         status = "holds" if broken is None else "breaks"
@@ -113,36 +124,32 @@ def scores_of(
     """
     alone = len(rows) == 1
     function = make(network, start[0] if alone else start, target)
-    given = function(rows[0] if alone else rows)
-    parts = tuple(given) if isinstance(given, tuple | list) else (given,)
+    returned = function(rows[0] if alone else rows)
+    parts = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
     if len(parts) != len(rows):
         raise OptionError(f"{len(parts)} tensors of scores for {len(rows)} inputs")
     return tuple(torch.as_tensor(part).detach() for part in parts)
 
 
-Fault: TypeAlias = Literal["breaks", "refused"]
-"""What is sought: sums that break, or networks that the method does not take."""
-
-
 @dataclass
 class Cuts:
-    """Sub-networks that were looked at, each once.
+    """Sub-networks by the number of the operation at their edge, each measured once.
 
     Attributes:
-        measure: Place of an operation -> its cut.
+        measure: Number of an operation -> its cut.
         fault: What is sought.
-        seen: What was measured.
+        measured: The cuts that have been asked for.
     """
 
     measure: Callable[[int], Cut]
     fault: Fault = "breaks"
-    seen: dict[int, Cut] = field(default_factory=dict)
+    measured: dict[int, Cut] = field(default_factory=dict)
 
     def __getitem__(self, k: int) -> Cut:
         """Return the cut at operation k."""
-        if k not in self.seen:
-            self.seen[k] = self.measure(k)
-        return self.seen[k]
+        if k not in self.measured:
+            self.measured[k] = self.measure(k)
+        return self.measured[k]
 
     def wrong(self, k: int) -> bool | None:
         """Whether the cut shows the fault; None where a refusal hides whether the sum breaks."""
@@ -153,12 +160,12 @@ class Cuts:
 
 
 def edge(cuts: Cuts, right: int, wrong: int) -> tuple[int, int]:
-    """Return neighbouring places, apart from refused ones, of which one holds and the other shows the fault.
+    """Return neighbouring cuts, apart from refused ones, of which one holds and the other shows the fault.
 
     Args:
         cuts: The cuts; a longer one behind a broken one is taken to stay broken.
-        right: A place that holds, above or below `wrong`.
-        wrong: A place that shows the fault.
+        right: A cut that holds, above or below `wrong`.
+        wrong: A cut that shows the fault.
 
     Returns:
         Both, as near as refusals between them allow.

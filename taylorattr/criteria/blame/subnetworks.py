@@ -34,7 +34,7 @@ READ_OUT = "read_out"
 
 @dataclass(frozen=True)
 class SubNetwork:
-    """A sub-network.
+    """A part of a model as a network of its own.
 
     Attributes:
         network: Its modules are copies.
@@ -79,6 +79,7 @@ class Operations:
         self.kinds = [self._kind(node) for node in self.nodes]
 
     def _kind(self, node: fx.Node) -> str:
+        """Return what an operation is, in a word; residual adds a value to what is made of it."""
         if node.op == "call_module":
             return type(self.module.get_submodule(str(node.target))).__name__
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
@@ -88,25 +89,26 @@ class Operations:
         return f"residual {word}" if word == "addition" and residual else word
 
     def _active(self) -> set[fx.Node]:
-        found: set[fx.Node] = set()
+        """Return the nodes that depend on the inputs: nobody shares out what parameters alone decide."""
+        active: set[fx.Node] = set()
         for node in self.module.graph.nodes:
-            if node.op == "placeholder" or any(a in found for a in node.all_input_nodes):
-                found.add(node)
-        return found
+            if node.op == "placeholder" or any(a in active for a in node.all_input_nodes):
+                active.add(node)
+        return active
 
     def values(self, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         """Return the value of every node for some inputs, by name, safe from later writes in place."""
-        kept: dict[str, Any] = {}
+        value_of: dict[str, Any] = {}
 
         class Keeping(fx.Interpreter):
             def run_node(self, n: fx.Node) -> Any:
                 value = super().run_node(n)
-                kept[n.name] = value.detach().clone() if isinstance(value, Tensor) else value
+                value_of[n.name] = value.detach().clone() if isinstance(value, Tensor) else value
                 return value
 
         with torch.no_grad():
             Keeping(self.module).run(*(x.clone() for x in inputs))
-        return kept
+        return value_of
 
     def suffix(self, k: int) -> SubNetwork:
         """Return operations k, k+1, … up to the output, of all values that are alive before k."""
@@ -129,10 +131,18 @@ class Operations:
 
     def parents(self, k: int) -> list[int]:
         """Return the operations that operation k takes values from."""
-        places = {node: at for at, node in enumerate(self.nodes)}
-        return [places[n] for n in self.nodes[k].all_input_nodes if n in places]
+        number_of = {node: number for number, node in enumerate(self.nodes)}
+        return [number_of[n] for n in self.nodes[k].all_input_nodes if n in number_of]
 
     def _cut(self, alive: Sequence[fx.Node], result: Any, read: str | None) -> SubNetwork:
+        """Return the network from some values to a result.
+
+        Args:
+            alive: Nodes whose values it takes.
+            result: What it returns, in the structure of the model's output.
+            read: Name of the node behind which a random linear layer makes one number; None: the model's
+                output.
+        """
         graph = fx.Graph()
         leaves = [n for n in alive if isinstance(self.outputs.get(n.name), Tensor)]
         at: dict[fx.Node, Any] = {leaf: graph.placeholder(leaf.name) for leaf in leaves}
@@ -148,6 +158,7 @@ class Operations:
             if node in needed and node not in at:
                 at[node] = graph.node_copy(node, lambda n: at[n])
         end: Any = fx.map_arg(result, lambda n: at[n])
+        # libraries hook modules and change them; every cut has its own
         root = copy.deepcopy(self.module)
         if read is not None:
             value = self.outputs[read]
@@ -169,16 +180,17 @@ def _needed(result: Any, known: set[fx.Node]) -> set[fx.Node]:
     """Return the nodes that a result is computed from, up to known ones."""
     waiting: list[fx.Node] = []
     fx.map_arg(result, lambda n: waiting.append(n))
-    found: set[fx.Node] = set()
+    needed: set[fx.Node] = set()
     while waiting:
         node = waiting.pop()
-        if node not in found and node not in known:
-            found.add(node)
+        if node not in needed and node not in known:
+            needed.add(node)
             waiting += node.all_input_nodes
-    return found
+    return needed
 
 
 def _read_out(width: int, dtype: torch.dtype) -> nn.Linear:
+    """Return a fixed random linear layer to one number: the explained output of a network that ends early."""
     layer = nn.Linear(width, 1, bias=False, dtype=dtype)
     drawn = torch.randn(1, width, generator=torch.Generator().manual_seed(width), dtype=torch.float64)
     with torch.no_grad():
@@ -188,7 +200,7 @@ def _read_out(width: int, dtype: torch.dtype) -> nn.Linear:
 
 
 def _traced(model: nn.Module, arguments: int) -> fx.GraphModule:
-    """Trace a model whose further arguments keep their defaults."""
+    """Return the graph of a model whose further arguments keep their defaults, without what nobody uses."""
     parameters = list(inspect.signature(model.forward).parameters.values())
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     left = [p for p in parameters[arguments:] if p.kind in plain or p.kind is p.KEYWORD_ONLY]
@@ -203,12 +215,14 @@ def _traced(model: nn.Module, arguments: int) -> fx.GraphModule:
 
 
 def _doubles(one: Any, two: Any) -> bool:
+    """Return whether a plain value is a size that grows with the batch."""
     return isinstance(one, int) and isinstance(two, int) and one != two
 
 
 def _labels(nodes: Sequence[fx.Node]) -> list[str]:
+    """Return a name for each operation that a reader finds in his code; further uses are numbered."""
     counts: dict[str, int] = {}
-    found = []
+    labels = []
     for node in nodes:
         if node.op == "call_module":
             name = str(node.target)
@@ -218,5 +232,5 @@ def _labels(nodes: Sequence[fx.Node]) -> list[str]:
             path = stack[-1][0] if stack else ""
             name = f"{path}.{function}" if path else str(function)
         counts[name] = counts.get(name, 0) + 1
-        found.append(name if counts[name] == 1 else f"{name} (use {counts[name]})")
-    return found
+        labels.append(name if counts[name] == 1 else f"{name} (use {counts[name]})")
+    return labels

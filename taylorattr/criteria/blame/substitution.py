@@ -46,11 +46,12 @@ class ModelBehind(nn.Module):
             return leaf if calls == self.call + 1 else None
 
         rows = leaf.shape[0] // max(1, self.inputs[0].shape[0])
-        given = tuple(x.repeat(rows, *([1] * (x.ndim - 1))) for x in self.inputs)
-        given = tuple(x.requires_grad_() if x.is_floating_point() else x for x in given)
+        inputs = tuple(x.repeat(rows, *([1] * (x.ndim - 1))) for x in self.inputs)
+        # modules in front of the leaf run too, and some libraries' hooks ask for gradients there
+        inputs = tuple(x.requires_grad_() if x.is_floating_point() else x for x in inputs)
         handle = self.model.get_submodule(self.path).register_forward_hook(replace)
         try:
-            return self.model(*given)
+            return self.model(*inputs)
         finally:
             handle.remove()
 
@@ -70,6 +71,8 @@ def module_calls(
     handles: list[RemovableHandle] = []
 
     def keep(path: str) -> Callable[[nn.Module, Any, Any], None]:
+        """Return a hook that keeps the outputs of the module at a path, call by call."""
+
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             call = (path, counts.get(path, 0))
             counts[path] = call[1] + 1
@@ -107,6 +110,8 @@ def by_substitution(
 ) -> Blame:
     """Return the module in front of which the sum breaks, from cuts behind every module.
 
+    Walking from the output towards the inputs, as with suffixes of a traced model.
+
     Args:
         check: The method.
         model: A copy of the model.
@@ -121,7 +126,8 @@ def by_substitution(
     labels = [label(call, uses) for call in calls]
 
     def measure(k: int) -> Cut:
-        found = [
+        """Return the cut behind call k: of the examples the one that is furthest off."""
+        of_examples = [
             check.cut(
                 "substitution",
                 labels[k],
@@ -132,7 +138,7 @@ def by_substitution(
             )
             for (x, _), (one, two), target in zip(rows, runs, targets, strict=True)
         ]
-        return max(found, key=lambda cut: (cut.status == "breaks", cut.gap))
+        return max(of_examples, key=lambda cut: (cut.status == "breaks", cut.gap))
 
     cuts = Cuts(measure, "refused" if whole.status == "refused" else "breaks")
     short = reason.split("\n")[0][:120]
@@ -162,9 +168,9 @@ def by_substitution(
         alone=(),
         refused=(),
         law=check.law,
-        before=None if last is None else cuts.seen.get(last[1]),
+        before=None if last is None else cuts.measured.get(last[1]),
         after=after,
-        cuts=(whole, *(cut for _, cut in sorted(cuts.seen.items()))),
+        cuts=(whole, *(cut for _, cut in sorted(cuts.measured.items()))),
         statement=why,
         weak=True,
     )

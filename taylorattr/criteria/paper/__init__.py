@@ -1,1 +1,1 @@
-"""The three criteria of a rule on paper: by algebra, and by the smallest counterexample."""
+"""The three criteria of a rule on paper: ``ta.check``."""

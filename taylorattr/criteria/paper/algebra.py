@@ -1,4 +1,8 @@
-"""What algebra on a rule shows for every κ at once: identities, symmetry, ratios in the other frame."""
+"""What algebra on a rule's formula shows for every n and every κ at once, and its table in the other frame.
+
+An identity proves a criterion where enumeration could only fail to find a counterexample; a symmetry spares
+most of the enumeration.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,16 @@ from taylorattr.maths.frames import binomial, lower
 SUMS_OVER_PLAYERS: dict[Any, Any] = {kappa[i]: m, Indicator(kappa[i] > 0): s}
 """What a factor adds up to over all players."""
 
+PLAYER_LETTERS = (i, j)
+"""Letters that run over players."""
+
 
 def never_leaks(rule: AllocationRule) -> str:
     """Return the identity w_i(κ)|_{κ_i = 0} = 0, or an empty text if algebra does not show it."""
     if rule.receivers is not PLAYERS:
         return ""
-    alone = _vanishes(rule.symbolic.subs(kappa[i], 0))
-    return "the ratio has a factor that vanishes at κᵢ = 0" if alone else ""
+    vanishes = _vanishes(rule.symbolic.subs(kappa[i], 0))
+    return "the ratio has a factor that vanishes at κᵢ = 0" if vanishes else ""
 
 
 def always_complete(rule: AllocationRule) -> str:
@@ -38,16 +45,18 @@ def always_complete(rule: AllocationRule) -> str:
     shared, own = rule.symbolic.as_independent(i, as_Add=False)
     if not own.has(i) or shared.has(i):
         return ""
-    whole = SUMS_OVER_PLAYERS.get(own, total(own.xreplace({i: j})))
+    over_players = SUMS_OVER_PLAYERS.get(own, total(own.xreplace({i: j})))
     shared = shared.xreplace(dict(rule.where))
-    return "Σᵢ wᵢ(κ) = 1 by algebra" if _vanishes(shared * whole - 1) else ""
+    return "Σᵢ wᵢ(κ) = 1 by algebra" if _vanishes(shared * over_players - 1) else ""
 
 
 def _vanishes(expression: Any) -> bool:
     """Whether an expression is 0 as a rational function; what is no quotient of sums is a letter to it."""
+    # sympy.simplify would take seconds and may rewrite sums; what needs more than this is left to enumeration
     letters: dict[Any, Any] = {}
 
     def rational(node: Any) -> Any:
+        """Return an expression with a letter in place of whatever is no sum, product or whole power."""
         if isinstance(node, sp.Add | sp.Mul):
             return node.func(*(rational(part) for part in node.args))
         if isinstance(node, sp.Pow) and node.exp.is_Integer:
@@ -57,14 +66,10 @@ def _vanishes(expression: Any) -> bool:
     return sp.cancel(rational(expression)) == 0
 
 
-PLAYER_LETTERS = (i, j)
-"""Letters that run over players."""
-
-
 def treats_players_alike(rule: AllocationRule) -> bool:
     """Return whether renaming the players in κ and in the context only renames the scores.
 
-    So it is where players are written by their letters alone, κ_i or u_j, never by their number; quantities
+    That is so where players are written by their letters alone, κ_i or u_j, never by their number; quantities
     are one per player, or numbers; and it is players who receive.
     """
     if any(need.axes not in ((), ("n",)) for need in rule.needs.values()) or rule.receivers is not PLAYERS:
@@ -74,6 +79,7 @@ def treats_players_alike(rule: AllocationRule) -> bool:
 
 
 def _names_nobody(node: Any) -> bool:
+    """Return whether an expression names all players by a letter, and none by its number."""
     if isinstance(node, sp.Indexed):
         return len(node.indices) == 1 and node.indices[0] in PLAYER_LETTERS
     if isinstance(node, sp.Equality | sp.Unequality) and set(node.args) <= set(PLAYER_LETTERS):
@@ -94,13 +100,14 @@ def in_other_frame(kappas: np.ndarray, ratios: np.ndarray) -> np.ndarray:
         kappas: Multi-indices, shape (M, n); with κ, every μ ≤ κ other than 0.
         ratios: w(κ), shape (M, R), ``Fraction`` entries.
     """
-    shared = math.lcm(*(value.denominator for value in ratios.reshape(-1)))
-    whole = np.array([int(value * shared) for value in ratios.reshape(-1)], dtype=object)
-    moved = _coefficients(tuple(map(tuple, kappas.tolist()))) @ whole.reshape(ratios.shape)
-    out = np.empty(ratios.shape, dtype=object)
+    # whole numbers over one denominator: products of Fractions would reduce after every addition
+    denominator = math.lcm(*(value.denominator for value in ratios.reshape(-1)))
+    numerators = np.array([int(value * denominator) for value in ratios.reshape(-1)], dtype=object)
+    moved = _coefficients(tuple(map(tuple, kappas.tolist()))) @ numerators.reshape(ratios.shape)
+    other = np.empty(ratios.shape, dtype=object)
     for position, value in np.ndenumerate(moved):
-        out[position] = Fraction(int(value), shared)
-    return out
+        other[position] = Fraction(int(value), denominator)
+    return other
 
 
 @lru_cache(maxsize=16)

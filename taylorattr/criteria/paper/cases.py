@@ -1,4 +1,8 @@
-"""Settings in which all small terms of a rule are looked at, in order of size."""
+"""Settings in which all small terms of a rule are looked at, in order of size.
+
+A setting is a number of players with a value for everything that the ratio reads besides κ. The smallest come
+first, so that the first counterexample is the one that is easiest to check by hand.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,12 @@ from taylorattr.errors import OptionError, ShapeError
 from taylorattr.maths.multi_index import enumerate_up_to
 
 ORDER_WITH_CONTEXT = {1: 4, 2: 4, 3: 4}
-"""Players -> order of the terms, where a ratio reads more than κ."""
+"""Players -> order of the terms, where a ratio reads more than κ, so that there are hundreds of settings."""
 
 ORDER_OF_KAPPA_ALONE = {1: 6, 2: 6, 3: 5, 4: 5, 5: 5}
 """The same where it reads κ alone, so that there is one setting per number of players."""
 
-MOST_TERMS = 300
+MOST_TRIED_TERMS = 300
 """Terms at most where a rule is made for one number of players."""
 
 MOST_COALITIONS = 1024
@@ -76,6 +80,7 @@ class Terms:
 
     @classmethod
     def _of(cls, kappas: np.ndarray, order: int, beyond: str = "") -> Terms:
+        """Return terms with what is looked up of them in every setting."""
         supports: dict[tuple[bool, ...], list[int]] = {}
         for row, inside in enumerate((kappas > 0).tolist()):
             supports.setdefault(tuple(inside), []).append(row)
@@ -134,30 +139,31 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
             f"{', '.join(rule.needs) or 'nothing'}"
         )
     alike = treats_players_alike(rule)
-    found: list[Case] = []
+    usable: list[Case] = []
     refused = ""
     for n, order in _sizes(rule, own).items():
+        # made for one number of players: its high coalitions are looked at too, no smaller number shows them
         one_size = rule.players == n or n not in {**ORDER_WITH_CONTEXT, **ORDER_OF_KAPPA_ALONE}
         terms = Terms.up_to(n, order, coalitions=one_size and rule.granularity == "support")
-        seen = set()
+        known = set()
         several: list[Case] = []
         for context in _contexts(rule, n, own):
             mark = fingerprint(rule, context, sort=alike)
-            if mark in seen:
+            if mark in known:
                 continue
-            seen.add(mark)
+            known.add(mark)
             resolved = _usable(rule, n, context)
             if isinstance(resolved, str):
                 refused = resolved
             else:
                 several.append(Case(n, context, resolved, terms, _size(context)))
-        found += sorted(several, key=lambda case: case.size)[:MOST_CONTEXTS]
-    if not found:
+        usable += sorted(several, key=lambda case: case.size)[:MOST_CONTEXTS]
+    if not usable:
         raise OptionError(
             f"{rule.name}: no setting that was tried can be used ({refused or 'there is none'}); pass values "
             f"that can, own_cases={{{next(iter(rule.needs), 'name')!r}: lambda n: [values, …]}}"
         )
-    return found
+    return usable
 
 
 def _sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
@@ -167,6 +173,7 @@ def _sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
 
 
 def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
+    """Return number of players -> order, before the reach of the rule cuts the orders."""
     if rule.players is not None:
         return {rule.players: _order_within(rule.players)}
     if not rule.needs:
@@ -183,7 +190,7 @@ def _all_sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:
 
 def _order_within(n: int) -> int:
     """Return the largest order, at most 4, whose terms of n players are few enough."""
-    return max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= MOST_TERMS)
+    return max(k for k in range(1, 5) if k == 1 or math.comb(n + k, k) <= MOST_TRIED_TERMS)
 
 
 def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, np.ndarray] | str:
@@ -199,6 +206,7 @@ def _usable(rule: AllocationRule, n: int, context: dict[str, Any]) -> dict[str, 
 
 
 def _contexts(rule: AllocationRule, n: int, own: Cases) -> Iterator[dict[str, Any]]:
+    """Yield every combination of trial values for what a rule of n players reads."""
     groups: list[tuple[tuple[str, ...], Values]] = [
         (names, values(n)) for names, values in together(rule, own).items()
     ]
@@ -214,11 +222,15 @@ def _contexts(rule: AllocationRule, n: int, own: Cases) -> Iterator[dict[str, An
 
 
 def _size(context: Mapping[str, Any]) -> float:
+    """Return Σ|values| of a context."""
     return float(sum(abs(float(v)) for value in context.values() for v in np.asarray(value).reshape(-1)))
 
 
 def fingerprint(rule: AllocationRule, context: Mapping[str, Any], *, sort: bool) -> Hashable:
-    """Return what settings that are the same have in common, with ``sort`` up to the order of the players."""
+    """Return what settings that are the same have in common, with ``sort`` up to the order of the players.
+
+    Columns of one value per player are sorted together: each player keeps his values of all quantities.
+    """
     columns, tables = [], []
     for name in sorted(rule.needs):
         array = np.asarray(context[name], dtype=object)

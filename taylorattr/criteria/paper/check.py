@@ -1,4 +1,8 @@
-"""``ta.check``: the three criteria of a rule on paper, by algebra and by the smallest counterexample."""
+"""``ta.check``: the three criteria of a rule on paper, by algebra and by the smallest counterexample.
+
+For each frame: `algebra` tries to prove each criterion, `counterexamples` looks at every small term in every
+setting of `cases`, and where it finds one `conditions` looks for what would rescue the criterion.
+"""
 
 from __future__ import annotations
 
@@ -74,12 +78,16 @@ def check(
 
 
 def _check(rule: AllocationRule, own: Cases | None) -> CriteriaReport:
+    """Return the report on one rule; see `check`."""
     settings = cases(rule, own)
     tables = [rule.exact_ratios(case.kappas, case.context) for case in settings]
-    found = {frame: _verdicts(CounterexampleSearch(rule, frame, settings, tables)) for frame in _frames(rule)}
+    by_frame = {
+        frame: _verdicts(CounterexampleSearch(rule, frame, settings, tables)) for frame in _frames(rule)
+    }
     if len(rule.frames) > 1:  # the ratio is the same in both, eq. (9)
-        found |= {frame: [replace(v, frame=frame) for v in found[rule.frames[0]]] for frame in rule.frames}
-    verdicts = tuple(verdict for frame in found for verdict in found[frame])
+        own_frame = by_frame[rule.frames[0]]
+        by_frame |= {frame: [replace(verdict, frame=frame) for verdict in own_frame] for frame in rule.frames}
+    verdicts = tuple(verdict for frame in by_frame for verdict in by_frame[frame])
     return CriteriaReport(
         rule=rule.name,
         formula=rule.formula,
@@ -103,18 +111,19 @@ def _frames(rule: AllocationRule) -> list[str]:
 
 def _verdicts(search: CounterexampleSearch) -> list[Verdict]:
     """Return C1 of terms and of effects, C2 and C3 in one frame."""
-    rule, own = search.rule, search.frame in search.rule.frames
-    alone = never_leaks(rule) or rule.by_construction.get("no_leak", "")
-    whole = (always_complete(rule) or rule.by_construction.get("complete", "")) if own else ""
-    if alone and not own:
-        alone += ", and by eq. (9a) so does that of this frame"
-    covers = "follows from complete, eq. (11)" if whole else ""
-    covers = covers or (rule.by_construction.get("coverage", "") if own else "")
+    rule, own_frame = search.rule, search.frame in search.rule.frames
+    no_leak = never_leaks(rule) or rule.by_construction.get("no_leak", "")
+    if no_leak and not own_frame:
+        no_leak += ", and by eq. (9a) so does that of this frame"
+    # sums of ratios do not carry over to the other frame
+    complete = (always_complete(rule) or rule.by_construction.get("complete", "")) if own_frame else ""
+    coverage = "follows from complete, eq. (11)" if complete else ""
+    coverage = coverage or (rule.by_construction.get("coverage", "") if own_frame else "")
     return [
-        _verdict(search, "coverage", "term", search.uncovered(), covers),
-        _verdict(search, "coverage", "effect", search.cancelled(), covers),
-        _verdict(search, "no_leak", "term", search.leaks(), alone),
-        _verdict(search, "complete", "term", search.incomplete(), whole),
+        _verdict(search, "coverage", "term", search.uncovered(), coverage),
+        _verdict(search, "coverage", "effect", search.cancelled(), coverage),
+        _verdict(search, "no_leak", "term", search.leaks(), no_leak),
+        _verdict(search, "complete", "term", search.incomplete(), complete),
     ]
 
 
@@ -122,14 +131,23 @@ def _verdict(
     search: CounterexampleSearch,
     criterion: Criterion,
     level: str,
-    findings: list[Counterexample | None],
+    by_setting: list[Counterexample | None],
     identity: str,
 ) -> Verdict:
+    """Return the verdict on one criterion.
+
+    Args:
+        search: What was looked at.
+        criterion: The criterion.
+        level: ``term`` or ``effect``.
+        by_setting: The smallest counterexample in each setting.
+        identity: What proves the criterion by algebra or construction; empty where nothing does.
+    """
     rule = search.rule
     bounds = limits(rule, criterion, level)
-    smallest = min((f for f in findings if f is not None), key=lambda f: f.key, default=None)
+    smallest = min((one for one in by_setting if one is not None), key=lambda one: one.key, default=None)
     if smallest is not None:
-        group = rescuing(rule, search.settings, [f is not None for f in findings])
+        group = rescuing(rule, search.settings, [one is not None for one in by_setting])
         usual = group is not None and all(condition.generic for condition in group)
         sentences = [condition.words for condition in group or ()]
         beside = bounds if usual else presumed(rule, criterion, level) if sentences else []

@@ -1,4 +1,9 @@
-"""Where a rule keeps a criterion, and what its verdicts do not say."""
+"""Where a rule keeps a criterion, and what its verdicts do not say.
+
+Some conditions come with the form of a rule: one unit, one reference. Others are a choice of its context and
+are sought among a few sentences, by enumeration: the weakest one under which no setting shows a
+counterexample.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +25,18 @@ from taylorattr.criteria.verdict import Criterion
 from taylorattr.effects.symbolic import symbolic_effects
 
 FEWEST_SETTINGS = 2
-"""Settings with two players or more that must satisfy a condition before it is believed."""
+"""Settings with two players or more that must satisfy a condition before it is believed: one may do so by
+chance."""
 
 MOST_SENTENCES = 3
 """Sentences in a condition at most."""
+
+LARGEST_INPUT = 3
+"""Inputs 1 … 3 are looked at."""
+
+REFERENCES_OF_MEAN_0 = (-1, 1)
+"""The smallest reference set that is no single reference, with y² as the smallest effect that tells it from
+one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,7 @@ class Condition:
 
 
 def _condition(words: str, reads: str, generic: bool, test: Callable[[Any, int], bool]) -> Condition:
+    """Return a condition that reads the quantities named in one text."""
     return Condition(words, frozenset(reads.split()), generic, test)
 
 
@@ -65,6 +79,7 @@ CONDITIONS = (
     _condition("a = b = 1, where μ is uniform", "a b", False, lambda v, n: v["a"] == v["b"] == 1),
     _condition("p is Shapley's", "p", False, lambda v, n: _all(v["p"] == _shapley(n))),
 )  # fmt: skip
+"""What is tried, with the entries of the context as their rules name them."""
 
 
 def _any(flags: Any) -> bool:
@@ -106,17 +121,17 @@ def rescuing(
     usable = [c for c in CONDITIONS if c.reads <= set(rule.needs)]
     if rule.scope == "cells":
         usable = [c for c in usable if "c" not in c.reads]  # there c counts cells
-    several = np.array([case.n > 1 for case in cases])
+    several = np.array([case.n > 1 for case in cases])  # with one player nearly every rule keeps everything
     bad = np.array(broken, dtype=bool)
     holds = {c: np.array([c.test(case.resolved, case.n) for case in cases], dtype=bool) for c in usable}
-    found: list[tuple[bool, int, int, tuple[Condition, ...]]] = []
+    rescues: list[tuple[bool, int, int, tuple[Condition, ...]]] = []
     for size in range(1, MOST_SENTENCES + 1):
         for group in itertools.combinations(usable, size):
-            kept = np.logical_and.reduce([holds[c] for c in group])
-            if not (kept & bad).any() and (kept & several).sum() >= FEWEST_SETTINGS:
-                left = int((kept & several).sum())
-                found.append((all(c.generic for c in group), -size, left, group))
-    return max(found, key=lambda entry: entry[:3])[3] if found else None
+            satisfied = np.logical_and.reduce([holds[c] for c in group])
+            left = int((satisfied & several).sum())
+            if not (satisfied & bad).any() and left >= FEWEST_SETTINGS:
+                rescues.append((all(c.generic for c in group), -size, left, group))
+    return max(rescues, key=lambda entry: entry[:3])[3] if rescues else None
 
 
 def limits(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
@@ -124,12 +139,12 @@ def limits(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
 
     A term that lacks a player lacks it in every frame, so nothing leaks because references are many.
     """
-    found = []
+    sentences = []
     if rule.scope == "unit":
-        found.append("each unit is taken alone")
+        sentences.append("each unit is taken alone")
     if rule.per_reference and criterion != "no_leak":
-        found.append("each reference is taken alone")
-    return found + presumed(rule, criterion, level)
+        sentences.append("each reference is taken alone")
+    return sentences + presumed(rule, criterion, level)
 
 
 def presumed(rule: AllocationRule, criterion: Criterion, level: str) -> list[str]:
@@ -144,22 +159,18 @@ def presumed(rule: AllocationRule, criterion: Criterion, level: str) -> list[str
 
 def reservations(rule: AllocationRule) -> tuple[str, ...]:
     """Return sentences on what the verdicts of a rule do not say."""
-    found = []
+    sentences = []
     if rule.kind == "none":
-        found.append(f"no allocation: {rule.domain.words}")
+        sentences.append(f"no allocation: {rule.domain.words}")
     if rule.per_reference:
-        found.append("one reference at a time; in one fixed frame the shares of a mean are others, eq. (22)")
+        sentences.append(
+            "one reference at a time; in one fixed frame the shares of a mean are others, eq. (22)"
+        )
     if rule.constant is not None:
-        found.append("hands out the constant I(0) as well, which is nobody's effect")
+        sentences.append("hands out the constant I(0) as well, which is nobody's effect")
     if rule.depth:
-        found.append(f"in a deep network: {rule.depth}")
-    return tuple(found)
-
-
-LARGEST_INPUT = 3
-"""Inputs 1 … 3 are looked at."""
-
-REFERENCES_OF_MEAN_0 = (-1, 1)
+        sentences.append(f"in a deep network: {rule.depth}")
+    return tuple(sentences)
 
 
 def fixed_frame_weight(rule: AllocationRule, x: int) -> Fraction:

@@ -1,4 +1,4 @@
-"""The smallest terms of a rule that break a criterion, and their description in words."""
+"""The smallest terms of a rule that break a criterion, in each of its settings, and these in words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ from taylorattr.criteria.three_criteria import CONSTANT, cancelling, has_part, i
 
 Key: TypeAlias = tuple[int, int, int, float, int]
 """Players, order, size of the support, Σ|values| of the setting, row: what makes a counterexample small."""
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+MOST_ENTRIES_WRITTEN = 16
+"""Entries of a table of the context that are written out."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +92,15 @@ class CounterexampleSearch:
         """Return terms of one support whose sum reaches nobody, or None, for each setting."""
         return [self._cancelled(k) for k in range(len(self.settings))]
 
-    def describe(self, finding: Counterexample) -> str:
+    def describe(self, counterexample: Counterexample) -> str:
         """Return a counterexample in words."""
-        case = self.settings[finding.case]
-        if finding.effects is not None:
-            return about_effect(self.rule, case, finding.effects)
-        return about_term(self.rule, case, finding.row, self.tables[finding.case])
+        case = self.settings[counterexample.case]
+        if counterexample.effects is not None:
+            return about_effect(self.rule, case, counterexample.effects)
+        return about_term(self.rule, case, counterexample.row, self.tables[counterexample.case])
 
     def _smallest(self, k: int, broken: np.ndarray) -> Counterexample | None:
+        """Return the broken term of lowest order and smallest support in setting k."""
         rows = np.flatnonzero(broken)
         if not len(rows):
             return None
@@ -101,21 +109,23 @@ class CounterexampleSearch:
         return Counterexample(k, self._key(k, [int(rows[first])]), int(rows[first]))
 
     def _key(self, k: int, rows: list[int]) -> Key:
+        """Return how large a counterexample of these terms in setting k is."""
         case = self.settings[k]
         order, members = int(case.terms.orders[rows].max()), int(case.terms.members[rows].max())
         return case.n, order, members, case.size, rows[0]
 
     def _cancelled(self, k: int) -> Counterexample | None:
+        """Return the smallest effect in setting k of which nobody gets anything."""
         case, table = self.settings[k], self.tables[k]
         constant = self._constant(case)
-        found = []
+        lost = []
         for rows in case.terms.supports:
             effects = cancelling(table[rows], constant)
             if effects is not None:
-                named = {rows[at] if at >= 0 else at: value for at, value in effects.items()}
-                terms = [row for row in named if row >= 0]
-                found.append(Counterexample(k, self._key(k, terms), terms[0], named))
-        return min(found, key=lambda finding: finding.key, default=None)
+                by_row = {CONSTANT if at == CONSTANT else rows[at]: value for at, value in effects.items()}
+                terms = [row for row in by_row if row != CONSTANT]
+                lost.append(Counterexample(k, self._key(k, terms), terms[0], by_row))
+        return min(lost, key=lambda counterexample: counterexample.key, default=None)
 
     def _constant(self, case: Case) -> np.ndarray | None:
         """Return the shares of I(0) = σ(c) where it can be anything: with a bias; σ(0) = 0 is presumed."""
@@ -125,19 +135,11 @@ class CounterexampleSearch:
         return self.rule.constant_shares(case.n, case.context, exact=True)
 
 
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-MOST_ENTRIES_WRITTEN = 16
-"""Entries of a table of the context that are written out."""
-
-
 def monomial(kappa: Any) -> str:
     """Return x₁²x₂ for κ = (2, 1)."""
     return "".join(
-        f"x{str(place + 1).translate(SUBSCRIPTS)}" + (str(power).translate(POWERS) if power > 1 else "")
-        for place, power in enumerate(int(p) for p in kappa)
+        f"x{str(player + 1).translate(SUBSCRIPTS)}" + (str(power).translate(POWERS) if power > 1 else "")
+        for player, power in enumerate(int(p) for p in kappa)
         if power
     )
 
@@ -168,8 +170,8 @@ def _nested(array: np.ndarray) -> str:
     return f"({', '.join(_nested(np.asarray(row, dtype=object)) for row in array)})"
 
 
-def what(rule: AllocationRule) -> str:
-    """Return what the term belongs to."""
+def owner_of_term(rule: AllocationRule) -> str:
+    """Return what the term belongs to: a unit, a head, or nothing in particular."""
     return {"unit": " of a unit σ(z)", "cells": " of a head y(A)"}.get(rule.scope, "")
 
 
@@ -177,7 +179,7 @@ def about_term(rule: AllocationRule, case: Case, row: int, ratios: np.ndarray) -
     """Return a term and the ratios it gets: x₁²: weights (2), in total 2."""
     weights = ", ".join(number(w) for w in ratios[row])
     total = number(sum(ratios[row], Fraction(0)))
-    parts = [f"{monomial(case.kappas[row])}{what(rule)}", setting(rule, case)]
+    parts = [f"{monomial(case.kappas[row])}{owner_of_term(rule)}", setting(rule, case)]
     return " at ".join(part for part in parts if part) + f": weights ({weights}), in total {total}"
 
 
@@ -189,9 +191,10 @@ def about_effect(rule: AllocationRule, case: Case, effects: Mapping[int, Fractio
         text += f" beside I(0) = {number(effects[CONSTANT])}"
     where = setting(rule, case)
     at = f" at {where}" if where else ""
-    return f"{text}{what(rule)}{at}: an effect of 1 of which nobody gets anything"
+    return f"{text}{owner_of_term(rule)}{at}: an effect of 1 of which nobody gets anything"
 
 
 def _signed(value: Fraction, term: str) -> str:
+    """Return one term of a sum with its sign before it."""
     size = "" if abs(value) == 1 else f"{number(abs(value))}·"
     return f" {'−' if value < 0 else '+'} {size}{term}"

@@ -19,9 +19,15 @@ COLUMN_NAMES: dict[tuple[Criterion, str], str] = {
 }
 """Criterion and level -> its column."""
 
+COLUMNS = ("rule", "kind", "frame", *COLUMN_NAMES.values())
+"""What the table says of each rule and frame, before the reasons."""
+
+REASONS = "why not, or where"
+"""Title of the last column."""
+
 
 def remarks(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return a sentence for each failure, and one for each condition.
+    """Return why criteria fail and where they hold: a sentence for each failure, and one for each condition.
 
     An effect that is one term needs no witness beside that of the term.
 
@@ -41,14 +47,7 @@ def remarks(verdicts: Sequence[Verdict]) -> list[str]:
             conditions.setdefault(verdict.condition, []).append(
                 COLUMN_NAMES[verdict.criterion, verdict.level]
             )
-    kept = [f"{', '.join(names)} where {condition}" for condition, names in conditions.items()]
-    return [*failures, *kept]
-
-
-COLUMNS = ("rule", "kind", "frame", *COLUMN_NAMES.values())
-"""What the table says of each rule and frame, before the reasons."""
-
-REASONS = "why not, or where"
+    return [*failures, *(f"{', '.join(names)} where {where}" for where, names in conditions.items())]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,13 +143,15 @@ class CriteriaReport(Result):
 
     def reasons(self) -> str:
         """Return why criteria fail and where they hold, frame by frame, with the reservations, as text."""
-        said: dict[tuple[str, ...], list[str]] = {}
+        frames_with: dict[
+            tuple[str, ...], list[str]
+        ] = {}  # frames of which the same is true are told of once
         for frame in self.frames:
-            said.setdefault(tuple(remarks(self.of_frame(frame))), []).append(frame)
+            frames_with.setdefault(tuple(remarks(self.of_frame(frame))), []).append(frame)
         lines = []
-        for words, frames in said.items():
-            lines += [f"{self.rule}, frame {' and '.join(frames)}"] if words else []
-            lines += [tables.paragraph(sentence, 6, first="    ") for sentence in words]
+        for sentences, frames in frames_with.items():
+            lines += [f"{self.rule}, frame {' and '.join(frames)}"] if sentences else []
+            lines += [tables.paragraph(sentence, 6, first="    ") for sentence in sentences]
         if self.reservations and not lines:
             lines.append(self.rule)
         lines += [tables.paragraph(sentence, 6, first="    ") for sentence in self.reservations]

@@ -1,4 +1,8 @@
-"""Small exact values of what ratios read besides κ: where counterexamples are sought."""
+"""Small exact values of what ratios read besides κ: where counterexamples are sought.
+
+Quantities that only make sense in some range, such as windows or moments, have values here by name; others
+are tried with every small vector, mixed signs included, since most counterexamples need a sign or a 2.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from taylorattr.allocation.context import REQUIRED, SIZES
 from taylorattr.allocation.rule import RULES, AllocationRule
 
 MOMENTS_TRIED = 8
-"""How many moments of a measure are given."""
+"""Moments of a measure that are given: more than any term that is tried reads."""
 
 FREE_AXIS_SIZE = 2
 """Size of a dimension that only the context decides."""
@@ -117,8 +121,8 @@ JOINT_TRIAL_VALUES: dict[frozenset[str], Callable[[int], Values]] = {
 
 
 def together(rule: AllocationRule, own: Cases) -> dict[tuple[str, ...], Callable[[int], Values]]:
-    """Return the groups of quantities of a filed rule that are chosen together."""
-    if not _filed(rule):
+    """Return the groups of quantities of a registered rule that are chosen together, name -> n -> values."""
+    if not _is_registered(rule):
         return {}
     return {
         tuple(sorted(group)): values
@@ -138,7 +142,7 @@ def values_of(rule: AllocationRule, name: str, n: int) -> Values:
         n: Number of players.
     """
     need = rule.needs[name]
-    if need.default is not REQUIRED and not (_filed(rule) and (name, need.axes) in TRIAL_VALUES):
+    if need.default is not REQUIRED and not (_is_registered(rule) and (name, need.axes) in TRIAL_VALUES):
         return [need.default]
     if rule.scope == "cells" and name in ("c", "A", "L"):
         return _of_cells(name, n)
@@ -152,7 +156,8 @@ def values_of(rule: AllocationRule, name: str, n: int) -> Values:
     return [np.array(row).reshape(shape) for row in rows[:MOST_UNKNOWN_VALUES]]
 
 
-def _filed(rule: AllocationRule) -> bool:
+def _is_registered(rule: AllocationRule) -> bool:
+    """Whether a rule is the one in `RULES` of its name, whose quantities mean what the names here mean."""
     return RULES.get(rule.name) is rule
 
 

@@ -1,1 +1,1 @@
-"""Which allocation rule a black box is, read from its answers on made-up functions."""
+"""The rule of a black box, read from its answers on functions made for it: ``ta.probe``."""

@@ -1,4 +1,8 @@
-"""Activations as one unit σ(w·x + c), what known rules give its inputs, and what a black box gave."""
+"""Activations as one unit σ(w·x + c), what known rules give its inputs, and what a black box gave.
+
+A power z^m is unknown to libraries that know a list of activations; a rule has to be seen on those it knows.
+The formulas are those of docs/theory.md §5 with reference 0: u = w∘x, z = Σu + c, z⁰ = c.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from taylorattr.criteria.probe.monomials import AttributeFn, scores
+from taylorattr.criteria.probe.monomials import STANDARD_ERRORS, AttributeFn, scores
 from taylorattr.criteria.probe.power_units import Unit, error_in_brief
 from taylorattr.maths.mobius import mobius
 
@@ -32,6 +36,28 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
 
 KINKED = frozenset({"ReLU", "LeakyReLU", "Hardtanh", "Hardswish", "SELU", "ELU"})
 """Activations with a kink in value, slope or curvature, where a quadrature is coarse."""
+
+SAME_ON_UNITS: Mapping[str, str] = {
+    "integrated_gradients": "deeplift_rescale",
+    "expected_gradients": "deeplift_rescale",
+    "deep_shap/linear_activation": "deeplift_rescale",
+    "shapley": "deep_shap",
+    "prediction_difference": "occlusion_1",
+}
+"""Rules whose scores of one unit are another's, eq. (39), (43)."""
+
+SMALLEST_SCALE = 0.01
+"""Part of the largest |u| that scores are compared relative to, where all of them are smaller: nothing is
+exactly 0."""
+
+COARSE_AT_KINK, FINE_AT_KINK, COARSE = 0.05, 2.5e-3, 1e-3
+"""Differences that a quadrature may leave: coarse at kinks, fine at kinks, and elsewhere.
+
+N nodes are off by at most half a step times the jump of the slope: 1/(2N) for a ReLU, 2e-3 for 256 nodes.
+"""
+
+FALLBACK_RULE = "gradient_x_input"
+"""What libraries do with a layer that they have no rule for."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +117,13 @@ def activation_units(name: str, n: int, random: np.random.Generator) -> list[Act
         n: Number of inputs.
         random: Draws weights and inputs.
     """
-    found = []
+    units = []
     for up, c, size in ((1.0, 0.15, 0.25), (1.0, -0.6, 1.0), (-1.0, 0.7, 1.0), (-1.0, -0.15, 0.25)):
         signs = np.where(np.arange(n) % 2 == 0, up, -up)
         sizes = size * np.where(signs == up, random.uniform(1.2, 1.6, n), random.uniform(0.2, 0.4, n))
         x = random.uniform(0.6, 1.4, n)
-        found.append(ActivationUnit(name, signs * sizes / x, x, c))
-    return found
+        units.append(ActivationUnit(name, signs * sizes / x, x, c))
+    return units
 
 
 def read(attribute: AttributeFn, unit: ActivationUnit, repeats: int = 1) -> np.ndarray:
@@ -129,7 +155,10 @@ def reveal_cancel(unit: ActivationUnit) -> np.ndarray:
 
 
 def _by_support(share: Callable[[int], float]) -> Callable[[ActivationUnit], np.ndarray]:
-    def of(unit: ActivationUnit) -> np.ndarray:
+    """Return the scores of a rule that gives each member of S the part share(|S|) of J(S)."""
+
+    def scores_of(unit: ActivationUnit) -> np.ndarray:
+        """Return Σ_{S∋i} share(|S|) J(S)."""
         effects = unit.coalition_effects()
         n = len(unit.x)
         return np.array([
@@ -137,7 +166,7 @@ def _by_support(share: Callable[[int], float]) -> Callable[[ActivationUnit], np.
             for i in range(n)
         ])  # fmt: skip
 
-    return of
+    return scores_of
 
 
 def lrp(unit: ActivationUnit) -> np.ndarray:
@@ -146,14 +175,17 @@ def lrp(unit: ActivationUnit) -> np.ndarray:
 
 
 def _alpha_beta(alpha: float, bias: bool) -> Callable[[ActivationUnit], np.ndarray]:
-    def of(unit: ActivationUnit) -> np.ndarray:
+    """Return the scores of αβ with β = α − 1, eq. (33); with ``bias`` the bias keeps its part."""
+
+    def scores_of(unit: ActivationUnit) -> np.ndarray:
+        """Return [α u_i⁺/P − β u_i⁻/Q] σ(z)."""
         up, down = np.maximum(unit.u, 0), np.minimum(unit.u, 0)
         p = float(up.sum()) + (max(unit.c, 0.0) if bias else 0.0)
         q = float(down.sum()) + (min(unit.c, 0.0) if bias else 0.0)
         shares = alpha * (up / p if p else up) - (alpha - 1) * (down / q if q else down)
         return shares * unit.sigma(unit.z)
 
-    return of
+    return scores_of
 
 
 def squares(unit: ActivationUnit) -> np.ndarray:
@@ -176,15 +208,6 @@ FORMULAS: Mapping[str, Callable[[ActivationUnit], np.ndarray]] = {
 }
 """Name in RULES -> scores of one unit, shape (n,)."""
 
-SAME_ON_UNITS: Mapping[str, str] = {
-    "integrated_gradients": "deeplift_rescale",
-    "expected_gradients": "deeplift_rescale",
-    "deep_shap/linear_activation": "deeplift_rescale",
-    "shapley": "deep_shap",
-    "prediction_difference": "occlusion_1",
-}
-"""Rules whose scores of one unit are another's, eq. (39), (43)."""
-
 
 def formula_of(name: str) -> Callable[[ActivationUnit], np.ndarray] | None:
     """Return the scores of one unit under a rule; None where they have no closed form here."""
@@ -196,19 +219,9 @@ def distance(unit: ActivationUnit, read: np.ndarray, expected: np.ndarray) -> fl
     if not (np.isfinite(read).all() and np.isfinite(expected).all()):
         return math.inf
     largest = max(
-        float(np.abs(read).max()), float(np.abs(expected).max()), 0.01 * float(np.abs(unit.u).max())
+        float(np.abs(read).max()), float(np.abs(expected).max()), SMALLEST_SCALE * float(np.abs(unit.u).max())
     )
     return float(np.abs(read - expected).max()) / largest
-
-
-COARSE_AT_KINK, FINE_AT_KINK, COARSE = 0.05, 2.5e-3, 1e-3
-"""Differences that a quadrature may leave: coarse at kinks, fine at kinks, and elsewhere.
-
-N nodes are off by at most half a step times the jump of the slope: 1/(2N) for a ReLU, 2e-3 for 256 nodes.
-"""
-
-FALLBACK_RULE = "gradient_x_input"
-"""What libraries do with a layer that they have no rule for."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +242,7 @@ class ActivationReadings:
 
     def tolerance(self, activation: str, floor: float) -> float:
         """Return the difference that is noise."""
-        return floor + 8 * self.noise[activation]
+        return floor + STANDARD_ERRORS * self.noise[activation]
 
     def rules(self, floor: float) -> dict[str, tuple[str, ...]]:
         """Return activation -> rules that give its scores."""
@@ -244,14 +257,14 @@ class ActivationReadings:
         Libraries fall back to the gradient for layers they do not know. Empty where no rule has half of them.
         """
         rules = self.rules(floor)
-        known = {name: found for name, found in rules.items() if FALLBACK_RULE not in found}
+        known = {name: fitting for name, fitting in rules.items() if FALLBACK_RULE not in fitting}
         if not known:
             return FALLBACK_RULE if rules else ""
         votes: dict[str, int] = {}
-        for rule in (rule for found in rules.values() for rule in found if rule != FALLBACK_RULE):
+        for rule in (rule for fitting in rules.values() for rule in fitting if rule != FALLBACK_RULE):
             votes[rule] = votes.get(rule, 0) + 1
         name = max(votes, key=lambda rule: votes[rule], default="")
-        own = sum(name in found for found in known.values())
+        own = sum(name in fitting for fitting in known.values())
         return name if 2 * own >= len(known) else ""
 
     def explained_by(self, rule: str, floor: float, *, coarse: bool) -> bool:
@@ -262,6 +275,7 @@ class ActivationReadings:
         at_kink = COARSE_AT_KINK if 2 * len(off) >= len(kinked) else FINE_AT_KINK
 
         def room(name: str) -> float:
+            """Return the difference that is no other rule's for one activation."""
             rough = (at_kink if name in KINKED else COARSE) if coarse else 0.0
             return max(rough, self.tolerance(name, floor))
 
@@ -309,7 +323,7 @@ def read_activations(
             for rule, formula in formulas.items()
         }
         sizes = [
-            max(float(np.abs(a).max()), 0.01 * float(np.abs(unit.u).max()))
+            max(float(np.abs(a).max()), SMALLEST_SCALE * float(np.abs(unit.u).max()))
             for a, unit in zip(mean, units, strict=True)
         ]
         gaps[name] = max(

@@ -25,6 +25,10 @@ MOST_DENOMINATOR_TERMS = 3
 """Terms in a denominator at most."""
 
 NUMERATORS = ("1[κᵢ > 0]", "κᵢ", "κᵢ²")
+"""What a quotient has above its line, in the order of the values in `_features`."""
+
+FAR_FROM_ROUND = 0.3
+"""Part of 1/12 by which a coefficient may be off: more is no fraction that rounding has blurred."""
 
 MIXED_RULES = (
     "gradient_x_input", "measure/first_order", "integrated_gradients", "occlusion_1", "shapley",
@@ -58,14 +62,14 @@ def degree_factor(ratios: np.ndarray, tolerance: np.ndarray, kappas: np.ndarray)
         tolerance: Shape (M, n).
         kappas: Shape (M, n).
     """
-    orders, found = kappas.sum(1), {}
+    orders, factors = kappas.sum(1), {}
     for m in range(1, int(orders.max()) + 1):
         rows = orders == m
         factor = float((ratios[rows] * kappas[rows]).sum() / np.square(kappas[rows]).sum())
         if (np.abs(ratios[rows] - factor * kappas[rows]) > tolerance[rows]).any():
             return None
-        found[m] = factor
-    return found
+        factors[m] = factor
+    return factors
 
 
 @functools.lru_cache(maxsize=8)
@@ -111,7 +115,7 @@ def closed_form(
     fitted[random.permutation(len(w))[: max(1, 2 * len(w) // 3)]] = True
     for size in range(1, MOST_DENOMINATOR_TERMS + 1):
         for group in itertools.combinations(range(len(names)), size):
-            for place, numerator in enumerate(numerators):
+            for numerator_name, numerator in zip(NUMERATORS, numerators, strict=True):
                 system = w * values[list(group)]
                 coefficients = _rounded(system[:, fitted], numerator[fitted])
                 if coefficients is None:
@@ -121,7 +125,7 @@ def closed_form(
                     continue
                 error = np.abs(numerator / below - w)
                 if (error <= slack).all():
-                    text = _quotient(NUMERATORS[place], coefficients, [names[k] for k in group])
+                    text = _quotient(numerator_name, coefficients, [names[k] for k in group])
                     held = error[~fitted]
                     return ClosedForm(
                         text, float(error[fitted].max()), len(held), float(held.max(initial=0.0))
@@ -136,7 +140,11 @@ def _rounded(system: np.ndarray, wanted: np.ndarray) -> list[Fraction] | None:
         return None
     raw = np.linalg.solve(gram, system @ wanted)
     near = np.round(raw * COMMON_DENOMINATOR) / COMMON_DENOMINATOR
-    if not np.isfinite(raw).all() or (near == 0).any() or np.abs(raw - near).max() > 0.3 / COMMON_DENOMINATOR:
+    if (
+        not np.isfinite(raw).all()
+        or (near == 0).any()
+        or np.abs(raw - near).max() > FAR_FROM_ROUND / COMMON_DENOMINATOR
+    ):
         return None
     return [Fraction(int(round(c * COMMON_DENOMINATOR)), COMMON_DENOMINATOR) for c in raw]
 

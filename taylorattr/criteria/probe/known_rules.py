@@ -1,4 +1,4 @@
-"""Which known rule a measured table of ratios is."""
+"""Which known rule a measured table of ratios is: all of `RULES` that can be evaluated where it was read."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ PLAINLY_ANOTHER = 0.05
 
 WEIGHT_OF_LOST_TERM = 0.25
 """Weight of a term that nobody gets anything of: dropped orders are a defect more often than a rule."""
+
+SMALLEST_SIGMA = 1e-3
+"""Standard deviation of SmoothGrad, beside |Δ| of about 1, below which there is no noise."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,11 @@ class RuleMatch:
 
     @property
     def loss(self) -> float:
-        """Number of terms that are another rule's, near misses in part: robust against a few wrong terms."""
+        """Number of terms that are another rule's, near misses in part: robust against a few wrong terms.
+
+        By a sum of squares a rule with one planted defect would be nearest to one that is a little off
+        everywhere.
+        """
         far = (self.differences / np.maximum(self.slack, PLAINLY_ANOTHER)).max(1)
         return float((np.minimum(far, 1.0) * self.weights).sum())
 
@@ -70,7 +77,7 @@ def evaluable(rule: AllocationRule, known: Mapping[str, Any]) -> bool:
     )
 
 
-def given_for(rule: AllocationRule, kappas: np.ndarray, known: Mapping[str, Any]) -> bool:
+def is_given_for(rule: AllocationRule, kappas: np.ndarray, known: Mapping[str, Any]) -> bool:
     """Whether a rule is given for this number of players and these orders; a user's may be for some only."""
     n, order = kappas.shape[1], int(kappas.sum(axis=1).max(initial=0))
     own = [need for name, need in rule.needs.items() if name not in known]
@@ -91,11 +98,11 @@ def given_for(rule: AllocationRule, kappas: np.ndarray, known: Mapping[str, Any]
 def table_in(
     rule: AllocationRule,
     kappas: np.ndarray,
-    setting: ProbePoint,
+    point: ProbePoint,
     known: Mapping[str, Any],
     offsets: np.ndarray,
 ) -> np.ndarray:
-    """Return a rule's ratios in one setting, shape (M, n).
+    """Return a rule's ratios in one point, shape (M, n).
 
     A rule that averages over references r = b + δ has in frame b the ratio
     E_δ Σ_{0≠μ≤κ} C(κ, μ) (−δ)^{κ−μ} (Δ − δ)^μ w(μ)/Δ^κ, for (y − b)^κ is expanded at each r, eq. (21), (22).
@@ -103,7 +110,7 @@ def table_in(
     Args:
         rule: The rule.
         kappas: Multi-indices, shape (M, n).
-        setting: Input and baseline.
+        point: Input and baseline.
         known: Quantities by name.
         offsets: δ of each reference, shape (R, n).
     """
@@ -112,17 +119,17 @@ def table_in(
         return rule.ratios(kappas, context)
     out = np.zeros(kappas.shape)
     below = enumerate_up_to(kappas.shape[1], int(kappas.sum(1).max())).astype(np.int64)
-    own = {tuple(k): row for k, row in zip(below.tolist(), rule.ratios(below, context), strict=True)}
-    for place, kappa in enumerate(kappas.tolist()):
+    own = {tuple(k): w for k, w in zip(below.tolist(), rule.ratios(below, context), strict=True)}
+    for row, kappa in enumerate(kappas.tolist()):
         for mu in lower(tuple(kappa)):
             rest = np.array(kappa) - mu
-            terms = np.prod(offsets**rest * (setting.delta - offsets) ** np.array(mu), axis=1)
-            out[place] += binomial(tuple(kappa), mu) * terms.mean() * own[mu]
-        out[place] /= np.prod(setting.delta ** np.array(kappa))
+            terms = np.prod(offsets**rest * (point.delta - offsets) ** np.array(mu), axis=1)
+            out[row] += binomial(tuple(kappa), mu) * terms.mean() * own[mu]
+        out[row] /= np.prod(point.delta ** np.array(kappa))
     return out
 
 
-def noise_scale(ratios: np.ndarray, kappas: np.ndarray, setting: ProbePoint) -> np.ndarray | None:
+def noise_scale(ratios: np.ndarray, kappas: np.ndarray, point: ProbePoint) -> np.ndarray | None:
     """Return σ of SmoothGrad read from terms that hold player j twice, eq. (15), shape (n,).
 
     w_i(e_i + 2e_j) = 1 + σ_j²/Δ_j² and w_i(2e_i + 2e_j) twice that; the median over i, without ratios of 0.
@@ -131,28 +138,28 @@ def noise_scale(ratios: np.ndarray, kappas: np.ndarray, setting: ProbePoint) -> 
     Args:
         ratios: Shape (M, n).
         kappas: Shape (M, n).
-        setting: Where they were read.
+        point: Where they were read.
     """
     n = kappas.shape[1]
-    place = {tuple(k): row for row, k in enumerate(kappas.tolist())}
+    row_of = {tuple(k): row for row, k in enumerate(kappas.tolist())}
     unit = np.eye(n, dtype=int)
-    found = np.zeros(n)
+    sigma = np.zeros(n)
     for j in range(n):
-        asked = [(i, own, tuple(own * unit[i] + 2 * unit[j])) for i in range(n) for own in (1, 2) if i != j]
-        raised = [ratios[place[kappa], i] / own - 1 for i, own, kappa in asked if kappa in place]
+        terms = [(i, own, tuple(own * unit[i] + 2 * unit[j])) for i in range(n) for own in (1, 2) if i != j]
+        raised = [ratios[row_of[kappa], i] / own - 1 for i, own, kappa in terms if kappa in row_of]
         raised = [value for value in raised if value > -0.9]
         if not raised or np.median(raised) < -1e-6:
             return None
-        found[j] = abs(setting.delta[j]) * math.sqrt(max(float(np.median(raised)), 0.0))
-    return found if found.max() > 1e-3 else None
+        sigma[j] = abs(point.delta[j]) * math.sqrt(max(float(np.median(raised)), 0.0))
+    return sigma if sigma.max() > SMALLEST_SIGMA else None
 
 
 def known_quantities(
-    rule: str, setting: ProbePoint, sigma: np.ndarray | None, own: Mapping[str, Mapping[str, Any]]
+    rule: str, point: ProbePoint, sigma: np.ndarray | None, own: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return what a rule may read in one setting: Δ, x, u = Δ (weights 1), σ, and what the user gave."""
-    ones = np.ones_like(setting.delta)
-    known: dict[str, Any] = {"Delta": setting.delta, "x": setting.x, "u": setting.delta, "w": ones, "c": 0.0}
+    """Return what a rule may read in one point: Δ, x, u = Δ (weights 1), σ, and what the user gave."""
+    ones = np.ones_like(point.delta)
+    known: dict[str, Any] = {"Delta": point.delta, "x": point.x, "u": point.delta, "w": ones, "c": 0.0}
     if sigma is not None:
         known["sigma"] = sigma
     return known | dict(own.get(rule, {})) | dict(own.get(rule.partition("/")[0], {}))
@@ -162,7 +169,7 @@ def matches(
     ratios: np.ndarray,
     tolerance: np.ndarray,
     kappas: np.ndarray,
-    settings: Sequence[ProbePoint],
+    points: Sequence[ProbePoint],
     own: Mapping[str, Mapping[str, Any]],
     offsets: np.ndarray,
     *,
@@ -174,29 +181,27 @@ def matches(
         ratios: Measured, shape (T, M, n).
         tolerance: Differences that are noise, shape (T, M, n).
         kappas: Shape (M, n).
-        settings: Where they were read, T of them.
+        points: Where they were read, T of them.
         own: Rule -> name of a quantity -> value, given by the user.
         offsets: References less b, shape (R, n).
         prefer: Scope that comes first among equals, ``players`` or ``unit``.
     """
     lost = (np.abs(ratios) <= tolerance).all(axis=(0, 2))
     weights = np.where(lost, WEIGHT_OF_LOST_TERM, 1.0)
-    sigma = [noise_scale(ratios[t], kappas, setting) for t, setting in enumerate(settings)]
-    found = []
+    sigma = [noise_scale(ratios[t], kappas, point) for t, point in enumerate(points)]
+    beside = []
     for name, rule in RULES.items():
-        known = [known_quantities(name, s, sigma[t], own) for t, s in enumerate(settings)]
-        if not all(evaluable(rule, values) and given_for(rule, kappas, values) for values in known):
+        known = [known_quantities(name, s, sigma[t], own) for t, s in enumerate(points)]
+        if not all(evaluable(rule, values) and is_given_for(rule, kappas, values) for values in known):
             continue
-        tables = [
-            table_in(rule, kappas, s, values, offsets) for s, values in zip(settings, known, strict=True)
-        ]
+        tables = [table_in(rule, kappas, s, values, offsets) for s, values in zip(points, known, strict=True)]
         differences = np.abs(np.stack(tables) - ratios)
         misfits = np.asarray((differences > tolerance).any(axis=(0, 2)))
-        found.append(RuleMatch(name, differences.max(0), misfits, tolerance.max(0), weights))
-    rank = {name: place for place, name in enumerate(RULES)}
+        beside.append(RuleMatch(name, differences.max(0), misfits, tolerance.max(0), weights))
+    rank = {name: position for position, name in enumerate(RULES)}
 
     def key(match: RuleMatch) -> tuple[Any, ...]:
         other = RULES[match.name].scope != prefer
         return (not match.equal, round(match.loss, 6), other, RULES[match.name].extra, rank[match.name])
 
-    return sorted(found, key=key)
+    return sorted(beside, key=key)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.criteria.probe.known_rules import evaluable, given_for
+from taylorattr.criteria.probe.known_rules import evaluable, is_given_for
 from taylorattr.criteria.probe.monomials import AttributeFn, scores
 from taylorattr.maths.multi_index import exponents, factorial
 
@@ -23,7 +23,16 @@ HIGHEST_ORDER = 4
 """Order up to which the linear systems are well conditioned (2e4 at order 4)."""
 
 HIGHEST_JUDGED_ORDER = 3
-"""Order up to which the residual is judged."""
+"""Order up to which the residual is judged: at 4 it is rounding times the condition number."""
+
+SAME_ALPHA_WITHIN, SAME_EPSILON_WITHIN = 1e-4, 1e-3
+"""Relative spread of the readings of one α, and of one ε, over units."""
+
+ROUNDING_OF_EPSILON = 1e-6
+"""Absolute spread of ε, which is the small difference of two numbers of size 1."""
+
+BLACK_BOX_ERROR_LETTERS = 100
+"""Letters of an error that are shown."""
 
 
 class PowerActivation(nn.Module):
@@ -133,7 +142,7 @@ def responses(
         repeats: Calls per unit.
         activation: m -> σ.
     """
-    found = []
+    groups = []
     for signs in patterns(n):
         for m in range(1, min(order, HIGHEST_ORDER) + 1):
             rows = len(exponents(n, m)) + EXTRA_UNITS
@@ -145,8 +154,8 @@ def responses(
                 np.stack([scores(attribute, unit, at, zero) for unit, at in zip(units, x, strict=True)])
                 for _ in range(repeats)
             ]
-            found.append(Responses(m, signs, u, x, np.stack(drawn)))
-    return found
+            groups.append(Responses(m, signs, u, x, np.stack(drawn)))
+    return groups
 
 
 def fitted(answers: Responses) -> tuple[np.ndarray, float]:
@@ -162,10 +171,6 @@ def fitted(answers: Responses) -> tuple[np.ndarray, float]:
     left = answers.mean - effects / scale @ solution
     size = float(np.sqrt(np.square(answers.mean).mean()))
     return solution / scale[:, None], float(np.sqrt(np.square(left).mean())) / size if size else 0.0
-
-
-ERROR_LETTERS = 100
-"""Letters of an error that are shown."""
 
 
 @dataclass(frozen=True)
@@ -184,19 +189,19 @@ class UnitMatch:
 def error_in_brief(error: Exception) -> str:
     """Return what a black box raised, in a few words."""
     text = f"{type(error).__name__}: {error}".split("\n")[0]
-    return text if len(text) <= ERROR_LETTERS else f"{text[:ERROR_LETTERS]}…"
+    return text if len(text) <= BLACK_BOX_ERROR_LETTERS else f"{text[:BLACK_BOX_ERROR_LETTERS]}…"
 
 
 def alpha_of(answers: Sequence[Responses]) -> float | None:
     """Return α where the inputs with u > 0 together get α σ(z) in units of mixed signs; else None."""
-    found = []
+    alphas: list[float] = []
     for group in answers:
         if group.order <= HIGHEST_JUDGED_ORDER and (group.u > 0).any() and (group.u < 0).any():
             value = group.u.sum(1) ** group.order
-            found += list((group.mean * (group.u > 0)).sum(1) / value)
-    if not found or np.ptp(found) > 1e-4 * abs(np.mean(found)):
+            alphas += list((group.mean * (group.u > 0)).sum(1) / value)
+    if not alphas or np.ptp(alphas) > SAME_ALPHA_WITHIN * abs(np.mean(alphas)):
         return None
-    return float(np.round(np.median(found), 6))
+    return float(np.round(np.median(alphas), 6))  # a user writes few digits; stabilisers change the last ones
 
 
 def epsilon_of(answers: Sequence[Responses]) -> float | None:
@@ -206,10 +211,10 @@ def epsilon_of(answers: Sequence[Responses]) -> float | None:
             z, total = group.u.sum(1), group.mean.sum(1)
             if (total == 0).any():
                 return None
-            found = z**2 / total - z
-            found = found * np.sign(z)
-            median = float(np.median(found))
-            return median if median >= 0 and np.ptp(found) <= 1e-6 + 1e-3 * median else None
+            epsilons = (z**2 / total - z) * np.sign(z)
+            median = float(np.median(epsilons))
+            same = np.ptp(epsilons) <= ROUNDING_OF_EPSILON + SAME_EPSILON_WITHIN * median
+            return median if median >= 0 and same else None
     return None
 
 
@@ -230,31 +235,34 @@ def unit_matches(answers: Sequence[Responses], own: Mapping[str, Mapping[str, An
     if epsilon is not None:
         read_off |= {"epsilon": epsilon}
     judged = [group for group in answers if group.order <= HIGHEST_JUDGED_ORDER]
-    found = []
+    beside = []
     for name, rule in RULES.items():
-        given = read_off | dict(own.get(name, {})) | dict(own.get(rule.method, {}))
-        known = dict.fromkeys("uwx", 0) | {"Delta": 0} | given
+        quantities = read_off | dict(own.get(name, {})) | dict(own.get(rule.method, {}))
+        known = dict.fromkeys("uwx", 0) | {"Delta": 0} | quantities
         if rule.scope not in ("players", "unit") or not evaluable(rule, known):
             continue
-        if all(given_for(rule, group.kappas, known) for group in judged):
-            found.append(UnitMatch(name, max(_gap(rule, group, given) for group in judged)))
-    rank = {name: place for place, name in enumerate(RULES)}
+        if all(is_given_for(rule, group.kappas, known) for group in judged):
+            beside.append(UnitMatch(name, max(_gap(rule, group, quantities) for group in judged)))
+    rank = {name: position for position, name in enumerate(RULES)}
 
     def key(match: UnitMatch) -> tuple[Any, ...]:
         rule = RULES[match.name]
         return (round(match.distance, 7), rule.scope != "unit", len(rule.needs), rule.extra, rank[match.name])
 
-    return sorted(found, key=key)
+    return sorted(beside, key=key)
 
 
-def _gap(rule: AllocationRule, group: Responses, given: Mapping[str, Any]) -> float:
+def _gap(rule: AllocationRule, group: Responses, quantities: Mapping[str, Any]) -> float:
+    """Return the largest difference of a rule's scores on held-back units, relative to the largest score."""
+    # the units beyond those that would determine a ratio of κ: some ratio fits the others always
     kappas, rows = group.kappas, range(len(group.u) - EXTRA_UNITS, len(group.u))
     reads_unit = any(name in ("u", "w", "x", "Delta") for name in rule.needs)
-    fixed = None if reads_unit else rule.ratios(kappas, {k: v for k, v in given.items() if k in rule.needs})
+    own = {name: value for name, value in quantities.items() if name in rule.needs}
+    fixed = None if reads_unit else rule.ratios(kappas, own)
     worst = 0.0
     for row in rows:
         u, x = group.u[row], group.x[row]
-        context = {"u": u, "w": u / x, "x": x, "Delta": x, **given}
+        context = {"u": u, "w": u / x, "x": x, "Delta": x, **quantities}
         table = (
             rule.ratios(kappas, {k: v for k, v in context.items() if k in rule.needs})
             if fixed is None

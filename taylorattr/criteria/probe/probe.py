@@ -1,4 +1,9 @@
-"""``ta.probe``: which allocation rule a black box is, read from its answers on made-up functions."""
+"""``ta.probe``: which allocation rule a black box is, read from its answers on made-up functions.
+
+Monomials are asked about first: a method that looks at the function alone shows its ratios there. Methods
+that read the operations of a network show themselves on single units; where these say otherwise, they are
+believed.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +26,9 @@ from taylorattr.criteria.probe.monomials import (
     AttributeFn,
     ProbePoint,
     additivity_gap,
+    probe_points,
     read_monomials,
     repeatable,
-    settings,
 )
 from taylorattr.criteria.probe.power_units import Responses, error_in_brief, responses
 from taylorattr.criteria.probe.probed_rule import ProbedRule
@@ -38,6 +43,9 @@ REPEATS = 24
 
 LARGEST_ADDITIVITY_GAP = 1e-4
 """Relative gap of a(f + g) from which a method is no allocation; stabilisers of relevance rules are below."""
+
+UNIT_TOLERANCES = 10
+"""How many tolerances of a ratio the scores of a unit may be off: stabilisers ε count there."""
 
 ACTIVATIONS_WHEN_NOISY = ("ReLU", "Softplus", "Tanh", "GELU")
 """Activations that a method which draws random numbers is asked about."""
@@ -100,38 +108,42 @@ def probe(
         np.random.seed(seed)
         random = np.random.default_rng(seed)
         own = dict(contexts or {})
-        where = settings(n_players, random)
-        seen, evidence = _monomials(
-            counted, where, order, repeats, symmetric, tolerance, own, offsets, random
+        points = probe_points(n_players, random)
+        on_monomials, evidence = _monomials(
+            counted, points, order, repeats, symmetric, tolerance, own, offsets, random
         )
-        noisy = seen.noisy
+        noisy = on_monomials.noisy
         activations = read_activations(
             counted,
             n_players,
             random,
             repeats=repeats if noisy else 1,
-            also=tuple(match.name for match in seen.known if match.equal),
+            also=tuple(match.name for match in on_monomials.known if match.equal),
             names=ACTIVATIONS_WHEN_NOISY if noisy else tuple(ACTIVATIONS),
         )
-        if seen.reading is None and not activations.distances:
+        if on_monomials.table is None and not activations.distances:
             raise OptionError(
                 f"attribute_fn(f, x, b) took neither monomials nor single units ({evidence[-1]}). f is a "
                 f"module (B, {n_players}) -> (B,); x and b are float64 tensors of shape (1, {n_players})"
             )
-        probed, shown = seen.rule(own, offsets, random) if seen.reading is not None else (None, [])
+        probed, why = None, []
+        if on_monomials.table is not None:
+            probed, why = on_monomials.rule(own, offsets, random)
         if probed is not None and probed.name:
             confirmed = _confirmed(probed, activations, tolerance)
             if confirmed is not None:
                 if confirmed.kind != probed.kind:
-                    shown.append(
+                    why.append(
                         f"kind {confirmed.kind}: that of {confirmed.name}; higher orders would show it"
                     )
-                return replace(confirmed, calls=counted.calls, evidence=(*evidence, *shown))
+                return replace(confirmed, calls=counted.calls, evidence=(*evidence, *why))
         answers, refusal = _units(counted, n_players, order, random)
-        of_units, seen_there = rule_of_units(seen, answers, activations, own, 10 * tolerance)
+        of_units, why_of_units = rule_of_units(
+            on_monomials, answers, activations, own, UNIT_TOLERANCES * tolerance
+        )
         if probed is not None and not _reads_network(probed, of_units, activations, tolerance):
-            seen_there, of_units = shown, replace(probed, unit_residual=of_units.unit_residual)
-    return replace(of_units, calls=counted.calls, evidence=(*evidence, *refusal, *seen_there))
+            of_units, why_of_units = replace(probed, unit_residual=of_units.unit_residual), why
+    return replace(of_units, calls=counted.calls, evidence=(*evidence, *refusal, *why_of_units))
 
 
 @dataclass
@@ -149,7 +161,7 @@ class Counted:
 
 def _monomials(
     attribute: AttributeFn,
-    where: tuple[ProbePoint, ...],
+    points: tuple[ProbePoint, ...],
     order: int,
     repeats: int,
     symmetric: bool,
@@ -161,27 +173,27 @@ def _monomials(
     """Return what monomials show, and sentences about how they were read."""
     evidence = []
     try:
-        if repeatable(attribute, where[0], order):
+        if repeatable(attribute, points[0], order):
             repeats = 1
         else:
             evidence.append(f"equal calls differ: each function was asked {repeats} times")
-        gap, noise = additivity_gap(attribute, where[0], random, repeats)
-        reading = read_monomials(
-            attribute, where, order, repeats=repeats, symmetric=symmetric, tolerance=tolerance
+        gap, noise = additivity_gap(attribute, points[0], random, repeats)
+        table = read_monomials(
+            attribute, points, order, repeats=repeats, symmetric=symmetric, tolerance=tolerance
         )
     except Exception as error:  # a method that needs layers raises whatever its library does
-        return MonomialAnswer(where), [f"monomials: refused ({error_in_brief(error)})"]
+        return MonomialAnswer(points), [f"monomials: refused ({error_in_brief(error)})"]
     additive = gap <= max(LARGEST_ADDITIVITY_GAP, STANDARD_ERRORS * noise)
     if not additive:
         evidence.append(
             f"not additive: a(f + g) differs from a(f) + a(g) by {gap:.2g} of the largest score, so no "
             "ratios describe the method; what single monomials show is listed"
         )
-    remark = f"; {reading.remark}" if reading.remark else ""
-    evidence.append(f"{reading.probes} monomials of order ≤ {order} in {len(where)} settings{remark}")
-    slack = reading.tolerance(tolerance)
-    known = tuple(matches(reading.ratios, slack, reading.kappas, where, own, offsets))
-    return MonomialAnswer(where, reading, slack, known, additive), evidence
+    remark = f"; {table.remark}" if table.remark else ""
+    evidence.append(f"{table.probes} monomials of order ≤ {order} in {len(points)} settings{remark}")
+    slack = table.tolerance(tolerance)
+    known = tuple(matches(table.ratios, slack, table.kappas, points, own, offsets))
+    return MonomialAnswer(points, table, slack, known, additive), evidence
 
 
 def _units(
@@ -202,12 +214,13 @@ def _confirmed(probed: ProbedRule, activations: ActivationReadings, tolerance: f
     names = (probed.name, *probed.same_ratio)
     known = [name for name in names if any(name in table for table in activations.distances.values())]
     fitting = list(names)
-    if known and activations.leading(10 * tolerance):
+    if known and activations.leading(UNIT_TOLERANCES * tolerance):
         coarse = "integrated_gradients" in names  # a quadrature is coarse where a unit has a kink
-        told = [name for name in known if activations.explained_by(name, tolerance, coarse=coarse)]
-        if not told:
+        explaining = [name for name in known if activations.explained_by(name, tolerance, coarse=coarse)]
+        if not explaining:
             return None
-        fitting = [*told, *(name for name in names if name not in known)]
+        fitting = [*explaining, *(name for name in names if name not in known)]
+    # orders that were not read may tell U from S
     kind = RULES[fitting[0]].kind if {probed.kind, RULES[fitting[0]].kind} == {"U", "S"} else probed.kind
     return replace(
         probed,
@@ -225,7 +238,7 @@ def _reads_network(
     """Whether units show a rule, and another than the one that monomials are nearest to."""
     if probed.name:
         return True
-    if not of_units.name and not activations.leading(10 * tolerance):
+    if not of_units.name and not activations.leading(UNIT_TOLERANCES * tolerance):
         return False
     if of_units.name and RULES[of_units.name].symbolic == RULES[probed.nearest].symbolic:
         return of_units.seen_on == "activations"
@@ -267,21 +280,17 @@ def black_box(method: AnyMethod, *, reference_offsets: Any = None, **options: An
         )
     seeds = itertools.count()
 
-    def of(f: Any, x: Tensor, b: Tensor) -> Tensor:
-        seed = next(seeds)
-        with warnings.catch_warnings():  # about functions that nobody but the probe has
-            warnings.simplefilter("ignore", TaylorAttrWarning)
-            return answer(f, x, b, seed)
-
-    def answer(f: Any, x: Tensor, b: Tensor, seed: int) -> Tensor:
+    def ask(f: Any, x: Tensor, b: Tensor) -> Tensor:
+        """Return the method's scores of one function."""
+        start: Tensor | None = b
         if entry.zero_baseline:
-            shifted = Shifted(f, b) if bool(b.any()) else f
-            return attribute(entry, shifted, x - b, seed=seed, **options).player_scores[0]
-        start = b
-        if entry.references:
+            f, x, start = Shifted(f, b) if bool(b.any()) else f, x - b, None
+        elif entry.references:
             # two equal rows are one reference, and no set that was forgotten
             moved = np.zeros((2, x.shape[1])) if reference_offsets is None else np.asarray(reference_offsets)
             start = b + torch.as_tensor(moved, dtype=b.dtype)
-        return attribute(entry, f, x, start, seed=seed, **options).player_scores[0]
+        with warnings.catch_warnings():  # about functions that nobody but the probe has
+            warnings.simplefilter("ignore", TaylorAttrWarning)
+            return attribute(entry, f, x, start, seed=next(seeds), **options).player_scores[0]
 
-    return of
+    return ask

@@ -92,9 +92,9 @@ class ProbedRule(Result):
         Raises:
             OptionError: If there is no such verdict.
         """
-        for found in self.verdicts:
-            if found.criterion == criterion and level in (None, found.level):
-                return found
+        for verdict in self.verdicts:
+            if verdict.criterion == criterion and level in (None, verdict.level):
+                return verdict
         raise OptionError(
             f"no verdict on {criterion!r}{f' at {level} level' if level else ''}: {self.evidence}"
         )
@@ -136,8 +136,8 @@ class ProbedRule(Result):
         if self.mixture:
             lines.append("  " + " + ".join(f"{w:.6g}·{rule}" for rule, w in self.mixture.items()))
         if self.degree_factor:
-            shown = ", ".join(f"Q({m}) = {q:.6g}" for m, q in self.degree_factor.items())
-            lines.append(f"  wᵢ(κ) = κᵢ·Q(m): {shown}")
+            factors = ", ".join(f"Q({m}) = {q:.6g}" for m, q in self.degree_factor.items())
+            lines.append(f"  wᵢ(κ) = κᵢ·Q(m): {factors}")
         lines += [
             f"  player {player + 1} of κ = {kappa}: {read:.6g}, {self.nearest} has {expected:.6g}"
             for kappa, player, read, expected in self.misfits[:8]

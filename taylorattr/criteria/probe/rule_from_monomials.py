@@ -19,21 +19,28 @@ from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.criteria.three_criteria import cancelling, incomplete, leaks, uncovered
 from taylorattr.criteria.verdict import Criterion, Status, Verdict
 
+LARGEST_DENOMINATOR = 720
+"""Fractions up to this denominator are recognised in measured ratios: 6!, which those of common rules
+divide."""
+
+SMALLEST_NOISY_SHARE = 0.05
+"""Share below which a term counts as given to nobody, where noise hides smaller ones."""
+
 
 @dataclass(frozen=True)
 class MonomialAnswer:
     """Ratios read off monomials beside every known rule.
 
     Attributes:
-        settings: Inputs and baselines.
-        reading: The table; None where the method took no monomials.
+        points: Inputs and baselines.
+        table: The ratios; None where the method took no monomials.
         slack: Differences that are noise, shape (3, M, n).
         known: Known rules, the nearest first.
         additive: Whether a(f + g) = a(f) + a(g); None where it was not looked at.
     """
 
-    settings: tuple[ProbePoint, ...]
-    reading: RatioTable | None = None
+    points: tuple[ProbePoint, ...]
+    table: RatioTable | None = None
     slack: np.ndarray | None = None
     known: tuple[RuleMatch, ...] = ()
     additive: bool | None = None
@@ -41,7 +48,7 @@ class MonomialAnswer:
     @property
     def noisy(self) -> bool:
         """Whether equal calls differ."""
-        return self.reading is not None and bool(self.reading.errors.any())
+        return self.table is not None and bool(self.table.errors.any())
 
     @property
     def name(self) -> str:
@@ -50,35 +57,35 @@ class MonomialAnswer:
 
     def tensors(self) -> dict[str, Any]:
         """Return the table and where it was read, as a result keeps them."""
-        n = len(self.settings[0].delta)
+        n = len(self.points[0].delta)
         none = np.zeros((0, 0, n))
-        reading = self.reading
+        table = self.table
         return {
-            "multi_indices": torch.from_numpy(np.zeros((0, n), int) if reading is None else reading.kappas),
-            "deltas": torch.from_numpy(np.stack([s.delta for s in self.settings])),
-            "baselines": torch.from_numpy(np.stack([s.baseline for s in self.settings])),
-            "ratios": torch.from_numpy(none if reading is None else reading.ratios),
-            "standard_errors": torch.from_numpy(none if reading is None else reading.errors),
+            "multi_indices": torch.from_numpy(np.zeros((0, n), int) if table is None else table.kappas),
+            "deltas": torch.from_numpy(np.stack([s.delta for s in self.points])),
+            "baselines": torch.from_numpy(np.stack([s.baseline for s in self.points])),
+            "ratios": torch.from_numpy(none if table is None else table.ratios),
+            "standard_errors": torch.from_numpy(none if table is None else table.errors),
         }
 
     def misfits(
         self, own: Mapping[str, Mapping[str, Any]], offsets: np.ndarray
     ) -> tuple[tuple[tuple[int, ...], int, float, float], ...]:
         """Return terms in which the nearest rule differs: κ, player, what was read, what the rule says."""
-        assert self.reading is not None and self.slack is not None
+        assert self.table is not None and self.slack is not None
         rule = RULES[self.known[0].name]
-        found: dict[tuple[tuple[int, ...], int], tuple[float, float]] = {}
-        for t, setting in enumerate(self.settings):
-            read = self.reading.ratios[t]
-            sigma = noise_scale(read, self.reading.kappas, setting)
-            known = known_quantities(rule.name, setting, sigma, own)
-            expected = table_in(rule, self.reading.kappas, setting, known, offsets)
+        differing: dict[tuple[tuple[int, ...], int], tuple[float, float]] = {}
+        for t, point in enumerate(self.points):
+            read = self.table.ratios[t]
+            sigma = noise_scale(read, self.table.kappas, point)
+            known = known_quantities(rule.name, point, sigma, own)
+            expected = table_in(rule, self.table.kappas, point, known, offsets)
             for row, player in np.argwhere(np.abs(read - expected) > self.slack[t]):
-                kappa = tuple(int(k) for k in self.reading.kappas[row])
-                found.setdefault(
+                kappa = tuple(int(k) for k in self.table.kappas[row])
+                differing.setdefault(
                     (kappa, int(player)), (float(read[row, player]), float(expected[row, player]))
                 )
-        return tuple((kappa, player, *values) for (kappa, player), values in found.items())
+        return tuple((kappa, player, *values) for (kappa, player), values in differing.items())
 
     def rule(
         self, own: Mapping[str, Mapping[str, Any]], offsets: np.ndarray, random: np.random.Generator
@@ -90,19 +97,19 @@ class MonomialAnswer:
             offsets: References less b, shape (R, n).
             random: Decides which ratios are held back from a fit.
         """
-        reading, slack, best = self.reading, self.slack, self.known[0]
-        assert reading is not None and slack is not None
-        kind, why = classify(reading.ratios, slack, reading.kappas, self.settings)
+        table, slack, best = self.table, self.slack, self.known[0]
+        assert table is not None and slack is not None
+        kind, why = classify(table.ratios, slack, table.kappas, self.points)
         if self.noisy and self.name:
             kind, why = RULES[self.name].kind, f"that of {self.name}, from which the readings do not differ"
         evidence = [f"kind {kind}: {why}"]
         formula, factor, mixed = None, None, None
-        mean, room = reading.ratios.mean(0), slack.max(0)
+        mean, room = table.ratios.mean(0), slack.max(0)
         if kind in ("U", "S"):
-            factor = degree_factor(mean, room, reading.kappas)
+            factor = degree_factor(mean, room, table.kappas)
             if not best.equal:
-                mixed = mixture(mean, room, reading.kappas, random)
-                formula = None if self.noisy else closed_form(mean, room, reading.kappas, random)
+                mixed = mixture(mean, room, table.kappas, random)
+                formula = None if self.noisy else closed_form(mean, room, table.kappas, random)
         if formula is not None:
             evidence.append(
                 f"closed form fitted with error {formula.error:.1g}; {formula.held_back} ratios held back "
@@ -110,8 +117,8 @@ class MonomialAnswer:
             )
         if mixed is not None:
             evidence.append(f"mixture of two known rules, largest difference {mixed[1]:.1g}")
-        spread = (best.differences + 2 * reading.errors.max(0)).max() if self.noisy else 0.0
-        n = len(self.settings[0].delta)
+        spread = (best.differences + 2 * table.errors.max(0)).max() if self.noisy else 0.0
+        n = len(self.points[0].delta)
         probed = ProbedRule(
             name=self.name,
             seen_on="monomials",
@@ -120,7 +127,7 @@ class MonomialAnswer:
             same_ratio=tuple(m.name for m in self.known[1:] if m.equal) if self.name else (),
             kind=kind if self.additive else "none",
             additive=self.additive,
-            verdicts=verdicts(reading.ratios, slack, reading.kappas, noisy=self.noisy),
+            verdicts=verdicts(table.ratios, slack, table.kappas, noisy=self.noisy),
             **self.tensors(),
             unit_ratios=torch.zeros(0, 0, n, dtype=torch.float64),
             unit_residual=None,
@@ -148,9 +155,9 @@ def classify(
     same = _moved(ratios, tolerance, 0, 1)
     turned = _moved(ratios, tolerance, 0, 2)
     if same is not None:
-        return "X", _shown(ratios, kappas, settings, *same, 1, "with Δ of the same signs")
+        return "X", _two_readings(ratios, kappas, settings, *same, 1, "with Δ of the same signs")
     if turned is not None:
-        return "G", _shown(ratios, kappas, settings, *turned, 2, "and equal for Δ of the same signs")
+        return "G", _two_readings(ratios, kappas, settings, *turned, 2, "and equal for Δ of the same signs")
     within = _within_supports(ratios.mean(0), tolerance.max(0), kappas)
     if within is not None:
         row, other, player = within
@@ -165,6 +172,7 @@ def classify(
 
 
 def _moved(ratios: np.ndarray, tolerance: np.ndarray, a: int, b: int) -> tuple[int, int] | None:
+    """Return row and player whose ratio differs most between two points, None where noise explains it."""
     beyond = np.abs(ratios[a] - ratios[b]) - (tolerance[a] + tolerance[b])
     row, player = np.unravel_index(int(beyond.argmax()), beyond.shape)
     return (int(row), int(player)) if beyond[row, player] > 0 else None
@@ -173,6 +181,7 @@ def _moved(ratios: np.ndarray, tolerance: np.ndarray, a: int, b: int) -> tuple[i
 def _within_supports(
     ratios: np.ndarray, tolerance: np.ndarray, kappas: np.ndarray
 ) -> tuple[int, int, int] | None:
+    """Return two rows of one support and a player whose ratios differ between them; None where none do."""
     masks = (kappas > 0) @ (1 << np.arange(kappas.shape[1]))
     for row, mask in enumerate(masks):
         first = int(np.flatnonzero(masks == mask)[0])
@@ -182,7 +191,7 @@ def _within_supports(
     return None
 
 
-def _shown(
+def _two_readings(
     ratios: np.ndarray,
     kappas: np.ndarray,
     settings: tuple[ProbePoint, ...],
@@ -191,18 +200,12 @@ def _shown(
     other: int,
     remark: str,
 ) -> str:
+    """Return a sentence with the ratio of a player at the first point and at another."""
     one, two = (
         f"{ratios[t, row, player]:.6g} at Δ = ({', '.join(f'{v:.3g}' for v in settings[t].delta)})"
         for t in (0, other)
     )
     return f"player {player + 1} gets {one} and {two} of {monomial(kappas[row])}, {remark}"
-
-
-LARGEST_DENOMINATOR = 720
-"""Fractions up to this denominator are recognised in measured ratios."""
-
-SMALLEST_NOISY_SHARE = 0.05
-"""Share below which a term counts as given to nobody, where noise hides smaller ones."""
 
 
 def verdicts(
@@ -220,15 +223,17 @@ def verdicts(
     flat, slack = ratios.reshape(-1, ratios.shape[-1]), tolerance.reshape(-1, ratios.shape[-1])
     rows = np.tile(kappas, (len(ratios), 1))
     inside = rows > 0
+    # the criteria are equalities: what noise alone could show is set to 0, or to 1, before they are asked for
     cleaned = np.where(np.abs(flat) > slack, flat, 0.0)
     total, room = flat.sum(1), np.sqrt(np.square(slack).sum(1))
     snapped = np.where(np.abs(total - 1) <= room, 1.0, total)
     outside = np.where(inside, 0.0, np.abs(flat))
-    said: dict[str, Any] = {"frame": "baseline", "level": level}
+    common: dict[str, Any] = {"frame": "baseline", "level": level}
 
     def verdict(
         criterion: Criterion, broken: np.ndarray, statistic: np.ndarray, limit: np.ndarray
     ) -> Verdict:
+        """Return the verdict on one criterion, given for each row whether, and by how much, it is broken."""
         worst = int((statistic - limit).argmax()) if broken.any() else int(statistic.argmax())
         status: Status = "fails" if broken.any() else "holds_to" if noisy else "holds"
         first = _first(broken, rows) if broken.any() else worst
@@ -237,7 +242,7 @@ def verdicts(
             weights = ", ".join(f"{w:.6g}" for w in flat[first])
             witness = f"{monomial(rows[first])}: weights ({weights}), in total {total[first]:.6g}"
         figures = {"statistic": float(statistic[worst]), "tolerance": float(limit[worst])}
-        return Verdict(status, criterion, witness=witness, **figures, **said)
+        return Verdict(status, criterion, witness=witness, **figures, **common)
 
     complete = verdict("complete", incomplete(snapped[:, None]), np.abs(total - 1), room)
     no_leak = verdict("no_leak", leaks(cleaned, inside), outside.max(1), slack.max(1))
@@ -246,35 +251,34 @@ def verdicts(
     covered: Status = "holds" if not bare.any() else "undecided" if (bare == unsure).all() else "fails"
     bare &= ~unsure
     witness = f"nobody gets anything of {monomial(rows[_first(bare, rows)])}" if bare.any() else ""
-    parts = [Verdict(covered, "coverage", witness=witness, **said)]
+    parts = [Verdict(covered, "coverage", witness=witness, **common)]
     if level == "term":
-        parts.append(_effects_covered(ratios, tolerance, kappas, complete, said))
+        parts.append(_effects_covered(ratios, tolerance, kappas, complete, common))
     return (*parts, no_leak, complete)
 
 
 def _first(broken: np.ndarray, rows: np.ndarray) -> int:
     """Return the broken row with the smallest order and support."""
-    places = np.flatnonzero(broken)
-    sizes = [(int(rows[p].sum()), int((rows[p] > 0).sum()), int(p)) for p in places]
+    sizes = [(int(rows[k].sum()), int((rows[k] > 0).sum()), int(k)) for k in np.flatnonzero(broken)]
     return min(sizes)[2]
 
 
 def _effects_covered(
-    ratios: np.ndarray, tolerance: np.ndarray, kappas: np.ndarray, complete: Verdict, said: dict[str, Any]
+    ratios: np.ndarray, tolerance: np.ndarray, kappas: np.ndarray, complete: Verdict, common: dict[str, Any]
 ) -> Verdict:
     """Whether some terms of one support add up to 1 while nobody gets anything, eq. (12)."""
-    said = {**said, "level": "effect"}
+    common = {**common, "level": "effect"}
     if complete.status != "fails":
-        return Verdict(complete.status, "coverage", statement="follows from complete, eq. (11)", **said)
+        return Verdict(complete.status, "coverage", statement="follows from complete, eq. (11)", **common)
     for table, slack in zip(ratios, tolerance, strict=True):
         for support in np.unique(kappas > 0, axis=0):
             rows = np.flatnonzero(((kappas > 0) == support).all(axis=1))
             effects = _cancelling(table[rows], slack[rows])
             if effects:
-                shown = " + ".join(f"{value:.6g}·{monomial(kappas[rows[r]])}" for r, value in effects.items())
-                witness = f"{shown.replace('+ -', '− ')}: an effect of 1 of which nobody gets anything"
-                return Verdict("fails", "coverage", witness=witness, **said)
-    return Verdict("holds", "coverage", statement="no terms of one support cancel", **said)
+                terms = " + ".join(f"{value:.6g}·{monomial(kappas[rows[r]])}" for r, value in effects.items())
+                witness = f"{terms.replace('+ -', '− ')}: an effect of 1 of which nobody gets anything"
+                return Verdict("fails", "coverage", witness=witness, **common)
+    return Verdict("holds", "coverage", statement="no terms of one support cancel", **common)
 
 
 def _cancelling(table: np.ndarray, slack: np.ndarray) -> dict[int, float]:

@@ -1,4 +1,9 @@
-"""The rule of a method that reads the operations of a network, from its answers on single units."""
+"""The rule of a method that reads the operations of a network, from its answers on single units.
+
+Where no known rule gives the scores, three things show without a ratio: whether the scores of a unit add up
+to its change; whether an identity unit, whose only effects are the inputs' own u_i, hands them to others; and
+coverage where sums are right.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +33,7 @@ LARGEST_RESIDUAL = 1e-8
 
 
 def rule_of_units(
-    seen: MonomialAnswer,
+    on_monomials: MonomialAnswer,
     answers: Sequence[Responses],
     activations: ActivationReadings,
     own: Mapping[str, Mapping[str, Any]],
@@ -37,13 +42,13 @@ def rule_of_units(
     """Return the rule that single units show, with what shows it.
 
     Args:
-        seen: What monomials showed.
+        on_monomials: The ratios that were read off monomials.
         answers: Responses of units z^m; none where the method refused them.
         activations: Scores of activations.
         own: Rule -> name of a quantity -> value, given by the user.
         tolerance: Relative difference of scores that is rounding or a stabiliser.
     """
-    n = len(seen.settings[0].delta)
+    n = len(on_monomials.points[0].delta)
     fits = [fitted(group) for group in answers]
     left = [
         residual
@@ -71,15 +76,15 @@ def rule_of_units(
         distance=distance,
         same_ratio=tuple(also),
         kind=RULES[name].kind if name else _kind(tables, residual, tolerance),
-        additive=seen.additive,
+        additive=on_monomials.additive,
         verdicts=_on_paper(name, left_out) if name else unit_verdicts(answers, activations, tolerance),
-        **seen.tensors(),
+        **on_monomials.tensors(),
         unit_ratios=torch.from_numpy(np.stack(tables) if tables else np.zeros((0, 0, n))),
         unit_residual=residual,
         activations=by_activation,
         misfits=(),
     )
-    return probed, _evidence(seen, name, residual, powers, by_activation, activations)
+    return probed, _evidence(on_monomials, name, residual, powers, by_activation, activations)
 
 
 def named(
@@ -108,6 +113,7 @@ def named(
 
 
 def _kind(tables: Sequence[np.ndarray], residual: float | None, tolerance: float) -> str:
+    """Return R where no ratio of κ fits, G where it depends on the signs of u, else U."""
     if residual is None or residual > LARGEST_RESIDUAL:
         return "R"
     signed = len(tables) > 1 and float(np.abs(tables[0] - tables[1]).max()) > tolerance
@@ -118,7 +124,8 @@ def _on_paper(name: str, left_out: Sequence[str]) -> tuple[Verdict, ...]:
     """Return the verdicts on the rule whose scores were seen, less the activations left to the gradient."""
     limit = f"the activation is not {', '.join(left_out)}, left to the plain gradient" if left_out else ""
 
-    def seen(verdict: Verdict) -> Verdict:
+    def on_units(verdict: Verdict) -> Verdict:
+        """Return a verdict on paper as one on units."""
         limited = bool(limit) and verdict.status != "fails"
         return replace(
             verdict,
@@ -128,22 +135,23 @@ def _on_paper(name: str, left_out: Sequence[str]) -> tuple[Verdict, ...]:
             statement=f"it gives the scores of {name}; {verdict.statement or 'on paper'}",
         )
 
-    return tuple(seen(v) for v in check(name).verdicts if v.frame == "baseline" and v.level == "term")
+    return tuple(on_units(v) for v in check(name).verdicts if v.frame == "baseline" and v.level == "term")
 
 
 def _evidence(
-    seen: MonomialAnswer,
+    on_monomials: MonomialAnswer,
     name: str,
     residual: float | None,
     powers: Sequence[UnitMatch],
     by_activation: Mapping[str, tuple[str, ...]],
     activations: ActivationReadings,
 ) -> list[str]:
+    """Return what was seen, in sentences; activations with the same rules are told of together."""
     lines = []
-    if seen.reading is not None:
+    if on_monomials.table is not None:
         lines.append(
-            f"reads the operations of a network: on monomials it is {seen.name or 'no known rule'}, on units "
-            f"{name or 'no known rule'}"
+            "reads the operations of a network: on monomials it is "
+            f"{on_monomials.name or 'no known rule'}, on units {name or 'no known rule'}"
         )
     if residual is not None:
         answer = "a function of κ and signs" if residual <= LARGEST_RESIDUAL else "no function of κ and signs"
@@ -155,7 +163,7 @@ def _evidence(
     lines += [
         f"{', '.join(names)}: {' = '.join(rules) or 'no known rule'}" for rules, names in groups.items()
     ]
-    lines += [f"{activation}: refused ({said})" for activation, said in activations.refused.items()]
+    lines += [f"{activation}: refused ({error})" for activation, error in activations.refused.items()]
     return lines
 
 
@@ -186,6 +194,7 @@ def unit_verdicts(
 
 
 def _complete(answers: Sequence[Responses], activations: ActivationReadings, tolerance: float) -> Verdict:
+    """Return whether scores add up to σ(z) − σ(c), judged by the worst unit."""
     worst, witness = 0.0, ""
     for group in answers:
         if group.order > HIGHEST_JUDGED_ORDER:
@@ -223,9 +232,9 @@ def _no_leak(answers: Sequence[Responses], complete: Verdict, tolerance: float) 
         at = int(gaps.argmax())
         broken = gaps[at] > tolerance
         if broken:
-            given = f"identity with u = {_vector(group.u[at])} gets {_vector(group.mean[at])}"
+            shares = f"identity with u = {_vector(group.u[at])} gets {_vector(group.mean[at])}"
             return Verdict(
-                "fails", "no_leak", "baseline", "unit", "", float(gaps[at]), tolerance, witness=given
+                "fails", "no_leak", "baseline", "unit", "", float(gaps[at]), tolerance, witness=shares
             )
     statement = "a ratio would be needed: no known rule gives these scores"
     return Verdict("undecided", "no_leak", "baseline", "unit", statement=statement)
