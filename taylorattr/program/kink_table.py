@@ -167,6 +167,8 @@ def is_smooth(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> bo
         return a["dtype"] is None or a["dtype"].is_floating_point or a["dtype"].is_complex
     if op in (aten.div.Tensor_mode, aten.div.Scalar_mode):
         return a["rounding_mode"] is None
+    if op is aten.scatter_reduce.two:
+        return a["reduce"] in ("sum", "mean", "prod")
     return op in _NORMS and (a[_NORMS[op]] is None or a[_NORMS[op]] not in (0, 1, torch.inf, -torch.inf))
 
 
@@ -175,6 +177,7 @@ _NORMS = {
     aten.norm.ScalarOpt_dim: "p",
     aten.norm.Scalar: "p",
     aten._cdist_forward.default: "p",
+    aten.dist.default: "p",
 }
 """Name of the order."""
 
@@ -187,6 +190,9 @@ _BY_OVERLOAD: dict[OpOverload, Reader] = {
     aten.leaky_relu.default: _cuts(0.0),
     aten._prelu_kernel.default: _cuts(0.0),
     aten.elu.default: _cuts(0.0),
+    aten.rrelu_with_noise_functional.default: _cuts(0.0),
+    aten.special_i0e.default: _cuts(0.0),
+    aten.special_i1e.default: _cuts(0.0),
     aten.celu.default: _cuts(0.0),
     aten.hardsigmoid.default: _cuts(-3.0, 3.0),
     aten.hardswish.default: _cuts(-3.0, 3.0),
@@ -212,6 +218,7 @@ _BY_OVERLOAD: dict[OpOverload, Reader] = {
     ),
     **{op: _norm(order) for op, order in _NORMS.items()},
     aten._cdist_forward.default: _distance,
+    aten.dist.default: lambda a, y: _norm("p")(a | {"self": a["self"] - a["other"]}, y),
     # contests
     aten.maximum.default: _larger,
     aten.fmax.default: _larger,
@@ -232,6 +239,7 @@ _BY_OVERLOAD: dict[OpOverload, Reader] = {
         lambda a, y: Levels(y),
     ),
     aten._to_copy.default: _cast,
+    aten.scatter_reduce.two: lambda a, y: Levels(a["src"] == y.gather(a["dim"], a["index"])),
     aten.frac.default: lambda a, y: Levels((a["self"] - y).round()),
     aten.nan_to_num.default: lambda a, y: Levels(torch.isfinite(a["self"])),
     **dict.fromkeys(

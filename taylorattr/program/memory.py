@@ -48,6 +48,24 @@ def written_places(tensor: Tensor, written: Tensor) -> Tensor:
     return torch.where(places < 0, torch.arange(tensor.numel()), places).to(tensor.device)
 
 
+def read_places(tensor: Tensor, view: Tensor) -> Tensor:
+    """Where the elements of a view are found in another tensor of the same storage and dtype.
+
+    Args:
+        tensor: A strided tensor.
+        view: Any view of its storage.
+
+    Returns:
+        Flat positions in row-major order, shaped like the view; −1 where the tensor does not hold an element.
+    """
+    size = max(_last(tensor), _last(view)) + 1
+    places = torch.full((size,), -1)
+    places.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset()).copy_(
+        torch.arange(tensor.numel()).reshape(tensor.shape)
+    )
+    return places.as_strided(view.shape, view.stride(), view.storage_offset()).clone().to(tensor.device)
+
+
 def _last(a: Tensor) -> int:
     """Offset of the last element in the storage."""
     return int(a.storage_offset()) + sum((n - 1) * s for n, s in zip(a.shape, a.stride(), strict=True))

@@ -225,12 +225,12 @@ _rows("prod", "prod cumprod")
 _rows("unit", "exp exp2 expm1 special_expm1 log log1p log2 log10 logit sin cos tan sinh cosh tanh asin acos "
       "atan asinh acosh atanh sqrt rsqrt reciprocal square sigmoid special_expit log_sigmoid "
       "log_sigmoid_forward silu mish erf special_erf erfc special_erfc special_ndtr gelu softplus lgamma "
-      "digamma polygamma sinc erfinv special_erfinv special_entr special_log_ndtr special_i0 special_i0e "
-      "special_i1 special_i1e special_erfcx", entrywise=True)  # fmt: skip
+      "digamma polygamma sinc erfinv special_erfinv special_entr special_log_ndtr special_i0 "
+      "special_i1 special_erfcx", entrywise=True)  # fmt: skip
 _rows("unit", "relu relu6 leaky_relu rrelu_with_noise rrelu_with_noise_functional abs hardtanh hardsigmoid "
       "softshrink clamp clamp_min clamp_max clip _prelu_kernel prelu", entrywise=True, breaks="bend",
       pieces="affine")  # fmt: skip
-_rows("unit", "elu celu selu hardswish", entrywise=True, breaks="bend")
+_rows("unit", "elu celu selu hardswish special_i0e special_i1e", entrywise=True, breaks="bend")
 _rows("unit", "threshold hardshrink frac nan_to_num", entrywise=True, breaks="jump", pieces="affine")
 _rows("unit", "sign sgn floor ceil round trunc", entrywise=True, breaks="jump", pieces="constant")
 

@@ -25,9 +25,12 @@ BY_NAME: dict[Engine, dict[str, str]] = {
     "relevance": {
         "histc": "a histogram is a step function of every entry at once; count with sums of sigmoids",
     },
-    "layerwise": {
-        "_trilinear": _MIXES,
-    },
+    "layerwise": dict.fromkeys(
+        "lgamma digamma polygamma sinc erfinv special_erfinv special_entr special_log_ndtr special_i0 "
+        "special_i0e special_i1 special_i1e special_erfcx log_sigmoid".split(),
+        "how far its Taylor series reaches is not written down here",
+    )
+    | dict.fromkeys("frac nan_to_num".split(), "it jumps, and no one-layer ratio divides a jump"),
     "paths": {},
 }
 """Engine -> operation (all overloads) -> why, and what to do."""

@@ -18,7 +18,7 @@ from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.canonical import canonical, out_of_place
 from taylorattr.program.location import ModulePath, source_line
-from taylorattr.program.memory import overlap, written_places
+from taylorattr.program.memory import overlap, read_places, written_places
 from taylorattr.program.program import Node, Note, Ref
 
 aten = torch.ops.aten
@@ -131,7 +131,9 @@ class Tape(TorchDispatchMode):
         if func._schema.is_mutable:
             return self._write(func, args, kwargs, refs, keywords)
         result = func(*args, **kwargs)
-        if any(True for _ in leaves(Tensor, result)):
+        if func is aten.as_strided.default:
+            self._record_as_places(args[0], result)
+        elif any(True for _ in leaves(Tensor, result)):
             self._record(func, refs, keywords, result)
         elif any(ref.index in self.active for ref in leaves(Ref, (refs, keywords))):
             self._note_escape(func, result)
@@ -244,6 +246,21 @@ class Tape(TorchDispatchMode):
         gathered = ends[places]
         picked = self._record(aten.index.Tensor, (both, [Ref(self._number(places))]), {}, gathered)
         self._record(aten.view.default, (picked, list(tensor.shape)), {}, tensor)
+
+    def _record_as_places(self, tensor: Tensor, view: Tensor) -> None:
+        """Write down ``as_strided`` as a choice of elements: in a program values have no place in memory.
+
+        Raises:
+            CaptureError: If the view reads memory outside the tensor.
+        """
+        places = read_places(tensor, view)
+        if bool((places < 0).any()):
+            raise CaptureError(
+                f"as_strided in module '{self._path.current()}' at {source_line()} reads memory outside its "
+                "tensor; index the tensor instead"
+            )
+        flat = self._record(aten.view.default, (self._ref(tensor), [-1]), {}, tensor.reshape(-1))
+        self._record(aten.index.Tensor, (flat, [Ref(self._number(places))]), {}, view)
 
     def _number(self, tensor: Tensor, new: bool = False) -> int:
         known = self._numbers.get(id(tensor))

@@ -20,7 +20,7 @@ from torch import Tensor
 from taylorattr.allocation.layerwise.components import Component
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.errors import MissingRuleError
-from taylorattr.program.arguments import named
+from taylorattr.program.operations import implementations
 
 NEAR = 0.1
 """Below this share of the distance to the nearest singularity a chord's slope is summed, not divided."""
@@ -52,8 +52,14 @@ def _softplus(z: Tensor, named: dict[str, Any]) -> Tensor:
     return torch.hypot(z, torch.full_like(z, math.pi / float(named["beta"])))
 
 
-def _ends(named: dict[str, Any]) -> list[float]:
-    return [float(named[k]) for k in ("min", "max", "min_val", "max_val") if named.get(k) is not None]
+def _ends(named: dict[str, Any]) -> list[Any]:
+    """Bounds of a clamp: numbers, or constant tensors that broadcast."""
+    return [named[k] for k in ("min", "max", "min_val", "max_val") if named.get(k) is not None]
+
+
+def _constant_candidate(named: dict[str, Any]) -> list[Any]:
+    """The constant that a maximum of a value and a constant compares with."""
+    return [v for v in (named["self"], named["other"]) if isinstance(v, (Tensor, int, float))]
 
 
 def _width(named: dict[str, Any]) -> list[float]:
@@ -81,17 +87,20 @@ def _cubic_roots(height: float) -> list[complex]:
 
 _ZERO, _HALF_TURN = _from(0.0), _from(1j * math.pi)
 
-KINKS: dict[str, Callable[[dict[str, Any]], list[float]]] = {
-    **dict.fromkeys("relu abs leaky_relu elu selu celu".split(), lambda named: [0.0]),
+_BY_KINKS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
+    **dict.fromkeys("relu abs leaky_relu _prelu_kernel elu selu celu".split(), lambda named: [0.0]),
+    **dict.fromkeys("maximum minimum fmax fmin".split(), _constant_candidate),
     **dict.fromkeys("clamp clamp_min clamp_max hardtanh".split(), _ends),
     **dict.fromkeys("softshrink hardshrink".split(), _width),
     **dict.fromkeys("hardsigmoid hardswish".split(), lambda named: [-3.0, 3.0]),
     "relu6": lambda named: [0.0, 6.0],
     "threshold": lambda named: [float(named["threshold"])],
 }
+
+KINKS = implementations("layer-wise allocation", _BY_KINKS)
 """Activation made of pieces -> where they meet; every piece is entire, so its series reaches all of it."""
 
-REACH: dict[str, Callable[[Tensor, dict[str, Any]], Tensor]] = {
+_BY_REACH: dict[str, Callable[[Tensor, dict[str, Any]], Tensor]] = {
     **dict.fromkeys(
         "exp exp2 expm1 special_expm1 sin cos sinh cosh square erf special_erf erfc special_erfc "
         "special_ndtr deg2rad".split(),
@@ -111,6 +120,8 @@ REACH: dict[str, Callable[[Tensor, dict[str, Any]], Tensor]] = {
     "gelu": _gelu,
     "mish": _from(math.log(2) / 2 + 0.75j * math.pi),
 }
+
+REACH = implementations("layer-wise allocation", _BY_REACH)
 """Analytic activation -> distance from z to its nearest singularity: how far its series reaches."""
 
 
@@ -156,8 +167,7 @@ class Activation:
                 f"no layer-wise ratio for {operation.place}: how far its Taylor series reaches is not known; "
                 f"known: {', '.join(sorted([*REACH, *KINKS]))}"
             )
-        arguments = named(operation.node.op, operation.node.args, operation.node.kwargs)
-        return cls(operation.name, arguments, operation.series)
+        return cls(operation.name, operation.arguments, operation.series)
 
     def value(self, z: Tensor) -> Tensor:
         """Return σ(z)."""

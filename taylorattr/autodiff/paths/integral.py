@@ -79,9 +79,10 @@ def _program(game: Game, example: int) -> Program:
     )
     if program.notes:
         raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
+    program = without_formulas(program, [x.to(game.dtype) for x in game.input(example)], FOLLOWED)
     if not kink_nodes(program):
         raise NotPiecewiseLinearError("it has no kinks")
-    return without_formulas(program, [x.to(game.dtype) for x in game.input(example)], FOLLOWED)
+    return program
 
 
 class _Walks:
