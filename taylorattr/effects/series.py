@@ -25,9 +25,9 @@ from taylorattr.effects.convergence import Kinks
 from taylorattr.effects.nested_check import differentiated, require_true_derivatives
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
 from taylorattr.program.capture import capture
-from taylorattr.program.fused import fused_norms
-from taylorattr.program.kernels import unfused
+from taylorattr.program.isolate import unfused
 from taylorattr.program.kinks import kink_nodes, segment_switches, switches
+from taylorattr.program.norms import fused_norms
 from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 

@@ -1,4 +1,4 @@
-"""Run a user's function without leaving a trace: module state, random state."""
+"""Run a user's function without leaving a trace (module state, random state), and with unfused kernels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.backends import cudnn, mha, mkldnn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
@@ -85,3 +87,31 @@ def kept_state(module: nn.Module | None) -> Generator[None, None, None]:
 def _restore(mapping: dict, saved: dict) -> None:
     mapping.clear()
     mapping.update(saved)
+
+
+@contextmanager
+def unfused(recurrent: bool = True) -> Generator[None, None, None]:
+    """Attention as matrix products and softmax, no oneDNN or cuDNN recurrent cells, no fused encoder layers.
+
+    The switches are restored on leaving, also after an exception. They belong to the process: other
+    threads run unfused kernels (the same numbers up to rounding, more slowly) while the context is open.
+
+    Args:
+        recurrent: Whether recurrent layers may run, so that oneDNN and cuDNN must be off altogether: their
+            convolutions, which are the fast ones, too.
+
+    Yields:
+        Nothing.
+    """
+    fastpath, onednn_on, cudnn_on = mha.get_fastpath_enabled(), mkldnn.enabled, cudnn.enabled
+    try:
+        mha.set_fastpath_enabled(False)
+        if recurrent:
+            mkldnn.enabled = False
+            cudnn.enabled = False
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        mha.set_fastpath_enabled(fastpath)
+        mkldnn.enabled = onednn_on
+        cudnn.enabled = cudnn_on

@@ -1,4 +1,4 @@
-"""Fused normalisation layers as elementary operations.
+"""Fused normalisation layers: which a function runs, and what they are in elementary operations.
 
 torch's fused LayerNorm returns wrong derivatives from order 3 when ``torch.func`` transforms are nested
 (pytorch issues 175754 and 196700); a program of means, products and powers does not.
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import leaves
@@ -183,3 +184,38 @@ _RULES: dict[OpOverload, Callable[..., None]] = {
     aten.native_group_norm.default: _group_norm,
     aten.native_batch_norm.default: _batch_norm,
 }
+
+
+aten = torch.ops.aten
+
+NORMS = frozenset(
+    {
+        aten.native_layer_norm.default,
+        aten._fused_rms_norm.default,
+        aten.native_group_norm.default,
+        aten.native_batch_norm.default,
+        aten._native_batch_norm_legit.default,
+        aten._native_batch_norm_legit.no_stats,
+        aten._native_batch_norm_legit_no_training.default,
+    }
+)
+
+
+def fused_norms(function: Callable[..., Any], inputs: Sequence[Tensor]) -> list[str]:
+    """Run a function once and return the names of the fused normalisation operations it uses, sorted."""
+    with torch.no_grad(), _Names() as seen:
+        function(*inputs)
+    return sorted(seen.names)
+
+
+class _Names(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func in NORMS:
+            self.names.add(str(func))
+        return func(*args, **(kwargs or {}))

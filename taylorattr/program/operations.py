@@ -235,9 +235,9 @@ _rows("unit", "threshold hardshrink frac nan_to_num", entrywise=True, breaks="ju
 _rows("unit", "sign sgn floor ceil round trunc", entrywise=True, breaks="jump", pieces="constant")
 
 # Functions of two values, of one where the other is constant.
-_rows("pair", "pow float_power atan2 hypot", entrywise=True)
+_rows("pair", "pow float_power atan2 hypot logaddexp logaddexp2", entrywise=True)
 _rows("pair", "xlogy special_xlog1py", "self", entrywise=True, pieces="curved")
-_rows("pair", "mse_loss logaddexp logaddexp2")
+_rows("pair", "mse_loss")
 _rows("pair", "smooth_l1_loss huber_loss", breaks="bend")
 _rows("pair", "remainder fmod copysign", entrywise=True, breaks="jump", pieces="affine")
 _rows("pair", "floor_divide heaviside div.Tensor_mode div.Scalar_mode", entrywise=True, breaks="jump",
@@ -297,10 +297,16 @@ _VARIANTS: dict[str, tuple[str, Callable[[Any], bool], Operation]] = {
 """Operations that a literal argument turns into another: name -> argument, when, what it is then."""
 
 
+@functools.cache
+def _row(op: OpOverload) -> Operation | None:
+    """Return the row of an overload; looked up for every operation of every walk, hence remembered."""
+    packet = op.overloadpacket.__name__
+    return TABLE.get(f"{packet}.{op._overloadname}") or TABLE.get(packet)
+
+
 def operation_of(node: Node) -> Operation | None:
     """Return the row of an operation as a program calls it, None where the table has none."""
-    packet = node.op.overloadpacket.__name__
-    row = TABLE.get(f"{packet}.{node.op._overloadname}") or TABLE.get(packet)
+    row = _row(node.op)
     if row is not None and row.name in _VARIANTS:
         argument, turned, other = _VARIANTS[row.name]
         if turned(named(node.op, node.args, node.kwargs).get(argument)):
@@ -337,16 +343,17 @@ def only_adds_up(
         constants: Value number -> tensor.
         learned: Numbers of the constants that come from parameters.
     """
-    row, arguments = operation_of(node), named(node.op, node.args, node.kwargs)
+    row = _row(node.op)
     assert row is not None
-    weights = [arguments[name] for group in row.factors for name in group if name not in moving]
+    arguments = dict(zip(argument_names(node.op), node.args, strict=False)) | node.kwargs
+    weights = [arguments.get(name) for group in row.factors for name in group if name not in moving]
+    if not weights or any(not isinstance(w, Ref) or w.index in learned for w in weights):
+        return False
+    if min(arguments.get("alpha", 1), arguments.get("beta", 1)) < 0:
+        return False
+    if any(bool((constants[w.index] < 0).any()) for w in weights if isinstance(w, Ref)):
+        return False
     added = [arguments.get(name) for name in row.added if name not in moving]
-    if not weights or min(arguments.get("alpha", 1), arguments.get("beta", 1)) < 0:
-        return False
-    if any(
-        not isinstance(w, Ref) or w.index in learned or bool((constants[w.index] < 0).any()) for w in weights
-    ):
-        return False
     return not any(isinstance(b, Ref) and bool(constants[b.index].any()) for b in added)
 
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import CaptureError
-from taylorattr.program.isolate import untouched
-from taylorattr.program.kernels import unfused
+from taylorattr.program.isolate import unfused, untouched
 from taylorattr.program.location import ModulePath
 from taylorattr.program.program import Program
 from taylorattr.program.prune import prune

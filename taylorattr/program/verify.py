@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import CaptureError
-from taylorattr.program.isolate import kept_randomness, kept_state
-from taylorattr.program.kernels import unfused
+from taylorattr.program.isolate import kept_randomness, kept_state, unfused
 from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 

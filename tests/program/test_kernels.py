@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.backends import cudnn, mha, mkldnn
 
-from taylorattr.program.kernels import unfused
+from taylorattr.program.isolate import unfused
 
 
 def switches():

@@ -6,7 +6,7 @@ from torch import nn
 
 from taylorattr.errors import CaptureError
 from taylorattr.program import decompose_norms, promote, record, replay
-from taylorattr.program.kernels import unfused
+from taylorattr.program.isolate import unfused
 from tests.program.zoo import ZOO, scalar
 
 # models that have no float64 copy: a float32 attribute, a cast in forward, a weight that is no parameter

@@ -9,7 +9,7 @@ from torch.backends import mha, mkldnn
 from taylorattr.errors import CaptureError
 from taylorattr.program import Ref, record, replay
 from taylorattr.program.arguments import map_leaves, operands, results
-from taylorattr.program.kernels import unfused
+from taylorattr.program.isolate import unfused
 from tests.program.zoo import ZOO, Written, scalar
 
 

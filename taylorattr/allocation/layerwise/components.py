@@ -238,6 +238,7 @@ def network(program: Program, point: Sequence[Tensor], batch_norms: Collection[s
     Raises:
         MissingRuleError: If an operation is neither affine, nor a function of one value, nor a maximum.
     """
+    # composite operations as their formulas, as relevance records them: the two are compared sum by sum
     program = without_formulas(program, point)
     grouping = _Grouping(program, batch_norms)
     entries = tuple(grouping.builder.slot(x.detach()[None, None]) for x in point)

@@ -79,6 +79,7 @@ def _program(game: Game, example: int) -> Program:
     )
     if program.notes:
         raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
+    # after writing out, so that kinks inside composite operations (scatter_reduce, aminmax) are seen
     program = without_formulas(program, [x.to(game.dtype) for x in game.input(example)], FOLLOWED)
     if not kink_nodes(program):
         raise NotPiecewiseLinearError("it has no kinks")

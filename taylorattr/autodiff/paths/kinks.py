@@ -129,6 +129,7 @@ def _by_rank(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str
     dim = a.get("dim", 0) % max(grid.current(line).ndim - 1, 1)
     _cut_where_ranks_change(grid, line, dim)
     rows = grid.current(line)
+    # ranks are read off the middle of a piece: at its ends two entries are equal and torch may name either
     if "dim" not in a:
         choose = torch.nanmedian if node.op.overloadpacket.__name__ == "nanmedian" else torch.median
         return Lines(rows.gather(1, choose(grid.middles(rows), 1, True)[1])[:, 0], grid.version)

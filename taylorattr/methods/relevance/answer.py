@@ -13,9 +13,8 @@ from taylorattr.analysis.question import Question
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Scores
-from taylorattr.methods.relevance.balances import balance_of, balances
 from taylorattr.methods.relevance.merge import merged
-from taylorattr.methods.relevance.propagate import propagate
+from taylorattr.methods.relevance.propagate import balance_of, balances, propagate
 from taylorattr.methods.relevance.recording import Recording, record_rows
 from taylorattr.methods.relevance.rule import Matcher, Overrides, Rule, RuleTable, named_operations
 

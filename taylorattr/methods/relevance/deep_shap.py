@@ -16,9 +16,8 @@ from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
-from taylorattr.methods.relevance.balances import balances
 from taylorattr.methods.relevance.difference import difference_rules
-from taylorattr.methods.relevance.propagate import propagate
+from taylorattr.methods.relevance.propagate import balances, propagate
 from taylorattr.methods.relevance.recording import in_best_layout, module_of, record_at, rows_function
 from taylorattr.methods.relevance.rule import Overrides, RuleTable, named_operations
 from taylorattr.methods.relevance.rules.maxima import MaxRule

@@ -9,11 +9,10 @@ from taylorattr.errors import OptionError
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, bounded_first_layer, first_layer
-from taylorattr.methods.relevance.empty_groups import EmptyGroups
 from taylorattr.methods.relevance.lrp import lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
-from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, FixedShares
+from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, EmptyGroups, FixedShares
 
 
 @method("deep_taylor", family="relevance", zero_baseline=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
-from taylorattr.methods.relevance.empty_groups import EmptyGroups
 from taylorattr.methods.relevance.lrp import Attention, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
-from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias
+from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, EmptyGroups
 
 
 @method("lrp_alpha_beta", family="relevance", zero_baseline=True)
@@ -30,6 +29,8 @@ def lrp_alpha_beta(
 
     Contributions w·a are split by their own sign, not by that of w. Sums of activations (residual sums,
     pooling) and BatchNorm use ε: α–β on x + relu(x) would lose all relevance where x < 0.
+    A product with a constant matrix or filter that has no negative entry, no bias and no parameters of the
+    model in it is such a sum, however it is written: a segment sum, a pool, an interpolation.
 
     Args:
         question: What is asked.

@@ -90,11 +90,15 @@ class Site:
     @cached_property
     def _moving(self) -> list[str]:
         """Names of the arguments that are, or hold, operands."""
-        given = zip(argument_names(self.node.op), self.node.args, strict=False)
-        by_name = [*given, *self.node.kwargs.items()]
-        return [
-            name for name, value in by_name if any(ref.index in self.operands for ref in leaves(Ref, value))
-        ]
+        operands, names = self.operands, []
+        positional = zip(argument_names(self.node.op), self.node.args, strict=False)
+        for name, value in (*positional, *self.node.kwargs.items()):
+            if isinstance(value, Ref):
+                if value.index in operands:
+                    names.append(name)
+            elif isinstance(value, (list, tuple)) and any(r.index in operands for r in leaves(Ref, value)):
+                names.append(name)
+        return names
 
     @cached_property
     def operands(self) -> tuple[int, ...]:

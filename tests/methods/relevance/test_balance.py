@@ -7,10 +7,10 @@ from torch import nn
 
 from taylorattr.errors import PrecisionWarning
 from taylorattr.methods.method import attribute
-from taylorattr.methods.relevance import balances as module
 from taylorattr.methods.relevance import linear_map
-from taylorattr.methods.relevance.balances import balance_of, balances
+from taylorattr.methods.relevance import propagate as module
 from taylorattr.methods.relevance.lrp import lrp_rules
+from taylorattr.methods.relevance.propagate import balance_of, balances
 from taylorattr.methods.relevance.recording import record_at
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Gamma
 from tests.methods.relevance.networks import (
