@@ -34,11 +34,11 @@ def replacing(path: str | os.PathLike[str]) -> Generator[IO[bytes], None, None]:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
+            os.fsync(file.fileno())  # on the disk before the name: else a power cut could leave an empty file
+        mask = os.umask(0)  # a mask can only be read by setting one
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)  # mkstemp makes 0600; an ordinary file is expected
-        os.replace(name, target)
+        os.replace(name, target)  # atomic, since both are in one folder
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)

@@ -108,6 +108,7 @@ class Attribution(Result):
         return [self._top_of(example, k) for example in range(self.batch)]
 
     def _top_of(self, example: int, k: int) -> list[Effect]:
+        """Return the k non-zero scores of one example that are largest in size, as effects of one player."""
         row = self.player_scores[example]
         positions, shares = largest(row, k)
         return [
@@ -129,9 +130,9 @@ class Attribution(Result):
                 f"  example {e}: f(x) = {float(self.f_input[e]):.6g}, f(b) = {float(self.f_baseline[e]):.6g},"
                 f" delta = {float(self.delta[e]):.6g}, gap = {float(self.gap[e]):+.3g}"
             )
-            found = self._top_of(e, k)
-            width = max((len(score.name) for score in found), default=0)
-            for score in found:
+            scores = self._top_of(e, k)
+            width = max((len(score.name) for score in scores), default=0)
+            for score in scores:
                 error = self.standard_errors
                 doubt = f" ± {float(error[e, score.key[0]]):.2g}" if error is not None else ""
                 lines.append(f"    {score.name:<{width}}  {score.value:+.6g}{doubt}  {score.share:6.1%}")

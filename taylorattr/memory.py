@@ -8,13 +8,16 @@ from pathlib import Path
 
 import torch
 
-SHARE = 0.5
-"""Part of the free memory a table or a block of work may take."""
+PLANNED_SHARE = 0.5
+"""Part of the free memory a table or a block of work may take; the rest is the model's and the system's."""
+
+ASSUMED_MEMORY = 4 * 2**30
+"""Bytes taken for free where the system cannot be asked: a small machine's."""
 
 
 def available() -> int:
     """Return the bytes a computation may plan with: half of what the machine has free."""
-    return int(SHARE * min(_free(), _allowed()))
+    return int(PLANNED_SHARE * min(_free(), _allowed()))
 
 
 def keep_freed_blocks() -> None:
@@ -39,6 +42,7 @@ def _allowed() -> float:
 
 
 def _free() -> int:
+    """Return the bytes of memory that are free, half of all where the system only tells how much there is."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:  # Linux: counts reclaimable caches as free
             for line in file:
@@ -49,4 +53,4 @@ def _free() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):
-        return 4 * 2**30  # no way to ask: assume a small machine
+        return ASSUMED_MEMORY

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 Rows: TypeAlias = Sequence[Sequence[str]]
+"""Cells of a table, row by row."""
 
 WIDTH = 100
-"""Columns of text."""
+"""Characters of a line of text."""
 
 SYMBOLS = {
     "₀": "_0", "₁": "_1", "₂": "_2", "₃": "_3", "₄": "_4", "₅": "_5", "ᵢ": "_i", "ⱼ": "_j",
@@ -56,6 +57,7 @@ def latex(head: Sequence[str], rows: Rows, columns: str) -> str:
 def escaped(words: str) -> str:
     """Return a sentence for LaTeX: its symbols as math, its special characters quoted."""
     quoted = re.sub(r"([_&%#{}$])", r"\\\1", words).replace("^", r"\^{}")
+    # two symbols side by side would end and begin math between them
     return "".join(f"${SYMBOLS[c]}$" if c in SYMBOLS else c for c in quoted).replace("$$", "")
 
 

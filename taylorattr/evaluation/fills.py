@@ -94,6 +94,7 @@ def replacements(
     if not isinstance(repeats, int) or repeats < 1:
         raise OptionError(f"repeats={repeats!r}; expected a positive integer")
     ends = [_range(c, x, channel_dim, fill_range) for c, x in zip(channels, inputs, strict=True)]
+    # drawn on the CPU in float64: the same numbers on every device and in every dtype
     generator = torch.Generator().manual_seed(seed)
     for _ in range(repeats):
         yield tuple(
@@ -121,6 +122,7 @@ def blurred(image: Tensor, sigma: float | None = None) -> Tensor:
     for dim in (-2, -1):  # a Gaussian is a product: rows, then columns
         pixel = torch.arange(image.shape[dim], dtype=torch.float64)
         weight = (-((pixel[:, None] - pixel) ** 2) / (2 * sigma**2)).exp()
+        # rows add up to 1 at the border, too, so that a constant image stays constant
         weight = (weight / weight.sum(1, keepdim=True)).to(image)
         image = torch.einsum("ij,...jk->...ik" if dim == -2 else "ij,...kj->...ki", weight, image)
     return image

@@ -141,6 +141,7 @@ def follow(
                 f"the model's output has shape {tuple(raw.shape)}: no single class is predicted; pass target="
             )
         target = raw.argmax(1).cpu()
+    # a second softmax would flatten probabilities that the model gives already
     softmax = output == "probability" and not _already_probabilities(raw)
     if output == "probability" and not softmax:
         followed.diagnostics["already_probabilities"] = True
@@ -158,6 +159,7 @@ def follow(
 def _outputs(followed: Followed) -> Tensor:
     """Return the whole output at the inputs; the scalar runs the model, so that calls are counted."""
     scalar, outputs = followed.game.scalar, []
+    # the selector is exchanged and put back: wrapping the model again would copy it and repeat the checks
     followed_number, scalar.selector = scalar.selector, _Whole(None, scalar.batch)
     try:
         with torch.no_grad():
@@ -204,6 +206,7 @@ def nested_outputs(
         NonFiniteError: If an output is NaN or infinite; names example and step.
     """
     game = followed.game
+    # steps that are rounded to the same number of players cost one call, not several
     unique, back = counts.unique(return_inverse=True)
     fill = tuple(b.to(x) for b, x in zip(fill or game.baselines, game.inputs, strict=True))
     rank = order.argsort(-1).to(game.device)

@@ -62,6 +62,7 @@ def mean_ranks(values: Tensor) -> Tensor:
         Shape (…, n), float64.
     """
     ordered = values.sort(-1).values.contiguous()
+    # equal values share the mean of the ranks they take up
     below = torch.searchsorted(ordered, values.contiguous(), side="left")
     upto = torch.searchsorted(ordered, values.contiguous(), side="right")
     return (below + upto - 1).double() / 2

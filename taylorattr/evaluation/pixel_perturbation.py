@@ -114,6 +114,7 @@ class PixelPerturbation(Measured):
         return aopc(self.curve(name))
 
     def _question(self) -> tuple[tuple[str, Any], ...]:
+        """Return the settings, and outputs that maps do not change: at the inputs, along random orders."""
         return (
             ("counts", self.counts),
             ("number of regions", self.regions),
@@ -230,6 +231,7 @@ def pixel_perturbation(
         raise OptionError(f"random_repeats={random_repeats!r}; expected an integer ≥ 0")
 
     def fills() -> Iterator[tuple[Tensor, ...]]:
+        """Return the replacements from the beginning: they are drawn twice, never held all at once."""
         return replacements(
             fill,
             tensors,
@@ -259,6 +261,7 @@ def pixel_perturbation(
         "morf": ranking(scores, rank, seed=seed),
         "lerf": ranking(scores, rank, least_first=True, seed=seed),
     }
+    # another seed than that of ties, or the first random order would be the one that breaks them
     for r, drawn in enumerate(permutations((random_repeats, *scores.shape), seed + 1)):
         orders[f"random{r}"] = drawn
     draws = repeats if fill == "uniform" else 1
@@ -332,6 +335,7 @@ def pixel_removal(
         raise OptionError(f"{', '.join(sorted(clash))} cannot be given here: percents= says what is removed")
     parts = regions(inputs, options.get("region", 1), options.get("players"))
     n = len(resolve_players(parts, input_tuple(inputs)))
+    # at least one region, so that a small percentage of few regions is not nothing
     counts = [0] + [max(1, math.floor(p / 100 * n + 0.5)) for p in shares]
     return pixel_perturbation(model, inputs, maps, fill=fill, steps=counts, **options)
 

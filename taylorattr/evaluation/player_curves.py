@@ -71,6 +71,7 @@ class PlayerCurves(Measured):
         return ("aup", "mae", "mse", "recovery", "deletion")
 
     def _measure(self, name: str) -> Tensor:
+        """Return one of the areas, or of the errors of recovery, shape (B,)."""
         if name == "recovery":
             return auc(self.recovery)
         if name == "deletion":
@@ -78,6 +79,7 @@ class PlayerCurves(Measured):
         return aup(self.recovery, 2 if name == "mse" else 1, average=name != "aup")
 
     def _question(self) -> tuple[tuple[str, Any], ...]:
+        """Return the settings, and the outputs that maps do not change: at inputs and baselines."""
         ends = torch.stack([self.f_input, self.f_baseline])
         return (
             ("number of players", self.recovery.shape[1]),

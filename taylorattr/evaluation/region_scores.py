@@ -78,6 +78,7 @@ def region_scores(maps: Maps, game: Game, inputs: Tensors, target: Any) -> tuple
         return _of_attribution(maps, game), maps.method
     if isinstance(maps, (Tensor, np.ndarray)) and len(game.inputs) == 1:
         flat = _checked(maps)
+        # where both shapes are one, each element is a region, and both readings are the same
         if flat.shape == (game.batch, game.n) != game.inputs[0].shape:
             return flat, name
         return _summed(game, (flat,)), name

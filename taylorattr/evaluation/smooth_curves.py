@@ -56,16 +56,19 @@ def prefix_probabilities(scores: Tensor, temperature: float, *, rank: Rank = "si
     """
     logits = _logits(scores, temperature, rank)
     n = scores.shape[-1]
+    # in logarithms: e^{s/τ} overflows as τ → 0, its ratios do not
     left = _log_sums(logits).flip(-1)  # of S: over the players outside S
     batch = scores.shape[:-1]
     whole = logits.new_ones(*batch, 1)
     columns, coalitions = [whole], [torch.zeros(1, dtype=torch.int64)]
     previous = torch.zeros(1 << n, dtype=torch.int64)  # where a coalition stands among those of its size
     for masks, members, before in _levels(n):
+        # S is reached through each of its members as the last one taken
         step = (logits[..., members] - left[..., before]).exp()
         columns.append((columns[-1][..., previous[before]] * step).sum(-1))
         coalitions.append(masks)
         previous[masks] = torch.arange(len(masks))
+    # columns are by size; the table is by bitmask
     order = torch.cat(coalitions).argsort().to(logits.device)
     return torch.cat(columns, -1)[..., order]
 

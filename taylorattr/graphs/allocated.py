@@ -46,6 +46,7 @@ def allocated_effects(rule: AnyRule, effects: E, context: Context | None = None)
     table = cast(E, converted)  # a conversion of frames keeps the type
     require_level(chosen, table)
     require_domain(chosen, table.n, table.batch, context)
+    # a copy: tables are shared by results and never written to
     values = table.values.double().cpu().numpy().copy()
     size = len(chosen.receiver_names(table.names, context))
     # one table of ratios serves all examples, unless the context differs between them

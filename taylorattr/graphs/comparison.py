@@ -218,7 +218,7 @@ def compare_graphs(
     names = _aligned(one.names, other.names, missing)
     rows_a, rows_b = one.on(names), other.on(names)
     n, (i, j) = len(names), np.triu_indices(len(names), 1)
-    edges = np.zeros((2, n, n))
+    edges = np.zeros((2, n, n))  # symmetric matrices of both sides
     means = rows_a.mean(0), rows_b.mean(0)
     for side, mean in zip(edges, means, strict=True):
         side[i, j] = side[j, i] = mean[n:]
@@ -348,6 +348,7 @@ def exchanged_distances(
         Shape (R,).
     """
     generator = np.random.default_rng(seed)
+    # of pairs only the difference matters, and an exchange turns its sign
     pooled = first - second if paired else np.concatenate([first, second])
     a, b = len(first), len(second)
     labels = np.repeat([1 / a, -1 / b], [a, b])

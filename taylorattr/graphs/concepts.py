@@ -70,7 +70,7 @@ def sparse_concepts(
     if not np.isfinite(values).all():
         raise NonFiniteError(f"the effects of example {example} hold NaN or infinity")
     delta = float(effects.delta[example])
-    order = np.argsort(-np.abs(values), kind="stable")
+    order = np.argsort(-np.abs(values), kind="stable")  # equal sizes in the order of the table, each time
     sizes = np.abs(values[order])
     total = float(sizes.sum())
     # sums of up to 2^n numbers: what rounding may do to them is not a share left unexplained
@@ -97,6 +97,7 @@ def _within(sums: np.ndarray, delta: float, room: float) -> int:
     """Return the length of the shortest prefix from which on every sum is within room of delta."""
     if delta == 0:
         raise OptionError("delta is 0, so no share of it can be explained; use of='size'")
+    # the last sum outside decides: a prefix that is near by chance, and left again, does not count
     outside = np.flatnonzero(np.abs(delta - sums) > room)
     if len(outside) and outside[-1] == len(sums) - 1:
         raise OptionError(

@@ -110,7 +110,9 @@ def dataset_graph(
     first, n = tables[0], tables[0].n
     every = entries(tables)
     means = every.mean(0)
+    # intervals are computed for the chosen edges only: there may be thousands of others
     edges = np.abs(means[n:])
+    # a mean of strengths is uncertain by at most the mean of their bounds
     rounding = float(np.mean(np.concatenate([t.rounding for t in tables])))
     chosen = selection.of(edges, "edges", rounding)
     drawn = np.concatenate([np.arange(n), n + chosen])  # all nodes, then the chosen edges

@@ -45,7 +45,7 @@ def of_effects(effects: HarsanyiEffects, kind: str, of_truncated: bool) -> PairT
                 "compute the full one with harsanyi(...), or pass of_truncated=True, which "
                 "takes what is missing as zero"
             )
-        effects = effects.in_frame("baseline")
+        effects = effects.in_frame("baseline")  # the coefficients of indices are those of AND-effects
     table = of_coalitions(effects, kind, _fold_weights(kind, effects.n))
     return replace(table, rounding=_rounding(effects, _fold_weights(kind, effects.n)))
 
@@ -88,6 +88,7 @@ def of_coalitions(effects: HarsanyiEffects | InteractionIndex, kind: str, weight
     spread = weights if kind == "pair" or isinstance(effects, InteractionIndex) else np.array(
         [0.0, 0.0, *(1 / comb(t, 2) for t in range(2, n + 1))][: n + 1]
     )  # fmt: skip
+    # a total is a sum of sizes, whose sign would always be +: it takes that of the net sum
     if kind == "total":
         strengths, signs = size, np.sign(net)
     else:

@@ -58,6 +58,7 @@ def pair_table_of(
         raise OptionError(f"index={index!r}; an edge can be {', '.join(EDGE_KINDS)}")
     if isinstance(effects, SymbolicEffects):
         effects = effects.to_taylor_effects() if effects.exhaustive else effects.to_harsanyi_effects()
+    # a kind that the result fixes may be named, but no other
     if isinstance(effects, Tensor):
         table = of_hessian(effects, _fixed_kind("hessian", index))
     elif isinstance(effects, IntegratedHessians):

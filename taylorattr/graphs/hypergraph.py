@@ -78,6 +78,7 @@ def interaction_hypergraph(
     orders = table.coalitions.sizes
     eligible = np.flatnonzero((orders >= 2) & (orders <= (max_order or table.n)))
     sizes = np.abs(row[eligible])
+    # a threshold is the user's word on what counts; without one, rounding must not look like an interaction
     below = _within_rounding(table, orders[eligible], sizes, example) & (threshold is None)
     chosen = eligible[selection.of(np.where(below, 0.0, sizes), "coalitions")]
     kind = table.index if isinstance(table, InteractionIndex) else EFFECT_KINDS[table.frame]

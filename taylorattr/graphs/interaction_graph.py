@@ -94,6 +94,7 @@ def graph_of(table: PairTable, selection: Selection, example: int = 0) -> nx.Gra
             share=float(covered[pair]) * scale,
         )
     visible = float(table.alone[example].sum() + covered[chosen].sum())
+    # what is left out as rounding is counted apart from what is left out as weak
     below = int(((sizes > 0) & (sizes <= rounding)).sum()) if selection.threshold is None else 0
     facts = {
         "frame": table.frame,

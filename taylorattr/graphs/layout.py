@@ -27,6 +27,7 @@ def circle_order(weights: np.ndarray, seed: int = 0) -> np.ndarray:
     n = len(weights)
     if n < 4:
         return np.arange(n)
+    # smooth eigenvectors give strongly joined nodes nearly equal entries, and so nearly equal angles
     scaled = weights / (weights.max() or 1.0) + 1e-9  # the small part joins what is apart
     _, vectors = np.linalg.eigh(np.diag(scaled.sum(1)) - scaled)
     # an eigenvector's sign is arbitrary: the largest entry is made positive

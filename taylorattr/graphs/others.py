@@ -42,7 +42,7 @@ def with_others(graph: nx.Graph, keep: int, first: Collection[Hashable] = ()) ->
     """
     if keep < 1:
         raise OptionError(f"keep={keep}; at least one player has to stay")
-    if len(graph) <= keep + 1:
+    if len(graph) <= keep + 1:  # a fold of one player would take as much room as the player
         return graph
     counts = importance(graph)
     ranked = sorted(graph, key=lambda node: (node not in first, -counts[node]))

@@ -45,6 +45,7 @@ def _with_lengths(graph: nx.Graph) -> nx.Graph:
     """Return the graph with edges as long as they are weak, 1/weight."""
     lengths = nx.Graph()
     lengths.add_nodes_from(graph)
+    # an edge of weight 0 would be infinitely long: it is left out
     lengths.add_edges_from((a, b, {"length": 1 / w}) for a, b, w in graph.edges(data="weight") if w)
     return lengths
 

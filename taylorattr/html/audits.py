@@ -62,7 +62,7 @@ def _example(report: AuditReport, e: int, number: int) -> dict[str, Any]:
         ("uncovered", float(report.uncovered[e]), "Σ|J| of effects that nobody is given, over Σ|J|"),
         ("gap at the input", float(report.gap[e]), "f(x) − f(b) − Σ scores; errors cancel in it"),
     ]
-    why, shares = "", None
+    why, shares = "", None  # shares that are not finite cannot be drawn; the page says so and goes on
     try:
         shares = share_table(
             report, f"audit-shares-{number}-{e}", f"Shares by {report.method}, example {e}", e

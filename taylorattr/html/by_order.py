@@ -156,6 +156,7 @@ class Waterfall:
 
 def waterfall(effects: OrderedEffects, example: int) -> Waterfall:
     """Return the bars of one example; of a table that lacks effects the remainder is the last step."""
+    # positions in per cent of the width: the page needs no script to draw them
     start, end = float(effects.f_baseline[example]), float(effects.f_input[example])
     sums = [float(value) for value in effects.by_order[example]]
     changes = [(f"order {order}", value, "step") for order, value in enumerate(sums, start=1)]

@@ -56,7 +56,7 @@ def report_of(method: str, known: tuple[CriteriaReport, ...] = ()) -> CriteriaRe
         method: Name of a method or rule.
         known: Reports that were given.
     """
-    for report in known:
+    for report in known:  # what was given on the page is what is shown beside the scores
         if report.rule == method:
             return report
     if method not in RULES:

@@ -99,6 +99,7 @@ def graph_view(source: EffectSource, example: int, most: int, seed: int = 0) -> 
     for effect in drawn:
         effect["share"] = effect["size"] / total if total else 0.0
     _place_marks(drawn, numbers, positions)
+    # what is left is what there is less what is drawn: folded pairs count as often as they stand for
     several = values[sizes >= 2]
     counted = sum(effect["count"] for effect in drawn)
     return {

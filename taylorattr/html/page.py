@@ -92,8 +92,8 @@ def environment() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("taylorattr.html", "templates"),
         autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_printable,
+        undefined=jinja2.StrictUndefined,  # a misspelt name is an error, not an empty place in the page
+        finalize=_printable,  # of everything printed, after escaping is decided
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -258,6 +258,7 @@ def _element_by_element(attribution: Attribution, example: int, x: Tensor) -> bo
     by_player = attribution.player_scores[example].double()
     if len(by_element) != len(by_player):
         return False
+    # both were summed in the scores' dtype; 16 units in the last place, and distinct by four times that
     rounding = 16 * torch.finfo(scores.dtype).eps * by_player.abs().max()
     apart = by_player.sort().values.diff() > 4 * rounding
     return bool(((by_element - by_player).abs() <= rounding).all()) and bool(apart.all())

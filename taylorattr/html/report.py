@@ -61,7 +61,7 @@ def report(
             another.
         OSError: The file cannot be written; nothing half-written is left, and an older file stays.
     """
-    page_path = checked(path)
+    page_path = checked(path)  # before minutes of computing that could not be written
     contents = contents_of(results, examples, max_effects)
     methods = [result.method for result in (*contents.scores, *contents.audits)]
     about = About(

@@ -49,7 +49,7 @@ def score_section(contents: Contents) -> Section | None:
 
 def grouped(attributions: Sequence[Attribution]) -> list[list[Attribution]]:
     """Return the attributions by their players: only those of the same players can be compared."""
-    groups: dict[tuple[str, ...], list[Attribution]] = {}
+    groups: dict[tuple[str, ...], list[Attribution]] = {}  # by names: results do not keep their players
     for attribution in attributions:
         groups.setdefault(attribution.names, []).append(attribution)
     return list(groups.values())

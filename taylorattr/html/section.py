@@ -62,6 +62,7 @@ class Table:
     note: str = ""
     caption: str = ""
 
+    # asked for at every cell by the templates, hence once
     @cached_property
     def largest(self) -> tuple[float, ...]:
         """The largest finite size in each column; 1 where there is none."""

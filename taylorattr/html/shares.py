@@ -37,7 +37,7 @@ def share_table(source: Reformulation | AuditReport, key: str, title: str, examp
     """
     table = shares(source, example)
     # an effect of 0 of which something is given is as worth seeing as a large one of which nothing is
-    sizes = np.maximum(np.abs(table.values), table.given)
+    sizes = np.maximum(np.abs(table.values), table.handed_out)
     order = np.argsort(-sizes, kind="stable")
     order = order[sizes[order] > 0]
     rows, rest = order[:LISTED_EFFECTS], order[LISTED_EFFECTS:]

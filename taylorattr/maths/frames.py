@@ -19,6 +19,7 @@ from taylorattr.maths.subsets import popcounts
 
 def lower(kappa: MultiIndex) -> Iterator[MultiIndex]:
     """Iterate over all μ ≤ κ with μ ≠ 0."""
+    # lazily: there are Π (κ_i + 1) of them
     return (mu for mu in itertools.product(*(range(k + 1) for k in kappa)) if any(mu))
 
 
@@ -68,9 +69,9 @@ def reverse_(table: np.ndarray, block: int = 1 << 16) -> np.ndarray:
     for start in range(0, size // 2, block):
         stop = min(start + block, size // 2)
         front, back = table[..., start:stop], table[..., size - stop : size - start][..., ::-1]
-        kept = front.copy()
+        saved = front.copy()  # both are views of the table: without a copy the second would read the first
         front[...] = back
-        back[...] = kept
+        back[...] = saved
     return table
 
 
@@ -103,6 +104,7 @@ def other_frame_(table: np.ndarray, frame: Frame) -> np.ndarray:
     Returns:
         The same array.
     """
+    # Σ_{R⊇∅} J(R) is the whole sum: the superset sums give delta at ∅, where the constant has to come back
     n = players_of(table)
     constant = table[..., 0].copy()
     superset_sum_(table)

@@ -26,6 +26,7 @@ Coefficient: TypeAlias = Callable[[int, int, int], Fraction]
 """(s, t, k) -> c(s, t) for 1 ≤ s ≤ t and maximal order k."""
 
 INDICES: Registry[Coefficient] = Registry("interaction index")
+"""Name -> coefficient; an index of another family is one more function here."""
 
 
 @lru_cache(maxsize=256)
@@ -33,6 +34,7 @@ def bernoulli(r: int) -> Fraction:
     """Return the Bernoulli number B_r with B_1 = −½."""
     if r == 0:
         return Fraction(1)
+    # Σ_{j≤r} C(r+1, j) B_j = 0, solved for the last term
     return -sum((comb(r + 1, j) * bernoulli(j) for j in range(r)), Fraction(0)) / (r + 1)
 
 
@@ -50,7 +52,7 @@ def banzhaf(s: int, t: int, k: int) -> Fraction:
 
 @INDICES.register("SII")
 def sii(s: int, t: int, k: int) -> Fraction:
-    """1/(t−s+1)."""
+    """1/(t−s+1): the Shapley value of S taken as one player, in the game without parts of S."""
     return Fraction(1, t - s + 1)
 
 
@@ -102,6 +104,7 @@ def interaction_index(effects: np.ndarray, name: str, order: int | None = None) 
     if not 1 <= order <= n or (name in VALUES_ONLY and order != 1):
         allowed = "1 (it is a value of single players)" if name in VALUES_ONLY else f"1 … {n}"
         raise OptionError(f"order={order} for {name} of {n} players; expected {allowed}")
+    # rationals stay rationals; floats are weighted by the nearest float of each coefficient
     exact = effects.dtype == object or np.issubdtype(effects.dtype, np.integer)
     kind = object if exact else effects.dtype
     result = np.empty((*effects.shape[:-1], count_up_to(n, order)), dtype=kind)
@@ -110,6 +113,8 @@ def interaction_index(effects: np.ndarray, name: str, order: int | None = None) 
     stop = 1
     for s in range(1, order + 1):
         start, stop = stop, stop + comb(n, s)
+        # c depends on sizes alone, so that weighting by |T| first turns the index of all S of a size into one
+        # superset sum
         row = [coefficient(s, t, order) if t >= s else Fraction(0) for t in range(n + 1)]
         weights = np.array(row if exact else [float(c) for c in row], dtype=kind)
         result[..., start:stop] = superset_sum_(effects * weights[sizes])[..., masks_of_size(n, s)]

@@ -25,7 +25,13 @@ Rule = tuple[np.ndarray, np.ndarray]
 """Nodes and weights, float64 (q,)."""
 
 LARGEST_DEGREE = 48
-"""A sequence of moments is asked for as many nodes as moments up to this degree determine."""
+"""A sequence of moments k -> M_k is asked for as many nodes as moments up to this degree determine."""
+
+OUTSIDE = 1e-12
+"""How far a node may lie outside [0, 1] by rounding; moments are exact, nodes float64."""
+
+UNIFORM_MOMENTS = 16
+"""Moments by which a measure is taken for the uniform one: as many as 8 nodes integrate."""
 
 
 class Measure(ABC):
@@ -93,8 +99,8 @@ class Atoms(Measure):
     def words(self) -> str:
         """Σ ω δ_α."""
         pairs = list(zip(self.masses, self.places, strict=True))
-        shown = " + ".join(("" if m == 1 else f"{m}·") + f"δ({p})" for m, p in pairs[:4])
-        return shown + (f" + … ({len(pairs)} atoms)" if len(pairs) > 4 else "")
+        terms = " + ".join(("" if m == 1 else f"{m}·") + f"δ({p})" for m, p in pairs[:4])
+        return terms + (f" + … ({len(pairs)} atoms)" if len(pairs) > 4 else "")
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,7 @@ class Beta(Measure):
 @lru_cache(maxsize=64)
 def _jacobi(a: Fraction, b: Fraction, count: int) -> Rule:
     """Return the Gauss rule of Beta(a, b): Jacobi polynomials with exponents b − 1 and a − 1 on [−1, 1]."""
+    # rationals up to the last step: the coefficients are exact, whatever a and b are
     first, second = b - 1, a - 1  # of (1 − t) and of (1 + t), t = 2α − 1
     both = first + second
     alphas, betas = [(1 + (second - first) / (both + 2)) / 2], [Fraction(1)]
@@ -176,7 +183,7 @@ class Moments(Measure):
         values = [self.moment(k) for k in range(count)]
         self._alphas, self._betas, self._finite = recurrence(values)
         nodes, _ = self.rule(len(self._alphas))
-        if nodes.min() < -1e-12 or nodes.max() > 1 + 1e-12:
+        if nodes.min() < -OUTSIDE or nodes.max() > 1 + OUTSIDE:
             raise OptionError(
                 "the measure with these moments reaches outside [0, 1]; moments of a measure on [0, 1] fall: "
                 "M_k ≥ M_{k+1} ≥ 0 (Hausdorff)"
@@ -233,6 +240,7 @@ def recurrence(moments: Sequence[Fraction]) -> tuple[list[Decimal], list[Decimal
     """
     q = len(moments) // 2
     with decimal.localcontext() as context:
+        # each step of the algorithm loses one to two digits; float64 would be used up after ten
         context.prec = GUARD_DIGITS + 4 * q
         previous = [Decimal(0)] * (2 * q)
         current = [_decimal(v) for v in moments[: 2 * q]]
@@ -245,7 +253,7 @@ def recurrence(moments: Sequence[Fraction]) -> tuple[list[Decimal], list[Decimal
             for k in range(j, 2 * q - j):
                 following[k] = current[k + 1] - alphas[-1] * current[k] - betas[-1] * previous[k]
             beta = following[j] / current[j - 1]
-            if abs(beta) <= negligible:
+            if abs(beta) <= negligible:  # ‖p_j‖ = 0: p_j vanishes at all the mass there is
                 return alphas, betas, True
             if beta < 0:
                 raise OptionError(
@@ -332,7 +340,7 @@ class Blend(Measure):
         return " + ".join(f"{factor}·({part.words})" for factor, part in pairs)
 
 
-def is_uniform(measure: Measure, degree: int = 2 * 8) -> bool:
+def is_uniform(measure: Measure, degree: int = UNIFORM_MOMENTS) -> bool:
     """Return whether the first moments are those of the uniform measure, 1/(k + 1)."""
     return all(measure.moment(k) == Fraction(1, k + 1) for k in range(degree))
 
@@ -346,11 +354,13 @@ def plain_weights(nodes: np.ndarray) -> np.ndarray:
         nodes: Shape (q,), distinct.
     """
     t = 2 * nodes - 1
+    # Legendre polynomials on [−1, 1]: powers of the nodes would be singular to float64 from about 15 nodes on
     table = np.polynomial.legendre.legvander(t, len(nodes) - 1)
-    wanted = np.zeros(len(nodes))
-    wanted[0] = 1.0
-    return np.linalg.lstsq(table.T, wanted, rcond=None)[0]
+    integrals = np.zeros(len(nodes))
+    integrals[0] = 1.0  # of P_0; those of P_1, P_2, … vanish
+    return np.linalg.lstsq(table.T, integrals, rcond=None)[0]
 
 
 def _decimal(value: Fraction) -> Decimal:
+    """Return a rational to the digits of the decimal context."""
     return Decimal(value.numerator) / Decimal(value.denominator)

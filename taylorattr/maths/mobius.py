@@ -3,6 +3,11 @@
 Tables are arrays (…, C): full ones C = 2^n in bitmask order, truncated ones all |S| ≤ k by size then
 lexicographic. The arithmetic is that of the array: int, float and object arrays of Fraction are exact
 where their type is. CPU torch tensors are transformed through their ``.numpy()`` view.
+
+A transform over subsets is a product of one step per player, each of which subtracts (adds) the entries
+without the player from (to) those with it: n·2^{n−1} operations instead of 3^n. The steps are done in place,
+since a table of 30 players is 8 GiB, and always for the players 0, 1, …, n−1: a sum of floats depends on its
+order, and full and truncated tables are to agree bit for bit.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ def players_of(table: np.ndarray) -> int:
 
 def _halves(table: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
     """Return views of the entries without and with player i; writing to them writes to the table."""
+    # bit i of the position is its own axis; of a C-contiguous table this is a view, of another one a copy
     pairs = table.reshape(*table.shape[:-1], -1, 2, 1 << i)
     return pairs[..., 0, :], pairs[..., 1, :]
 
@@ -92,13 +98,14 @@ def removal_maps(n: int, k: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
             players.append(rows[:, j])
             targets.append(np.arange(start, start + len(rows)))
             sources.append(smaller + ranks(np.delete(rows, j, axis=1), n))
+    # grouped by the removed player; stable, so that within a player memory is read forward
     who, target, source = (
         np.concatenate([np.empty(0, np.int64), *parts]) for parts in (players, targets, sources)
     )
     order = np.argsort(who, kind="stable")
     cuts = np.cumsum(np.bincount(who.astype(np.int64), minlength=n))[:-1] if n else []
     pairs = tuple(zip(np.split(target[order], cuts), np.split(source[order], cuts), strict=True))
-    for pair in pairs:
+    for pair in pairs:  # the cache hands the same arrays to every caller
         for positions in pair:
             positions.setflags(write=False)
     return pairs
@@ -125,6 +132,7 @@ def truncated_mobius_(table: np.ndarray, n: int, k: int) -> np.ndarray:
         raise ShapeError(
             f"{count_up_to(n, k)} coalitions have |S| ≤ {k} of {n}; the table has {table.shape[-1]}"
         )
+    # targets hold player i, sources do not: a step never reads what it has just written
     for targets, sources in removal_maps(n, k):
         table[..., targets] -= table[..., sources]
     return table

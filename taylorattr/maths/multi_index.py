@@ -45,6 +45,7 @@ def count_up_to(n: int, K: int) -> int:
 def monomials(n: int, m: int) -> np.ndarray:
     """Return the sorted players of all monomials of order m, shape (C(n+m−1, m), m), int32, read-only."""
     rows = count(n, m)
+    # straight into an array: a list of tuples would take several times the memory
     flat = itertools.chain.from_iterable(itertools.combinations_with_replacement(range(n), m))
     table = np.fromiter(flat, dtype=np.int32, count=rows * m).reshape(rows, m)
     table.setflags(write=False)
@@ -56,7 +57,7 @@ def exponents(n: int, m: int) -> np.ndarray:
     """Return all κ with |κ| = m, shape (C(n+m−1, m), n), int16, read-only, in the package's order."""
     players = monomials(n, m)
     table = np.zeros((len(players), n), dtype=np.int16)
-    for column in range(m):
+    for column in range(m):  # one power for each place in the list of players
         np.add.at(table, (np.arange(len(players)), players[:, column]), 1)
     table.setflags(write=False)
     return table

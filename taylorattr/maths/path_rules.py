@@ -12,8 +12,11 @@ from taylorattr.maths.quadrature import gauss_legendre
 PathRule: TypeAlias = Literal["gauss_legendre", "left", "right", "midpoint", "trapezoid"]
 """How ∫₀¹ h(α) dα is approximated; eq. (19) gives what each makes of every Taylor term."""
 
-PANEL = 64
-"""Beyond this many Gauss nodes [0, 1] is divided into equal panels with a rule each."""
+NODES_PER_PANEL = 64
+"""Beyond this many Gauss nodes [0, 1] is divided into equal panels with a rule each.
+
+One rule of hundreds of nodes is no better for a function with kinks, and takes seconds to compute.
+"""
 
 
 def path_rule(name: PathRule, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +54,8 @@ def path_rule(name: PathRule, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _composite_gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
-    panels = -(-count // PANEL)
+    """Return a Gauss rule in each of the fewest equal panels, with as equal numbers of nodes as possible."""
+    panels = -(-count // NODES_PER_PANEL)
     sizes = [count // panels + (p < count % panels) for p in range(panels)]
     rules = [gauss_legendre(size) for size in sizes]
     nodes = [(p + alphas) / panels for p, (alphas, _) in enumerate(rules)]

@@ -41,6 +41,7 @@ def chain_members(ranks: np.ndarray, start: int, stop: int) -> np.ndarray:
     Returns:
         Shape (stop − start, n), bool.
     """
+    # with one player there are no such coalitions, and nothing is divided by 0
     order, level = np.divmod(np.arange(start, stop), max(ranks.shape[1] - 1, 1))
     return ranks[order] <= level[:, None]
 
@@ -62,5 +63,6 @@ def contributions(values: np.ndarray, ranks: np.ndarray, empty: np.ndarray, full
     ends = (*inner.shape[:-1], 1)
     first = np.broadcast_to(np.asarray(empty)[..., None, None], ends)
     last = np.broadcast_to(np.asarray(full)[..., None, None], ends)
+    # steps are in the order of joining; a player's rank says which of them is its own
     steps = np.diff(np.concatenate([first, inner, last], axis=-1), axis=-1)
     return np.take_along_axis(steps, np.broadcast_to(ranks, steps.shape), axis=-1)

@@ -47,6 +47,7 @@ def gauss_rule(alphas: Sequence[Decimal], betas: Sequence[Decimal]) -> tuple[np.
     for start in np.linalg.eigvalsh(matrix):
         s = Decimal(float(start))
         for _ in range(NEWTON_STEPS):
+            # the polynomial and its derivative by the recurrence: no coefficients, which would cancel
             p, before, dp, dbefore = Decimal(1), Decimal(0), Decimal(0), Decimal(0)
             for a, b in zip(alphas, betas, strict=True):
                 p, before, dp, dbefore = (s - a) * p - b * before, p, p + (s - a) * dp - b * dbefore, dp

@@ -21,7 +21,10 @@ import math
 
 import numpy as np
 
-ROUNDING = 1e-13
+FEWEST_COEFFICIENTS = 9
+"""c_0 … c_8: a recurrence of length 4 has four unknowns, and needs as many equations."""
+
+NOISE_SHARE = 1e-13
 """Coefficients below this share of the largest one are rounding noise and count as zero."""
 
 
@@ -43,7 +46,7 @@ def radius(coefficients: np.ndarray) -> float:
         1.054093
     """
     c = np.asarray(coefficients, dtype=float)
-    if len(c) < 9:
+    if len(c) < FEWEST_COEFFICIENTS:
         raise ValueError(
             f"a radius needs at least nine coefficients, got {len(c)}; compute the jet to order 8"
         )
@@ -52,7 +55,7 @@ def radius(coefficients: np.ndarray) -> float:
     largest = np.abs(c[1:]).max()
     if largest == 0.0:
         return math.inf
-    c = np.where(np.abs(c) > ROUNDING * largest, c, 0.0)
+    c = np.where(np.abs(c) > NOISE_SHARE * largest, c, 0.0)
     last = int(np.flatnonzero(c).max())
     if last + 3 < len(c) - 1 or last < 8:
         return math.inf  # fell to rounding before the end: whatever follows is far away
@@ -62,15 +65,16 @@ def radius(coefficients: np.ndarray) -> float:
 
 def _recurrence_root(c: np.ndarray, p: int) -> float:
     """Return the smallest |root| of the fitted recurrence of length p, inf when nothing is left to fit."""
-    first = max(p + 1, len(c) - 3 * p - 1)
+    first = max(p + 1, len(c) - 3 * p - 1)  # the last 3p + 1 equations: earlier ones know less of the tail
     rows = np.array([[c[m - j] for j in range(1, p + 1)] for m in range(first, len(c))])
     right = -c[first:]
     size = np.abs(np.column_stack([rows, right])).max(axis=1)
-    kept = size > 0.0
-    if not kept.any() or not right.any():
+    usable = size > 0.0
+    if not usable.any() or not right.any():
         return math.inf
-    weights = 1.0 / size[kept]
-    q = np.linalg.lstsq(rows[kept] * weights[:, None], right[kept] * weights, rcond=1e-10)[0]
+    # every equation counts alike, however small its coefficients: they fall by powers of the radius
+    weights = 1.0 / size[usable]
+    q = np.linalg.lstsq(rows[usable] * weights[:, None], right[usable] * weights, rcond=1e-10)[0]
     roots = np.roots(np.append(q[::-1], 1.0))
     return float(np.abs(roots).min()) if len(roots) else math.inf
 

@@ -1,7 +1,9 @@
-"""Semivalues: shares w_s of effects, and weights p_t of marginal contributions, eq. (63).
+"""Semivalues, Shapley's among them: shares w_s of effects, weights p_t of marginal contributions, eq. (63).
 
 Σ_{S∋i} w_{|S|} J(S) = Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)): every rule that looks only at the size of a coalition
-and gives nothing to outsiders is of both forms.
+and gives nothing to outsiders is of both forms. Scores are computed in the second: every output enters with a
+weight of the size of p, at most 1/n for Shapley, so that rounding does not grow with n as it does when the
+effects J(S) are formed first, which are sums of up to 2^n outputs of alternating sign.
 """
 
 from __future__ import annotations
@@ -63,9 +65,6 @@ def amplification(weights: Sequence[Fraction]) -> float:
 def semivalue_scores(table: np.ndarray, weights: Sequence[Fraction]) -> np.ndarray:
     """Return Σ_{T∌i} p_{|T|} (v(T∪i) − v(T)) of games given by all their 2^n values.
 
-    Every output enters with a weight of the size of p, so rounding does not grow as it does when the effects
-    are formed first.
-
     Args:
         table: v(T) in bitmask order, shape (…, 2^n), n ≥ 1; floats are summed in float64, integers and
             Fractions exactly.
@@ -82,6 +81,7 @@ def semivalue_scores(table: np.ndarray, weights: Sequence[Fraction]) -> np.ndarr
     kind = object if exact else np.float64
     values = [w if exact else float(w) for w in weights]
     sizes = popcounts(n)
+    # one pass over the table serves all players: each member of T has joined it, each other one is missing
     joining = np.array([0, *values], dtype=kind)[sizes]  # p_{|T|−1} where a member has just joined
     leaving = np.array([*values, 0], dtype=kind)[sizes]  # p_{|T|} where it is still missing
     table = table.astype(kind, copy=False)
@@ -91,7 +91,11 @@ def semivalue_scores(table: np.ndarray, weights: Sequence[Fraction]) -> np.ndarr
 
 
 def _member_sums(table: np.ndarray) -> np.ndarray:
-    """Return Σ_{T∋i} table(T) for each player i, shape (…, n): halving the table n times."""
+    """Return Σ_{T∋i} table(T) for each player i, shape (…, n).
+
+    The last player splits the table in two halves, whose sum is the table of the others: the table is
+    halved n times, and all sums together cost 2·2^n additions instead of n·2^n.
+    """
     n = players_of(table)
     result = np.empty((*table.shape[:-1], n), dtype=table.dtype)
     for i in reversed(range(n)):
@@ -99,3 +103,26 @@ def _member_sums(table: np.ndarray) -> np.ndarray:
         result[..., i] = present.sum(axis=-1)
         table = absent + present
     return result
+
+
+def shapley_weights(n: int) -> list[Fraction]:
+    """Return p_s = 1/(n C(n−1, s)) for s = 0 … n−1, the weight of a marginal contribution to s players."""
+    return [Fraction(1, n * comb(n - 1, s)) for s in range(n)]
+
+
+def shapley_values(table: np.ndarray) -> np.ndarray:
+    """Return the Shapley values of games given by all their 2^n values, Σ_{S∋i} J(S)/|S|, eq. (27).
+
+    Args:
+        table: v(T) in bitmask order, shape (…, 2^n), n ≥ 1; floats are summed in float64, integers and
+            Fractions exactly.
+
+    Returns:
+        Shape (…, n); float64, or dtype object holding Fractions.
+
+    Raises:
+        ShapeError: If the last dimension is not a power of two.
+
+    Source: Shapley (1953), "A value for n-person games".
+    """
+    return semivalue_scores(table, shapley_weights(players_of(table)))

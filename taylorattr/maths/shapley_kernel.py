@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_ROWS = 4096
+PAIRS_AT_A_TIME = 4096
+"""Pairs in one block of the sums: 4,096 rows of float64 for n − 1 coefficients."""
 
 
 def kernel_coalitions(generator: np.random.Generator, n: int, pairs: int) -> np.ndarray:
@@ -31,9 +32,9 @@ def kernel_coalitions(generator: np.random.Generator, n: int, pairs: int) -> np.
     """
     sizes = np.arange(1, n)
     weights = 1 / (sizes * (n - sizes))
-    drawn = generator.choice(sizes, size=pairs, p=weights / weights.sum())
+    chosen = generator.choice(sizes, size=pairs, p=weights / weights.sum())
     ranks = generator.permuted(np.tile(np.arange(n), (pairs, 1)), axis=1)
-    return ranks < drawn[:, None]
+    return ranks < chosen[:, None]
 
 
 def kernel_estimate(
@@ -82,8 +83,8 @@ def kernel_estimate(
 def _inverse(gram: np.ndarray) -> tuple[np.ndarray, bool]:
     """Return the pseudo-inverse of a positive semidefinite matrix and whether it is an inverse."""
     eigenvalues, vectors = np.linalg.eigh(gram)
-    kept = eigenvalues > eigenvalues[-1] * len(gram) * np.finfo(float).eps
-    return (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T, bool(kept.all())
+    nonzero = eigenvalues > eigenvalues[-1] * len(gram) * np.finfo(float).eps
+    return (vectors[:, nonzero] / eigenvalues[nonzero]) @ vectors[:, nonzero].T, bool(nonzero.all())
 
 
 def _centred(coalitions: np.ndarray) -> np.ndarray:
@@ -101,4 +102,5 @@ def _orthogonal_to_ones(n: int) -> np.ndarray:
 
 
 def _blocks(total: int) -> list[slice]:
-    return [slice(start, start + _ROWS) for start in range(0, total, _ROWS)]
+    """Return slices of at most so many rows; the rows themselves are made twice rather than held."""
+    return [slice(start, start + PAIRS_AT_A_TIME) for start in range(0, total, PAIRS_AT_A_TIME)]

@@ -35,6 +35,7 @@ def to_coalition(mask: int) -> Coalition:
 
 def popcounts(n: int) -> np.ndarray:
     """Return |S| for every mask of n players, shape (2^n,), uint8."""
+    # with each player the table doubles: the masks with bit i are those without it, one player larger
     sizes = np.zeros(1 << n, dtype=np.uint8)
     for i in range(n):
         np.add(sizes[: 1 << i], 1, out=sizes[1 << i : 1 << (i + 1)])
@@ -70,6 +71,7 @@ def masks_up_to(n: int, k: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def _binomials(n: int, s: int) -> np.ndarray:
+    """Return C(a, b) for a = 0 … n and b = 0 … s, int64."""
     return np.array([[math.comb(a, b) for b in range(s + 1)] for a in range(n + 1)], dtype=np.int64)
 
 
@@ -95,6 +97,7 @@ def ranks(rows: np.ndarray, n: int) -> np.ndarray:
 
 def unrank(position: int, n: int, s: int) -> Coalition:
     """Return the coalition of size s at a lexicographic position; inverse of :func:`ranks`."""
+    # the combinatorial number system, read from the end so that the order is lexicographic
     remaining = math.comb(n, s) - 1 - position
     coalition = []
     a = n - 1
@@ -167,6 +170,7 @@ class Coalitions(Sequence[Coalition]):
                 f"coalition {tuple(coalition)} has {len(coalition)} players, the table holds at most "
                 f"{self.max_order}; compute it with a larger max_order"
             )
+        # reshape: the array of ∅ would have no dimension of players
         row = np.array([coalition], dtype=np.int64).reshape(1, len(coalition))
         return self._starts[len(coalition)] + int(ranks(row, self.n)[0])
 

@@ -68,21 +68,22 @@ class SlidingWindows:
     def members(self, start: int, stop: int) -> np.ndarray:
         """Return which elements windows start … stop hold, shape (stop − start, *shape), bool."""
         corners = np.unravel_index(np.arange(start, stop), self.counts)
-        held = np.ones((stop - start, *(1,) * len(self.shape)), dtype=bool)
+        contained = np.ones((stop - start, *(1,) * len(self.shape)), dtype=bool)
         for axis, corner in enumerate(corners):
             low = (corner * self.stride[axis])[:, None]
-            place = np.arange(self.shape[axis])
-            inside = (place >= low) & (place < low + self.window[axis])
+            position = np.arange(self.shape[axis])
+            inside = (position >= low) & (position < low + self.window[axis])
             size, after = self.shape[axis], len(self.shape) - axis - 1
-            held = held & inside.reshape(len(inside), *(1,) * axis, size, *(1,) * after)
-        return held
+            # inside in every dimension: broadcast one axis at a time
+            contained = contained & inside.reshape(len(inside), *(1,) * axis, size, *(1,) * after)
+        return contained
 
 
-def full_shape(given: int | Sequence[int], shape: Sequence[int], what: str) -> tuple[int, ...]:
+def full_shape(size: int | Sequence[int], shape: Sequence[int], what: str) -> tuple[int, ...]:
     """Return a window or stride with one number per dimension.
 
     Args:
-        given: One number for the last two dimensions (the last, if there is one only), or one for each of
+        size: One number for the last two dimensions (the last, if there is one only), or one for each of
             the last dimensions. Dimensions before those are taken whole, as the channels of an image are.
         shape: Of the array.
         what: Name of the option, for messages.
@@ -93,10 +94,10 @@ def full_shape(given: int | Sequence[int], shape: Sequence[int], what: str) -> t
     Raises:
         OptionError: If something is not a positive integer or there are too many numbers.
     """
-    sizes = (given,) * min(len(shape), 2) if isinstance(given, int) else tuple(given)
+    sizes = (size,) * min(len(shape), 2) if isinstance(size, int) else tuple(size)
     if any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sizes) or len(sizes) > len(shape):
         raise OptionError(
-            f"{what}={given!r} for inputs of shape {tuple(shape)} per example; expected a positive integer, "
+            f"{what}={size!r} for inputs of shape {tuple(shape)} per example; expected a positive integer, "
             f"or up to {len(shape)} of them for the last dimensions"
         )
     return (*shape[: len(shape) - len(sizes)], *sizes)

@@ -117,9 +117,10 @@ def allocation_flow(
             f"the axes are {wide / 72:.1f} inches wide; {len(tables)} method(s) beside the names of effects "
             f"and players need {needed / 72:.1f}"
         )
+    # one row of each side is the fold of what finds no place
     fitting = max(2, int((high - TITLE_ROOM - LEGEND_ROOM) / LABEL_PITCH) - 1)
     k, players = min(k, fitting), min(players, fitting)
-    if not any(table.given.any() or table.values.any() for table in tables):
+    if not any(table.handed_out.any() or table.values.any() for table in tables):
         say(ax, "every effect and every share is 0")
         return figure, ax
     keys = _chosen_keys(tables, k)
@@ -138,7 +139,7 @@ def allocation_flow(
     columns = [columns[position] for position in order]  # players beside the effects they draw on
     parts = [ribbons(table, own, columns, fold) for table, own in zip(tables, rows, strict=True)]
 
-    both = len(tables) == 2
+    both = len(tables) == 2  # with two methods the names of effects stand in the middle
     names = [_first(tables, key, min(40, characters(ax, 0.25 if both else 0.32, FONT))) for key in keys]
     if fold[0]:
         hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
@@ -163,8 +164,9 @@ def _draw(
     """Draw both sides in points across and units of the output downwards."""
     wide, high = size
     body = high - TITLE_ROOM - LEGEND_ROOM
-    rows = np.max([np.maximum(part.sizes, part.given) for part in parts], axis=0)
+    rows = np.max([np.maximum(part.sizes, part.handed_out) for part in parts], axis=0)
     columns = np.max([part.received for part in parts], axis=0)
+    # one scale for effects and players of both methods: heights can be compared across the picture
     unit = 1.0 / scale([rows, columns], LABEL_PITCH, body)
     left = stacked(rows, LABEL_PITCH, body, unit)
     right = stacked(columns, LABEL_PITCH, body, unit)
@@ -213,14 +215,14 @@ def _draw(
 
 def _summary(table: Shares) -> str:
     """Return the shares of Σ|effects| over all of them, shown or not."""
-    sizes, given = np.abs(table.values), table.given
+    sizes, handed_out = np.abs(table.values), table.handed_out
     whole = float(sizes.sum())
     if whole == 0.0:
         return "every effect is 0"
-    words = [f"hands out {given.sum() / whole:.0%} of Σ|effects|"]
+    words = [f"hands out {handed_out.sum() / whole:.0%} of Σ|effects|"]
     for name, amount in (
-        ("over-counted", np.maximum(given - sizes, 0.0)),
-        ("dropped", np.maximum(sizes - given, 0.0)),
+        ("over-counted", np.maximum(handed_out - sizes, 0.0)),
+        ("dropped", np.maximum(sizes - handed_out, 0.0)),
         ("leak", table.leaked),
     ):
         share = float(amount.sum()) / whole
@@ -258,7 +260,7 @@ def _first(tables: list[Shares], key: tuple[int, ...], limit: int) -> str:
 
 def _outside(table: Shares, rows: list[int | None]) -> bool:
     """Return whether anything is left outside the rows shown."""
-    amount = np.abs(table.values) + table.given
+    amount = np.abs(table.values) + table.handed_out
     amount[[row for row in rows if row is not None]] = 0.0
     return bool(amount.any())
 
@@ -268,7 +270,7 @@ def _chosen_keys(tables: list[Shares], k: int) -> list[tuple[int, ...]]:
     weight: dict[tuple[int, ...], float] = {}
     order: dict[tuple[int, ...], int] = {}
     for table in tables:
-        amount = np.maximum(np.abs(table.values), table.given)
+        amount = np.maximum(np.abs(table.values), table.handed_out)
         for row in folded(amount, k).largest:
             key = table.key(int(row))
             weight[key] = max(weight.get(key, 0.0), float(amount[row]))

@@ -65,7 +65,9 @@ def by_order(
     widths = np.array([start, *changes, end])
     paints = [NEUTRAL if name == "remainder" else colours.of(value) for name, value in steps]
     ax.barh(range(len(labels)), widths, left=lefts, color=[NEUTRAL, *paints, NEUTRAL], height=0.62)
-    levels = np.array([start, *after, end])
+    levels = np.array(
+        [start, *after, end]
+    )  # thin lines join the end of each bar to the beginning of the next
     for row, level in enumerate(levels[:-1]):
         ax.plot([level, level], [row - 0.31, row + 1.31], color=INK, linewidth=0.6, alpha=0.5)
 
@@ -76,6 +78,7 @@ def by_order(
     if not cut:
         low, high = min(low, 0.0), max(high, 0.0)
         span = high - low
+    # room for the numbers beside the bars
     pad = 0.2 * span if span > 0 else 1.0
     ax.set_xlim(low - pad, high + pad)
     font = row_font(ax, len(labels))

@@ -58,7 +58,7 @@ def comparison(
     if len(heads) != len(scores):
         raise OptionError(f"{len(heads)} labels for {len(scores)} attributions; give one each")
     sizes = np.abs(scores).sum(axis=1)
-    unit = np.where(sizes > 0, sizes, 1.0)
+    unit = np.where(sizes > 0, sizes, 1.0)  # a method whose scores are all 0 stays 0
     normal = scores / unit[:, None]
     delta = np.array([float(a.delta[example]) for a in attributions])
     if relative:
@@ -87,6 +87,7 @@ def comparison(
     font = min(8.0, max(4.5, 8.0 * 0.92 * cell / widest))
     for height, row in zip(heights, [*table, *sums], strict=True):
         for column, value in enumerate(row):
+            # the sums below have no colour of their own
             dark = height < len(table) and abs(value) > 0.6 * top
             ax.text(
                 column,

@@ -103,6 +103,7 @@ def _orders(
     scale = max(float(sizes.max()), abs(delta))
     noise = scale * 1e-16  # float64: what is smaller than this came from rounding
     known = np.abs(np.concatenate([sums, left, [delta]]))
+    # a bar on a logarithmic scale needs a lower end: a decade below the smallest number that is not rounding
     floor = max(float(known[known > noise].min(initial=scale)) / 10.0, noise)
     ax.set_yscale("log")
     heights = np.abs(sums)
@@ -125,7 +126,7 @@ def _orders(
     ax.set_xlim(0.4, len(sums) + 0.6)
     if delta != 0:
         ax.axhline(abs(delta), color=FAINT, linewidth=1.0, zorder=0)
-    step = max(1, math.ceil(len(orders) / 20))
+    step = max(1, math.ceil(len(orders) / 20))  # at most 20 numbers fit below the bars
     ax.set_xticks(orders[::step])
     ax.tick_params(which="both", labelsize=8)
     words = (

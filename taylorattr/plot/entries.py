@@ -72,6 +72,7 @@ def one_example(table: Tensor, example: int, what: str) -> np.ndarray:
         raise OptionError(f"the {what} hold no example, so there is nothing to draw")
     if not isinstance(example, int) or not 0 <= example < len(table):
         raise OptionError(f"example={example}; the result holds examples 0 … {len(table) - 1}")
+    # bars of NaN are drawn as nothing, which looks like 0: refuse instead
     row = table[example].detach().cpu().double().numpy()
     bad = int((~np.isfinite(row)).sum())
     if bad:

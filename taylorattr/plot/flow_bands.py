@@ -49,7 +49,7 @@ class Ribbons:
     scores: np.ndarray
 
     @property
-    def given(self) -> np.ndarray:
+    def handed_out(self) -> np.ndarray:
         """Σ|A_i| of each row, shape (r,)."""
         return self.flows.sum(axis=(0, 1, 3))
 
@@ -94,6 +94,7 @@ def ribbons(
             return chosen
         return np.concatenate([chosen, values[..., other_rows, :].sum(axis=-2, keepdims=True)], axis=-2)
 
+    # parts of either sign and of leaks are summed apart: a fold of +1 and −1 is 2 that was handed out, not 0
     signed = (np.maximum(table.matrix, 0.0), np.maximum(-table.matrix, 0.0))
     kinds = [[by_rows(np.where(member == inside, part, 0.0)) for inside in (True, False)] for part in signed]
     flows = np.array(kinds)  # (2, 2, r, R); one table of all shares at a time
@@ -167,6 +168,7 @@ def stacked(heights: np.ndarray, pitch: float, room: float, unit: float) -> Stac
         room: Points from top to bottom.
         unit: Units of the output per point.
     """
+    # a block has at least the room of its label, and a gap to the next
     slots = np.maximum(heights + BLOCK_GAP * unit, pitch * unit)
     spare = max(room * unit - float(slots.sum()), 0.0) / len(slots)
     tops = np.concatenate([[0.0], np.cumsum(slots + spare)[:-1]]) + (slots + spare - heights) / 2
@@ -182,6 +184,7 @@ def crossing_order(weights: np.ndarray) -> np.ndarray:
     received = weights.sum(axis=0)
     rows = np.arange(len(weights))[:, None]
     means = (weights * rows).sum(axis=0) / np.where(received > 0, received, 1.0)
+    # players that receive nothing stand last, wherever their mean of nothing is
     return np.argsort(np.where(received > 0, means, np.inf), kind="stable")
 
 
@@ -252,18 +255,20 @@ def draw_side(
 
 def _effect(ax: Axes, side: Side, part: Ribbons, row: int, left: Stack, colours: Palette) -> None:
     """Draw an effect's block: what is handed out, what beyond it, what of it is dropped, and a note."""
-    size, given = float(part.sizes[row]), float(part.given[row])
+    size, handed_out = float(part.sizes[row]), float(part.handed_out[row])
     colour = colours.of(float(part.values[row]))
     if size > abs(float(part.values[row])) * (1 + ROUNDING_SHARE):
         colour = NEUTRAL  # a fold of both signs
     top = _top(left, part, row)
     inner = side.towards * side.width
-    handed = min(size, given)
-    _rectangle(ax, side.near, top, inner, handed, "handed", **block("handed", colour))
-    if given > size * (1 + ROUNDING_SHARE):
-        _rectangle(ax, side.near, top + size, inner, given - size, "beyond", **block("beyond", colour))
-    elif size > given * (1 + ROUNDING_SHARE):
-        _rectangle(ax, side.near, top + given, inner, size - given, "dropped", **block("dropped", colour))
+    rightly = min(size, handed_out)
+    _rectangle(ax, side.near, top, inner, rightly, "handed", **block("handed", colour))
+    if handed_out > size * (1 + ROUNDING_SHARE):
+        _rectangle(ax, side.near, top + size, inner, handed_out - size, "beyond", **block("beyond", colour))
+    elif size > handed_out * (1 + ROUNDING_SHARE):
+        _rectangle(
+            ax, side.near, top + handed_out, inner, size - handed_out, "dropped", **block("dropped", colour)
+        )
     note = _note(part, row)
     if note:
         ax.text(
@@ -287,14 +292,14 @@ def notes_width(part: Ribbons, font: float) -> float:
 
 def _note(part: Ribbons, row: int) -> str:
     """Say in a word how often an effect is counted, or that it is dropped or leaks."""
-    size, given, leaked = part.sizes[row], part.given[row], part.flows[:, 1, row].sum()
-    if given <= ROUNDING_SHARE * size:
+    size, handed_out, leaked = part.sizes[row], part.handed_out[row], part.flows[:, 1, row].sum()
+    if handed_out <= ROUNDING_SHARE * size:
         return "dropped" if size > 0 else ""
-    if leaked > WORTH_A_NOTE * given:
-        return f"leak {leaked / given:.0%}"
+    if leaked > WORTH_A_NOTE * handed_out:
+        return f"leak {leaked / handed_out:.0%}"
     value = float(part.values[row])
     if abs(value) < size * (1 - ROUNDING_SHARE):  # a fold of both signs has no ratio of sums
-        ratio = float(given / size)
+        ratio = float(handed_out / size)
     else:
         ratio = float(part.net[row]) / value
     return (
@@ -304,7 +309,7 @@ def _note(part: Ribbons, row: int) -> str:
 
 def _top(left: Stack, part: Ribbons, row: int) -> float:
     """Return the upper edge of a method's own block in the slot that both methods share."""
-    height = max(float(part.sizes[row]), float(part.given[row]))
+    height = max(float(part.sizes[row]), float(part.handed_out[row]))
     return float(left.tops[row] + (left.heights[row] - height) / 2)
 
 

@@ -68,6 +68,7 @@ def graph_comparison(
     ax.set_axis_off()
     width, height = room(ax, settle=True)
     together = _together(comparison)
+    # one choice of players and one circle for all panels: a player that moved could not be compared
     counts = importance(together)
     members = sorted(together, key=lambda node: -counts[node])[:max_players]
     positions = circle_positions(with_others(together, max_players, members), seed)

@@ -102,7 +102,7 @@ def _see_through(colours: Palette) -> ListedColormap:
     """Return a map whose colour is the sign and whose opacity is the size."""
     from matplotlib.colors import ListedColormap, to_rgb
 
-    steps = np.linspace(-1.0, 1.0, 511)
+    steps = np.linspace(-1.0, 1.0, 511)  # an odd number, so that 0 is a step of its own, and transparent
     table = np.array([[*to_rgb(colours.of(step)), 0.95 * abs(step)] for step in steps])
     return ListedColormap(table, name=f"{colours.name} see-through")
 
@@ -155,6 +155,7 @@ def _picture(inputs: Tensors, shape: tuple[int, ...], example: int, which: int) 
     image = one_example(tensor, example, "pixels")
     image = image.reshape(-1, *shape)
     low, high = float(image.min()), float(image.max())
+    # normalised inputs have no range of colours: each image is stretched over its own
     image = (image - low) / (high - low) if high > low else np.full_like(image, 0.5)
     if len(image) != 3:
         image = np.repeat(image.mean(axis=0, keepdims=True), 3, axis=0)

@@ -60,6 +60,7 @@ def distinct(names: Sequence[str], limit: int) -> list[str]:
     """
     cleaned = [clean(name) for name in names]
     labels = {name: shortened(name, limit) for name in cleaned}
+    # first by what names differ in; numbers are certain to differ, and say least
     for keep in (_middle, _numbered):
         alike: dict[str, list[str]] = {}
         for name, short in labels.items():
@@ -74,6 +75,7 @@ def _middle(group: Sequence[str], positions: Sequence[int], limit: int) -> list[
     """Return what the names of a group differ in, after as much of their beginning as there is room for."""
     before = len(commonprefix(group))
     shortest = min(map(len, group))
+    # beginning and end may overlap in short names: the end has what the beginning leaves
     after = min(len(commonprefix([name[::-1] for name in group])), shortest - before)
     result = []
     for name in group:
@@ -147,6 +149,7 @@ def room(ax: Axes, settle: bool = False) -> tuple[float, float]:
     """
     figure = ax.get_figure(root=True)
     assert figure is not None
+    # a layout runs when the figure is drawn, which is too late to fit texts to axes
     engine = figure.get_layout_engine() if settle else None
     if engine is not None:
         engine.execute(figure)
@@ -182,6 +185,7 @@ def text_width(text: str, size: float) -> float:
 
 def fitting_font(text: str, width: float, font: float, least: float = 4.0) -> float:
     """Return the font, at most ``font``, in which a text takes at most ``width`` points."""
+    # widths are proportional to the font
     return max(least, min(font, font * width / max(text_width(text, font), 1e-9)))
 
 

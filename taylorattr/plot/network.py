@@ -77,6 +77,7 @@ def network(
     if not graph:
         say(ax, "a graph without players")
         return figure, ax
+    # folding comes first: an edge to a folded player becomes one to the others, and may be strong
     players = with_others(graph, max_players)
     ranked = sorted(players.edges(data=True), key=lambda edge: -edge[2]["weight"])
     drawn, hidden = ranked[:max_edges], ranked[max_edges:]

@@ -86,12 +86,13 @@ def ring(
     """
     names = {node: _name(players, node) for node in positions}
     upright = len(positions) <= UPRIGHT_NAMES
-    width, height = room(ax)
+    width, height = room(ax)  # everything below is in points: only there do names and circle share a scale
     caption = [line for text in caption for line in wrapped(text, CAPTION_FONT, width)]
     below = CAPTION_LINE * len(caption) + 6
     font = _font(len(positions), min(width, height - below))
     radius, font, names = _fitted(positions, names, font, upright, width, height - below)
     ax.set_xlim(-width / 2 / radius, width / 2 / radius)
+    # the centre is lifted by half the caption, which stands below the circle
     ax.set_ylim(-(height + below) / 2 / radius, (height - below) / 2 / radius)
     ax.set_aspect("equal")
     ax.set_axis_off()
@@ -101,10 +102,11 @@ def ring(
     paints = [NEUTRAL if node == OTHERS else colours.of(v) for node, v in zip(players, alone, strict=True)]
     points = np.array([positions[node] for node in players])
     largest = float(np.abs(alone).max(initial=0.0)) if largest is None else largest
+    # dots of fixed size would cover each other in small axes; shrunk alike, areas still compare
     shrink = min(1.0, radius / ROOMY_RADIUS)
     sizes = areas(alone, largest) * shrink
     ax.scatter(points[:, 0], points[:, 1], s=sizes, c=paints, edgecolors="white", linewidths=0.8, zorder=4)
-    for line, text in enumerate(reversed(caption)):
+    for line, text in enumerate(reversed(caption)):  # from the lower edge upwards
         note = ax.annotate(
             text,
             (0.0, 0.0),
@@ -152,6 +154,7 @@ def _fitted(
             # a name outside the circle takes its length from the room across, its height from that upwards
             radius = min(
                 radius,
+                # names near an axis of the circle hardly limit it in the other direction
                 (width / 2 - across) / max(abs(x), 0.05),
                 (height / 2 - up) / max(abs(y), 0.05),
             )

@@ -188,6 +188,7 @@ def sentence(
     notes = [number(float(value)) if numbers else "" for value in values]
 
     inner = 72.0 * FIGURE_WIDTH - 8.0
+    # the figure is made for the text; axes that were given may be smaller, and the text is set again below
     free = one_line_or(texts, notes, inner, ONE_LINE_FONT, USUAL_FONT)
     figure, ax = axes(ax, (FIGURE_WIDTH, (free.height + FOOT_ROOM + 8.0) / 72.0))
     ax.set_axis_off()
@@ -226,6 +227,7 @@ def _token_scores(scores: Attribution | Effects, example: int) -> tuple[np.ndarr
         return player_scores(scores, example), scores.names
     table = scores.interactions if isinstance(scores, TaylorEffects) else scores
     values = effect_values(table, example)
+    # ∅ is left out of the values, so that positions are one lower
     alone = [table.coalitions.index((i,)) - 1 for i in range(table.n)]
     return values[alone], table.names
 
@@ -270,7 +272,7 @@ def _tokens(
     """Draw each token in a box of its colour, its score below it."""
     from matplotlib.patches import FancyBboxPatch
 
-    top = float(np.abs(values).max(initial=0.0)) or 1.0
+    top = float(np.abs(values).max(initial=0.0)) or 1.0  # all scores 0: every token is white
     shades = colours.colour_map()
     for position, (box, text, note) in enumerate(zip(setting.boxes, texts, notes, strict=True)):
         level = float(values[position]) / top
@@ -361,6 +363,7 @@ def _across(ax: Axes, setting: Setting, first: TokenBox, second: TokenBox) -> tu
 
 
 def _curve(ax: Axes, points: list[tuple[float, float]]) -> None:
+    """Add a cubic through its two ends with two handles between; the caller colours it."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 

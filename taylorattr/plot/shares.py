@@ -69,7 +69,7 @@ class Shares:
     effects: TaylorEffects | None = None
 
     @property
-    def given(self) -> np.ndarray:
+    def handed_out(self) -> np.ndarray:
         """Σ_i |A_i| of each effect, shape (E,)."""
         return np.abs(self.matrix).sum(axis=1)
 
@@ -200,7 +200,7 @@ def _reformulated(source: Reformulation, example: int, reference: int, level: Le
 def _members(coalitions: Coalitions) -> np.ndarray:
     """Return who is in each coalition, shape (C, n), bool."""
     n = coalitions.n
-    if coalitions.max_order is None:
+    if coalitions.max_order is None:  # position = mask, whose bits are the players
         return ((coalitions.masks[:, None] >> np.arange(n)) & 1).astype(bool)
     present = np.zeros((len(coalitions), n), dtype=bool)
     for size in range(1, min(coalitions.max_order, n) + 1):

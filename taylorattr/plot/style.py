@@ -108,7 +108,9 @@ def axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
         MissingExtraError: If matplotlib is not installed.
     """
     if ax is not None:
-        figure = ax.get_figure(root=True)
+        figure = ax.get_figure(
+            root=True
+        )  # axes may stand in a subfigure; layouts and sizes belong to the root
         assert figure is not None  # axes that can be drawn on belong to a figure
         return figure, ax
     try:

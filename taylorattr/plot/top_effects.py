@@ -54,7 +54,7 @@ def top_effects(
     colours = chosen(palette)
     check_count("k", k)
     values = effect_values(effects, example)
-    given = ax is not None  # a figure of its own is made as high as k bars need
+    own_figure = ax is None  # a figure of its own is made as high as k bars need
     nonzero = int((values != 0).sum())
     figure, ax = axes(ax, (8.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
     title = f"The largest of {nonzero:,} effects" if nonzero > k else "Effects, largest first"
@@ -62,7 +62,7 @@ def top_effects(
     if nonzero == 0:
         say(ax, "every effect is 0")
         return figure, ax
-    if given:
+    if not own_figure:
         k = min(k, rows_that_fit(ax) - 1)
     parts = folded(values, k)
     bars = [float(values[p]) for p in parts.largest]
@@ -70,6 +70,7 @@ def top_effects(
     font = row_font(ax, len(bars) + bool(len(parts.rest)))
     limit = characters(ax, 0.5, font)
     names = [effect_label(effects, int(p), limit) for p in parts.largest]
+    # the bar of the others is left out of the scale where it would dwarf the rest
     reach = LONGEST_REST * max(abs(value) for value in bars)
     if len(parts.rest):
         bars.append(parts.total)

@@ -59,9 +59,9 @@ def upset(
             f"min_order={min_order}; the largest coalition in the table has {table.largest_order} players"
         )
     sizes = np.asarray(table.coalitions.sizes)[1:]
-    values[sizes < min_order] = 0.0
+    values[sizes < min_order] = 0.0  # what is 0 is neither drawn nor counted
     count = int((values != 0).sum())
-    given = ax is not None
+    own_figure = ax is None
     figure, ax = axes(ax, (2.6 + 0.34 * (min(k, max(count, 6)) + 1), 2.4 + 0.22 * min(players + 1, table.n)))
     kind = "effects" if min_order == 1 else f"interactions of {min_order} or more players"
     ax.set_axis_off()
@@ -69,7 +69,7 @@ def upset(
         say(ax, f"there are no {kind} other than 0")
         return figure, ax
     wide, high = room(ax)
-    k = min(k, max(2, int(0.7 * wide / 17.0) - 1) if given else k)
+    k = min(k, max(2, int(0.7 * wide / 17.0) - 1) if not own_figure else k)
     players = min(players, max(2, int(0.55 * high / 11.0)))
     parts = folded(values, k)
     columns = [table.coalitions[int(position) + 1] for position in parts.largest]
@@ -138,6 +138,7 @@ def _rows(
     for members, bar in zip(columns, bars, strict=True):
         weight[list(members)] += abs(bar)
     present = np.flatnonzero(weight)
+    # players of large bars first: their rows are read most
     order = present[np.argsort(-weight[present], kind="stable")]
     # the fold is a row, too: it takes the place of the last player
     rows = order if len(order) <= players else order[: players - 1] if players > 1 else order[:1]

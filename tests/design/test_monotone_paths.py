@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import taylorattr as ta
 from taylorattr import toys
 from taylorattr.errors import OptionError
-from taylorattr.maths.path_shares import path_shares
+from taylorattr.maths.polynomials import path_shares
 
 design = ta.design
 STAIRS = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
-from taylorattr.maths.shapley import shapley_values
+from taylorattr.maths.semivalues import shapley_values
 from tests.strategies import games
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from taylorattr.maths.shapley import shapley_values
+from taylorattr.maths.semivalues import shapley_values
 from taylorattr.maths.shapley_kernel import kernel_coalitions, kernel_estimate
 from tests.strategies import games
 

@@ -25,7 +25,7 @@ from taylorattr.design.ways.paths import Pieces, Power, Straight
 from taylorattr.errors import OptionError
 from taylorattr.maths.measures import Atoms, Beta, Density, Measure, Moments
 from taylorattr.maths.path_rules import PathRule, path_rule
-from taylorattr.maths.path_shares import path_shares
+from taylorattr.maths.polynomials import path_shares
 from taylorattr.maths.quadrature import MAX_NODES
 
 MEASURE_KEEPS = {"no_leak": "Δ_i ∂_i f vanishes where the model does not read player i, eq. (70)"}

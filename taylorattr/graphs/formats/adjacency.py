@@ -26,17 +26,22 @@ def to_adjacency(graph: nx.Graph, edge: str = "strength", node: str | None = "in
     Raises:
         OptionError: If an edge or node lacks the attribute.
     """
-    place = {name: i for i, name in enumerate(graph)}
-    matrix = np.zeros((len(place), len(place)))
+    row_of = {name: i for i, name in enumerate(graph)}
+    matrix = np.zeros((len(row_of), len(row_of)))
     for one, other, values in graph.edges(data=True):
-        cell = place[one], place[other]
+        cell = row_of[one], row_of[other]
         matrix[cell] = matrix[cell[::-1]] = _number(values, edge, f"the edge {one!r} – {other!r}")
     for name, values in graph.nodes(data=True) if node is not None else ():
-        matrix[place[name], place[name]] = _number(values, str(node), f"the node {name!r}")
+        matrix[row_of[name], row_of[name]] = _number(values, str(node), f"the node {name!r}")
     return matrix
 
 
 def _number(values: dict[str, Any], attribute: str, what: str) -> float:
+    """Return one attribute as a number.
+
+    Raises:
+        OptionError: If it is not there.
+    """
     if attribute not in values:
         raise OptionError(f"{what} has no attribute {attribute!r}; it has {', '.join(values) or 'none'}")
     return float(values[attribute])
@@ -54,6 +59,7 @@ def to_frame(graph: nx.Graph, edge: str = "strength", node: str | None = "indepe
         raise MissingExtraError(
             "to_frame() needs pandas: pip install pandas, or use to_adjacency()"
         ) from error
+    # nodes of hypergraphs are tuples, which pandas would read as levels of an index
     names = pandas.Index(list(graph), tupleize_cols=False)
     return pandas.DataFrame(to_adjacency(graph, edge, node), index=names, columns=names)
 

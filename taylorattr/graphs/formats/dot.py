@@ -1,4 +1,7 @@
-"""DOT text for Graphviz; what Graphviz does not use stands as JSON in the attribute ``taylorattr``."""
+"""DOT text for Graphviz; what Graphviz does not use stands as JSON in the attribute ``taylorattr``.
+
+networkx reads DOT only through pydot or pygraphviz, which know no types: there every attribute is a text.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,13 @@ from taylorattr.errors import FormatError
 from taylorattr.graphs.formats.flat import Flat, Scalar, flat, graph_of
 
 POSITIVE, NEGATIVE = "#c0392b", "#2c6fbb"
-WIDEST = 6.0
+"""Colours of signs, those of the pictures."""
+
+WIDEST_PEN = 6.0
 """Pen width of the strongest edge, in points."""
+
+THINNEST_PEN = 0.3
+"""Pen width below which Graphviz's lines are hard to see, in points."""
 
 STATEMENT = re.compile(r'^  (?:(graph)|n(\d+)(?: -- n(\d+))?) \[.*taylorattr="((?:[^"\\]|\\.)*)"\];$')
 
@@ -22,16 +30,16 @@ def dumps(graph: nx.Graph) -> str:
     parts = flat(graph)
     weights = [float(values.get("weight", 0.0)) for *_, values in parts.edges]
     largest = max(weights, default=0.0) or 1.0
-    lines = ["graph interactions {", f"  graph [{_kept(parts.graph)}];"]
+    lines = ["graph interactions {", f"  graph [{_attribute(parts.graph)}];"]
     for position, (node, values) in enumerate(zip(graph, parts.nodes, strict=True)):
         label = str(graph.nodes[node].get("name", node))
         colour = f"color={_quoted(_colour(values.get('independent', values.get('strength', 0.0))))}"
         shape = ", shape=diamond" if values.get("bipartite") == 1 else ""
-        lines.append(f"  n{position} [label={_label(label)}, {colour}{shape}, {_kept(values)}];")
+        lines.append(f"  n{position} [label={_label(label)}, {colour}{shape}, {_attribute(values)}];")
     for (one, other, values), weight in zip(parts.edges, weights, strict=True):
         colour = _quoted(_colour(values.get("sign", values.get("strength", 0.0))))
-        width = max(0.3, WIDEST * weight / largest)
-        lines.append(f"  n{one} -- n{other} [color={colour}, penwidth={width:.2f}, {_kept(values)}];")
+        width = max(THINNEST_PEN, WIDEST_PEN * weight / largest)
+        lines.append(f"  n{one} -- n{other} [color={colour}, penwidth={width:.2f}, {_attribute(values)}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -69,20 +77,23 @@ def loads(text: str) -> nx.Graph:
 
 
 def _quoted(text: str) -> str:
+    """Return a text in DOT's quotes."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _label(text: str) -> str:
     """Return a label: line ends as DOT writes them, other characters Graphviz cannot show as a box."""
-    shown = "".join(
+    printable = "".join(
         c if c == "\n" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else "□" for c in text
     )
-    return _quoted(shown).replace("\n", "\\n")
+    return _quoted(printable).replace("\n", "\\n")
 
 
-def _kept(values: dict[str, Scalar]) -> str:
+def _attribute(values: dict[str, Scalar]) -> str:
+    """Return the attribute from which everything is read back: JSON knows types and every digit."""
     return f"taylorattr={_quoted(json.dumps(values))}"
 
 
 def _colour(value: object) -> str:
+    """Return the colour of a sign; what is no number counts as negative."""
     return POSITIVE if isinstance(value, int | float) and value >= 0 else NEGATIVE

@@ -49,6 +49,7 @@ def write_graph(graph: nx.Graph, path: str | os.PathLike[str]) -> Path:
         FormatError: If the graph is directed or an attribute cannot be written.
     """
     path = Path(path)
+    # the whole text before any file is opened: a graph that cannot be written leaves none
     payload = _format(path).dumps(graph).encode()
     with replacing(path) as file:
         file.write(payload)

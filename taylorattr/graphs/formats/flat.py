@@ -43,7 +43,7 @@ def escaped(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Return the text that :func:`escaped` was given.
+    """Return the text that :func:`escaped` was attributes.
 
     Raises:
         FormatError: If no text is written that way.
@@ -74,7 +74,7 @@ def encoded(value: Any) -> Scalar:
 
 
 def decoded(value: Scalar) -> Any:
-    """Return the value that :func:`encoded` was given; lists come back as tuples.
+    """Return the value that :func:`encoded` was attributes; lists come back as tuples.
 
     Raises:
         FormatError: If it was not written by taylorattr.
@@ -131,17 +131,17 @@ def flat(graph: nx.Graph) -> Flat:
         FormatError: If the graph is directed, or a key or attribute cannot be written.
     """
     require_simple(graph)
-    place: dict[Hashable, int] = {node: i for i, node in enumerate(graph)}
+    number_of: dict[Hashable, int] = {node: i for i, node in enumerate(graph)}
     nodes = []
     for node, attributes in graph.nodes(data=True):
         key = {} if isinstance(node, str) and attributes.get("name") == node else {"key": node}
         nodes.append(_attributes({**attributes, **key}))
-    edges = [(place[a], place[b], _attributes(attributes)) for a, b, attributes in graph.edges(data=True)]
+    edges = [(number_of[a], number_of[b], _attributes(facts)) for a, b, facts in graph.edges(data=True)]
     return Flat(_attributes(graph.graph), nodes, edges)
 
 
 def graph_of(parts: Flat) -> nx.Graph:
-    """Return the graph that :func:`flat` was given.
+    """Return the graph that :func:`flat` was attributes.
 
     Raises:
         FormatError: If nodes have neither a name nor a key, or two the same.
@@ -165,5 +165,5 @@ def graph_of(parts: Flat) -> nx.Graph:
     return graph
 
 
-def _attributes(given: Mapping[str, Any]) -> dict[str, Scalar]:
-    return {escaped(str(name)): encoded(value) for name, value in given.items()}
+def _attributes(attributes: Mapping[str, Any]) -> dict[str, Scalar]:
+    return {escaped(str(name)): encoded(value) for name, value in attributes.items()}

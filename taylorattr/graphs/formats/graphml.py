@@ -8,7 +8,7 @@ from networkx.readwrite.graphml import GraphMLWriter
 from taylorattr.errors import FormatError
 from taylorattr.graphs.formats.flat import Flat, flat, graph_of
 
-DEFAULTS = ("node_default", "edge_default")
+READER_ATTRIBUTES = ("node_default", "edge_default")
 """What networkx adds to the attributes of a graph it reads."""
 
 
@@ -19,10 +19,10 @@ def dumps(graph: nx.Graph) -> str:
         FormatError: If the graph is directed, or an attribute cannot be written or has a reserved name.
     """
     parts = flat(graph)
-    taken = [name for name in DEFAULTS if name in parts.graph]
-    if taken:
+    reserved = [name for name in READER_ATTRIBUTES if name in parts.graph]
+    if reserved:
         raise FormatError(
-            f"an attribute of the graph is called {taken[0]!r}, a word of the format; rename it"
+            f"an attribute of the graph is called {reserved[0]!r}, a word of the format; rename it"
         )
     numbered = nx.Graph()
     numbered.graph.update(parts.graph)
@@ -49,8 +49,8 @@ def loads(text: str) -> nx.Graph:
         raise FormatError(f"not GraphML that can be read ({type(error).__name__}: {error})") from error
     if numbered.is_directed() or numbered.is_multigraph():
         raise FormatError("this GraphML holds a directed graph or parallel edges, not an interaction graph")
-    place = {node: i for i, node in enumerate(numbered)}
-    attributes = {name: value for name, value in numbered.graph.items() if name not in DEFAULTS}
+    number_of = {node: i for i, node in enumerate(numbered)}
+    attributes = {name: value for name, value in numbered.graph.items() if name not in READER_ATTRIBUTES}
     nodes = [dict(values) for _, values in numbered.nodes(data=True)]
-    edges = [(place[a], place[b], dict(values)) for a, b, values in numbered.edges(data=True)]
+    edges = [(number_of[a], number_of[b], dict(values)) for a, b, values in numbered.edges(data=True)]
     return graph_of(Flat(attributes, nodes, edges))

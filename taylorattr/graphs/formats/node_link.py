@@ -28,9 +28,14 @@ def dumps(graph: nx.Graph) -> str:
 
 
 def _free(values: dict[str, Any], *reserved: str) -> dict[str, Any]:
-    taken = [name for name in reserved if name in values]
-    if taken:
-        raise FormatError(f"an attribute is called {taken[0]!r}, a word of the format; rename it")
+    """Return attributes ready for JSON, none of which has a name that the form needs for itself.
+
+    Raises:
+        FormatError: If one has, or cannot be written.
+    """
+    clashing = [name for name in reserved if name in values]
+    if clashing:
+        raise FormatError(f"an attribute is called {clashing[0]!r}, a word of the format; rename it")
     return checked(dict(values))
 
 

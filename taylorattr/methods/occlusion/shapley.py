@@ -15,7 +15,7 @@ from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
 from taylorattr.maths.running_mean import RunningMean
-from taylorattr.maths.shapley import shapley_values
+from taylorattr.maths.semivalues import shapley_values
 from taylorattr.maths.shapley_kernel import kernel_coalitions, kernel_estimate
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged

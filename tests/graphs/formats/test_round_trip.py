@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from taylorattr.errors import FormatError, OptionError
 from taylorattr.graphs import FORMATS, interaction_graph, interaction_hypergraph, read_graph, write_graph
-from taylorattr.graphs.formats import graphml
+from taylorattr.graphs.formats import dot, graphml
 from taylorattr.graphs.formats.flat import escaped, unescaped
+from taylorattr.plot.style import PALETTES
 
 from ..tables import harsanyi_of
 
@@ -155,3 +156,8 @@ def test_a_tree_of_files_has_one_format_each():
 def test_a_word_of_graphml_is_refused_by_name(word):
     with pytest.raises(FormatError, match=f"called '{word}', a word of the format"):
         graphml.dumps(nx.Graph(**{word: {"a": 1}}))
+
+
+def test_signs_have_the_colours_of_the_pictures():
+    palette = PALETTES["red-blue"]
+    assert (dot.POSITIVE, dot.NEGATIVE) == (palette.positive, palette.negative)
