@@ -13,10 +13,10 @@ from taylorattr.allocation.context import Need
 from taylorattr.design.exact_numbers import exact
 from taylorattr.errors import OptionError, PlayerError
 
-DISTINCT = 4
+TRIED_VALUES = 4
 """Values of an attribute from which small settings are made, the ends among them."""
 
-SETTINGS = 40
+MOST_SETTINGS = 40
 """Small settings of one attribute at most."""
 
 
@@ -125,6 +125,7 @@ class PlayerAttributes:
 
 
 def _numbers(attribute: str, entries: Any) -> tuple[Any, ...]:
+    """Return the entries of an attribute as exact numbers, whole ones as int."""
     try:
         found = tuple(exact(entry) for entry in entries)
     except (TypeError, ValueError) as error:
@@ -135,12 +136,13 @@ def _numbers(attribute: str, entries: Any) -> tuple[Any, ...]:
 
 
 def _settings(entries: tuple[Any, ...]) -> Callable[[int], Sequence[Any]]:
+    """Return n -> small settings of an attribute: tuples of its own values, the ends among them."""
     distinct = sorted(set(entries))
-    if len(distinct) > DISTINCT:
-        chosen = np.linspace(0, len(distinct) - 1, DISTINCT).round().astype(int)
+    if len(distinct) > TRIED_VALUES:
+        chosen = np.linspace(0, len(distinct) - 1, TRIED_VALUES).round().astype(int)
         distinct = [distinct[k] for k in chosen]
 
     def of(n: int) -> Sequence[Any]:
-        return list(itertools.islice(itertools.product(distinct, repeat=n), SETTINGS))
+        return list(itertools.islice(itertools.product(distinct, repeat=n), MOST_SETTINGS))
 
     return of

@@ -12,7 +12,7 @@ from taylorattr.criteria.paper.check import check
 from taylorattr.design.attributes import PlayerAttributes
 from taylorattr.design.designed import DesignedRule
 from taylorattr.design.recognise import Recognised, power_exponents, recognise, straight_measure
-from taylorattr.design.ways.coalition_table import CoalitionTable
+from taylorattr.design.ways.coalition_table import EveryCoalition
 from taylorattr.design.ways.interface import Way
 from taylorattr.design.ways.other_rules import ByMethod
 from taylorattr.design.ways.paths import Power, Straight
@@ -67,6 +67,7 @@ def build(
             + "; repair(rule) makes it so" * complete
         )
     recognised = recognise(rule)
+    # what the construction offers comes first: a mixture of methods is not to be read off its table
     found = ways_of(rule, recognised, draw=draw, largest=largest, last=last)
     designed = DesignedRule(
         rule=rule,
@@ -82,6 +83,7 @@ def build(
 
 def _in_order(ways: Sequence[Way]) -> tuple[Way, ...]:
     """Return ways in the order of preference, those that do the same once."""
+    # reversed twice: of two that do the same the first stays, and the order is kept
     different = {(way.name, way.words, getattr(way, "players", None)): way for way in reversed(ways)}
     return tuple(sorted(reversed(different.values()), key=_place))
 
@@ -168,10 +170,10 @@ def ways_of(
     if recognised is not None and RULES[recognised.name].method in METHODS:
         ways.append(ByMethod(RULES[recognised.name].method, recognised.how))
     if rule.granularity == "support":
-        exact = CoalitionTable(rule, largest=largest, players=None if largest is not None else EXACT_PLAYERS)
+        exact = EveryCoalition(rule, largest=largest, players=None if largest is not None else EXACT_PLAYERS)
         ways += [exact, SampledOrders(rule, draw)]
         if exact.players is not None:
-            ways.append(CoalitionTable(rule))
+            ways.append(EveryCoalition(rule))
         return tuple(ways)
     measure = None if last is not None else straight_measure(rule)
     if measure is not None:
@@ -230,4 +232,5 @@ def attributor(rule: str | AllocationRule | DesignedRule, **quantities: Any) -> 
 
 
 def _itself(rule: AllocationRule) -> Recognised | None:
+    """Return that a built-in rule is the one of its name, where it was not recognised by its ratio."""
     return Recognised(rule.name, "by name", True) if RULES.get(rule.name) is rule and not rule.needs else None

@@ -95,6 +95,7 @@ def rule(
 
 
 def _require_symmetry(made: AllocationRule) -> None:
+    """Raise OptionError if a rule without attributes tells players apart."""
     found = asymmetry(made)
     if found is not None:
         raise OptionError(
@@ -119,12 +120,14 @@ def _require_self_dual(made: AllocationRule) -> None:
 
 
 def _kind(level: Level, known: PlayerAttributes) -> Kind:
+    """Return the kind of a ratio, which with attributes depends on the context."""
     return "X" if known.values else level
 
 
 def _from_function(
     name: str, ratio: Callable[..., Any], frame: Any, level: Level, known: PlayerAttributes, source: str
 ) -> AllocationRule:
+    """Return the rule of a Python function of κ or of a coalition."""
     if level not in ("U", "S"):
         raise OptionError(f"kind={level!r}; expected 'U' (a function of κ), 'S' (of the coalition), or None")
     word = getattr(ratio, "__name__", "w").replace("<lambda>", "w")
@@ -148,6 +151,7 @@ def _from_function(
 def _from_formula(
     name: str, given: Any, frame: Any, kind: Any, known: PlayerAttributes, source: str
 ) -> AllocationRule:
+    """Return the rule of a formula, support-level where it reads 1[κ > 0] and s alone."""
     expression = formula(given, tuple(known.values))
     support = reads_support_only(expression)
     if kind == "S" and not support:
@@ -173,6 +177,7 @@ def _from_formula(
 def _from_table(
     name: str, table: Mapping[Any, Any], frame: Any, kind: Any, known: PlayerAttributes, source: str
 ) -> AllocationRule:
+    """Return the rule of a table of terms or of coalitions."""
     if known.values:
         raise OptionError(f"{name}: a table has no use for attributes; write its weights for these players")
     level: Level = "S" if kind == "S" or all(isinstance(key, frozenset) for key in table) else "U"

@@ -115,6 +115,8 @@ class DesignedRule:
         )
 
     def _function(self) -> Any:
+        """Return the scores of a question with the options that the method lists, see `attribute`."""
+
         def scores(
             question: Question,
             *,
@@ -161,6 +163,7 @@ class DesignedRule:
     def _choose(
         self, question: Question, budget: Budget, way: str, context: dict[str, Any]
     ) -> tuple[Way, list[str]]:
+        """Return the first way without an obstacle, and why those before it were passed over."""
         names = list(dict.fromkeys(each.name for each in self.ways))
         if way != "auto" and way not in names:
             raise OptionError(f"{self.name} has no way {way!r}; it has: auto, {', '.join(names)}")

@@ -16,13 +16,13 @@ import numpy as np
 import sympy as sp
 import torch
 
-ROUNDING = 2.0**-48
+RELATIVE_ROUNDING = 2.0**-48
 """Relative distance within which a float is taken for a fraction; sums of a row likewise."""
 
-DENOMINATOR = 10**5
+LARGEST_DENOMINATOR = 10**5
 """Largest denominator of a fraction that a float is taken for."""
 
-SINGLE = (2.0**-22, 10**3)
+IN_SINGLE_PRECISION = (2.0**-22, 10**3)
 """The same two for numbers in single precision, as torch makes them."""
 
 
@@ -52,7 +52,11 @@ def exact(value: Any) -> Fraction:
         raise TypeError(f"{value!r} is a {type(value).__name__}, not a number")
     if not math.isfinite(value):
         raise ValueError(f"{value} is not finite")
-    return _simplest(value, *SINGLE) if single else _simplest(value, ROUNDING, DENOMINATOR)
+    return (
+        _simplest(value, *IN_SINGLE_PRECISION)
+        if single
+        else _simplest(value, RELATIVE_ROUNDING, LARGEST_DENOMINATOR)
+    )
 
 
 def exact_row(values: Sequence[Any]) -> list[Fraction]:
@@ -62,7 +66,10 @@ def exact_row(values: Sequence[Any]) -> list[Fraction]:
         values: Weights; see `exact` for what is accepted.
     """
     row = [exact(value) for value in values]
-    rounding, denominator = SINGLE if any(map(_is_single, values)) else (ROUNDING, DENOMINATOR)
+    rounding, denominator = (
+        IN_SINGLE_PRECISION if any(map(_is_single, values)) else (RELATIVE_ROUNDING, LARGEST_DENOMINATOR)
+    )
+    # 1e-17 beside 0.5 is what subtracting left of a 0: a leak that no formula has
     noise = Fraction(rounding) * max((abs(value) for value in row), default=Fraction(0))
     row = [value if abs(value) > noise else Fraction(0) for value in row]
     total = sum(row, Fraction(0))

@@ -127,6 +127,7 @@ def load(path: str | os.PathLike[str]) -> DesignedRule:
 
 
 def _suffixed(path: str | os.PathLike[str]) -> Path:
+    """Return the path if it ends in .json."""
     where = Path(path)
     if where.suffix != ".json":
         raise OptionError(f"{where} has the suffix {where.suffix!r}; designed rules are kept as .json")
@@ -134,11 +135,13 @@ def _suffixed(path: str | os.PathLike[str]) -> Path:
 
 
 def _recipe(designed: DesignedRule) -> dict[str, Any]:
+    """Return what made a rule: the function of `ta.design` and its arguments."""
     arguments = {key: _plain(value) for key, value in designed.parameters.items() if value is not None}
     return {"name": designed.name, "made_by": designed.origin, "arguments": arguments}
 
 
 def _made(recipe: Any) -> DesignedRule:
+    """Return the rule of a recipe, made by the functions in `MAKERS` and no others."""
     try:
         maker, arguments = MAKERS[recipe["made_by"]], recipe["arguments"]
         values = {str(key): _value(value) for key, value in arguments.items()}
@@ -150,6 +153,7 @@ def _made(recipe: Any) -> DesignedRule:
 
 
 def _plain(value: Any) -> Any:
+    """Return a value as JSON: what JSON has no form for is {kind: content}."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Fraction):
@@ -181,6 +185,7 @@ def _plain(value: Any) -> Any:
 
 
 def _value(data: Any) -> Any:
+    """Return the value that `_plain` wrote."""
     if isinstance(data, list):
         return [_value(entry) for entry in data]
     if not isinstance(data, dict):
@@ -208,6 +213,7 @@ def _value(data: Any) -> Any:
 
 
 def _plain_measure(measure: Measure) -> Any:
+    """Return a measure as JSON, by the numbers that it was made of."""
     if isinstance(measure, Atoms):
         return {"atoms": [_plain(list(measure.places)), _plain(list(measure.masses))]}
     if isinstance(measure, Beta):
@@ -228,6 +234,7 @@ def _plain_measure(measure: Measure) -> Any:
 
 
 def _measure(data: Any) -> Measure:
+    """Return the measure that `_plain_measure` wrote."""
     ((kind, content),) = data.items()
     if kind == "atoms":
         places, masses = (tuple(map(_exact_number, _value(part))) for part in content)

@@ -38,6 +38,7 @@ def same(first: Expr, second: Expr) -> bool:
 
 
 def _sum(node: Any) -> Any:
+    """Return a sum over all players term by term, the sums that have a name by their name."""
     (letter, low, high), *more = node.limits
     if more or (low, high) != (1, n):
         return node
@@ -82,6 +83,7 @@ def _cancelled(expression: Any) -> Any:
     """Cancel as a rational function of whatever is no sum, product or whole power."""
     letters: dict[Any, Any] = {}
 
+    # sympy.cancel knows rational functions of letters: whatever is none, such as a sum, becomes a letter
     def letter(node: Any) -> Any:
         return letters.setdefault(node, sp.Dummy())
 
@@ -141,6 +143,7 @@ def _positive_for_members(term: Any, letter: Any) -> bool:
 
 
 def _nonnegative(node: Any) -> bool:
+    """Return whether an expression is seen to be 0 or more for every κ."""
     if isinstance(node, sp.Sum):
         return _nonnegative(node.function)
     if isinstance(node, sp.Add | sp.Mul):
@@ -148,7 +151,7 @@ def _nonnegative(node: Any) -> bool:
     return bool(node.is_nonnegative) or _positive(node)
 
 
-FREE = (j, q, k)
+FREE_LETTERS = (j, q, k)
 """Letters that run over players first; l1, l2, … follow."""
 
 
@@ -156,7 +159,7 @@ def of_player(expression: Expr) -> tuple[Expr, Expr]:
     """Return the ratio of another player, and the letter it is written in: one that runs nowhere inside."""
     used = {letter for node in expression.atoms(sp.Sum, sp.Product) for letter, *_ in node.limits}
     more = (sp.Symbol(f"l{number}", integer=True) for number in itertools.count(1))
-    letter = next(each for each in itertools.chain(FREE, more) if each not in used)
+    letter = next(each for each in itertools.chain(FREE_LETTERS, more) if each not in used)
     return expression.xreplace({i: letter}), letter
 
 
@@ -201,10 +204,12 @@ def disjoint(rules: Sequence[AllocationRule]) -> Disjoint:
 
 
 def _same_need(first: Need, second: Need) -> bool:
+    """Return whether two quantities have one shape and one value, so that they may share a name."""
     return first.axes == second.axes and str(first.default) == str(second.default)
 
 
 def _with_names(expression: Expr, names: dict[str, str]) -> Expr:
+    """Return an expression with its quantities under other names."""
     swaps: dict[Any, Any] = {}
     node: Any
     for node in expression.atoms(sp.Indexed):

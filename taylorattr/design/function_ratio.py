@@ -21,7 +21,7 @@ Level: TypeAlias = Literal["U", "S"]
 COALITION_NAMES = frozenset({"S", "coalition", "support", "members"})
 """Names of a function's first argument that mean a coalition rather than κ."""
 
-REMEMBERED = 1 << 18
+MOST_REMEMBERED = 1 << 18
 """Terms of one context whose weights are kept."""
 
 
@@ -151,6 +151,7 @@ def _holds(rows: Mapping[MultiIndex, Any], order: int, lengths: set[int], whole:
 
 
 def _partitions(total: int, largest: int | None = None) -> list[MultiIndex]:
+    """Return the partitions of a number, largest part first."""
     if total == 0:
         return [()]
     top = total if largest is None else min(largest, total)
@@ -158,6 +159,7 @@ def _partitions(total: int, largest: int | None = None) -> list[MultiIndex]:
 
 
 def _coalition_table(table: Mapping[Any, Any]) -> tuple[Evaluator, int | None, int]:
+    """Return the evaluator of a table of all coalitions, its players, and its largest order."""
     rows: dict[tuple[int, ...], Any] = {tuple(sorted(map(int, key))): value for key, value in table.items()}
     n = 1 + max(max(key, default=-1) for key in rows)
     missing = [c for size in range(1, n + 1) for c in itertools.combinations(range(n), size) if c not in rows]
@@ -197,12 +199,13 @@ def remembered(
         )
         rows = known.setdefault((exact, mark), {})
         out = np.empty(kappas.shape, dtype=object if exact else np.float64)
+        # of a support-level ratio all terms of one support are one: the function is asked once for them
         terms = (kappas > 0).astype(np.int64) if level == "S" else kappas
         for place, term in enumerate(map(tuple, terms.tolist())):
             row = rows.get(term)
             if row is None:
                 row = weights(term, context, exact)
-                if len(rows) < REMEMBERED:
+                if len(rows) < MOST_REMEMBERED:
                     rows[term] = row
             out[place] = row
         return out

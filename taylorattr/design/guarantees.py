@@ -15,7 +15,7 @@ from taylorattr.criteria.paper.cases import cases
 from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.criteria.verdict import Verdict
 
-WORDS = {
+CRITERIA_IN_WORDS = {
     "coverage": "every effect reaches somebody (coverage)",
     "no_leak": "no effect reaches a player outside it: one without effects gets nothing (no leak, dummy)",
     "complete": "each effect is handed out exactly once: the scores add up to f(x) − f(b) (complete)",
@@ -39,7 +39,9 @@ def guarantees(rule: AllocationRule, report: CriteriaReport) -> tuple[str, ...]:
         report: Its verdicts.
     """
     found = [
-        f"{WORDS[v.criterion]}" + (f" where {v.condition}" if v.condition else "") + f": {v.statement}"
+        f"{CRITERIA_IN_WORDS[v.criterion]}"
+        + (f" where {v.condition}" if v.condition else "")
+        + f": {v.statement}"
         for v in _own(rule, report)
         if v.status in ("holds", "conditional") and proved(v)
     ]
@@ -57,7 +59,7 @@ def guarantees(rule: AllocationRule, report: CriteriaReport) -> tuple[str, ...]:
 def unproved(report: CriteriaReport) -> tuple[str, ...]:
     """Return the criteria that held on every term looked at, and where that was."""
     return tuple(
-        f"{WORDS[v.criterion]}: seen on {v.statement}, not proved for the rest"
+        f"{CRITERIA_IN_WORDS[v.criterion]}: seen on {v.statement}, not proved for the rest"
         for v in report.in_frame(report.verdicts[0].frame).verdicts
         if v.status in ("holds", "conditional") and not proved(v) and v.level == _level(v)
     )
@@ -73,7 +75,7 @@ def _level(verdict: Verdict) -> str:
 
 
 @dataclass(frozen=True)
-class Asymmetry:
+class UnevenTerms:
     """Two terms that differ by the order of the players, with shares that do not.
 
     Attributes:
@@ -100,7 +102,7 @@ def names_no_player(rule: AllocationRule) -> bool:
     return rule.evaluator is None and plain and treats_players_alike(rule)
 
 
-def asymmetry(rule: AllocationRule) -> Asymmetry | None:
+def asymmetry(rule: AllocationRule) -> UnevenTerms | None:
     """Return the smallest term whose shares change with the names of the players, None if no small term's do.
 
     Args:
@@ -120,5 +122,5 @@ def asymmetry(rule: AllocationRule) -> Asymmetry | None:
                 swapped = tuple(kappa[k] for k in order)
                 other = table[place[swapped]]
                 if (table[row][order] != other).any():
-                    return Asymmetry(tuple(kappa), tuple(table[row]), swapped, tuple(other))
+                    return UnevenTerms(tuple(kappa), tuple(table[row]), swapped, tuple(other))
     return None

@@ -85,6 +85,7 @@ def _agree_deeply(rule: AllocationRule, known: AllocationRule) -> bool:
 
 
 def _comparable(rule: AllocationRule, known: AllocationRule) -> bool:
+    """Return whether a built-in rule could be this one: of players, without quantities, in its frames."""
     if known.proof == "" or known.receivers is not PLAYERS or known.scope != "players" or known.needs:
         return False
     if known.per_reference or known.name == rule.name or not set(rule.frames) <= set(known.frames):
@@ -95,13 +96,18 @@ def _comparable(rule: AllocationRule, known: AllocationRule) -> bool:
 def _agree(
     rule: AllocationRule, known: AllocationRule, place: int, case: Case, tables: dict[int, np.ndarray]
 ) -> bool:
+    """Return whether two rules have the same ratios in one setting; tables of the first are kept."""
     if place not in tables:
         tables[place] = rule.exact_ratios(case.kappas, case.context)
     return bool((tables[place] == known.exact_ratios(case.kappas)).all())
 
 
 DEEP_PLAYERS = (2, 3, 4, 6)
+"""Numbers of players of the terms beyond those enumerated."""
+
 DEEP_ORDERS = (7, 16)
+"""Smallest and largest order of these terms."""
+
 DEEP_TERMS = 8
 """Terms for each number of players."""
 
@@ -142,6 +148,7 @@ def straight_measure(rule: AllocationRule) -> Measure | None:
 
 
 def _of_formula(rule: AllocationRule) -> Callable[[int], Fraction] | None:
+    """Return k -> M_k of a formula κ_i M_{m−1}, None where it reads anything else than κ_i and m."""
     ratio: Expr = sp.expand(simplified(inlined(rule)))
     factor: Expr = simplified(sp.Add(*(term / kappa[i] for term in sp.Add.make_args(ratio))))
     if factor.free_symbols - {m}:
@@ -150,6 +157,7 @@ def _of_formula(rule: AllocationRule) -> Callable[[int], Fraction] | None:
 
 
 def _of_function(rule: AllocationRule) -> Callable[[int], Fraction] | None:
+    """Return k -> M_k read off x₁^m, None where other terms have other ratios."""
     try:
         orders = np.arange(1, 2 * LARGEST_DEGREE + 2)[:, None]
         single = rule.exact_ratios(orders)[:, 0] / np.array(
@@ -203,6 +211,7 @@ def _exponents(rule: AllocationRule) -> Exponents:
         pairs[:, 0] = 1
         pairs[np.arange(n - 1), np.arange(1, n)] = 1
         ratios = rule.exact_ratios(pairs, context)
+        # pairs x₁x_j alone show p_j/p_1: shares of a power path are exponents over their sum
         nothing = Fraction(0)  # of a first player that never gets anything, which no path leads to
         shares = [(ratios[k - 1, k], ratios[k - 1, 0]) for k in range(1, n)]
         return [Fraction(1), *(own / first if first else nothing for own, first in shares)]

@@ -62,6 +62,8 @@ def transport(rule: str | AllocationRule | DesignedRule, name: str | None = None
 
 
 def _evaluator(rule: AllocationRule) -> Any:
+    """Return the evaluator of w^x(κ) = Σ_{0≠μ≤κ} (−1)^{|μ|+1} C(κ, μ) w(μ)."""
+
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: values[name] for name in rule.needs}
         below = {kappa: list(lower(kappa)) for kappa in map(tuple, kappas.tolist())}

@@ -104,12 +104,15 @@ def _rational(value: Fraction) -> Any:
 
 
 def _part(rule: DesignedRule) -> Part:
+    """Return how one rule of the mixture is computed."""
     return lambda question, budget: rule.scores(question, budget)
 
 
 def _evaluator(
     parts: Sequence[DesignedRule], factors: Sequence[Fraction], names: Sequence[Mapping[str, str]]
 ) -> Any:
+    """Return the evaluator of Σ_k c_k w^k, each rule with its own quantities."""
+
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         total: Any = 0
         for part, factor, own in zip(parts, factors, names, strict=True):

@@ -16,12 +16,13 @@ from taylorattr.criteria.paper.cases import cases
 from taylorattr.design.build import attributor, build
 from taylorattr.design.designed import DesignedRule, keeps
 from taylorattr.design.formulas import inlined, of_player, simplified
-from taylorattr.design.ways.other_rules import Measured
+from taylorattr.design.ways.other_rules import MeasuredParts
 from taylorattr.errors import OptionError
 
 Method = Literal["project", "simplex", "normalise"]
 
 ZERO: Any = Fraction(0)
+"""Exact, so that numpy keeps rows of fractions as objects."""
 
 KEEPS = {
     "project": {
@@ -91,7 +92,7 @@ def repair(
             made, symbolic=sp.Symbol(f"{base.name} {word}"), evaluator=_evaluator(base.rule, ROWS[method])
         )
     projected = method == "project" and base.rule.frames[0] == "baseline" and base.rule.granularity == "term"
-    way = Measured(
+    way = MeasuredParts(
         lambda: base.attribution_method, _add_deficits, "what each effect lacks is added to its members"
     )
     return build(
@@ -104,6 +105,7 @@ def repair(
 
 
 def _formula(ratio: Expr, method: str) -> Expr:
+    """Return the repaired ratio as a formula."""
     member = Indicator(kappa[i] > 0)
     other, letter = of_player(ratio)
     inside = total(other * Indicator(kappa[letter] > 0), letter)
@@ -112,6 +114,7 @@ def _formula(ratio: Expr, method: str) -> Expr:
 
 
 def _require_normal(rule: AllocationRule) -> None:
+    """Raise OptionError if a row has a negative weight, or none, among its members."""
     for case in cases(rule):
         table = rule.exact_ratios(case.kappas, case.context)
         inside = case.kappas > 0
@@ -159,6 +162,8 @@ ROWS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def _evaluator(rule: AllocationRule, repaired: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Any:
+    """Return the evaluator of a rule whose rows are repaired one by one, in exact arithmetic."""
+
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: values[name] for name in rule.needs}
         table = rule.exact_ratios(kappas, context)

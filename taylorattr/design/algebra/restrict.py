@@ -16,12 +16,12 @@ from taylorattr.design.build import attributor, build
 from taylorattr.design.define import SERIES
 from taylorattr.design.designed import DesignedRule, shared
 from taylorattr.design.formulas import inlined
-from taylorattr.design.ways.other_rules import Combine, Measured
+from taylorattr.design.ways.other_rules import Combine, MeasuredParts
 from taylorattr.errors import OptionError
 
 
 @dataclass(frozen=True)
-class Gate:
+class ChosenTerms:
     """A choice of terms.
 
     Attributes:
@@ -35,7 +35,7 @@ class Gate:
     supports: frozenset[tuple[int, ...]] | None = None
 
     @classmethod
-    def of(cls, order: Any, size: Any, supports: Any) -> Gate:
+    def of(cls, order: Any, size: Any, supports: Any) -> ChosenTerms:
         """Read what a user gives.
 
         Args:
@@ -86,6 +86,7 @@ class Gate:
 
 
 def _coalitions(supports: Collection[Collection[int]]) -> frozenset[tuple[int, ...]]:
+    """Return listed coalitions as sorted tuples of players."""
     try:
         found = frozenset(tuple(sorted({int(player) for player in coalition})) for coalition in supports)
     except (TypeError, ValueError) as error:
@@ -124,7 +125,7 @@ def restrict(
     Raises:
         OptionError: Not exactly one of the three, a limit below 1, or a coalition that is none.
     """
-    gate = Gate.of(order, size, supports)
+    gate = ChosenTerms.of(order, size, supports)
     base = attributor(rule)
     support = base.rule.granularity == "support" and gate.of_supports
     what = "supports" if gate.limit is None else f"{'order' if gate.by_order else 'size'}_{gate.limit}"
@@ -151,7 +152,9 @@ def restrict(
             where={},
         )
     measured = gate.of_supports and not support and base.rule.frames[0] == "baseline"
-    way = Measured(lambda: base.attribution_method, _kept(gate), f"summed over effects with {gate.words}")
+    way = MeasuredParts(
+        lambda: base.attribution_method, _kept(gate), f"summed over effects with {gate.words}"
+    )
     return build(
         made,
         ways=(way,) if measured else (),
@@ -163,16 +166,19 @@ def restrict(
     )
 
 
-def _largest(gate: Gate) -> int | None:
+def _largest(gate: ChosenTerms) -> int | None:
     """Return the size beyond which no coalition gets anything."""
     return gate.limit if gate.supports is None else max(map(len, gate.supports))
 
 
-def _listed(gate: Gate) -> list[tuple[int, ...]] | None:
+def _listed(gate: ChosenTerms) -> list[tuple[int, ...]] | None:
+    """Return the listed coalitions, as the rule is saved."""
     return None if gate.supports is None else sorted(gate.supports)
 
 
-def _gated(rule: AllocationRule, gate: Gate) -> Any:
+def _gated(rule: AllocationRule, gate: ChosenTerms) -> Any:
+    """Return the evaluator that gives 0 to the terms that do not pass."""
+
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         kept = gate.passes(kappas)
         context = {name: values[name] for name in rule.needs}
@@ -186,7 +192,9 @@ def _gated(rule: AllocationRule, gate: Gate) -> Any:
     return evaluate
 
 
-def _kept(gate: Gate) -> Combine:
+def _kept(gate: ChosenTerms) -> Combine:
+    """Return the sum of the measured allocations A_i(S) of the coalitions that pass."""
+
     def combine(allocation: np.ndarray, effects: np.ndarray, members: np.ndarray) -> np.ndarray:
         return allocation[:, gate.passes(members.astype(np.int64)) & members.any(axis=1)].sum(axis=1)
 

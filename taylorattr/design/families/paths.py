@@ -114,6 +114,7 @@ def as_measure(given: Any) -> Measure:
 
 
 def _spoken(words: str) -> Measure:
+    """Return the measure that a text names."""
     kind, _, rest = words.partition(":")
     try:
         numbers = [bounded_fraction(part) for part in rest.split(",")] if rest else []
@@ -160,6 +161,8 @@ def measure_rule(mu: Measure, name: str) -> AllocationRule:
 
 
 def _fixed(base: AllocationRule, name: str, **quantities: Any) -> AllocationRule:
+    """Return a rule of the registry with its quantities given, tried with these values alone."""
+
     def tried(value: Any) -> Callable[[int], Sequence[Any]]:
         return lambda n: [value]
 
@@ -277,6 +280,7 @@ def monotone_path(knots: Sequence[Sequence[Any]], name: str = "my_monotone_path"
 
 
 def _places(knots: Any) -> list[list[Fraction]]:
+    """Return the knots as exact numbers, from 0 to 1 and never falling."""
     try:
         places = [[exact(place) for place in row] for row in knots]
     except (TypeError, ValueError) as error:

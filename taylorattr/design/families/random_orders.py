@@ -26,6 +26,7 @@ _weight, _stage, _group = indexed("weight"), indexed("stage"), indexed("group")
 
 
 def _member(letter: Expr) -> Expr:
+    """Return 1[κ > 0] of a player."""
     return Indicator(kappa[letter] > 0)
 
 
@@ -120,6 +121,7 @@ def owen(groups: Sequence[Any] | Mapping[str, Any], name: str = "my_groups") -> 
 def _made(
     name: str, ratio: Expr, known: PlayerAttributes, draw: Draw, origin: str, source: str
 ) -> DesignedRule:
+    """Return a support-level rule of one attribute, drawn along its own orders."""
     rule = AllocationRule(
         name=name,
         symbolic=ratio,

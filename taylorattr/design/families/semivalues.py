@@ -84,6 +84,7 @@ def semivalue(
 
 
 def _numbers(what: str, values: Any) -> list[Fraction]:
+    """Return the numbers of a row exactly."""
     try:
         found = [exact(value) for value in values]
     except (TypeError, ValueError) as error:
@@ -94,6 +95,8 @@ def _numbers(what: str, values: Any) -> list[Fraction]:
 
 
 def _of_shares(shares: Callable[[int], Any], name: str) -> AllocationRule:
+    """Return the rule that gives a member of a coalition of s players the share w(s)."""
+
     def evaluate(kappas: np.ndarray, values: Any, exactly: bool) -> np.ndarray:
         inside = kappas > 0
         sizes = inside.sum(axis=1)
@@ -119,6 +122,7 @@ def _of_shares(shares: Callable[[int], Any], name: str) -> AllocationRule:
 
 
 def _share(shares: Callable[[int], Any], size: int) -> Fraction:
+    """Return the share of one size as an exact number."""
     try:
         return exact(shares(size))
     except Exception as error:  # whatever the user's function raises or returns

@@ -19,7 +19,7 @@ from taylorattr.design.families.family import family
 from taylorattr.design.function_ratio import function_evaluator
 from taylorattr.errors import OptionError
 
-SIMPLE = 10
+MOST_SIMPLE_PLAYERS = 10
 """Up to this many players shares are read as the simplest fractions within rounding."""
 
 SHARING_KEEPS = {
@@ -70,7 +70,7 @@ def sharing(xi: Any, name: str = "my_sharing") -> DesignedRule:
 def _whole(table: np.ndarray) -> np.ndarray:
     """Return the shares as fractions; those of a coalition's members add up to 1 without rounding."""
     n = table.shape[1]
-    read = exact_row if n <= SIMPLE else _nearly
+    read = exact_row if n <= MOST_SIMPLE_PLAYERS else _nearly
     found = np.full(table.shape, Fraction(0), dtype=object)
     for mask in range(1, len(table)):
         members = [i for i in range(n) if mask >> i & 1]
@@ -149,4 +149,5 @@ def degree_tilted(p: Any, name: str = "my_tilt") -> DesignedRule:
 
 
 def _power_of_exponent(letter: Expr, power: int) -> Expr:
+    """Return κ^p of a player; κ^0 is 1 for members alone."""
     return Indicator(kappa[letter] > 0) if power == 0 else kappa[letter] ** power

@@ -25,6 +25,7 @@ from taylorattr.design.fit.search import Task
 from taylorattr.design.fit.search import by_evolution as by_evolution
 from taylorattr.design.fit.search import by_gradient as by_gradient
 from taylorattr.design.fit.search import by_moves as by_moves
+from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.methods import METHODS
@@ -32,11 +33,8 @@ from taylorattr.methods.references import reference_tuple
 
 SEARCHES = {"gradient": by_gradient, "evolution": by_evolution, "moves": by_moves}
 
-COMPARED = 2
+COMPARED_EXAMPLES = 2
 """Held-out examples on which the built rule is asked for its own scores."""
-
-LARGEST_DIFFERENCE = 1e-2
-"""Difference from these, as a share of Σ|scores|, beyond which a warning is given."""
 
 AnyRule = str | AllocationRule | DesignedRule
 
@@ -224,6 +222,7 @@ def _parts(
 
 
 def _require_what_is_read(wanted: Objective, references: Any, baselines: Any, truth: Tensor | None) -> None:
+    """Raise OptionError if the objective reads what was not given."""
     if references is not None and baselines is not None:
         raise OptionError("baselines and references are both given; references are baselines to compare over")
     if wanted.reads == "baselines" and references is None:
@@ -278,6 +277,7 @@ def _measured(
     level: float,
     seed: int,
 ) -> Fit:
+    """Return the fit: the built rule on the held-out examples beside the rule compared with."""
     free, wanted = task.freedom, task.objective
     parameters = free.parameters(natural)
     rule = free.rule(parameters, name)
@@ -329,7 +329,7 @@ def _measured(
 
 def _differs(free: Freedom, rule: DesignedRule, held: Examples, scores: Tensor) -> float:
     """Return how far the built rule's own scores are from those used here, over Σ|scores|."""
-    rows = torch.arange(min(COMPARED, len(held)))
+    rows = torch.arange(min(COMPARED_EXAMPLES, len(held)))
     source, asked = held.source, held.source.question
 
     def few_of(value: Any) -> Any:
@@ -345,7 +345,7 @@ def _differs(free: Freedom, rule: DesignedRule, held: Examples, scores: Tensor) 
     size = own.abs().sum(-1)
     missing = (own - scores[:, rows]).abs().sum(-1)
     found = float((missing / torch.where(size > 0, size, 1.0)).max())
-    if found > LARGEST_DIFFERENCE:
+    if found > LARGEST_QUIET_ERROR:
         warn(
             f"{rule.name}: the rule's own scores differ by {found:.2g} of Σ|scores| from those it was fitted "
             "by: raise the nodes or the order of the search (nodes=, n_steps=, order=)",

@@ -14,7 +14,7 @@ from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families import measure, power_path
 from taylorattr.design.fit.examples import Examples
 from taylorattr.design.fit.freedom import Freedom, Search, fractions_of, freedom, on_grid, shortened, whole
-from taylorattr.design.ways.paths import SMOOTH
+from taylorattr.design.ways.paths import SMALLEST_EXPONENT
 from taylorattr.errors import OptionError
 from taylorattr.maths.measures import Beta
 from taylorattr.maths.path_rules import path_rule
@@ -151,7 +151,7 @@ class PathExponents(Freedom):
 
         def computed() -> Tensor:
             nodes, omegas = (torch.from_numpy(part) for part in path_rule("gauss_legendre", self.n_steps))
-            p = natural * max(1.0, SMOOTH / float(natural.min()))
+            p = natural * max(1.0, SMALLEST_EXPONENT / float(natural.min()))
             t = nodes[:, None]
             speeds = omegas[:, None] * p * t ** (p - 1)
             return (examples.source.gradients(t**p) * speeds.T).sum(-1)

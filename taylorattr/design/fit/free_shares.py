@@ -15,7 +15,7 @@ from taylorattr.design.designed import DesignedRule
 from taylorattr.design.families import degree_tilted, ordered, semivalue, sharing, weighted_shapley
 from taylorattr.design.fit.examples import Examples, Source, members_of
 from taylorattr.design.fit.freedom import (
-    SHARES,
+    SHARE_PARTS,
     Freedom,
     Search,
     counted_shares,
@@ -123,7 +123,7 @@ class FreeShares(CoalitionShares):
 
     def rounded(self, natural: Tensor) -> Tensor:
         """Return ξ in steps of 1/720720, each coalition's adding up to 1 exactly."""
-        return torch.from_numpy(counted_shares(natural, self.members) / SHARES)
+        return torch.from_numpy(counted_shares(natural, self.members) / SHARE_PARTS)
 
     def scores(self, natural: Tensor, examples: Examples) -> Tensor:
         """Return Σ_{S∋i} ξ_{i,S} J(S)."""
@@ -131,8 +131,8 @@ class FreeShares(CoalitionShares):
 
     def parameters(self, natural: Tensor) -> dict[str, Any]:
         """Return ξ of every coalition in bitmask order, as numbers of 1/720720."""
-        counts = (natural * SHARES).round().long()
-        return {"players": self.n, "parts": SHARES, "xi": counts.tolist()}
+        counts = (natural * SHARE_PARTS).round().long()
+        return {"players": self.n, "parts": SHARE_PARTS, "xi": counts.tolist()}
 
     @classmethod
     def rule(cls, parameters: Mapping[str, Any], name: str) -> DesignedRule:

@@ -21,7 +21,7 @@ from taylorattr.registry import Registry
 Search: TypeAlias = Literal["gradient", "evolution", "moves"]
 """How θ is searched: scores are differentiable in it, they are not, or it is discrete."""
 
-LIMIT = 6.0
+LARGEST_THETA = 6.0
 """θ stays in [−6, 6]: positive parameters differ by a factor of e¹² at most."""
 
 
@@ -145,24 +145,24 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
     return value
 
 
-STEPS = 10**6
-"""Numbers that add up to a whole are multiples of 1/STEPS."""
+PARTS_OF_ONE = 10**6
+"""Numbers that add up to a whole are multiples of 1/PARTS_OF_ONE."""
 
-DIGITS = 6
+SIGNIFICANT_DIGITS = 6
 """Significant digits of other numbers."""
 
 
 def shortened(values: Tensor) -> Tensor:
     """Return positive numbers to six significant digits."""
-    return torch.tensor([float(f"{v:.{DIGITS}g}") for v in values.tolist()], dtype=torch.float64)
+    return torch.tensor([float(f"{v:.{SIGNIFICANT_DIGITS}g}") for v in values.tolist()], dtype=torch.float64)
 
 
-SHARES = 720_720
-"""Shares of coalitions are multiples of 1/SHARES, which 1/2, 1/3, … 1/16 are."""
+SHARE_PARTS = 720_720
+"""Shares of coalitions are multiples of 1/SHARE_PARTS, which 1/2, 1/3, … 1/16 are."""
 
 
 def counted_shares(shares: Tensor, members: Tensor) -> np.ndarray:
-    """Return shares as whole numbers of 1/SHARES that add up to SHARES in every row.
+    """Return shares as whole numbers of 1/SHARE_PARTS that add up to SHARE_PARTS in every row.
 
     Args:
         shares: Shape (R, n), ≥ 0, each row adding up to about 1 over its members.
@@ -171,9 +171,10 @@ def counted_shares(shares: Tensor, members: Tensor) -> np.ndarray:
     Returns:
         Shape (R, n), int64: rounded down, and up where the rest is largest.
     """
-    given, inside = shares.detach().numpy() * SHARES, members.numpy() > 0
+    given, inside = shares.detach().numpy() * SHARE_PARTS, members.numpy() > 0
     counts = np.where(inside, np.floor(given), 0).astype(np.int64)
-    missing = SHARES - counts.sum(1, keepdims=True)
+    # largest remainders: the rounded shares add up exactly, and none moves by more than one part
+    missing = SHARE_PARTS - counts.sum(1, keepdims=True)
     rests = np.where(inside, given - counts, -np.inf)
     place = (-rests).argsort(1, kind="stable").argsort(1, kind="stable")
     return counts + (inside & (place < missing))
@@ -186,12 +187,12 @@ def on_grid(values: Tensor, total: int) -> Tensor:
         values: Shape (k,), ≥ 0, adding up to about `total`.
         total: What they add up to.
     """
-    counts = np.floor(values.detach().numpy() * STEPS).astype(np.int64)
-    missing = total * STEPS - int(counts.sum())
-    rests = values.detach().numpy() * STEPS - counts
+    counts = np.floor(values.detach().numpy() * PARTS_OF_ONE).astype(np.int64)
+    missing = total * PARTS_OF_ONE - int(counts.sum())
+    rests = values.detach().numpy() * PARTS_OF_ONE - counts
     order = np.argsort(-rests, kind="stable")
     counts[order[np.arange(abs(missing)) % len(order)]] += np.sign(missing)
-    return torch.from_numpy(counts / STEPS)
+    return torch.from_numpy(counts / PARTS_OF_ONE)
 
 
 def fractions_of(values: Sequence[float]) -> list[Fraction]:

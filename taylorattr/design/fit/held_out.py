@@ -10,10 +10,10 @@ from torch import Tensor
 
 from taylorattr.errors import OptionError, ShapeError
 
-PARTS = ("inputs", "baselines", "target", "truth", "additional_forward_args")
+ENTRIES_OF_EXAMPLES = ("inputs", "baselines", "target", "truth", "additional_forward_args")
 """What examples of their own may bring."""
 
-FEWEST = 2
+FEWEST_HELD_OUT = 2
 """Held-out examples at least: one has no spread."""
 
 
@@ -32,25 +32,26 @@ def split(batch: int, held_out: Any, generator: torch.Generator) -> tuple[Tensor
         if not 0 < held_out < 1:
             raise OptionError(
                 f"held_out={held_out!r}; expected a share between 0 and 1, numbers of examples, or a "
-                f"dictionary of examples of their own with {', '.join(PARTS)}"
+                f"dictionary of examples of their own with {', '.join(ENTRIES_OF_EXAMPLES)}"
             )
         order = torch.randperm(batch, generator=generator)
-        count = min(max(round(held_out * batch), FEWEST), batch)
+        count = min(max(round(held_out * batch), FEWEST_HELD_OUT), batch)
         held = order[:count].sort().values
     else:
         held = _numbers(held_out, batch)
     taken = torch.zeros(batch, dtype=torch.bool)
     taken[held] = True
     train = (~taken).nonzero().reshape(-1)
-    if len(held) < FEWEST or not len(train):
+    if len(held) < FEWEST_HELD_OUT or not len(train):
         raise OptionError(
             f"of {batch} example(s) {len(train)} are left to fit on and {len(held)} are held out; expected 1 "
-            f"or more and {FEWEST} or more: pass more examples"
+            f"or more and {FEWEST_HELD_OUT} or more: pass more examples"
         )
     return train, held
 
 
 def _numbers(given: Any, batch: int) -> Tensor:
+    """Return the numbers of the examples held out, sorted."""
     if isinstance(given, slice):
         given = range(*given.indices(batch))
     try:
@@ -61,7 +62,8 @@ def _numbers(given: Any, batch: int) -> Tensor:
     if not whole or numbers.dtype == torch.bool:
         raise OptionError(
             f"held_out is {type(given).__name__}; expected a share between 0 and 1, the numbers of the "
-            f"examples held out, or a dictionary of examples of their own with {', '.join(PARTS)}"
+            "examples held out, or a dictionary of examples of their own with "
+            f"{', '.join(ENTRIES_OF_EXAMPLES)}"
         )
     wrong = [number for number in numbers.tolist() if not 0 <= number < batch]
     if wrong or len(numbers.unique()) < len(numbers):
@@ -76,10 +78,12 @@ def own_examples(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OptionError: If an entry is unknown or the inputs are missing.
     """
-    unknown = [name for name in given if name not in PARTS]
+    unknown = [name for name in given if name not in ENTRIES_OF_EXAMPLES]
     if unknown or "inputs" not in given:
         what = f"has an entry {unknown[0]!r}" if unknown else "has no 'inputs'"
-        raise OptionError(f"held_out {what}; examples of their own are given by {', '.join(PARTS)}")
+        raise OptionError(
+            f"held_out {what}; examples of their own are given by {', '.join(ENTRIES_OF_EXAMPLES)}"
+        )
     return dict(given)
 
 

@@ -28,7 +28,7 @@ Smooth: TypeAlias = Callable[[Tensor, Examples, float], Tensor]
 SMOOTH_PLAYERS = 12
 """Up to so many players expected curves are followed, n·2^n operations for every example and step."""
 
-_SEED = 0
+TIE_SEED = 0
 """Of the permutations that break ties: the same for all rules."""
 
 
@@ -90,6 +90,7 @@ class Objective:
         return self._checked(self.smooth(folded, examples, temperature), examples, at).mean()
 
     def _checked(self, found: Any, examples: Examples, at: str) -> Tensor:
+        """Return values of the objective if they are finite and one per example, or one in all."""
         values = torch.as_tensor(found, dtype=torch.float64)
         if values.shape not in ((), (len(examples),)):
             raise ShapeError(
@@ -214,10 +215,10 @@ def _curve(
     source = examples.source
     if source.tabled:
         read = deletion_curve if deleted else recovery_curve
-        return read(examples.tables(output)[place], scores, rank=rank, seed=_SEED)
+        return read(examples.tables(output)[place], scores, rank=rank, seed=TIE_SEED)
     if examples.rows is not None:
         raise OptionError("curves of some of the examples need the table of coalitions; group with players=")
-    order = ranking(scores, rank, seed=_SEED)
+    order = ranking(scores, rank, seed=TIE_SEED)
     return source.nested(order, output, place, bring_back=not deleted)
 
 
@@ -229,6 +230,7 @@ def _each(scores: Tensor, measured: Callable[[int, Tensor], Tensor]) -> Tensor:
 
 
 def _truth(examples: Examples) -> Tensor:
+    """Return the attributions to agree with."""
     truth = examples.truth
     if truth is None:
         raise OptionError("agreement is with given attributions: pass truth=, shape (B, n)")
@@ -236,5 +238,6 @@ def _truth(examples: Examples) -> Tensor:
 
 
 def _require_output(output: str) -> None:
+    """Raise OptionError unless an output is the logit or the probability."""
     if output not in ("logit", "probability"):
         raise OptionError(f"output={output!r}; it is 'logit' (what the scores explain) or 'probability'")

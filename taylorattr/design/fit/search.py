@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.design.fit.examples import Examples
-from taylorattr.design.fit.freedom import LIMIT, Freedom
+from taylorattr.design.fit.freedom import LARGEST_THETA, Freedom
 from taylorattr.design.fit.objective import Objective
 from taylorattr.errors import MissingExtraError, OptionError
 
@@ -81,7 +81,9 @@ class Task:
         what the user gets.
         """
         # stages of players are labels, not numbers, and may be any size
-        theta = theta.detach().clamp(-LIMIT, LIMIT) if self.freedom.search != "moves" else theta
+        theta = (
+            theta.detach().clamp(-LARGEST_THETA, LARGEST_THETA) if self.freedom.search != "moves" else theta
+        )
         natural = self.freedom.rounded(self.freedom.natural(theta))
         scores = self.freedom.scores(natural, self.train)
         value = float(self.objective.values(scores, self.train, self.in_words(natural)).mean())
@@ -159,7 +161,7 @@ def _descend(task: Task, theta: Tensor, restart: int, steps: int, generator: tor
         optimiser.step()
         schedule.step()
         with torch.no_grad():
-            theta.clamp_(-LIMIT, LIMIT)
+            theta.clamp_(-LARGEST_THETA, LARGEST_THETA)
         # the stand-in's best θ is not the objective's, so the whole way is searched, not its end alone
         if (step + 1) % max(steps // LOOKS, 1) == 0 or step + 1 == steps:
             task.look(theta, restart)
@@ -179,7 +181,7 @@ def _polish(task: Task, theta: Tensor, restart: int) -> None:
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        value = task.loss(theta.clamp(-LIMIT, LIMIT), None, COLD)
+        value = task.loss(theta.clamp(-LARGEST_THETA, LARGEST_THETA), None, COLD)
         value.backward()
         return value
 

@@ -63,13 +63,13 @@ class Law:
     look: Callable[[Subject], Outcome]
 
 
-ORDER = (
+LAW_ORDER = (
     "verdicts", "guarantees", "renaming", "allocation", "attributor", "networks", "probe", "ways", "samples",
     "sums", "dummy", "scale", "shift", "additivity", "batch", "precision", "seed", "model_untouched",
     "results_saved", "rule_saved",
 )  # fmt: skip
 
-LAWS: Registry[Law] = Registry("law", ORDER)
+LAWS: Registry[Law] = Registry("law", LAW_ORDER)
 """Name -> law, in the order in which they are looked at."""
 
 

@@ -14,13 +14,13 @@ from taylorattr.aliases import MultiIndex
 from taylorattr.design.verify.subject import Subject
 from taylorattr.toys import Polynomial, mlp
 
-TERMS = 6
+MOST_TERMS = 6
 """Terms of a polynomial at most."""
 
-MANY = 8
+MANY_PLAYERS = 8
 """Players beyond which there are fewer and shorter problems."""
 
-HALVES = (Fraction(-1), Fraction(-1, 2), Fraction(1, 2), Fraction(3, 2), Fraction(2))
+COORDINATES = (Fraction(-1), Fraction(-1, 2), Fraction(1, 2), Fraction(3, 2), Fraction(2))
 """Coordinates of inputs; floats hold them exactly."""
 
 
@@ -91,21 +91,23 @@ def problems(subject: Subject, count: int) -> Iterator[Problem]:
     random = subject.generator()
     n, order = subject.n, subject.order
     for number in range(how_many(subject, count)):
-        kappas = {_kappa(random, n, int(random.integers(1, order + 1))) for _ in range(TERMS)}
+        kappas = {_kappa(random, n, int(random.integers(1, order + 1))) for _ in range(MOST_TERMS)}
         terms = tuple((kappa, int(random.choice([-3, -2, -1, 1, 2, 3]))) for kappa in sorted(kappas))
-        x = tuple(HALVES[k] for k in random.integers(0, len(HALVES), n))
+        x = tuple(COORDINATES[k] for k in random.integers(0, len(COORDINATES), n))
         away = tuple(Fraction(int(k), 4) for k in random.integers(-2, 3, n))
         b = away if number % 2 else (Fraction(0),) * n
+        # a player at its baseline has no effects, and would hide what goes wrong with it
         moved = tuple(v + 3 if v == start else v for v, start in zip(x, b, strict=True))
-        yield Problem(terms if n <= MANY else terms[:3], moved, b)
+        yield Problem(terms if n <= MANY_PLAYERS else terms[:3], moved, b)
 
 
 def how_many(subject: Subject, count: int) -> int:
     """Return how many problems there are where so many are asked for: fewer of many players."""
-    return count if subject.n <= MANY else min(count, 2)
+    return count if subject.n <= MANY_PLAYERS else min(count, 2)
 
 
 def _kappa(random: np.random.Generator, n: int, order: int) -> MultiIndex:
+    """Return a random term of an order."""
     players = random.choice(n, size=min(n, int(random.integers(1, order + 1))), replace=False)
     return tuple(np.bincount(random.choice(players, size=order), minlength=n).tolist())
 
@@ -139,6 +141,7 @@ def smallest(problem: Problem, fails: Callable[[Problem], bool], *, free: bool) 
 
 
 def _still(fails: Callable[[Problem], bool], problem: Problem) -> bool:
+    """Return whether a smaller problem fails in the same way."""
     try:
         return fails(problem)
     except Exception:  # another failure than the one that is made smaller
@@ -146,6 +149,7 @@ def _still(fails: Callable[[Problem], bool], problem: Problem) -> bool:
 
 
 def _smaller(problem: Problem, free: bool) -> Iterator[Problem]:
+    """Iterate over problems that are smaller by one step: a term, a player, a power, a number."""
     terms = problem.terms
     if len(terms) > 1:
         for place in range(len(terms)):

@@ -20,22 +20,22 @@ from taylorattr.design.designed import DesignedRule
 from taylorattr.errors import BudgetError
 from taylorattr.maths.frames import other_frame_terms
 
-USUAL = 3
+USUAL_PLAYERS = 3
 """Players where the rule takes any number."""
 
-MOST = 6
+MOST_NAMED_PLAYERS = 6
 """A rule with named attributes is looked at with so many of its players."""
 
-EXACT = 12
+MOST_TABLE_PLAYERS = 12
 """Tables of all coalitions are made for up to this many players."""
 
-ORDER = 4
+LARGEST_ORDER = 4
 """Largest |κ| of the polynomials."""
 
-ERRORS = 6.0
+ALLOWED_STANDARD_ERRORS = 6.0
 """Standard errors that a sampled score may be off by."""
 
-ROUNDING = 1e-9
+ALLOWED_ROUNDING = 1e-9
 """Of Σ|scores|: what rounding of float64 may do to scores of small models."""
 
 
@@ -55,7 +55,13 @@ class Subject:
     def names(self) -> tuple[str, ...] | None:
         """Names of the players that are looked at, where the rule knows them by name."""
         named = self.designed.attributes.names
-        return None if named is None else named[:MOST] if self.designed.rule.players is None else named
+        return (
+            None
+            if named is None
+            else named[:MOST_NAMED_PLAYERS]
+            if self.designed.rule.players is None
+            else named
+        )
 
     @cached_property
     def n(self) -> int:
@@ -63,9 +69,10 @@ class Subject:
         if self.names is not None:
             return len(self.names)
         rule = self.designed.rule
-        return rule.players or self.designed.attributes.players or self._by_defaults() or USUAL
+        return rule.players or self.designed.attributes.players or self._by_defaults() or USUAL_PLAYERS
 
     def _by_defaults(self) -> int | None:
+        """Return the number of players that a quantity with a default fixes; None where none does."""
         for need in self.designed.rule.needs.values():
             shape = np.shape(need.default)
             if "n" in need.axes:
@@ -102,7 +109,7 @@ class Subject:
     def order(self) -> int:
         """Largest |κ| at which the rule is looked at."""
         reach = self.designed.rule.reach
-        return ORDER if reach is None else min(ORDER, reach)
+        return LARGEST_ORDER if reach is None else min(LARGEST_ORDER, reach)
 
     def generator(self) -> np.random.Generator:
         """Return a generator of the seed."""
@@ -170,6 +177,7 @@ def stated_error(answer: Attribution) -> float:
 
 
 def _stated(notes: Any) -> list[float]:
+    """Return the relative errors in diagnostics, those of parts included."""
     if not isinstance(notes, Mapping):
         return []
     found = []
@@ -183,7 +191,7 @@ def _stated(notes: Any) -> list[float]:
     return [float(value) for value in found]
 
 
-def allowed(answer: Attribution, rounding: float = ROUNDING) -> np.ndarray:
+def allowed(answer: Attribution, rounding: float = ALLOWED_ROUNDING) -> np.ndarray:
     """Return how far each score may be off: what the attributor states, and rounding, shape (B, 1).
 
     Args:
@@ -195,4 +203,4 @@ def allowed(answer: Attribution, rounding: float = ROUNDING) -> np.ndarray:
     room = stated_error(answer) * size + rounding * (size + ends)
     if answer.standard_errors is None:
         return room
-    return room + ERRORS * answer.standard_errors.numpy()
+    return room + ALLOWED_STANDARD_ERRORS * answer.standard_errors.numpy()

@@ -148,6 +148,7 @@ def verify(
 
 
 def _looked_at(law: Law, subject: Subject) -> LawResult:
+    """Return what one law says, for the table."""
     outcome = _outcome(law, subject)
     found = {"law": law.name, "statement": law.statement}
     if isinstance(outcome, Kept):
@@ -158,6 +159,7 @@ def _looked_at(law: Law, subject: Subject) -> LawResult:
 
 
 def _outcome(law: Law, subject: Subject) -> Outcome:
+    """Return what one law says of a rule; whatever the rule raises breaks it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

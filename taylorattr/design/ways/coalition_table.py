@@ -20,7 +20,7 @@ from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.paper.algebra import treats_players_alike
-from taylorattr.design.ways.interface import Budget, Way
+from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR, Budget, Way
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.effects import HarsanyiEffects
 from taylorattr.errors import PrecisionWarning, warn
@@ -30,13 +30,13 @@ from taylorattr.maths.subsets import count_up_to
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
 from taylorattr.methods.scores import Scores
 
-STEADY = 4.0
+LARGEST_STEADY_AMPLIFICATION = 4.0
 """Marginal contributions are added up directly up to this amplification; beyond it effects are formed
 first."""
 
 
 @dataclass(frozen=True)
-class CoalitionTable(Way):
+class EveryCoalition(Way):
     """a_i = Σ_S w_{i,S} J(S) from the outputs of coalitions: exact for every model, without derivatives.
 
     Args:
@@ -80,6 +80,7 @@ class CoalitionTable(Way):
                 f"{columns:,} coalitions for each of {batch} example(s) are more than "
                 f"max_evaluations={budget.max_evaluations:,}"
             )
+        # outputs, effects, and the two products that the weighted sum forms, in float64
         needed, free = 4 * 8 * columns, memory.available()
         return (
             ""
@@ -131,7 +132,7 @@ class CoalitionTable(Way):
         weights = weights_of(shares)
         if self.rule.frames[0] == "input":
             weights = weights[::-1]  # seen from x, T stands for the players that have been taken away
-        return weights if amplification(weights) <= STEADY else None
+        return weights if amplification(weights) <= LARGEST_STEADY_AMPLIFICATION else None
 
     def _from_effects(
         self,
@@ -142,6 +143,7 @@ class CoalitionTable(Way):
         frame: Frame,
         context: Mapping[str, Any],
     ) -> np.ndarray:
+        """Return Σ_S w_S J(S) of some examples from their outputs, shape (examples, receivers)."""
         game = question.game
         effects = mobius_(table) if held is None else truncated_mobius_(table, game.n, held)
         if frame == "input":
@@ -169,13 +171,13 @@ def _settle_ends(table: np.ndarray, question: Question, part: slice, rows: Coali
         table[:, -1] = last
 
 
-SMALL = 3
+LARGEST_FIRST_SIZE = 3
 """Size up to which coalitions are looked at first, in floating point."""
 
-ROUNDING = 1e-9
+LARGEST_ROUNDING = 1e-9
 """Relative difference of two shares that is no rounding."""
 
-DRAWN = 6
+DRAWN_OF_EACH_SIZE = 6
 """Coalitions of each size that are compared where symmetry does not show in the formula."""
 
 
@@ -234,11 +236,11 @@ def size_shares(
 
 def _alike(rule: AllocationRule, n: int, context: Mapping[str, Any]) -> bool:
     """Whether members of small coalitions get alike, in floating point: quick where they do not."""
-    coalitions = _drawn(n, min(n, SMALL))
+    coalitions = _drawn(n, min(n, LARGEST_FIRST_SIZE))
     ratios = rule.ratios(coalitions, context)
-    for size in range(1, min(n, SMALL) + 1):
+    for size in range(1, min(n, LARGEST_FIRST_SIZE) + 1):
         inside = ratios[coalitions.sum(axis=1) == size][coalitions[coalitions.sum(axis=1) == size] > 0]
-        if np.ptp(inside) > ROUNDING * np.abs(inside).max():
+        if np.ptp(inside) > LARGEST_ROUNDING * np.abs(inside).max():
             return False
     return True
 
@@ -246,13 +248,9 @@ def _alike(rule: AllocationRule, n: int, context: Mapping[str, Any]) -> bool:
 def _drawn(n: int, largest: int) -> np.ndarray:
     """Return coalitions of 1 … largest players, shape (M, n)."""
     generator = np.random.default_rng(0)
-    sizes = np.repeat(np.arange(1, largest + 1), DRAWN)
+    sizes = np.repeat(np.arange(1, largest + 1), DRAWN_OF_EACH_SIZE)
     ranks = generator.permuted(np.tile(np.arange(n), (len(sizes), 1)), axis=1)
     return (ranks < sizes[:, None]).astype(np.int64)
-
-
-SERIOUS = 1e-2
-"""Share of Σ|scores| that is warned of."""
 
 
 def rounding_error(game: Game, scores: Tensor, name: str) -> dict[str, Any]:
@@ -273,7 +271,7 @@ def rounding_error(game: Game, scores: Tensor, name: str) -> dict[str, Any]:
     eps = torch.finfo(game.dtype if game.dtype.is_floating_point else torch.float64).eps
     relative = torch.where(size == 0, size, eps * top / size)
     worst = int(relative.argmax())
-    if float(relative[worst]) > SERIOUS:
+    if float(relative[worst]) > LARGEST_QUIET_ERROR:
         share = float(relative[worst])
         warn(
             f"{name}: outputs of {float(top[worst]):.3g} are rounded by {share:.2g} of Σ|scores| in example "

@@ -11,6 +11,9 @@ from taylorattr.analysis.question import Question
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.methods.scores import Scores
 
+LARGEST_QUIET_ERROR = 1e-2
+"""Error, as a share of Σ|scores|, beyond which every way warns though no tolerance was asked for."""
+
 
 @dataclass(frozen=True)
 class Budget:

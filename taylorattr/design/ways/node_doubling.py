@@ -9,18 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 
-LARGEST = 128
+MOST_NODES = 128
 """Most nodes where no number is asked for."""
 
-FEWEST = 4
+FIRST_NODES = 4
+"""Nodes of the first rung: a quadratic integrand is exact there, and fewer say nothing of the error."""
 
 TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
 """Error, relative to Σ|scores|, at which the number of nodes stops growing by default."""
-
-SERIOUS = 1e-2
-"""A relative error that is warned of though no tolerance was asked for."""
 
 Step = Callable[[int, Tensor], tuple[Tensor, Tensor]]
 """Number of nodes, open examples (E,) -> scores of the players (E, n) and relative errors (E,), float64."""
@@ -58,7 +57,7 @@ def climb(
     *,
     n_steps: int | None,
     tol: float | None,
-    most: int = LARGEST,
+    most: int = MOST_NODES,
 ) -> Climbed:
     """Take 4, 8, 16, … nodes for the examples that do not meet the tolerance yet.
 
@@ -85,7 +84,7 @@ def climb(
     goal = TOLERANCES.get(dtype, 1e-2) if tol is None and n_steps is None else tol
     rungs: Sequence[int] = [largest]
     if goal is not None:
-        rungs = [*(FEWEST << k for k in range(20) if FEWEST << k < largest), largest]
+        rungs = [*(FIRST_NODES << k for k in range(20) if FIRST_NODES << k < largest), largest]
     scores, errors = torch.zeros(batch, n, dtype=torch.float64), torch.zeros(batch, dtype=torch.float64)
     counts, open_ones = [0] * batch, torch.arange(batch)
     for count in rungs:
@@ -93,6 +92,7 @@ def climb(
         for example in open_ones.tolist():
             counts[example] = count
         if goal is not None:
+            # "not below" keeps an example open whose error is NaN
             open_ones = open_ones[~(errors[open_ones] <= goal)]
         if not len(open_ones):
             break
@@ -101,7 +101,7 @@ def climb(
 
 def say_error(found: Climbed, name: str, tol: float | None) -> None:
     """Warn where the error is above the tolerance, or above 1 % where none was asked for."""
-    limit = SERIOUS if tol is None else tol
+    limit = LARGEST_QUIET_ERROR if tol is None else tol
     bad = (~(found.errors <= limit)).nonzero().reshape(-1).tolist()
     if bad:
         worst = max(bad, key=lambda e: float(found.errors[e]))

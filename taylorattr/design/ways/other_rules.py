@@ -96,10 +96,10 @@ class Mixture(Way):
         return Scores(players=total, standard_errors=errors, diagnostics={"parts": each})
 
 
-MOST_PLAYERS = 14
+MOST_MEASURED_PLAYERS = 14
 """2^n attributions are made unasked up to this many players."""
 
-ROWS = 1024
+ROWS_AT_ONCE = 1024
 """Masked inputs attributed at a time."""
 
 Combine = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -107,7 +107,7 @@ Combine = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Measured(Way):
+class MeasuredParts(Way):
     """Scores from the attributions of all masked inputs by another rule.
 
     Args:
@@ -132,9 +132,10 @@ class Measured(Way):
     ) -> str:
         """Return that there would be too many masked inputs."""
         n, batch = question.game.n, question.game.batch
-        if n > MOST_PLAYERS and not asked:
+        if n > MOST_MEASURED_PLAYERS and not asked:
             return (
-                f"2**{n} attributions of masked inputs; group the inputs with players= (up to {MOST_PLAYERS})"
+                f"2**{n} attributions of masked inputs; group the inputs with players= "
+                f"(up to {MOST_MEASURED_PLAYERS})"
             )
         if budget.max_evaluations is not None and batch << n > budget.max_evaluations:
             return f"2**{n} attributions for each of {batch} example(s) exceed max_evaluations"
@@ -166,7 +167,7 @@ class Measured(Way):
         one = AuditedExample(question, example)
         allocation, values = np.empty((game.n, len(members))), np.empty(len(members))
         options = {name: getattr(budget, name) for name in ("n_steps", "tol") if name in entry.options}
-        for part in blocks(len(members), ROWS):
+        for part in blocks(len(members), ROWS_AT_ONCE):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ZeroDifferenceWarning)  # ∅ is the baseline itself
                 asked = one.asked_at(

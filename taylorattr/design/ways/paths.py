@@ -22,7 +22,7 @@ from taylorattr.maths.path_rules import path_rule
 from taylorattr.maths.quadrature import MAX_NODES
 from taylorattr.methods.scores import Scores, float64
 
-CHECKED = 64
+MOST_CHECKED_NODES = 64
 """Beyond this many nodes the error is taken from half of them."""
 
 
@@ -60,7 +60,7 @@ class Straight(Way):
             found = self._sums(paths, question, nodes, weights, torch.arange(game.batch))[0]
             facts = {"n_steps": [len(nodes)] * game.batch, "error": {"what": "none: every atom is evaluated"}}
             return Scores(players=found, diagnostics={"linear_first": paths.linear_first, **facts})
-        before: dict[int, Tensor] = {}
+        before: dict[int, Tensor] = {}  # example -> scores with fewer nodes
 
         def step(count: int, examples: Tensor) -> tuple[Tensor, Tensor]:
             nodes, weights = self.measure.rule(count)
@@ -84,6 +84,7 @@ class Straight(Way):
         return _answered(found, paths)
 
     def _places(self, nodes: Any) -> Any:
+        """Return where on the path from the baseline the nodes lie."""
         return 1 - nodes if self.from_input else nodes
 
     def _sums(
@@ -93,7 +94,7 @@ class Straight(Way):
         game = question.game
         alphas, omegas = torch.from_numpy(self._places(nodes).copy()), torch.from_numpy(weights.copy())
         slopes: Tensor | None = None
-        if len(nodes) <= CHECKED and not self.measure.finite and weights.all():
+        if len(nodes) <= MOST_CHECKED_NODES and not self.measure.finite and weights.all():
             sums, slopes = paths.sums_and_slopes(alphas, omegas, examples)
         else:
             sums = paths.sums(alphas, omegas, examples)
@@ -108,7 +109,7 @@ def _answered(found: Climbed, paths: PathGradients) -> Scores:
     return Scores(players=found.scores, diagnostics={"linear_first": paths.linear_first, **found.facts(what)})
 
 
-SMOOTH = 3.0
+SMALLEST_EXPONENT = 3.0
 """The smallest exponent after t is replaced by a power of itself, which leaves the path and its integral as
 they are and makes the integrand smooth enough at t = 0 for few nodes."""
 
@@ -152,7 +153,8 @@ class Power(Way):
         """Return Σ_q ω_q Δ_i ∂_i f p_i t_q^{p_i − 1}."""
         game = question.game
         p = np.array([float(v) for v in self.exponents(context, game.n)])
-        p = p * max(1.0, SMOOTH / p.min())
+        # only the ratios of exponents matter for the path; larger ones make its start smooth
+        p = p * max(1.0, SMALLEST_EXPONENT / p.min())
         rows = gradient_rows(game)
         delta = float64(game.delta)
 

@@ -22,21 +22,23 @@ from taylorattr.maths.semivalues import amplification, size_weights, weights_of
 from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
 from taylorattr.methods.scores import Scores
 
-DEFAULT = 100
+USUAL_ORDERS = 100
 """Orders that are drawn where nothing is said."""
 
-MOST_WITH_TOLERANCE = 100
+MOST_TIMES_WITH_TOLERANCE = 100
 """With a tolerance and no number, up to this many times the default are drawn."""
 
 FIRST_LOOK = 30
 """Draws before a standard error is believed."""
 
-NOISIEST = 50.0
+LARGEST_NOISE = 50.0
 """Amplification beyond which samples say nothing: weights of alternating sign that cancel."""
 
 BLOCK_BYTES = 32 * 2**20
+"""Memory of the marginal contributions that are formed at a time."""
 
 FOLDED_PLAYERS = 20
+"""Up to this many players outputs of coalitions are kept: beyond, random ones hardly ever come twice."""
 
 Draw = Callable[[np.random.Generator, int, int, Mapping[str, Any]], np.ndarray]
 """Generator, number of players, number of orders, context -> when each player joins, shape (orders, n),
@@ -84,7 +86,7 @@ class SampledOrders(Way):
         if shares is None:
             return f"no sampling: {reason}"
         noise = amplification(weights_of(shares))
-        if noise > NOISIEST and not asked:
+        if noise > LARGEST_NOISE and not asked:
             return f"no sampling: weights of alternating sign amplify the scatter {noise:.3g} times"
         return ""
 
@@ -96,8 +98,11 @@ class SampledOrders(Way):
         game = question.game
         n, generator = game.n, np.random.default_rng(question.seed % 2**63)
         weights = None if self.draw is not None else self._weights(n, context)
-        most = DEFAULT * (1 if tol is None else MOST_WITH_TOLERANCE) if samples is None else samples
+        most = (
+            USUAL_ORDERS * (1 if tol is None else MOST_TIMES_WITH_TOLERANCE) if samples is None else samples
+        )
         paired = self.draw is None
+        # an order and its reverse are one draw: their errors in opposite directions cancel
         most = -(-most // 2) if paired else most
         empty, full = (end.double().cpu().numpy() for end in (game.f_baseline, game.f_input))
         mean = RunningMean()
@@ -120,6 +125,7 @@ class SampledOrders(Way):
         return self._answer(mean, tol, 2 * mean.count if paired else mean.count, n)
 
     def _answer(self, mean: RunningMean, tol: float | None, orders: int, n: int) -> Scores:
+        """Return the means with their standard errors, warning where a tolerance is not met."""
         found = _relative(mean)
         if tol is not None and found > tol:
             warn(
@@ -143,16 +149,18 @@ class SampledOrders(Way):
         )
 
     def _weights(self, n: int, context: Mapping[str, Any]) -> np.ndarray:
+        """Return n C(n−1, t) p_t for t = 0 … n−1, by which marginal contributions are weighted."""
         shares, _ = self.shares(n, context)
         assert shares is not None  # the obstacle was looked at
         weights = weights_of(shares)
         if self.rule.frames[0] == "input":
-            weights = weights[::-1]
+            weights = weights[::-1]  # seen from x, t counts the players that have been taken away
         return np.array([float(q) for q in size_weights(weights)])
 
     def _ranks(
         self, generator: np.random.Generator, n: int, count: int, context: Mapping[str, Any]
     ) -> np.ndarray:
+        """Return when each player joins, shape (count, n)."""
         if self.draw is None:
             return paired_ranks(generator, n, count)
         ranks = self.draw(generator, n, count, context)

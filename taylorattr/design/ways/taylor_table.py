@@ -14,21 +14,18 @@ from torch import Tensor
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.question import Question
-from taylorattr.design.ways.interface import Budget, Way
+from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR, Budget, Way
 from taylorattr.effects.taylor import decompose
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.methods.scores import Scores
 
-ORDERS = ((12, 6), (24, 4), (64, 3))
+ORDER_BY_PLAYERS = ((12, 6), (24, 4), (64, 3))
 """Up to so many players the table goes up to that order by default; beyond, to order 2."""
 
 MOST_TERMS = 2_000_000
 """Terms of a table that is made unasked."""
-
-SERIOUS = 1e-2
-"""Share of Σ|scores| left out that is warned of."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class TaylorTable(Way):
             return budget.order
         if self.last is not None:
             return self.last
-        usual = next((order for players, order in ORDERS if n <= players), 2)
+        usual = next((order for players, order in ORDER_BY_PLAYERS if n <= players), 2)
         return usual if self.rule.reach is None else min(usual, self.rule.reach)
 
     def obstacle(
@@ -100,7 +97,8 @@ class TaylorTable(Way):
         size = scores.abs().sum(1)
         left = torch.where(tail == 0, tail, tail / size)
         trusted = [
-            whole or (bool(c) and float(e) <= SERIOUS) for c, e in zip(effects.converged, left, strict=True)
+            whole or (bool(c) and float(e) <= LARGEST_QUIET_ERROR)
+            for c, e in zip(effects.converged, left, strict=True)
         ]
         self._say(trusted, effects, left, order)
         return Scores(
@@ -130,6 +128,7 @@ class TaylorTable(Way):
         return torch.tensor([_continued(row) for row in by_order], dtype=torch.float64)
 
     def _say(self, trusted: list[bool], effects: TaylorEffects, left: Tensor, order: int) -> None:
+        """Warn of the first example whose series does not converge, or whose orders do not fall."""
         bad = [example for example, fine in enumerate(trusted) if not fine]
         if not bad:
             return

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import taylorattr as ta
 from taylorattr.analysis.question import Question
 from taylorattr.design.fit.examples import Examples, Source
-from taylorattr.design.fit.freedom import LIMIT, freed
+from taylorattr.design.fit.freedom import LARGEST_THETA, freed
 from tests.design.fit.models import every_pair, inputs, smooth
 
 COMPLETE = {
@@ -34,7 +34,7 @@ def test_criteria_hold_at_random_parameters(case, seed):
     n = 3
     free = freed(case.split()[0], n, (COMPLETE | NO_LEAK)[case])
     generator = np.random.default_rng(seed)
-    theta = torch.from_numpy(generator.uniform(-LIMIT, LIMIT, free.count)).clone()
+    theta = torch.from_numpy(generator.uniform(-LARGEST_THETA, LARGEST_THETA, free.count)).clone()
     rule = free.rule(free.parameters(free.rounded(free.natural(theta))), "anywhere")
     kappas = np.array([[1, 0, 0], [0, 2, 0], [1, 1, 0], [0, 3, 1], [2, 1, 1], [1, 0, 4]])
     context = rule.attributes.context(["a", "b", "c"], "anywhere") or None

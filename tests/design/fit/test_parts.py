@@ -10,7 +10,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.design.fit.examples import node_gradients
 from taylorattr.design.fit.free_paths import clenshaw_curtis
 from taylorattr.design.fit.free_shares import mean_marginals
-from taylorattr.design.fit.freedom import SHARES, counted_shares
+from taylorattr.design.fit.freedom import SHARE_PARTS, counted_shares
 from taylorattr.design.fit.held_out import rows_of, split
 from taylorattr.design.fit.search import minimise
 from tests.design.fit.models import inputs
@@ -57,10 +57,10 @@ def test_counted_shares_add_up_and_are_near():
     shares = torch.rand(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * members
     shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-9)
     counts = counted_shares(shares, members)
-    assert counts.sum(1).tolist() == [0, *[SHARES] * 4] and (counts[members.numpy() == 0] == 0).all()
-    assert np.abs(counts / SHARES - shares.numpy()).max() < 1.01 / SHARES
+    assert counts.sum(1).tolist() == [0, *[SHARE_PARTS] * 4] and (counts[members.numpy() == 0] == 0).all()
+    assert np.abs(counts / SHARE_PARTS - shares.numpy()).max() < 1.01 / SHARE_PARTS
     equal = members / members.sum(1, keepdim=True).clamp_min(1)
-    assert counted_shares(equal, members)[3].tolist() == [SHARES // 3] * 3
+    assert counted_shares(equal, members)[3].tolist() == [SHARE_PARTS // 3] * 3
 
 
 def test_evolution_finds_the_bottom_of_a_bent_valley():

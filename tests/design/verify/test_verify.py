@@ -11,7 +11,7 @@ import taylorattr as ta
 from taylorattr.criteria.paper.criteria_report import CriteriaReport
 from taylorattr.design.verify import LAWS, LawResult, Verification
 from taylorattr.design.verify.problems import smallest_term
-from taylorattr.design.ways.coalition_table import CoalitionTable
+from taylorattr.design.ways.coalition_table import EveryCoalition
 from taylorattr.design.ways.sampled_orders import SampledOrders
 from taylorattr.errors import OptionError, VerificationError
 from taylorattr.methods.scores import Scores
@@ -59,7 +59,7 @@ def test_sound_rules_keep_every_law(case):
 def broken_way(change):
     """A rule whose one way gives scores that are changed."""
 
-    class Wrong(CoalitionTable):
+    class Wrong(EveryCoalition):
         def scores(self, question, budget, context):
             found = super().scores(question, budget, context)
             return Scores(players=change(found.players, question), diagnostics=found.diagnostics)
@@ -111,10 +111,10 @@ def test_failures_are_shown_in_the_smallest_case():
 
 
 def test_a_defect_of_interactions_alone_is_shown_in_a_pair():
-    class Wrong(CoalitionTable):
+    class Wrong(EveryCoalition):
         def scores(self, question, budget, context):
             found = super().scores(question, budget, context)
-            alone = CoalitionTable(ta.design.restrict("shapley", size=1, name="test_alone").rule, largest=1)
+            alone = EveryCoalition(ta.design.restrict("shapley", size=1, name="test_alone").rule, largest=1)
             independent = alone.scores(question, budget, context).players
             return Scores(
                 players=independent + 1.5 * (found.players - independent), diagnostics=found.diagnostics

@@ -10,7 +10,7 @@ import numpy as np
 
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
 from taylorattr.design.verify.problems import (
-    MANY,
+    MANY_PLAYERS,
     Problem,
     how_many,
     network,
@@ -21,6 +21,7 @@ from taylorattr.design.verify.problems import (
 from taylorattr.design.verify.subject import Subject, allowed
 
 SUMMED = 3
+"""Polynomials whose scores are added up."""
 
 
 @law("sums", "the scores of a complete rule add up to f(x) − f(b), of one that is not they need not")
@@ -42,6 +43,7 @@ def sums(subject: Subject) -> Outcome:
 
 
 def _missing(subject: Subject, problem: Problem) -> str:
+    """Return by how much scores miss f(x) − f(b); empty where they add up."""
     x, b = problem.ends
     answer = subject.attribute(problem.model, x, b, order=subject.order)
     total = float(answer.player_scores.sum())
@@ -55,6 +57,7 @@ def _missing(subject: Subject, problem: Problem) -> str:
 
 
 WITHOUT_A_PLAYER = 4
+"""Polynomials from which a player is taken."""
 
 
 @law("dummy", "a player that the model does not read gets 0 from a rule without leaks")
@@ -74,11 +77,13 @@ def dummy(subject: Subject) -> Outcome:
 
 
 def _without(problem: Problem, player: int) -> Problem | None:
+    """Return the polynomial without the terms of a player, None if nothing is left."""
     terms = tuple(term for term in problem.terms if not term[0][player])
     return replace(problem, terms=terms) if terms else None
 
 
 def _outsider_share(subject: Subject, problem: Problem) -> str:
+    """Return which player that f does not read gets something; empty where none does."""
     x, b = problem.ends
     answer = subject.attribute(problem.model, x, b, order=subject.order)
     room = float(allowed(answer, 1e-12).max())
@@ -89,13 +94,17 @@ def _outsider_share(subject: Subject, problem: Problem) -> str:
 
 
 PAIRS = 3
-FACTOR = -2
-SHIFT = 5
+"""Pairs f, g of polynomials."""
+
+FACTOR, SHIFT = -2, 5
+"""c of c·f, and c of f + c."""
 
 
 def _law(
     name: str, statement: str, words: str, expected: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> None:
+    """File one law of linearity: what the scores of a changed model have to be."""
+
     @law(name, statement)
     def look(subject: Subject) -> Outcome:
         if subject.obstacle:
@@ -117,6 +126,7 @@ def _law(
 
 
 def _changed(name: str, problem: Problem, other: Problem) -> Problem:
+    """Return c·f, f + c or f + g."""
     if name == "scale":
         terms = {kappa: FACTOR * c for kappa, c in problem.terms}
     elif name == "shift":
@@ -129,6 +139,7 @@ def _changed(name: str, problem: Problem, other: Problem) -> Problem:
 
 
 def _formula(problem: Problem) -> str:
+    """Return a polynomial without its points."""
     return str(problem).partition(" at ")[0].removeprefix("f = ")
 
 
@@ -138,6 +149,7 @@ _law("additivity", "the scores of f + g are those of f and of g together", "f + 
 
 
 RENAMED_TERMS = 40
+"""Terms whose players are renamed."""
 
 
 @law("renaming", "other names of the players move the shares along, and change nothing else")
@@ -150,7 +162,7 @@ def renaming(subject: Subject) -> Outcome:
     random = subject.generator()
     rule, n = subject.designed.rule, subject.n
     context = {name: rule.resolved(n, subject.context or None)[name] for name in rule.needs}
-    for _ in range(RENAMED_TERMS if n <= MANY else 2):
+    for _ in range(RENAMED_TERMS if n <= MANY_PLAYERS else 2):
         order = random.permutation(n)
         kappa = random.multinomial(int(random.integers(1, subject.order + 1)), np.ones(n) / n)
         moved = {
@@ -193,7 +205,7 @@ def _masks(order: np.ndarray) -> np.ndarray:
 
 def _of_models(subject: Subject, random: np.random.Generator) -> Outcome:
     """Permute the columns of inputs; attributes go by name, so scores do."""
-    where = f"{RENAMED_TERMS if subject.n <= MANY else 2} terms"
+    where = f"{RENAMED_TERMS if subject.n <= MANY_PLAYERS else 2} terms"
     if subject.context and subject.names is None:
         return Kept(f"{where}; attributes go by position")
     if (
@@ -215,11 +227,13 @@ def _of_models(subject: Subject, random: np.random.Generator) -> Outcome:
 
 
 def _turned(problem: Problem, order: np.ndarray) -> Problem:
+    """Return a polynomial with its players in another order."""
     terms = tuple((tuple(kappa[k] for k in order), c) for kappa, c in problem.terms)
     return Problem(terms, *(tuple(row[k] for k in order) for row in (problem.x, problem.b)))
 
 
 def _named(subject: Subject, problem: Problem, names: list[str] | None) -> Any:
+    """Return the scores of a polynomial whose players have these names."""
     x, b = problem.ends
     options: dict[str, Any] = {"order": subject.order}
     if names is not None:

@@ -19,7 +19,7 @@ from taylorattr.design.verify.subject import Subject, allowed
 from taylorattr.errors import FormatError, OptionError
 from taylorattr.maths.multi_index import enumerate_up_to
 
-SINGLE = 5e-4
+ALLOWED_IN_SINGLE_PRECISION = 5e-4
 """Of Σ|scores|: what single precision and its coarser default tolerance may do."""
 
 
@@ -49,7 +49,9 @@ def precision(subject: Subject) -> Outcome:
     single = subject.attribute(model.float(), x.float(), b.float())
     off = (double.player_scores - single.player_scores).abs().max()
     size = double.player_scores.abs().sum() + double.f_input.abs().sum()
-    if float(off) > SINGLE * float(size) + float(allowed(double).max() + allowed(single).max()):
+    if float(off) > ALLOWED_IN_SINGLE_PRECISION * float(size) + float(
+        allowed(double).max() + allowed(single).max()
+    ):
         return Broken(f"float32 and float64 differ by {float(off):.2g} of {float(size):.2g}")
     return Kept("a network")
 
@@ -71,6 +73,7 @@ def model_untouched(subject: Subject) -> Outcome:
 
 
 def _state(model: nn.Module) -> dict[str, object]:
+    """Return everything of a model that an attribution may not change, by name."""
     found: dict[str, object] = {}
     for name, value in (*model.named_parameters(), *model.named_buffers()):
         found[name] = (value.tolist(), value.dtype, value.requires_grad, value.grad is None)
@@ -101,6 +104,7 @@ def seed(subject: Subject) -> Outcome:
 
 
 def _generators() -> tuple[object, ...]:
+    """Return the states of the global random generators."""
     return random.getstate(), tuple(map(str, np.random.get_state())), torch.get_rng_state().tolist()
 
 
@@ -149,6 +153,7 @@ def rule_saved(subject: Subject) -> Outcome:
 
 
 def _in_its_place(subject: Subject) -> None:
+    """Put the rule back under its name, which the one that was read has taken."""
     try:
         file(subject.designed)
     except OptionError:  # a built-in rule is filed for good

@@ -13,7 +13,7 @@ from taylorattr.criteria.paper.cases import Case, cases
 from taylorattr.criteria.three_criteria import has_part
 from taylorattr.criteria.verdict import Criterion
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
-from taylorattr.design.verify.problems import MANY, smallest_term
+from taylorattr.design.verify.problems import MANY_PLAYERS, smallest_term
 from taylorattr.design.verify.subject import Subject
 
 Row: TypeAlias = tuple[MultiIndex, list[Fraction], list[bool]]
@@ -52,6 +52,7 @@ def verdicts(subject: Subject) -> Outcome:
 
 
 def _tables(subject: Subject) -> Iterator[tuple[Case, list[Row]]]:
+    """Iterate over small settings with the ratios of their terms and who has a part in each."""
     rule = subject.designed.rule
     for case in cases(rule):
         table = rule.exact_ratios(case.kappas, case.context)
@@ -61,6 +62,7 @@ def _tables(subject: Subject) -> Iterator[tuple[Case, list[Row]]]:
 
 
 def _counterexample(name: tuple[str, str], rows: list[Row], case: Case) -> str:
+    """Return the first term that breaks a criterion, by its definition; empty where none does."""
     where = "".join(f", {key} = {value}" for key, value in case.context.items())
     if name == ("coverage", "effect"):
         return next((f"terms of support {s}{where}" for s, group in _supports(rows) if _hides(group)), "")
@@ -76,6 +78,7 @@ def _counterexample(name: tuple[str, str], rows: list[Row], case: Case) -> str:
 
 
 def _supports(rows: list[Row]) -> Iterator[tuple[tuple[int, ...], list[list[Fraction]]]]:
+    """Iterate over supports with the weights of their terms."""
     groups: dict[tuple[int, ...], list[list[Fraction]]] = {}
     for kappa, weights, _ in rows:
         groups.setdefault(tuple(k for k, power in enumerate(kappa) if power), []).append(weights)
@@ -98,6 +101,7 @@ def _hides(rows: list[list[Fraction]]) -> bool:
 
 
 def _rank(matrix: list[list[Fraction]]) -> int:
+    """Return the rank of a matrix of fractions, by elimination."""
     rows, rank = [list(row) for row in matrix], 0
     for column in range(len(rows[0]) if rows else 0):
         pivot = next((k for k in range(rank, len(rows)) if rows[k][column]), None)
@@ -112,16 +116,16 @@ def _rank(matrix: list[list[Fraction]]) -> int:
     return rank
 
 
-SETTINGS = 6
+TRIED_SETTINGS = 6
 """Numbers of players, or settings of attributes."""
 
-DRAWN = 30
+TERMS_OF_A_SETTING = 30
 """Terms that are drawn in each."""
 
-PLAYERS = 8
+MOST_PLAYERS = 8
 """Players of a rule for any number, at most."""
 
-LARGEST = 12
+LARGEST_DRAWN_ORDER = 12
 """Order of the terms, at most."""
 
 
@@ -137,10 +141,12 @@ def guarantees(subject: Subject) -> Outcome:
     if not promised:
         return NotApplicable("no criterion is said to hold for every term")
     random = subject.generator()
-    for _ in range(SETTINGS if subject.n <= MANY else 1):
-        n = int(random.integers(1, PLAYERS + 1)) if subject.free and subject.to_players else subject.n
+    settings = TRIED_SETTINGS if subject.n <= MANY_PLAYERS else 1
+    for _ in range(settings):
+        n = int(random.integers(1, MOST_PLAYERS + 1)) if subject.free and subject.to_players else subject.n
         context = _shuffled(subject, random) if n == subject.n else {}
-        kappas = np.stack([_kappa(subject, random, n) for _ in range(DRAWN)])
+        # drawn, not enumerated: what a proof says of every term is looked for where no table reached
+        kappas = np.stack([_kappa(subject, random, n) for _ in range(TERMS_OF_A_SETTING)])
         for criterion, why in promised:
             wrong = _breaking(subject, criterion, kappas, context)
             if wrong.any():
@@ -149,21 +155,23 @@ def guarantees(subject: Subject) -> Outcome:
                     f"{criterion} is said to hold: {why}", _smallest(subject, criterion, row, context)
                 )
     words = ", ".join(criterion for criterion, _ in promised)
-    return Kept(
-        f"{words} on {(SETTINGS if subject.n <= MANY else 1) * DRAWN} terms of order ≤ {_largest(subject)}"
-    )
+    return Kept(f"{words} on {settings * TERMS_OF_A_SETTING} terms of order ≤ {_largest(subject)}")
 
 
 def _largest(subject: Subject) -> int:
+    """Return the largest order of drawn terms."""
     reach = subject.designed.rule.reach
-    return LARGEST if reach is None else reach
+    return LARGEST_DRAWN_ORDER if reach is None else reach
 
 
 def _kappa(subject: Subject, random: np.random.Generator, n: int) -> np.ndarray:
+    """Return a random term of n players."""
     return random.multinomial(int(random.integers(1, _largest(subject) + 1)), random.dirichlet(np.ones(n)))
 
 
 def _smallest(subject: Subject, criterion: str, kappa: MultiIndex, context: dict[str, Any]) -> str:
+    """Return the smallest term found that breaks a criterion, with its weights."""
+
     def breaks(term: MultiIndex) -> bool:
         return bool(_breaking(subject, criterion, np.array([term]), context)[0])
 

@@ -16,19 +16,20 @@ from taylorattr.aliases import MultiIndex
 from taylorattr.criteria.probe.probe import probe
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
 from taylorattr.design.verify.problems import Problem, how_many, network, problems, smallest
-from taylorattr.design.verify.subject import EXACT, Subject, allowed
+from taylorattr.design.verify.subject import MOST_TABLE_PLAYERS, Subject, allowed
 from taylorattr.effects.symbolic import symbolic_effects
 from taylorattr.effects.taylor import decompose
 from taylorattr.errors import BudgetError
 from taylorattr.maths.frames import other_frame_ratio
 
 POLYNOMIALS = 8
+"""Polynomials that the attributor and ``ta.allocate`` are asked about."""
 
 
 @law("allocation", "ta.allocate over exact effects is Σ w_i(κ) I(κ), eq. (10), to the last digit")
 def allocation(subject: Subject) -> Outcome:
     """Add up exact effects of sympy, and of the definition."""
-    if subject.n > EXACT:
+    if subject.n > MOST_TABLE_PLAYERS:
         return NotApplicable(f"{subject.n} players have too many coalitions for a symbolic table")
     for problem in problems(subject, POLYNOMIALS):
         if _allocated(subject, problem) != subject.shares(problem.effects):
@@ -47,6 +48,7 @@ def allocation(subject: Subject) -> Outcome:
 
 
 def _allocated(subject: Subject, problem: Problem) -> list[Fraction]:
+    """Return the scores that ``ta.allocate`` gives, exactly."""
     symbols = sp.symbols([f"x{k}" for k in range(problem.n)])
     terms = [c * sp.prod([v**k for v, k in zip(symbols, kappa, strict=True)]) for kappa, c in problem.terms]
     effects = symbolic_effects(sp.Add(*terms), symbols, problem.x, problem.b, frame=subject.frame)
@@ -101,22 +103,23 @@ def _numbers(values: np.ndarray) -> str:
     return "(" + ", ".join(f"{v:.6g}" for v in values) + ")"
 
 
-FINE = 9
+REFERENCE_ORDER = 9
 """Order of the reference table of few players."""
 
-COALITIONS = 7
+MOST_COALITION_PLAYERS = 7
 """Players up to which all effects of coalitions are formed by their definition."""
 
-REST = 1e-5
+ALLOWED_REST = 1e-5
 """Of Σ|scores|: what orders above the reference table may add inside the radius."""
 
 
 @law("networks", "the attributor's scores are Σ w·I on networks, within the error it states")
 def networks(subject: Subject) -> Outcome:
     """Ask about tanh networks, and ReLU networks where coalitions are all that counts."""
-    if subject.obstacle or subject.n > COALITIONS:
+    if subject.obstacle or subject.n > MOST_COALITION_PLAYERS:
         return NotApplicable(
-            subject.obstacle or f"{subject.n} players: effects are formed for {COALITIONS} at most"
+            subject.obstacle
+            or f"{subject.n} players: effects are formed for {MOST_COALITION_PLAYERS} at most"
         )
     if subject.designed.rule.reach is not None:
         return NotApplicable(f"the ratio is given up to order {subject.designed.rule.reach}")
@@ -127,7 +130,7 @@ def networks(subject: Subject) -> Outcome:
             _of_coalitions(subject, model, x, b) if subject.support else _of_terms(subject, model, x, b)
         )
         answer = subject.attribute(model, x, b)
-        room = allowed(answer) + (0 if subject.support else REST * np.abs(expected).sum())
+        room = allowed(answer) + (0 if subject.support else ALLOWED_REST * np.abs(expected).sum())
         off = np.abs(answer.player_scores.numpy() - expected)
         if (off > room).any():
             return Broken(
@@ -160,7 +163,8 @@ def _of_coalitions(subject: Subject, model: nn.Module, x: Tensor, b: Tensor) -> 
 
 
 def _of_terms(subject: Subject, model: nn.Module, x: Tensor, b: Tensor) -> np.ndarray:
-    order = FINE if subject.n <= 4 else 5
+    """Return Σ_κ w(κ) I(κ) of a network from a table of high order."""
+    order = REFERENCE_ORDER if subject.n <= 4 else 5
     effects = decompose(model, x, b, order=order, frame=subject.frame, with_tails=False)
     if subject.names is not None:
         effects = replace(effects, names=subject.names)
@@ -168,17 +172,19 @@ def _of_terms(subject: Subject, model: nn.Module, x: Tensor, b: Tensor) -> np.nd
 
 
 POLYNOMIALS_OF_A_WAY = 3
-SEEDS = 4
-SAMPLES = 200
+"""Polynomials that each way is asked about."""
 
-ERRORS = 5.0
+SAMPLE_SEEDS, ORDERS_OF_A_SEED = 4, 200
+"""Seeds with which scores are sampled, and orders drawn with each."""
+
+ALLOWED_ERRORS_OF_A_MEAN = 5.0
 """Standard errors that a mean may be off by."""
 
 
 @law("ways", "every way that can be taken gives the same scores, within the errors they state")
 def ways(subject: Subject) -> Outcome:
     """Take each way by name on polynomials."""
-    left_out = {"samples"} if subject.n <= EXACT else {"samples", "coalitions"}
+    left_out = {"samples"} if subject.n <= MOST_TABLE_PLAYERS else {"samples", "coalitions"}
     names = [
         name for name in dict.fromkeys(way.name for way in subject.designed.ways) if name not in left_out
     ]
@@ -206,9 +212,9 @@ def samples(subject: Subject) -> Outcome:
         x, b = problem.ends
         expected = np.array([float(v) for v in subject.shares(problem.effects)])
         means, errors = [], []
-        for seed in range(SEEDS):
+        for seed in range(SAMPLE_SEEDS):
             try:
-                options = {"way": "samples", "samples": SAMPLES, "seed": subject.seed + seed}
+                options = {"way": "samples", "samples": ORDERS_OF_A_SEED, "seed": subject.seed + seed}
                 answer = subject.attribute(problem.model, x, b, **options)
             except BudgetError as error:
                 return NotApplicable(str(error))
@@ -217,17 +223,17 @@ def samples(subject: Subject) -> Outcome:
             means.append(answer.player_scores.numpy()[0])
             errors.append(answer.standard_errors.numpy()[0])
         off = np.abs(np.array(means) - expected)
-        room = ERRORS * np.array(errors) + 1e-9 * (1 + np.abs(expected).sum())
-        pooled = ERRORS * np.sqrt((np.array(errors) ** 2).mean(0) / SEEDS) + 1e-9 * (
+        room = ALLOWED_ERRORS_OF_A_MEAN * np.array(errors) + 1e-9 * (1 + np.abs(expected).sum())
+        pooled = ALLOWED_ERRORS_OF_A_MEAN * np.sqrt((np.array(errors) ** 2).mean(0) / SAMPLE_SEEDS) + 1e-9 * (
             1 + np.abs(expected).sum()
         )
         if (off > room).any() or (np.abs(np.mean(means, 0) - expected) > pooled).any():
             return Broken(
-                f"means of {SEEDS} seeds are {np.round(np.mean(means, 0), 6).tolist()} ± "
+                f"means of {SAMPLE_SEEDS} seeds are {np.round(np.mean(means, 0), 6).tolist()} ± "
                 f"{np.round(np.max(errors, 0), 6).tolist()} and the scores are {expected.tolist()}",
                 str(problem),
             )
-    return Kept(f"2 polynomials with {SEEDS} seeds of {SAMPLES} orders")
+    return Kept(f"2 polynomials with {SAMPLE_SEEDS} seeds of {ORDERS_OF_A_SEED} orders")
 
 
 PROBED_PLAYERS = 5
