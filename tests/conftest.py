@@ -1,5 +1,6 @@
 """What every test shares: reproducible examples, one thread, no display."""
 
+import gc
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -18,3 +19,9 @@ settings.register_profile(
 settings.load_profile("taylorattr")
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives to the end: modules and test items, millions of objects."""
+    gc.collect()
+    gc.freeze()

@@ -20,6 +20,7 @@ def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
 
 
+@pytest.mark.slow
 def test_the_smallest_row_runs_from_the_command_line(tmp_path):
     path = tmp_path / "results.md"
     done = benchmarks("--quick", "--only", "Taylor terms, (n, K) = (4, 3)", "--markdown", str(path))

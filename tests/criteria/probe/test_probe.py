@@ -235,6 +235,7 @@ def test_planted_defects_are_caught_and_localised(base, defect):
     assert outcome(probe(box, n_players=4), base, where) == "localised"
 
 
+@pytest.mark.slow
 def test_a_random_mix_of_boxes_has_no_false_alarm_and_no_miss():
     table = confusion(12, seed=11)
     assert not any(result in ("accused", "missed") for _, result in table)
