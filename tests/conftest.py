@@ -5,8 +5,11 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+import taylorattr as ta
 
 # Derandomised: a law that holds today holds tomorrow; new examples come with changed tests, not with luck.
 settings.register_profile(
@@ -25,3 +28,9 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what lives to the end: modules and test items, millions of objects."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def all_verdicts() -> ta.CriteriaTable:
+    """Return the verdicts of every rule, which take seconds, once for all tests of a process."""
+    return ta.check(all)

@@ -16,8 +16,8 @@ PAGES = ["README.md", "docs/allocation.md", "docs/methods.md", "docs/criteria.md
 
 
 @pytest.fixture(scope="module")
-def pages():
-    return SCRIPT["pages"]()
+def pages(all_verdicts):
+    return SCRIPT["pages"](all_verdicts)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -136,6 +136,14 @@ def test_blends_add_up():
     assert not blend.finite and Blend((Atoms((F(1),), (F(1),)),), (F(2),)).finite
 
 
+def test_measures_say_what_they_are_and_whether_they_are_finite():
+    atoms, beta = Atoms((F(0), F(1, 2)), (F(1), F(3))), Beta(F(1), F(2))
+    assert (atoms.words, beta.words, Beta(F(1), F(1)).words) == ("δ(0) + 3·δ(1/2)", "Beta(1, 2)", "uniform")
+    assert Atoms((F(0),) * 5, (F(1),) * 5).words.endswith(" + … (5 atoms)")
+    assert atoms.finite and Blend((atoms, atoms), (F(1), F(1))).finite
+    assert not beta.finite and not Blend((atoms, beta), (F(1), F(1))).finite
+
+
 def test_which_measure_is_uniform():
     assert is_uniform(Beta(F(1), F(1))) and is_uniform(Moments(lambda k: F(1, k + 1)))
     assert not is_uniform(Beta(F(1), F(2)))

@@ -185,6 +185,7 @@ def test_names_of_all_sorts_keep_apart_and_fit(name, labels):
     assert results.collisions(figure) == [] and results.outside(figure) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["by_order", "sentence", "top_effects", "upset"])
 def test_a_hundred_thousand_effects_are_folded(name):
     effects = results.harsanyi(447, 2, labels=tuple(f"p{i}" for i in range(447)))  # 100,128

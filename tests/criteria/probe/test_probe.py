@@ -225,7 +225,15 @@ def test_no_correct_box_is_accused(base):
     assert outcome(probe(base), base.rule, set()) == "named"
 
 
-@pytest.mark.parametrize("base", ["integrated_gradients", "shapley", "smooth_grad", "lrp_alpha_beta"])
+@pytest.mark.parametrize(
+    "base",
+    [
+        "integrated_gradients",
+        pytest.param("shapley", marks=pytest.mark.slow),
+        "smooth_grad",
+        pytest.param("lrp_alpha_beta", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(
     "defect", ["one ratio off by 1 %", "leak of one term", "order dropped", "sign error"]
 )

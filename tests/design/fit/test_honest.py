@@ -107,6 +107,7 @@ def test_complete_families_are_fitted_though_complete_is_asked_for():
     assert found.fitted and found.report.complete.holds
 
 
+@pytest.mark.slow
 def test_never_worse_than_the_beginning_on_the_training_examples():
     for family in EVERY.values():
         for objective, sign in (("deletion", 1), ("recovery", -1)):

@@ -228,6 +228,7 @@ def test_it_is_seeded_and_leaves_generators_and_registries_alone():
     assert verify(rule, seed=3, laws=laws).to_dict() == first.to_dict()
 
 
+@pytest.mark.slow
 def test_many_players_are_sampled_and_what_cannot_be_looked_at_is_said():
     rule = ta.design.ordered(list(range(20)), name="test_many")
     report = verify(rule)

@@ -4,7 +4,6 @@ import pytest
 
 from proofs.refutations.catalogue import REFUTATIONS
 from taylorattr.allocation.rule import RULES
-from taylorattr.criteria.paper.check import check
 
 FINDINGS = [(name, finding) for name, entry in REFUTATIONS.items() for finding in entry.findings]
 REFUTED = {key for _, finding in FINDINGS for key in finding.refutes}
@@ -12,13 +11,13 @@ LIMITED = {key for _, finding in FINDINGS for key in finding.limits}
 
 
 @pytest.fixture(scope="module")
-def verdicts():
+def verdicts(all_verdicts):
     """(rule, frame, criterion, level) -> verdict, for the rows of the fifteen methods and those named."""
     named = {rule for rule, *_ in REFUTED | LIMITED}
     rows = [rule.name for rule in RULES.values() if not rule.extra or rule.name in named]
     return {
         (report.rule, v.frame, v.criterion, v.level): v
-        for report in check(rows).reports
+        for report in all_verdicts.of(rows).reports
         for v in report.verdicts
     }
 
