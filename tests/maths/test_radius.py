@@ -19,6 +19,13 @@ def test_a_pair_of_imaginary_poles_is_found_to_rounding(a):
     assert radius(series(lambda t: 1 / (1 + a * t * t))) == pytest.approx(a**-0.5, rel=1e-9)
 
 
+@pytest.mark.parametrize("order", [8, 12, 16])
+def test_a_constant_changes_no_radius(order):
+    c = series(lambda t: mpmath.tanh(1.4 * t + 0.3) + 1 / (2 - t), order)
+    raised = c + np.eye(1, order + 1)[0] * 100
+    assert radius(raised) == radius(c)
+
+
 @pytest.mark.parametrize(("w", "c"), [(1.0, 0.0), (1.4, 0.3), (2.0, 1.0), (1.5, 0.1), (0.8, 2.0)])
 def test_tanh_has_its_poles_at_half_pi_i(w, c):
     """Poles at t = (±iπ/2 − c)/w. At order 16 farther poles disturb the fit by up to 3 %, and where the

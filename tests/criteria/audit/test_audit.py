@@ -58,6 +58,7 @@ def test_sampled_expected_gradients_is_not_accused():
 def test_occlusion_counts_an_effect_of_order_k_k_times(network):
     report = audit("occlusion_1", **network)
     assert report.complete.status == "fails" and report.no_leak.holds and report.coverage.holds
+    assert "of it by others" not in repr(report)  # which is said of what leaks
     orders = torch.arange(1, report.n + 1, dtype=torch.float64)
     # slopes are ratios of sums of products; higher orders are smaller, and rounding larger beside them
     assert report.slope[0].tolist() == pytest.approx(orders.tolist(), rel=1e-6)
