@@ -28,7 +28,7 @@ class _PositiveOnly(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, gated: bool) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         y = z.relu()
-        ctx.save_for_backward(y)
+        ctx.save_for_backward(y)  # y > 0 exactly where z > 0
         ctx.gated = gated
         return y
 
@@ -70,6 +70,7 @@ class _ModifiedRelu(Attribution):
         scalar, x = self._point(inputs, target, additional_forward_args)
         examples = torch.arange(len(x[0]))
         module = scalar.modules[0] if len(scalar.modules) == 1 else None
+        # recorded where it is asked: a rule on modules would miss functional ReLUs and modules used twice
         program = record(lambda *xs: scalar.values(xs, examples), x, module=module)
         leaves = tuple(part.detach().clone().requires_grad_() for part in x)
         with torch.enable_grad():

@@ -103,7 +103,7 @@ class LayerGradCam(LayerAttribution):
                 additional_forward_args=additional_forward_args,
                 dtype=None,
             ).point
-        else:
+        else:  # token ids: a gradient at them there is none, but one at the layer behind them
             game = Question(
                 self.forward_func,
                 inputs,

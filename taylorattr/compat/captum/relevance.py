@@ -80,13 +80,14 @@ class DeepLift(WithDelta):
             additional_forward_args=extra,
             dtype=None,
         ).game
+        # multipliers are what the walk carries before the last product with Δ, which `attribute` includes
         recording = record_rows(game, slice(0, game.batch), reference=True)
         table = difference_rules("winners", "deeplift_rescale")
         multipliers = tuple(propagate(recording, table, as_multipliers=True))
         steps = tuple(e - b for e, b in zip(game.inputs, game.baselines, strict=True))
         sums = [(m * s).reshape(game.batch, -1).sum(1) for m, s in zip(multipliers, steps, strict=True)]
         delta = torch.stack(sums).sum(0) - recording.gap
-        if custom is not None:
+        if custom is not None:  # the delta stays that of the rule: of a user's own scores no sum is known
             return custom(multipliers, game.inputs, game.baselines), delta
         return multipliers, delta
 
