@@ -139,22 +139,21 @@ class ScalarModel:
         twin._use(copied)
         return twin
 
-    @property
-    def native_module(self) -> nn.Module | None:
-        """The native-dtype copy `native_function` runs, for hooks; None if it is not one module."""
-        modules = self._copied(None).modules
-        return modules[0] if len(modules) == 1 else None
+    def native_call(self, example: int) -> tuple[Callable[..., Tensor], nn.Module | None]:
+        """Return f of one example in the model's own dtype, for a program to be captured from.
 
-    def native_function(self, example: int) -> Callable[..., Tensor]:
-        """Return f for one example in the model's own dtype: inputs (1, …) to (1,)."""
-        function = self._copied(None).function
+        Returns:
+            The function of inputs (1, …) that gives (1,), and the private module it runs, for hooks; None
+            where the model is not one module.
+        """
+        copied = self._copied(None)
         examples = torch.tensor([example])
         extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
 
         def scalar(*xs: Tensor) -> Tensor:
-            return self.selector.select(function(*xs, *extra), examples)
+            return self.selector.select(copied.function(*xs, *extra), examples)
 
-        return scalar
+        return scalar, copied.modules[0] if len(copied.modules) == 1 else None
 
     def _copied(self, dtype: torch.dtype | None) -> ModelCopy:
         """Return the private copy in a dtype, None for the model's own, where the analysis runs."""

@@ -1,32 +1,163 @@
-"""Programs of a scalar model that can be walked, and whether one serves another example."""
+"""The model as a program: captured for one example, and shared by all examples that it is right for."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from taylorattr.aliases import Frame
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.guards import Rows
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.autodiff.polynomial.lowered import lowered
-from taylorattr.errors import MissingRuleError
+from taylorattr.errors import CaptureError, MissingRuleError
 from taylorattr.program.capture import capture
 from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 
-Rows = tuple[Tensor, ...]
-"""One tensor (R, …) per input tensor."""
+End: TypeAlias = tuple[Rows, float]
+"""A point, tensors (1, …), and the model's value there."""
 
-BETWEEN = 16
+POINTS_ON_THE_WAY = 16
 """Points from b to x where a program that branches on values is compared with the model."""
 
 AGREEMENT = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Largest relative difference between a program and the model at another example's point."""
 
 
+@dataclass
+class Captured:
+    """Examples that share one captured program.
+
+    Attributes:
+        examples: Their numbers.
+        program: The program; None if the model could not be captured.
+        failure: Why the polynomial walk is not possible (no program, an operation without a rule), else "".
+    """
+
+    examples: list[int]
+    program: Program | None
+    failure: str = ""
+
+    @property
+    def walks(self) -> bool:
+        """Whether the polynomial walk is possible."""
+        return not self.failure
+
+
+def captured_program(
+    scalar: ScalarModel,
+    point: Rows,
+    example: int,
+    second_point: Rows | None = None,
+    dtype: torch.dtype | None = None,
+) -> Program:
+    """Capture f of one example.
+
+    Args:
+        scalar: The model.
+        point: Where to capture, tensors (1, …).
+        example: Whose target and extra arguments are used.
+        second_point: The program must hold from point to here; None: near the point is enough.
+        dtype: Dtype of the program; None: that of the analysis.
+
+    Returns:
+        The program. It is recorded on the model in its own dtype, in which it is known to run, and promoted
+        afterwards.
+
+    Raises:
+        CaptureError: If the model cannot be captured.
+    """  # noqa: DOC502 -- raised by capture
+    function, module = scalar.native_call(example)
+
+    def native(rows: Rows) -> Rows:
+        return tuple(part.detach().to(scalar.native) for part in rows)
+
+    return capture(
+        function,
+        native(point),
+        module=module,
+        second_point=None if second_point is None else native(second_point),
+        dtype=dtype or scalar.dtype,
+    )
+
+
+def captured_examples(game: Game, frame: Frame, dtype: torch.dtype) -> list[Captured]:
+    """Capture every example of a game at the point where its series is taken, sharing what can be shared.
+
+    Args:
+        game: The game.
+        frame: ``baseline``: captured at b and compared at x; ``input``: the other way round.
+        dtype: Dtype of the programs.
+
+    Returns:
+        The groups; each example is in one of them.
+    """
+    groups: list[Captured] = []
+    for example in range(game.batch):
+        ends = ends_of(game, frame, example, dtype)
+        shared = next((g for g in groups if _serves(g.program, game, ends)), None)
+        if shared is not None:
+            shared.examples.append(example)
+            continue
+        (point, _), (far, _) = ends
+        try:
+            program = captured_program(game.scalar, point, example, far, dtype)
+        except CaptureError as error:
+            groups.append(Captured([example], None, str(error)))
+        else:
+            groups.append(Captured([example], program, without_rule(program)))
+    return groups
+
+
+def ends_of(game: Game, frame: Frame, example: int, dtype: torch.dtype) -> tuple[End, End]:
+    """Return the expansion point and the other end of an example, each with the model's value there."""
+    b = tuple(part.to(dtype) for part in game.baseline(example)), float(game.f_baseline[example])
+    x = tuple(part.to(dtype) for part in game.input(example)), float(game.f_input[example])
+    return (b, x) if frame == "baseline" else (x, b)
+
+
+def agrees_at(program: Program, ends: Sequence[End], dtype: torch.dtype) -> bool:
+    """Return whether a program gives the model's values, up to the rounding of a dtype.
+
+    The scale is the largest of the values, so that one of them may vanish.
+    """
+    tolerance = AGREEMENT.get(dtype, 1e-2) * max(*(abs(value) for _, value in ends), 1e-30)
+    try:
+        with torch.no_grad():
+            return all(abs(float(replay(program, point)[0]) - value) <= tolerance for point, value in ends)
+    except (RuntimeError, IndexError):  # shapes that depend on values do not fit this example
+        return False
+
+
+def _serves(program: Program | None, game: Game, ends: tuple[End, End]) -> bool:
+    """Return whether a program captured for another example is right for the one with these ends.
+
+    One that branches on values is not shared: it may take another branch between the ends.
+    """
+    if program is None or program.notes or game.scalar.varies:
+        return False
+    return agrees_at(program, ends, game.dtype)
+
+
+def without_rule(program: Program) -> str:
+    """Return which operation has no Taylor rule, "" if all have one."""
+    missing = supported(program)
+    if not missing:
+        return ""
+    node = missing[0]
+    return f"{node.op} has no Taylor rule (module {node.module or '-'}, {node.where or 'unknown line'})"
+
+
 def capture_at(
     scalar: ScalarModel, point: Rows, example: int, second_point: Rows | None = None
 ) -> Program | str:
-    """Capture f of one example for walks, in the dtype of the analysis.
+    """Capture f of one example for second derivatives by walks, in the dtype of the analysis.
 
     A guard such as ``if x.isnan().any()`` does no harm; a branch taken differently on the way does.
 
@@ -42,52 +173,47 @@ def capture_at(
     Raises:
         OutOfMemoryError: As torch raises it.
     """
-    native = tuple(p.to(scalar.native) for p in point)
-    other = None if second_point is None else tuple(p.to(scalar.native) for p in second_point)
     try:
-        program = capture(
-            scalar.native_function(example),
-            native,
-            module=scalar.native_module,
-            second_point=other,
-            dtype=scalar.dtype,
-        )
-        missing = supported(program)
+        program = captured_program(scalar, point, example, second_point)
+        missing = without_rule(program)
         if missing:
-            node = missing[0]
-            return f"{node.op} has no Taylor rule (module {node.module or '-'}, {node.where or '?'})"
+            return missing
         lowered(program, point)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, MissingRuleError) as error:  # also the model's own, where it runs in one dtype only
         return str(error)
-    if (
-        program.notes
-        and second_point is not None
-        and not _holds_between(program, scalar, point, second_point, example)
-    ):
+    if program.notes and second_point is not None:
         note = program.notes[0]
-        return f"{note.op} takes another branch on the way (module {note.module or '-'}, {note.where})"
+        if not _holds_between(program, scalar, point, second_point, example):
+            return f"{note.op} takes another branch on the way (module {note.module or '-'}, {note.where})"
     return program
+
+
+def programs_between(game: Game) -> list[Program | str]:
+    """Return for each example a program for second derivatives from b to x, or why there is none."""
+    programs: list[Program | str] = []
+    for example in range(game.batch):
+        (b, f_b), (x, f_x) = ends_of(game, "baseline", example, game.dtype)
+        known = {id(p): p for p in programs if isinstance(p, Program)}.values()
+        shared = (p for p in known if _serves(p, game, ((b, f_b), (x, f_x))))
+        programs.append(next(shared, None) or capture_at(game.scalar, b, example, x))
+    return programs
 
 
 @torch.no_grad()
 def _holds_between(program: Program, scalar: ScalarModel, a: Rows, b: Rows, example: int) -> bool:
     """Return whether a program that branches on values or reads them gives the model's from a to b."""
     which = torch.tensor([example])
-    for share in torch.linspace(0, 1, BETWEEN, dtype=torch.float64).tolist():
+    for share in torch.linspace(0, 1, POINTS_ON_THE_WAY, dtype=torch.float64).tolist():
         spot = tuple(torch.lerp(p, q, share) for p, q in zip(a, b, strict=True))
-        if not _same(program, spot, scalar.values(spot, which)[0], scalar.dtype):
+        if not agrees_at(program, [(spot, float(scalar.values(spot, which)[0]))], scalar.dtype):
             return False
     return True
 
 
-def _same(program: Program, point: Rows, value: Tensor, dtype: torch.dtype) -> bool:
-    tolerance = AGREEMENT.get(dtype, 1e-2) * max(abs(float(value)), 1e-30)
-    return abs(float(replay(program, point)[0]) - float(value)) <= tolerance
-
-
-@torch.no_grad()
 def holds_at(program: Program, scalar: ScalarModel, point: Rows, value: Tensor) -> bool:
     """Return whether a program captured for another example gives f = value at a point (1, …)."""
-    return not scalar.varies and not program.notes and _same(program, point, value, scalar.dtype)
+    if scalar.varies or program.notes:
+        return False
+    return agrees_at(program, [(point, float(value))], scalar.dtype)

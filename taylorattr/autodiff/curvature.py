@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.autodiff.captured import captured_program
 from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow
 from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, TaylorAttrError, warn
 from taylorattr.program.arguments import leaves
-from taylorattr.program.capture import capture
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import Forward, replay, walk
 
@@ -206,11 +206,7 @@ class Curvature:
         return graph
 
     def _program(self, row: int, example: int) -> Program:
-        scalar = self._scalar
-        point = tuple(p[row : row + 1].detach().to(scalar.native) for p in self._points)
-        return capture(
-            scalar.native_function(example), point, module=scalar.native_module, dtype=scalar.dtype
-        )
+        return captured_program(self._scalar, tuple(p[row : row + 1] for p in self._points), example)
 
 
 def _signs(count: int, like: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from taylorattr.analysis.observe import observe
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.second_order import hessian_sum
@@ -29,6 +30,7 @@ _CACHE_BYTES = 16 * 2**20
 _WORTH_LOADING = 2.0  # seconds of work left that pay the first use of torch.func
 
 
+@shares_parameters
 def hessian(
     model: Callable[..., Any],
     inputs: Tensors,
@@ -47,13 +49,13 @@ def hessian(
     concatenated. With players: ∂²f̃/∂t_g∂t_h = Δ_gᵀ ∇²f(x) Δ_h of f̃(t) = f(b + Σ_g t_g Δ_g) at t = 1.
 
     Args:
-        model: Module or callable on torch tensors; never changed.
-        inputs: Floating-point tensor (B, …) or tuple of them.
+        model: As in `Question`.
+        inputs: As in `Question`.
         baselines: b, used with players only: None (zeros), number, tensor or tuple.
-        target: Captum's TargetType or a callable output -> (B,).
-        players: Integer mask(s), index lists or `Players`; None: elements, in units of x.
-        additional_forward_args: What the model takes after the inputs.
-        dtype: Dtype of the analysis; None keeps the model's own.
+        target: As in `Question`.
+        players: As in `Question`, or None for derivatives by elements, in units of x.
+        additional_forward_args: As in `Question`.
+        dtype: As in `Question`.
         internal_batch_size: Rows of the Hessian per pass; None: all of up to 256 variables, else 32 to 256,
             fewer where memory is short.
         memory_limit: Bytes a pass may take; None: half of what the machine has free.
@@ -76,29 +78,28 @@ def hessian(
     """
     if internal_batch_size is not None and internal_batch_size < 1:
         raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
+    if players is None and baselines is not None:
+        raise OptionError(
+            "baselines do not enter a Hessian over elements; pass players=… for derivatives along Δ = x − b"
+        )
+    # rows per pass are not rows per model call, so the question does not know of internal_batch_size
+    question = Question(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        additional_forward_args=additional_forward_args,
+        players=players,
+        dtype=dtype,
+    )
     limit = available() if memory_limit is None else memory_limit
     if players is None:
-        if baselines is not None:
-            raise OptionError(
-                "baselines do not enter a Hessian over elements; pass players=… for derivatives along Δ = "
-                "x − b"
-            )
-        scalar, x = Question(
-            model, inputs, target=target, additional_forward_args=additional_forward_args, dtype=dtype
-        ).point
+        scalar, x = question.point
         n = sum(part[0].numel() for part in x)
         _require_memory(scalar.batch, n, scalar.dtype, limit)
         jobs = [(tuple(p[e : e + 1] for p in x), _unit_rows(x), _flat_sum) for e in range(scalar.batch)]
     else:
-        game = Question(
-            model,
-            inputs,
-            baselines,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            players=players,
-            dtype=dtype,
-        ).game
+        game = question.game
         scalar, n = game.scalar, game.n
         _require_memory(scalar.batch, n, scalar.dtype, limit)
         jobs = [(game.input(e), player_rows(game, e), player_sum(game, e)) for e in range(scalar.batch)]

@@ -13,6 +13,7 @@ from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import require_finite
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import AGREEMENT, capture_at
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.second_order import hessian_vectors
@@ -23,6 +24,7 @@ from taylorattr.program.program import Program
 _ROWS = 64
 
 
+@shares_parameters
 def hvp(
     model: Callable[..., Any],
     inputs: Tensors,
@@ -36,12 +38,12 @@ def hvp(
     """Return ∇²f(x_e) v_e of each example without forming the Hessian.
 
     Args:
-        model: Module or callable on torch tensors; never changed.
-        inputs: Floating-point tensor (B, …) or tuple of them.
+        model: As in `Question`.
+        inputs: As in `Question`.
         vectors: Directions, structured like the inputs, each (B, …) or (1, …).
-        target: Captum's TargetType or a callable output -> (B,).
-        additional_forward_args: What the model takes after the inputs.
-        dtype: Dtype of the analysis; None keeps the model's own.
+        target: As in `Question`.
+        additional_forward_args: As in `Question`.
+        dtype: As in `Question`.
         internal_batch_size: Examples per pass; None: 64.
 
     Returns:

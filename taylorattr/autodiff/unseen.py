@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.autodiff.captured import captured_program
 from taylorattr.errors import KinkWarning, PrecisionWarning, warn
 from taylorattr.program.arguments import leaves, map_leaves
-from taylorattr.program.capture import capture
 from taylorattr.program.kinks import kink_nodes
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import Forward, walk
@@ -142,11 +142,9 @@ def _finite_derivatives(outputs: list[Tensor], inputs: list[Tensor]) -> bool:
 
 
 def _recorded(scalar: ScalarModel, point: Rows, example: int) -> Program | None:
-    native = tuple(p.to(scalar.native) for p in point)
+    """Return the captured model, walkable or not; None where it cannot be captured."""
     try:
-        return capture(
-            scalar.native_function(example), native, module=scalar.native_module, dtype=scalar.dtype
-        )
+        return captured_program(scalar, point, example)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError:  # it cannot be captured, or not run in its own dtype

@@ -9,9 +9,10 @@ from pathlib import Path
 from taylorattr.atomic import replacing
 from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder, require_result_suffix
-from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.taylor import decompose
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 
 SUMMARY = "take predictions of your model apart into Taylor or exact interaction effects"

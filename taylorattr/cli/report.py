@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, audited_method, references
 from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder
-from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.result import Result
 from taylorattr.effects.taylor import decompose
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods import AttributionMethod, attribute
 

@@ -20,6 +20,7 @@ from taylorattr.analysis.masking import CoalitionValues, coalition_bits
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint
 from taylorattr.effects.coalition_rows import CoalitionRows
@@ -40,6 +41,7 @@ CALLS_PER_BLOCK = 16
 """Model calls between two looks at the clock of the checkpoint."""
 
 
+@shares_parameters
 def harsanyi(
     model: Callable[..., Any],
     inputs: Tensors,
@@ -63,19 +65,18 @@ def harsanyi(
     as smooth networks. In frame ``input`` they are the OR-effects J^x(S), eq. (8).
 
     Args:
-        model: Module or callable on torch tensors; never changed.
-        inputs: Tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these. Integer inputs need
-            an explicit integer baseline.
-        target: Captum's TargetType or a callable output -> (B,).
-        additional_forward_args: What the model takes after the inputs.
-        players: Which elements move together; None: every element is a player.
+        model: As in `Question`.
+        inputs: Tensor (B, …) or tuple of them; integers (token ids) too.
+        baselines: As in `Question`. Integer inputs need an explicit integer baseline.
+        target: As in `Question`.
+        additional_forward_args: As in `Question`.
+        players: As in `Question`.
         max_order: None for all 2^n effects; k for those with |S| ≤ k, which need Σ_{s≤k} C(n, s)
             outputs and are the same numbers.
         frame: ``baseline`` or ``input``.
-        dtype: Of the analysis; None keeps the model's own.
-        internal_batch_size: Rows per model call; None: chosen from memory.
-        show_progress: Show a progress bar.
+        dtype: As in `Question`.
+        internal_batch_size: As in `Question`.
+        show_progress: As in `Question`.
         checkpoint: Folder where outputs are kept while they are computed; a call with the same
             arguments resumes there and evaluates only what is missing.
         max_evaluations: Refuse to compute more outputs than this; None: no limit.
@@ -98,10 +99,7 @@ def harsanyi(
         >>> effects.values.tolist()
         [[0.0, 3.0, 4.0, 12.0]]
     """
-    check_frame(frame)
-    if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
-        raise OptionError(f"max_order={max_order!r}; expected None or an integer ≥ 1")
-    game = Question(
+    question = Question(
         model,
         inputs,
         baselines,
@@ -111,7 +109,30 @@ def harsanyi(
         dtype=dtype,
         integers_allowed=True,
         internal_batch_size=internal_batch_size,
-    ).game
+        show_progress=show_progress,
+    )
+    return coalition_effects(
+        question, frame, max_order=max_order, checkpoint=checkpoint, max_evaluations=max_evaluations
+    )
+
+
+def coalition_effects(
+    question: Question,
+    frame: Frame = "baseline",
+    *,
+    max_order: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    max_evaluations: int | None = MAX_EVALUATIONS,
+) -> HarsanyiEffects:
+    """Return the effects of the coalitions of a question; see `harsanyi`.
+
+    Raises:
+        OptionError: If an option is out of range.
+    """
+    check_frame(frame)
+    if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
+        raise OptionError(f"max_order={max_order!r}; expected None or an integer ≥ 1")
+    game = question.game
     held = None if max_order is None or max_order >= game.n else max_order
     _check_budget(game, held, max_evaluations)
     rows = CoalitionRows(game.n, held, frame)
@@ -124,7 +145,9 @@ def harsanyi(
     with store or contextlib.nullcontext():
         known = store.restore(table) if store else np.zeros(table.shape, dtype=bool)
         counts["resumed"] = int(known.sum())
-        bar = tqdm(total=table.numel(), initial=counts["resumed"], unit="out", disable=not show_progress)
+        bar = tqdm(
+            total=table.numel(), initial=counts["resumed"], unit="out", disable=not question.show_progress
+        )
         with bar:
             for example in range(game.batch):
                 if not known[example].all():

@@ -15,7 +15,8 @@ from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.autodiff.captured import capture_at, holds_at
+from taylorattr.analysis.shared_parameters import shares_parameters
+from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, warn
@@ -96,6 +97,7 @@ class IntegratedHessians(Result):
         return "\n".join(lines)
 
 
+@shares_parameters
 def integrated_hessians(
     model: Callable[..., Any],
     inputs: Tensors,
@@ -116,13 +118,13 @@ def integrated_hessians(
     f̃(t) = f(b + Σ_g t_g Δ_g) at t = s·1; q Gauss nodes for the weight −s·ln s need q Hessians.
 
     Args:
-        model: Module or callable on torch tensors; never changed.
-        inputs: Floating-point tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these.
-        target: Captum's TargetType or a callable output -> (B,).
-        players: Which elements move together; None: every element is a player.
-        additional_forward_args: What the model takes after the inputs.
-        dtype: Dtype of the analysis; None keeps the model's own.
+        model: As in `Question`.
+        inputs: As in `Question`.
+        baselines: As in `Question`.
+        target: As in `Question`.
+        players: As in `Question`.
+        additional_forward_args: As in `Question`.
+        dtype: As in `Question`.
         n_nodes: Number of nodes q; None: 5, 8, … 55, until the tolerance is met.
         tolerance: Accepted completeness and row gaps relative to Σ_ij |Γ_ij|.
         internal_batch_size: Points × Hessian rows per pass; None: chosen from memory.
@@ -167,7 +169,7 @@ def integrated_hessians(
         )
     ladder = LADDER if n_nodes is None else (n_nodes,)
     with torch.inference_mode(False):
-        programs = _programs(game)
+        programs = programs_between(game)
         shares = [
             _until(game, example, program if isinstance(program, Program) else None, ladder, tolerance, limit)
             for example, program in enumerate(programs)
@@ -183,22 +185,6 @@ def integrated_hessians(
     )
     _say_gaps(result, tolerance)
     return result
-
-
-def _programs(game: Game) -> list[Program | str]:
-    """Return each example's captured program, shared where it fits, or why it cannot be walked."""
-    found: list[Program | str] = []
-    for example in range(game.batch):
-        ends = game.baseline(example), game.input(example)
-        values = game.f_baseline[example], game.f_input[example]
-        known = {id(p): p for p in found if isinstance(p, Program)}.values()
-        shared = (
-            p
-            for p in known
-            if all(holds_at(p, game.scalar, end, value) for end, value in zip(ends, values, strict=True))
-        )
-        found.append(next(shared, None) or capture_at(game.scalar, ends[0], example, ends[1]))
-    return found
 
 
 def _until(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,17 +17,16 @@ from torch import Tensor
 from taylorattr.aliases import Frame
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.masking import CoalitionValues
-from taylorattr.autodiff.captured import AGREEMENT
-from taylorattr.autodiff.polynomial.engine import expand_batch, jets, supported
+from taylorattr.analysis.question import Question
+from taylorattr.autodiff.captured import Captured, agrees_at, captured_examples, ends_of
+from taylorattr.autodiff.polynomial.engine import expand_batch, jets
 from taylorattr.autodiff.polynomial.nested import derivatives
 from taylorattr.effects.convergence import Kinks
 from taylorattr.effects.nested_check import differentiated, require_true_derivatives
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
-from taylorattr.program.capture import capture
 from taylorattr.program.isolate import unfused
 from taylorattr.program.kinks import kink_nodes, segment_switches, switches
 from taylorattr.program.norms import fused_norms
-from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 
 DIRECTION_BYTES = 64 * 2**20
@@ -36,31 +34,6 @@ DIRECTION_BYTES = 64 * 2**20
 
 RAY_BYTES = 16 * 2**20
 """Rays are walked in chunks whose directions fit this."""
-
-
-@dataclass
-class Group:
-    """Examples that share one captured program.
-
-    Attributes:
-        examples: Their numbers.
-        program: The program; None if the model could not be captured.
-        failure: Why the polynomial walk is not possible (no program, an operation without a rule), else "".
-    """
-
-    examples: list[int]
-    program: Program | None
-    failure: str = ""
-
-    @property
-    def walks(self) -> bool:
-        """Whether the polynomial walk is possible."""
-        return not self.failure
-
-    def give_up(self, reason: str) -> None:
-        """Turn to nested derivatives, with a warning that says why."""
-        self.failure = reason
-        warn(f"nested torch.func is used, which is slower, because {reason}", FallbackWarning)
 
 
 class TaylorSeries:
@@ -80,7 +53,16 @@ class TaylorSeries:
         self.frame: Frame = frame
         self.dtype = dtype
         self.sign = 1.0 if frame == "baseline" else -1.0
-        self.groups = self._captured()
+        self.groups = captured_examples(game, frame, dtype)
+        for group in self.groups:
+            if group.failure:
+                say_nested(group.failure)
+
+    @classmethod
+    def of(cls, question: Question, frame: Frame) -> TaylorSeries:
+        """Return the series of a question's game in a frame, whose programs are captured once."""
+        dtype = question.dtype or question.game.dtype
+        return question.once(("series", frame), lambda: cls(question.game, frame, dtype))
 
     def near(self, example: int) -> tuple[Tensor, ...]:
         """Return the expansion point of an example, tensors (1, …)."""
@@ -96,7 +78,7 @@ class TaylorSeries:
         """Return the direction of every player from the expansion point, tensors (n, …)."""
         return tuple(self.sign * d.to(self.dtype) for d in self.game.directions(example))
 
-    def group(self, example: int) -> Group:
+    def group(self, example: int) -> Captured:
         """Return the group an example belongs to."""
         return next(group for group in self.groups if example in group.examples)
 
@@ -202,7 +184,8 @@ class TaylorSeries:
         if group.program is None:
             return None
         near, far = self.near(example), self.far(example)
-        escapes = bool(group.program.notes) and not self._agrees(group.program, example)
+        ends = ends_of(self.game, self.frame, example, self.dtype)
+        escapes = bool(group.program.notes) and not agrees_at(group.program, ends, self.game.dtype)
         if not kink_nodes(group.program):
             return Kinks(0, [0] * self.game.n, 0, escapes)
         points = tuple(b + d for b, d in zip(near, self.directions(example), strict=True))
@@ -215,7 +198,9 @@ class TaylorSeries:
         step = max(1, DIRECTION_BYTES // max(1, size))
         return [examples[i : i + step] for i in range(0, len(examples), step)]
 
-    def _expand(self, group: Group, chunk: list[int], order: int, memory_limit: int | None) -> list[Tensor]:
+    def _expand(
+        self, group: Captured, chunk: list[int], order: int, memory_limit: int | None
+    ) -> list[Tensor]:
         near = [self.near(e) for e in chunk]
         directions = [self.directions(e) for e in chunk]
         if group.program is not None and group.walks:
@@ -224,11 +209,14 @@ class TaylorSeries:
             try:
                 return expand_batch(group.program, bases, stacked, order, memory_limit=memory_limit)[1:]
             except MissingRuleError as error:  # a rule that does not cover this use of its operation
-                group.give_up(str(error))
+                group.failure = str(error)
+                say_nested(group.failure)
         tables = [self._nested(group, e, d, order)[1:] for e, d in zip(chunk, directions, strict=True)]
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
 
-    def _nested(self, group: Group, example: int, directions: tuple[Tensor, ...], order: int) -> list[Tensor]:
+    def _nested(
+        self, group: Captured, example: int, directions: tuple[Tensor, ...], order: int
+    ) -> list[Tensor]:
         near, rows = self.near(example), torch.tensor([example])
         program, model = group.program, self.game.scalar
 
@@ -253,7 +241,7 @@ class TaylorSeries:
         lowest = self.game.diagnostics.get("lowest_dtype", str(self.game.dtype)).removeprefix("torch.")
         return max(torch.finfo(dtype).eps for dtype in (getattr(torch, lowest), self.game.dtype, self.dtype))
 
-    def _jets(self, group: Group, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
+    def _jets(self, group: Captured, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
         if group.program is not None and group.walks:
             return jets(group.program, self.near(example), rays, order)
         rows = [
@@ -262,59 +250,10 @@ class TaylorSeries:
         ]
         return torch.stack([torch.cat(row) for row in rows])
 
-    def _captured(self) -> list[Group]:
-        groups: list[Group] = []
-        for e in range(self.game.batch):
-            shared = next((g for g in groups if self._serves(g, e)), None)
-            if shared is None:
-                groups.append(self._capture(e))
-            else:
-                shared.examples.append(e)
-        return groups
 
-    def _capture(self, example: int) -> Group:
-        scalar = self.game.scalar
-        near = tuple(x.to(scalar.native) for x in self.near(example))
-        far = tuple(x.to(scalar.native) for x in self.far(example))
-        try:
-            program = capture(
-                scalar.native_function(example),
-                near,
-                module=scalar.native_module,
-                second_point=far,
-                dtype=self.dtype,
-            )
-        except CaptureError as error:
-            group = Group([example], None)
-            group.give_up(str(error))
-            return group
-        group = Group([example], program)
-        for node in supported(program)[:1]:
-            place = f"module {node.module or '-'}, {node.where or 'unknown line'}"
-            group.give_up(f"{node.op} cannot be walked ({place})")
-        return group
-
-    def _serves(self, group: Group, example: int) -> bool:
-        """Whether the program captured for another example is right for this one, branches excluded."""
-        program = group.program
-        if program is None or program.notes or self.game.scalar.varies:
-            return False
-        return self._agrees(program, example)
-
-    def _agrees(self, program: Program, example: int) -> bool:
-        """Whether a program captured for another example gives this one's values at both ends."""
-        near, far = self.game.f_baseline[example], self.game.f_input[example]
-        if self.frame == "input":
-            near, far = far, near
-        scale = float(torch.maximum(near.abs(), far.abs()))
-        tolerance = AGREEMENT.get(self.game.dtype, 1e-2) * max(scale, 1e-30)
-        try:
-            for point, value in ((self.near(example), near), (self.far(example), far)):
-                if abs(float(replay(program, point)[0]) - float(value)) > tolerance:
-                    return False
-        except (RuntimeError, IndexError):  # shapes that depend on values do not fit this example
-            return False
-        return True
+def say_nested(reason: str) -> None:
+    """Warn that derivatives are nested, and why the polynomial walk is not possible."""
+    warn(f"nested torch.func is used, which is slower, because {reason}", FallbackWarning)
 
 
 def _bits(masks: Sequence[int], n: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -12,8 +12,9 @@ from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects.coalition_table import check_frame
-from taylorattr.effects.effects import HarsanyiEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.series import TaylorSeries
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.maths.mobius import mobius_
@@ -22,6 +23,7 @@ MAX_PLAYERS = 16
 """2^n univariate jets are walked; beyond this many players they are refused."""
 
 
+@shares_parameters
 def degree_by_support(
     model: Any,
     inputs: Tensors,
@@ -40,15 +42,15 @@ def degree_by_support(
     partial derivatives, so the order can be high where the table of multi-indices would be too large.
 
     Args:
-        model: Module or callable on torch tensors.
-        inputs: Tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple.
-        target: Captum's TargetType or a callable output -> (B,).
+        model: As in `Question`.
+        inputs: As in `Question`.
+        baselines: As in `Question`.
+        target: As in `Question`.
         order: Highest order.
-        players: Which elements move together; at most 16.
+        players: As in `Question`. At most 16.
         frame: ``baseline`` (series at b) or ``input`` (at x).
-        additional_forward_args: What the model takes after the inputs.
-        dtype: Dtype of the analysis.
+        additional_forward_args: As in `Question`.
+        dtype: Dtype of the analysis and of the effects.
 
     Returns:
         One full table per order; its ``delta`` is that of the whole function, its sum is [s^m] f(b + s·Δ).
@@ -63,22 +65,23 @@ def degree_by_support(
     check_frame(frame)
     if order < 1:
         raise OptionError(f"order={order}; expected at least 1")
+    question = Question(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        additional_forward_args=additional_forward_args,
+        players=players,
+        dtype=dtype,
+    )
     with preserved_rng():
-        game = Question(
-            model,
-            inputs,
-            baselines,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            players=players,
-            dtype=dtype,
-        ).game
+        game = question.game
         if game.n > MAX_PLAYERS:
             raise BudgetError(
                 f"J_m(S) of {game.n} players needs 2**{game.n} jets (limit {MAX_PLAYERS} players); "
                 "group them with players=..., or use decompose(..., order=K).interactions"
             )
-        series = TaylorSeries(game, frame, dtype)
+        series = TaylorSeries.of(question, frame)
         f_input, f_baseline = series.ends()
         table = torch.stack([support_table(series, e, order) for e in range(game.batch)])
     constant = f_baseline if frame == "baseline" else f_input

@@ -14,12 +14,13 @@ from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import check_frame
-from taylorattr.effects.effects import TaylorEffects
 from taylorattr.effects.exact import exact_effects
 from taylorattr.effects.series import TaylorSeries
 from taylorattr.effects.tails import tails
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import BudgetError, DivergenceWarning, KinkWarning, OptionError, warn
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.memory import available
@@ -28,6 +29,7 @@ TAIL_PLAYERS = 10
 """Up to this many players the exact effects (2^n forwards) are computed beside the series by default."""
 
 
+@shares_parameters
 def decompose(
     model: Any,
     inputs: Tensors,
@@ -51,22 +53,22 @@ def decompose(
     In frame ``input`` the series is taken at x towards b: I^x(κ) = (−1)^{|κ|+1} ∂^κ f(x) Δ^κ / κ!.
 
     Args:
-        model: Module or callable on torch tensors; never changed.
-        inputs: Floating-point tensor (B, …) or tuple of them.
-        baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these.
-        target: Captum's TargetType or a callable output -> (B,).
+        model: As in `Question`.
+        inputs: As in `Question`.
+        baselines: As in `Question`.
+        target: As in `Question`.
         order: K, the largest |κ|.
-        players: Which elements move together; None: every element is a player.
+        players: As in `Question`.
         frame: ``baseline`` or ``input``.
-        additional_forward_args: What the model takes after the inputs.
-        dtype: Dtype of the analysis.
+        additional_forward_args: As in `Question`.
+        dtype: Dtype of the analysis and of the effects.
         with_tails: Whether to compute the exact J(S) by 2^n forwards and with them what the order leaves out
             of each; None: up to 10 players.
         diagnose: Whether to probe convergence and kinks; without it ``converged`` is False for every example.
-        seed: Seed of the random coalitions whose rays are probed.
-        internal_batch_size: Rows per model call; None: chosen from memory.
+        seed: As in `Question`. It draws the coalitions whose rays are probed.
+        internal_batch_size: As in `Question`.
         memory_limit: Bytes the computation may use; None: what the machine has.
-        show_progress: Show a progress bar over the examples.
+        show_progress: As in `Question`.
 
     Returns:
         The effects, in units of the model output. ``converged`` and ``reasons`` say whether the series
@@ -88,35 +90,58 @@ def decompose(
 
     Source: eq. (1), (2), (6); Deng et al., arXiv 2303.01506.
     """
+    question = Question(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        additional_forward_args=additional_forward_args,
+        players=players,
+        dtype=dtype,
+        internal_batch_size=internal_batch_size,
+        seed=seed,
+        show_progress=show_progress,
+    )
+    return taylor_effects(
+        question, order, frame, with_tails=with_tails, diagnose=diagnose, memory_limit=memory_limit
+    )
+
+
+def taylor_effects(
+    question: Question,
+    order: int,
+    frame: Frame = "baseline",
+    *,
+    with_tails: bool | None = False,
+    diagnose: bool = False,
+    memory_limit: int | None = None,
+) -> TaylorEffects:
+    """Return the Taylor effects a question asks for; see `decompose`.
+
+    Raises:
+        OptionError: If the order is below 1 or the frame unknown.
+    """
     check_frame(frame)
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     with preserved_rng():
-        game = Question(
-            model,
-            inputs,
-            baselines,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            players=players,
-            dtype=dtype,
-            internal_batch_size=internal_batch_size,
-        ).game
+        game = question.game
         _check_budget(game.batch, game.n, order, memory_limit)
-        series = TaylorSeries(game, frame, dtype)
+        series = TaylorSeries.of(question, frame)
         f_input, f_baseline = (end.cpu() for end in series.ends())
         steps = game.batch * (2 if diagnose else 1)
-        with tqdm(total=steps, unit="example", disable=not show_progress) as bar:
+        with tqdm(total=steps, unit="example", disable=not question.show_progress) as bar:
             blocks = [
                 series.sign * block.cpu() for block in series.coefficients(order, memory_limit, bar.update)
             ]
             sizes = torch.stack([block.abs().sum(1) for block in blocks], dim=1)
             verdicts = []
             for e in range(game.batch):
-                probed = (
-                    _diagnosed(series, e, blocks[0][e], sizes[e], order, seed) if diagnose else _undiagnosed()
+                verdicts.append(
+                    _diagnosed(series, e, blocks[0][e], sizes[e], order, question.seed)
+                    if diagnose
+                    else _undiagnosed()
                 )
-                verdicts.append(probed)
                 bar.update(int(diagnose))
         exact = None
         if with_tails or (with_tails is None and game.n <= TAIL_PLAYERS):

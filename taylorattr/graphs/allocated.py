@@ -10,7 +10,8 @@ import torch
 from taylorattr.allocation.allocate import blocks, in_frame_of, require_domain, require_level
 from taylorattr.allocation.carried import AnyRule, context_of, rule_of
 from taylorattr.allocation.context import Context, varies
-from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 
 E = TypeVar("E", TaylorEffects, HarsanyiEffects)
 

@@ -7,7 +7,8 @@ from math import comb
 
 import numpy as np
 
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.pair_table import PairTable, hollow, numbers
 from taylorattr.maths.interaction_indices import INDICES

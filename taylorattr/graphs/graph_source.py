@@ -10,9 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.symbolic import SymbolicEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, PlayerError, ShapeError
 from taylorattr.graphs.effect_pairs import of_coalitions, of_effects, of_taylor, pairs_only
 from taylorattr.graphs.pair_table import PairTable, hollow, numbers

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.symbolic import SymbolicEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.effect_pairs import reach_of
 from taylorattr.graphs.graph_source import pair_table_of

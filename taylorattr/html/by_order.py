@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.section import Column, Section, Table
 from taylorattr.plot.by_order import FAR_FROM_ZERO

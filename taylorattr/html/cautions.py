@@ -10,8 +10,9 @@ import torch
 
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.audit_report import AuditReport
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.html.by_order import open_ended
 from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.criteria import CRITERION_NAMES

@@ -12,10 +12,11 @@ from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
 from taylorattr.criteria.probe.probed_rule import ProbedRule
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.result import Result
 from taylorattr.effects.symbolic import SymbolicEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.html.text import count
 from taylorattr.reformulation.result import Reformulation

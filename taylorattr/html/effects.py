@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.html.contents import Contents, EffectSource
 from taylorattr.html.section import Column, Section, Table
 from taylorattr.html.text import amount, count, percent

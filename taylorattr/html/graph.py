@@ -12,8 +12,9 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from taylorattr.effects.effects import InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import TaylorAttrError
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.interaction_graph import interaction_graph

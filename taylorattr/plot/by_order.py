@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example, require_players
 from taylorattr.plot.labels import LARGEST_ROW_FONT, head, name_rows, number, row_font

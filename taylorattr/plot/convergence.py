@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taylorattr.effects.convergence import MARGIN
-from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example
 from taylorattr.plot.labels import fitting_font, head, number, room, say

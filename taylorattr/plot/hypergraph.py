@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import numpy as np
 
-from taylorattr.effects.effects import HarsanyiEffects, InteractionIndex, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.symbolic import SymbolicEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.layout import circle_positions, spread

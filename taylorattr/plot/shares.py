@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.subsets import Coalitions, of_size
 from taylorattr.plot.entries import effect_label, one_example, require_players

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_values, folded
 from taylorattr.plot.labels import PLAIN, characters, distinct, head, number, room, say

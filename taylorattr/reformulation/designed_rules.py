@@ -9,11 +9,9 @@ from torch import Tensor
 
 from taylorattr.allocation.carried import CarriesRule
 from taylorattr.allocation.rule import RULES
-from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
+from taylorattr.reformulation.answer import Answer, Request, shared_out
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
-from taylorattr.reformulation.request import Answer, Request
-from taylorattr.reformulation.shared_out import SAMPLING, shared_out
 
 ALLOWED = 10.0
 """Times the error that a computation reports: it is taken from the sum of the scores, in which errors of the
@@ -47,10 +45,7 @@ def designed_rule(request: Request, owner: Any) -> Answer:
             f"{rule.name} is not filed in ta.RULES, where a reformulation looks its ratio up: file it with "
             f"ta.RULES.add(rule)"
         )
-    game = Question(
-        request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared
-    ).game
-    players = game.names
+    players = request.game(request.starts[0], integers_allowed=True).names
     context = owner.context(players)
     if rule.granularity == "support" and len(players) <= request.max_players:
         frame = request.frame or rule.frames[0]
@@ -65,8 +60,7 @@ def designed_rule(request: Request, owner: Any) -> Answer:
         add_quadrature(answer, request, paths)
     else:
         _add_own_error(answer, request, said)
-    if request.direct.standard_errors is not None and "sampling" not in answer.errors:
-        answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
+    answer.add_sampling(request.direct)
     return answer
 
 

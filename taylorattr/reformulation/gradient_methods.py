@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,12 +13,21 @@ from torch import Tensor
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.analysis.game import Game
-from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, TaylorAttrWarning
 from taylorattr.maths.path_rules import path_rule
-from taylorattr.reformulation.request import Answer, Request, Rows
-from taylorattr.reformulation.shared_out import SAMPLING, kinks, mean, shared_out, smooth
-from taylorattr.reformulation.truncation import POINTS, lagrange_bound, quadrature_error, ratios
+from taylorattr.methods.gradient.smooth_grad import deviations
+from taylorattr.reformulation.answer import Answer, Request, Rows, kinks, mean, shared_out, smooth
+from taylorattr.reformulation.truncation import (
+    POINTS,
+    POINTS_OF_MANY,
+    lagrange_bound,
+    quadrature_error,
+    ratios,
+)
+
+NOISY_INPUTS = 8
+"""Noisy inputs whose tails are looked at."""
 
 
 def gradient_x_input(request: Request) -> Answer:
@@ -61,6 +71,78 @@ def expected_gradients(request: Request) -> Answer:
     ways = zip(said["each_path"], said["n_steps"], strict=True)
     add_quadrature(answer, request, [(way, "gauss_legendre", counts) for way, counts in ways])
     return answer
+
+
+def smooth_grad(request: Request) -> Answer:
+    """κ_i times moments of the noise; where some Δ_j = 0, over the coefficients ∂^κ f(b)/κ!."""
+    if request.options["multiply_by"] != "delta":
+        raise OptionError(
+            f"smooth_grad with multiply_by={request.options['multiply_by']!r} is not a sum of effects; leave "
+            "it at 'delta'"
+        )
+    rule = request.rule()
+    tables, contexts, bounds, remarks = [], [], [], []
+    games = [request.game(start) for start in request.starts]
+    sigmas = [deviations(g, request.options["stdev"], request.options["noise_level"]) for g in games]
+    pairs = [
+        {"sigma": by_player(g, s), "Delta": by_player(g, deltas(g))}
+        for g, s in zip(games, sigmas, strict=True)
+    ]
+    still = any(bool(((c["Delta"] == 0) & (c["sigma"] != 0)).any()) for c in pairs)
+    if still and rule.frames == ("input",):
+        raise OptionError(
+            "smooth_grad in frame 'input' has no finite ratio where Δ = 0 and σ ≠ 0, eq. (17); leave frame "
+            "out"
+        )
+    if still:
+        rule = RULES["smooth_grad/coefficients"]
+        remarks.append("some Δ = 0: the effects are the coefficients ∂^κ f(b)/κ!, those at Δ = 1, eq. (17)")
+    for game, sigma, context in zip(games, sigmas, pairs, strict=True):
+        far = tuple(b + 1 for b in game.baselines) if still else game.inputs
+        table = request.taylor(far, game.baselines, request.order, rule.frames[0])
+        tables.append(table)
+        contexts.append(context)
+        if request.bound:
+            origin = game.inputs if table.frame == "input" else game.baselines
+            bounds.append(_noisy_tail(request, game, sigma, origin) * smooth(table))
+    answer = shared_out(rule, tables, contexts)
+    direct = request.direct
+    answer.allocated = replace(answer.allocated, f_input=direct.f_input, f_baseline=direct.f_baseline)
+    if bounds:
+        answer.errors["truncation"] = mean(bounds)
+        remarks.append(
+            f"truncation at order {request.order}: an estimate, the mean over {NOISY_INPUTS} noisy inputs of "
+            "Lagrange's form, eq. (59). The noise reaches beyond any disc of convergence, so the orders need "
+            "not tend to the method; for polynomials they do"
+        )
+    answer.add_sampling(direct)
+    answer.remarks = (*remarks, *doubts(tables, rule))
+    return answer
+
+
+def _noisy_tail(request: Request, game: Game, sigmas: Rows, origin: Rows) -> Tensor:
+    """Return the mean over noisy inputs y of what order K leaves out of Δ_i ∂_i f(y), shape (B, n).
+
+    The tail of (y − o)_i ∂_i f(y), expanded at o, is that of Gradient × Input; the factor Δ_i/(y − o)_i makes
+    it that of Δ_i ∂_i f(y).
+    """
+    generator = request.question.generator()
+    found = []
+    for _ in range(NOISY_INPUTS):
+        noise = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x) for x in game.inputs]
+        y = tuple(x + s * e for x, s, e in zip(game.inputs, sigmas, noise, strict=True))
+        tail = lagrange_bound(
+            ratios(RULES["gradient_x_input"], {}),
+            request.undiagnosed,
+            y,
+            origin,
+            request.order,
+            points=POINTS_OF_MANY,
+        )
+        steps = by_player(game, tuple(a - o for a, o in zip(y, origin, strict=True))).cpu()
+        ratio = (by_player(game, deltas(game)).cpu() / steps).abs()
+        found.append(torch.where(tail == 0, tail, tail * ratio))
+    return mean(found)
 
 
 def add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any, list[int]]]) -> None:
@@ -120,8 +202,7 @@ def from_terms(
             f"truncation at order {request.order}: Lagrange's form, the largest next order among {POINTS} "
             "points of the segment, eq. (59)",
         )
-    if request.direct.standard_errors is not None:
-        answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
+    answer.add_sampling(request.direct)
     answer.remarks += doubts(tables, rule)
     return answer
 

@@ -11,8 +11,7 @@ from taylorattr.allocation.layerwise.formal import FormalAllocation, formal_allo
 from taylorattr.attribution import Attribution
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
 from taylorattr.methods.method import METHODS
-from taylorattr.reformulation.request import Answer, Request, Rows
-from taylorattr.reformulation.shared_out import SAMPLING
+from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, Rows
 
 FORMAL = ("deeplift_rescale", "deeplift_reveal_cancel", "deep_shap")
 """Methods whose shares are power series of the inputs."""
@@ -41,10 +40,15 @@ def through_layers(request: Request) -> Answer:
         )
     relevance = request.method not in FORMAL
     options = _options(request)
-    shared = {name: value for name, value in request.shared.items() if name != "internal_batch_size"}
+    question = request.question
+    shared: dict[str, Any] = {
+        "target": question.target,
+        "players": question.players,
+        "additional_forward_args": question.additional_forward_args,
+    }
     rows = tuple(torch.cat(parts) for parts in zip(*request.starts, strict=True))
     found = layerwise(
-        request.method, request.model, request.inputs, None if relevance else rows, order=request.order,
+        request.method, question.model, question.inputs, None if relevance else rows, order=request.order,
         **shared, **options,
     )  # fmt: skip
     direct = request.direct
@@ -66,8 +70,8 @@ def through_layers(request: Request) -> Answer:
     ]
     errors = {"rounding": size.expand_as(direct.player_scores)}
     if direct.standard_errors is not None:
-        errors["sampling"] = SAMPLING * direct.standard_errors
-        remarks.append(f"the method samples orders: {SAMPLING:g} of its standard errors are allowed")
+        errors["sampling"] = STANDARD_ERRORS * direct.standard_errors
+        remarks.append(f"the method samples orders: {STANDARD_ERRORS:g} of its standard errors are allowed")
     formal, said = _formal(request, rows, shared)
     return Answer(
         allocated, context=(), errors=errors, remarks=(*remarks, *said), layers=found, formal=formal
@@ -109,7 +113,7 @@ def _formal(
     try:
         formal = formal_allocation(
             request.method,  # pyright: ignore[reportArgumentType]
-            request.model, request.inputs, rows, order=request.order, **shared, **chosen,
+            request.question.model, request.question.inputs, rows, order=request.order, **shared, **chosen,
         )  # fmt: skip
     except (MissingRuleError, CaptureError, BudgetError) as error:
         return None, [f"no formal shares of the whole network: {error}"]

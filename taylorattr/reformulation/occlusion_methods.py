@@ -9,14 +9,12 @@ from torch import Tensor
 
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.analysis.question import Question
-from taylorattr.effects.effects import TaylorEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods.occlusion.player_windows import player_windows
+from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, mean, shared_out, smooth
 from taylorattr.reformulation.gradient_methods import unsure
-from taylorattr.reformulation.rays import RAYS, ray_tails
-from taylorattr.reformulation.request import Answer, Request
-from taylorattr.reformulation.shared_out import SAMPLING, mean, shared_out, smooth
+from taylorattr.reformulation.truncation import WINDOWS_WITH_RAYS, ray_tails
 
 
 def occlusion_1(request: Request) -> Answer:
@@ -27,17 +25,14 @@ def occlusion_1(request: Request) -> Answer:
 def shapley(request: Request) -> Answer:
     """1/|S|, eq. (27)."""
     answer = _answer(request, request.rule(), {}, None)
-    if request.direct.standard_errors is not None:
-        answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
-        answer.remarks += (f"the method samples: {SAMPLING:g} of its standard errors are allowed",)
+    if answer.add_sampling(request.direct):
+        answer.remarks += (f"the method samples: {STANDARD_ERRORS:g} of its standard errors are allowed",)
     return answer
 
 
 def occlusion_patch(request: Request) -> Answer:
     """Windows with their coefficients, eq. (25)."""
-    game = Question(
-        request.model, request.inputs, request.starts[0], integers_allowed=True, **request.shared
-    ).game
+    game = request.game(request.starts[0], integers_allowed=True)
     wanted = (request.options[name] for name in ("window", "stride", "windows"))
     found, _ = player_windows(game, *wanted)
     averaged = request.options["overlap"] == "average"
@@ -58,8 +53,7 @@ def prediction_difference(request: Request) -> Answer:
             "form='difference', or analyse a model whose output is the logit"
         )
     answer = _answer(request, request.rule(), {}, torch.eye(request.n))
-    if request.options["tol"] is not None and request.direct.standard_errors is not None:
-        answer.errors["sampling"] = SAMPLING * request.direct.standard_errors
+    if request.options["tol"] is not None and answer.add_sampling(request.direct):
         answer.remarks += (
             "tol= lets the method take a part of the references, the effects are those of all",
         )
@@ -107,12 +101,12 @@ def _from_terms(
             "; windows that do not overlap can be the players themselves, for occlusion_1, which is exact "
             "for any number of them in frame='input'"
         )
-    if any(not x.is_floating_point() for x in request.inputs):
+    if any(not x.is_floating_point() for x in request.question.rows):
         raise OptionError(
             f"{request.n} players have 2^{request.n} coalitions, and integer inputs no Taylor effects to "
             f"stand for them: {remedy}"
         )
-    rays = windows is not None and len(windows) <= RAYS and request.bound and frame == "baseline"
+    rays = windows is not None and len(windows) <= WINDOWS_WITH_RAYS and request.bound and frame == "baseline"
     tables: list[TaylorEffects] = []
     tails = []
     for start in request.starts:

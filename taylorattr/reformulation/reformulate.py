@@ -9,16 +9,20 @@ import torch
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.allocation.context import plain
-from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.analysis.question import Question
+from taylorattr.analysis.shared_parameters import shares_parameters
+from taylorattr.attribution import Attribution
 from taylorattr.errors import OptionError
-from taylorattr.methods.method import AnyMethod, attribute, find
-from taylorattr.reformulation.cells import grad_cam
+from taylorattr.methods.method import AnyMethod, attributed, find
+from taylorattr.reformulation.answer import Answer, Request, Rows
 from taylorattr.reformulation.designed_rules import designed_rule
+from taylorattr.reformulation.grad_cam import grad_cam
 from taylorattr.reformulation.gradient_methods import (
     expected_gradients,
     gradient_x_input,
     integrated_gradients,
+    smooth_grad,
 )
 from taylorattr.reformulation.layers import through_layers
 from taylorattr.reformulation.occlusion_methods import (
@@ -27,9 +31,7 @@ from taylorattr.reformulation.occlusion_methods import (
     prediction_difference,
     shapley,
 )
-from taylorattr.reformulation.request import Answer, Request
 from taylorattr.reformulation.result import Reformulation
-from taylorattr.reformulation.smooth_grad import smooth_grad
 
 ANSWERS: dict[str, Callable[[Request], Answer]] = {
     "gradient_x_input": gradient_x_input,
@@ -54,6 +56,7 @@ MAX_PLAYERS = 14
 """Most players whose 2^n coalitions are evaluated by default."""
 
 
+@shares_parameters
 def reformulate(
     method: AnyMethod,
     model: Callable[..., Any],
@@ -83,22 +86,22 @@ def reformulate(
     Args:
         method: One of ``ta.METHODS``, or a designed rule: its own ratio, on exact effects of coalitions where
             it reads nothing else and there are few players, else on Taylor effects.
-        model: Module or callable on torch tensors; never changed.
-        inputs: Tensor (B, …) or tuple of them.
-        baselines: As in ``ta.attribute``; a reference set (R, …) for the methods that read one.
-        target: Captum's TargetType or a callable output -> (B,).
+        model: As in `Question`.
+        inputs: As in `Question`.
+        baselines: As in `Question`. A reference set (R, …) for the methods that read one.
+        target: As in `Question`.
         order: K, the largest order of the Taylor effects.
         frame: Frame of the effects; None: the one the method's first ratio is stated in.
-        players: Which elements move together; None: every element is a player.
-        additional_forward_args: What the model takes after the inputs.
+        players: As in `Question`.
+        additional_forward_args: As in `Question`.
         references: Reference set (R, …) over which a method with one baseline is averaged; then without
             baselines.
         max_players: Most players whose 2^n coalitions are evaluated.
         bound: Whether to look for a bound of what the order leaves out (nine further expansions, for
             SmoothGrad forty).
-        seed: Seed of everything drawn at random.
-        internal_batch_size: Rows per model call; None: chosen from memory.
-        show_progress: Whether to show progress bars.
+        seed: As in `Question`.
+        internal_batch_size: As in `Question`.
+        show_progress: As in `Question`.
         **options: Of the method.
 
     Returns:
@@ -122,36 +125,29 @@ def reformulate(
         )
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
-    shared: dict[str, Any] = {
-        "target": target,
-        "players": players,
-        "additional_forward_args": additional_forward_args,
-        "internal_batch_size": internal_batch_size,
-    }
-    direct = attribute(
-        entry, model, inputs, baselines, references=references, dtype=torch.float64, seed=seed,
-        show_progress=show_progress, **shared, **options,
-    )  # fmt: skip
-    given = input_tuple(inputs)
-    rows = direct.baselines if isinstance(direct.baselines, tuple) else (direct.baselines,)
-    known = tuple(torch.zeros_like(x) if b is None else b for x, b in zip(given, rows, strict=True))
-    starts = (known,)
-    if entry.references or references is not None:
-        starts = tuple(tuple(b[r : r + 1] for b in known) for r in range(len(known[0])))
+    question = Question(
+        model,
+        inputs,
+        baselines,
+        target=target,
+        players=players,
+        additional_forward_args=additional_forward_args,
+        internal_batch_size=internal_batch_size,
+        seed=seed,
+        show_progress=show_progress,
+        integers_allowed=entry.integers,
+    )
+    direct = attributed(entry, question, options, references=references)
     request = Request(
+        question=question,
         method=entry.name,
-        model=model,
-        inputs=given,
-        starts=starts,
+        starts=_starts(direct, question, several=entry.references or references is not None),
         direct=direct,
         order=order,
         frame=frame,
         max_players=max_players,
         bound=bound,
-        seed=seed,
         options={**entry.options, **options},
-        shared=shared,
-        show_progress=show_progress,
     )
     own = entry.family == "rule"
     answer = designed_rule(request, entry.owner) if own else ANSWERS[entry.name](request)
@@ -167,6 +163,17 @@ def reformulate(
         layers=answer.layers,
         formal=answer.formal,
     )
+
+
+def _starts(direct: Attribution, question: Question, *, several: bool) -> tuple[Rows, ...]:
+    """Return the baselines the method used: one entry, or one for each reference."""
+    baselines = direct.baselines if isinstance(direct.baselines, tuple) else (direct.baselines,)
+    rows = tuple(
+        torch.zeros_like(x) if b is None else b for x, b in zip(question.rows, baselines, strict=True)
+    )
+    if not several:
+        return (rows,)
+    return tuple(tuple(b[r : r + 1] for b in rows) for r in range(len(rows[0])))
 
 
 def _kept(context: Any) -> dict[str, Any]:

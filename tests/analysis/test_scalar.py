@@ -61,17 +61,18 @@ def test_a_single_argument_need_not_be_a_tuple():
 
 
 @pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
-def test_native_function_is_the_users_model_on_one_row(given):
+def test_the_native_call_is_the_users_model_on_one_row(given):
     net = mlp().to(given)
     scalar = ScalarModel(net, X.to(given), target=1)
     row = X[2:3].to(given)
-    assert torch.equal(scalar.native_function(2)(row), net(row)[:, 1])
-    assert scalar.native is given and isinstance(scalar.native_module, nn.Module)
-    assert scalar.native_module is not net
+    function, module = scalar.native_call(2)
+    assert torch.equal(function(row), net(row)[:, 1])
+    assert scalar.native is given and isinstance(module, nn.Module)
+    assert module is not net
 
 
 def test_a_callable_without_modules_has_no_native_module():
-    assert ScalarModel(lambda x: x.sum(1), X).native_module is None
+    assert ScalarModel(lambda x: x.sum(1), X).native_call(0)[1] is None
 
 
 class CastsInside(nn.Module):
@@ -202,10 +203,9 @@ def test_two_threads_share_a_model():
 
 def test_one_copy_serves_where_the_analysis_has_the_models_dtype():
     same = ScalarModel(mlp().double(), points(2, 4).double(), target=0)
-    same.native_function(0)
-    assert same.native_module is same.modules[0]
+    assert same.native_call(0)[1] is same.modules[0]
     promoted = ScalarModel(mlp(), points(2, 4), target=0)
-    assert promoted.native_module is not promoted.modules[0]
+    assert promoted.native_call(0)[1] is not promoted.modules[0]
 
 
 def test_the_same_model_in_another_precision():

@@ -210,7 +210,7 @@ def _walk(
 def _programs(game: Game) -> list[tuple[slice, Network]]:
     """Examples with their program: one for all where it holds for all, else one each."""
     first = _captured(game, 0)
-    module = game.scalar.native_module
+    _, module = game.scalar.native_call(0)
     parts = module.named_modules() if module is not None else ()
     norms = {path for path, part in parts if isinstance(part, _BatchNorm)}
     values = zip(game.f_input, game.f_baseline, strict=True)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import Game
+from taylorattr.autodiff.captured import captured_program
 from taylorattr.autodiff.paths.grid import TooManyPiecesError
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.autodiff.paths.pieces import FOLLOWED, Rows, integrated_gradient
 from taylorattr.memory import available, keep_freed_blocks
-from taylorattr.program.capture import capture
 from taylorattr.program.kinks import kink_nodes
 from taylorattr.program.program import Program
 from taylorattr.program.written_out import without_formulas
@@ -70,13 +70,7 @@ def _alike(game: Game) -> list[list[int]]:
 
 
 def _program(game: Game, example: int) -> Program:
-    program = capture(
-        game.scalar.native_function(example),
-        tuple(x.to(game.scalar.native) for x in game.input(example)),
-        module=game.scalar.native_module,
-        second_point=tuple(b.to(game.scalar.native) for b in game.baseline(example)),
-        dtype=game.dtype,
-    )
+    program = captured_program(game.scalar, game.input(example), example, game.baseline(example))
     if program.notes:
         raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
     # after writing out, so that kinks inside composite operations (scatter_reduce, aminmax) are seen

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from taylorattr.analysis.game import Game
+from taylorattr.autodiff.captured import captured_program
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.errors import CaptureError, OptionError
 from taylorattr.maths.multi_index import enumerate_up_to
 from taylorattr.program.affine import NotPolynomialError, polynomial_degree
-from taylorattr.program.capture import capture
 from taylorattr.program.program import Program
 
 
@@ -66,12 +66,7 @@ def _polynomial(game: Game, example: int) -> tuple[Program, int]:
         OptionError: If it cannot be captured, branches on values, or is no polynomial.
     """
     try:
-        program = capture(
-            game.scalar.native_function(example),
-            tuple(x.to(game.scalar.native) for x in game.input(example)),
-            module=game.scalar.native_module,
-            dtype=game.dtype,
-        )
+        program = captured_program(game.scalar, game.input(example), example)
         degree = polynomial_degree(program)
     except (CaptureError, NotPolynomialError) as error:
         raise OptionError(f"mode='exact' is for polynomial models: {error}; use mode='sample'") from error

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.effects.effects import HarsanyiEffects, TaylorEffects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.taylor_effects import TaylorEffects
 
 
 class Term(NamedTuple):

@@ -14,14 +14,14 @@ from taylorattr.allocation.grad_cam import cells
 from taylorattr.allocation.rule import RULES
 from taylorattr.analysis.layers import activation_and_gradient, find_layer, replaced_output
 from taylorattr.analysis.players import Players
+from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.effects.effects import TaylorEffects
-from taylorattr.effects.taylor import decompose
+from taylorattr.effects.taylor import taylor_effects
+from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import DivergenceWarning, TaylorAttrWarning, warn
 from taylorattr.maths.multi_index import count_up_to
+from taylorattr.reformulation.answer import Answer, Request, Rows, kinks, shared_out, smooth
 from taylorattr.reformulation.gradient_methods import doubts, unsure
-from taylorattr.reformulation.request import Answer, Request, Rows
-from taylorattr.reformulation.shared_out import kinks, shared_out, smooth
 from taylorattr.reformulation.truncation import POINTS, lagrange_bound
 
 TERMS = 50_000
@@ -61,7 +61,7 @@ def grad_cam(request: Request) -> Answer:
     """
     said = request.direct.diagnostics
     game = request.game(request.starts[0])
-    path, module = find_layer(request.model, game.scalar, said["layer"])
+    path, module = find_layer(request.question.model, game.scalar, said["layer"])
     examples = torch.arange(game.batch)
     maps, _ = activation_and_gradient(game.scalar, path, module, game.inputs, examples)
     table = _Cells(Head(game.scalar, module, game.inputs), maps, request)
@@ -95,21 +95,22 @@ class _Cells:
     def __init__(self, head: Head, maps: Tensor, request: Request) -> None:
         self.head, self.maps, self.request = head, maps, request
         self.channels, self.positions = maps.shape[1], maps[0, 0].numel()
-        self.examples = torch.arange(len(maps))
         self.still = maps == 0
         self.moved = maps + self.still
         names = ["A[" + ",".join(map(str, at)) + "]" for at in np.ndindex(*maps.shape[1:])]
-        self.players = Players.elements(maps, names=names)
+        self.question = Question(
+            head,
+            (maps,),
+            players=Players.elements(maps, names=names),
+            additional_forward_args=(torch.arange(len(maps)),),
+            show_progress=request.question.show_progress,
+        )
         self.numbers = torch.from_numpy(cells(self.channels, self.positions))
 
     def effects(
         self, far: Rows, near: Rows, order: int, frame: Any = "baseline", diagnose: bool = False
     ) -> TaylorEffects:
-        return decompose(
-            self.head, far, near, order=order, frame=frame, with_tails=False, diagnose=diagnose,
-            additional_forward_args=(self.examples,), players=self.players,
-            show_progress=self.request.show_progress,
-        )  # fmt: skip
+        return taylor_effects(self.question.with_inputs(far, near), order, frame, diagnose=diagnose)
 
     def silent(self, what: str) -> str:
         """Say what becomes of cells at 0."""
@@ -143,16 +144,14 @@ def tails(head: Head, maps: Tensor, order: int) -> Tensor:
         return head((s * a + epsilon * step).reshape(-1, *maps.shape[1:]), example)
 
     def expand(far: Rows, near: Rows, order: int) -> TaylorEffects:
-        return decompose(
-            along, far, near, order=order, with_tails=False, diagnose=False,
-            additional_forward_args=(example, p),
-        )  # fmt: skip
+        return taylor_effects(question.with_inputs(far, near), order)
 
     def linear_in_epsilon(kappas: np.ndarray, row: int) -> np.ndarray:
         return (kappas[:, 1:] == 1).astype(np.float64)
 
     end = maps.new_tensor([[1.0, 0.0]]).expand(len(example), 2)
     both = (torch.ones_like(end),)
+    question = Question(along, (end,), additional_forward_args=(example, p))
     found = lagrange_bound(linear_in_epsilon, expand, (end,), (torch.zeros_like(end),), order, direction=both)
     return found.reshape(batch, positions)
 

@@ -1,0 +1,205 @@
+"""What a reformulation is asked, what one family of methods answers, and effects shared out by one ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Frame
+from taylorattr.allocation.allocate import allocate, blocks
+from taylorattr.allocation.context import Context
+from taylorattr.allocation.layerwise.formal import FormalAllocation
+from taylorattr.allocation.layerwise.result import Layerwise
+from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.analysis.game import Game
+from taylorattr.analysis.question import Question
+from taylorattr.attribution import Attribution
+from taylorattr.effects.harsanyi import coalition_effects
+from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.taylor import taylor_effects
+from taylorattr.effects.taylor_effects import TaylorEffects
+from taylorattr.errors import OptionError
+
+Rows: TypeAlias = tuple[Tensor, ...]
+
+STANDARD_ERRORS = 4.0
+"""Standard errors that a sampled score may lie from its mean."""
+
+ROUNDING_UNITS = 1024
+"""Units of the last place of Σ|w·I| and of f by which two ways of computing may differ."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of ``reformulate``.
+
+    Attributes:
+        question: What is asked of the model, in float64.
+        method: Name of the method.
+        starts: Baselines: one entry (B, …) or (1, …), or one entry (1, …) for each reference.
+        direct: The method's own scores.
+        order: K of the Taylor effects.
+        frame: Frame asked for; None: the rule's own.
+        max_players: Most players whose 2^n coalitions are evaluated.
+        bound: Whether to look for a bound of what the order leaves out.
+        options: Of the method.
+    """
+
+    question: Question
+    method: str
+    starts: tuple[Rows, ...]
+    direct: Attribution
+    order: int
+    frame: Frame | None
+    max_players: int
+    bound: bool
+    options: Mapping[str, Any]
+
+    @property
+    def n(self) -> int:
+        """Number of receivers of the method."""
+        return self.direct.n
+
+    def game(self, start: Rows, *, integers_allowed: bool = False) -> Game:
+        """Return f̃ between one baseline and the inputs."""
+        return replace(self.question, baselines=start, integers_allowed=integers_allowed).game
+
+    def taylor(self, inputs: Rows, baselines: Rows, order: int, frame: Frame = "baseline") -> TaylorEffects:
+        """Return Taylor effects, with diagnosis of the series."""
+        # the coalitions that probe the series are the same whatever the method draws: their seed is 0
+        asked = self.question.with_inputs(inputs, baselines, integers_allowed=False, seed=0)
+        return taylor_effects(asked, order, frame, diagnose=True)
+
+    def undiagnosed(self, inputs: Rows, baselines: Rows, order: int) -> TaylorEffects:
+        """Return Taylor effects between two points, without diagnosis."""
+        asked = self.question.with_inputs(inputs, baselines, integers_allowed=False, show_progress=False)
+        return taylor_effects(asked, order)
+
+    def coalitions(
+        self, baselines: Rows, frame: Frame = "baseline", max_order: int | None = None
+    ) -> HarsanyiEffects:
+        """Return the exact effects of all coalitions, or of those up to a size."""
+        asked = replace(self.question, baselines=baselines, integers_allowed=True)
+        return coalition_effects(asked, frame, max_order=max_order)
+
+    def rule(self) -> AllocationRule:
+        """Return the method's rule in the frame asked for.
+
+        Raises:
+            OptionError: If the method has no ratio in that frame.
+        """
+        rules = list(RULES.of_method(self.method))
+        if self.frame is None:
+            return rules[0]
+        for rule in rules:
+            if self.frame in rule.frames and rule.variant in ("", "input"):
+                return rule
+        raise OptionError(
+            f"{self.method} has no ratio in frame {self.frame!r}; it has: "
+            + ", ".join(f"{rule.name} ({rule.frame})" for rule in rules)
+        )
+
+
+@dataclass
+class Answer:
+    """Effects, ratio and errors that reproduce a method.
+
+    Attributes:
+        allocated: Σ w·I.
+        rule: The ratio; None where it holds layer by layer only.
+        effects: One table per reference.
+        context: What the ratio read, one entry per reference.
+        errors: What may separate allocation and method, by name, each (B, R); NaN where no bound is known.
+        remarks: What a reader must know.
+        layers: The layers of a back-propagation method.
+        formal: Its formal shares of the whole network, where it is small.
+    """
+
+    allocated: Attribution
+    rule: AllocationRule | None = None
+    effects: tuple[TaylorEffects | HarsanyiEffects, ...] = ()
+    context: tuple[Context, ...] = ()
+    errors: dict[str, Tensor] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    layers: Layerwise | None = None
+    formal: FormalAllocation | None = None
+
+    def add_sampling(self, direct: Attribution) -> bool:
+        """Allow for the method's own sampling, if it sampled; return whether it did."""
+        if direct.standard_errors is None:
+            return False
+        self.errors["sampling"] = STANDARD_ERRORS * direct.standard_errors
+        return True
+
+
+def shared_out(
+    rule: AllocationRule,
+    effects: Sequence[TaylorEffects | HarsanyiEffects],
+    contexts: Sequence[Context],
+) -> Answer:
+    """Return Σ w·I, averaged over the tables, with its rounding.
+
+    Args:
+        rule: The ratio.
+        effects: One table, or one per reference.
+        contexts: What the ratio reads besides κ, one per table.
+    """
+    several = len(effects) > 1 or rule.per_reference
+    chosen = replace(rule, per_reference=several)
+    if several:
+        allocated = allocate(chosen, list(effects), list(contexts))
+    else:
+        allocated = allocate(chosen, effects[0], contexts[0])
+    answer = Answer(allocated, rule, tuple(effects), tuple(contexts))
+    answer.errors["rounding"] = mean(
+        [rounding(rule, context, table) for context, table in zip(contexts, effects, strict=True)]
+    )
+    return answer
+
+
+def rounding(rule: AllocationRule, context: Context, effects: TaylorEffects | HarsanyiEffects) -> Tensor:
+    """Return 1024 ε (Σ_κ |w_i(κ) I(κ)| + max(|f(x)|, |f(b)|)) for every receiver, shape (B, R).
+
+    Exact effects add Σ_S |w_i(S)| times the bound that comes with them.
+    """
+    ends = torch.maximum(effects.f_input.abs(), effects.f_baseline.abs()).double().cpu().numpy()
+    rows = []
+    for e in range(effects.batch):
+        values = effects.values[e].double().cpu().abs().numpy()
+        size = np.zeros(1)
+        for columns, kappas in blocks(effects, effects.n):
+            ratios = np.abs(rule.ratios(kappas, context, example=e))
+            size = size + values[columns] @ ratios * ROUNDING_UNITS * np.finfo(np.float64).eps
+            if isinstance(effects, HarsanyiEffects) and effects.error_bound is not None:
+                bound = effects.error_bound[e].double().cpu().numpy()
+                size = size + bound[kappas.sum(1)] @ ratios
+        rows.append(size + ROUNDING_UNITS * np.finfo(np.float64).eps * ends[e])
+    return torch.from_numpy(np.stack(rows))
+
+
+def mean(parts: Sequence[Tensor]) -> Tensor:
+    """Return the mean over references."""
+    return torch.stack(list(parts)).mean(0)
+
+
+def kinks(effects: TaylorEffects, example: int) -> str:
+    """Return what is known of kinks between the two ends of one example, "" if there are none."""
+    counts = effects.diagnostics["examples"][example].get("kinks")
+    if counts is None:
+        return "" if effects.converged[example] else effects.reasons[example]
+    bent = counts["path"] or any(counts["per_player"]) or counts["at_expansion"] or counts["escapes"]
+    return effects.reasons[example] if bent else ""
+
+
+def smooth(effects: TaylorEffects) -> Tensor:
+    """Return 1 for examples without kinks between their ends and NaN for the others, shape (B, 1).
+
+    Taylor's theorem bounds the remainder of smooth functions only.
+    """
+    flags = [float("nan") if kinks(effects, e) else 1.0 for e in range(effects.batch)]
+    return torch.tensor(flags, dtype=torch.float64)[:, None]
