@@ -30,12 +30,11 @@ from taylorattr.effects.coalition_table import Effect
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians, integrated_hessians
-from taylorattr.effects.result import HOMES, Result
+from taylorattr.effects.result import HOMES, WRITERS, Result
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.tails import degree_by_support
 from taylorattr.effects.taylor import decompose
 from taylorattr.effects.taylor_effects import TaylorEffects
-from taylorattr.effects.writers import WRITERS
 from taylorattr.methods import METHODS, attribute
 
 # Names whose modules need sympy or networkx are imported when they are first used (`_LATER`). Type checkers

@@ -8,6 +8,7 @@ layer and the masked inputs. The rest of the model is run with the layer's call 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,12 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from taylorattr.analysis.game import Game
+from taylorattr.analysis.scalar import ScalarModel
 
 _TABLE_BYTES = 16 * 2**20
 _COLUMN_BYTES = 256 * 2**20
-WITH_BIAS = {F.linear, torch.conv1d, torch.conv2d, torch.conv3d}
-WITHOUT_BIAS = {torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__}
+_WITH_BIAS = {F.linear, torch.conv1d, torch.conv2d, torch.conv3d}
+_WITHOUT_BIAS = {torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__}
 _RESHAPES = {
     torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, Tensor.flatten, Tensor.reshape, Tensor.view,
     Tensor.squeeze, Tensor.unsqueeze, Tensor.contiguous, Tensor.to, Tensor.double, Tensor.float,
@@ -216,6 +218,42 @@ class AnsweredLayer(InputWatch):
         return self.answers.pop()  # not kept: its memory is reused by the layers after it
 
 
+class _FirstRead(BaseException):
+    """The model's first read of its input has been seen: the rest of the call is not needed."""
+
+
+class Tap(InputWatch):
+    """Keeps the output of the first operation on the input, if it is an affine layer, and ends the call.
+
+    That nothing else reads the input shows when the nodes run.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__(x)
+        self.input = x
+        self.output: Tensor | None = None
+        self.operation: Any = None
+
+    def other(self, result: Any) -> Any:
+        """End the call: the first use of the input is no layer."""
+        raise _FirstRead
+
+    def read(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], uses: int) -> Any:
+        """Run the layer by itself, keep its output and end the call."""
+        if uses == 1 and args and id(args[0]) in self.raw:
+            product = func in _WITHOUT_BIAS and len(args) == 2 and args[1].ndim == 2 and args[0].ndim >= 2
+            if func in _WITH_BIAS or product:
+                self.output, self.operation = func(*args, **kwargs), func
+        raise _FirstRead
+
+
+def tapped(scalar: ScalarModel, points: Tensor, examples: Tensor) -> Tap:
+    """Return the first affine layer and its output at points (R, …), running the model no further."""
+    with Tap(points) as tap, suppress(_FirstRead):
+        scalar.values((points,), examples)
+    return tap
+
+
 def _linear_part(
     func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], raw: dict[int, Tensor]
 ) -> Callable[[Tensor], Tensor] | None:
@@ -225,11 +263,11 @@ def _linear_part(
     shape = tuple(args[0].shape[1:])
     rest = list(args[1:])
     named = dict(kwargs)
-    if func in WITH_BIAS:
+    if func in _WITH_BIAS:
         named.pop("bias", None)
         if len(rest) > 1:
             rest[1] = None
-    elif func not in WITHOUT_BIAS or len(rest) != 1 or rest[0].ndim != 2 or args[0].ndim < 2:
+    elif func not in _WITHOUT_BIAS or len(rest) != 1 or rest[0].ndim != 2 or args[0].ndim < 2:
         return None
     if args[0].shape[0] != 1:
         return None

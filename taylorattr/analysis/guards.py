@@ -12,11 +12,11 @@ import copy
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.first_bad import first_bad_operation
-from taylorattr.analysis.rng import preserved_rng
 from taylorattr.analysis.scalar import ScalarModel, Trial
-from taylorattr.analysis.unwritten import require_unwritten
+from taylorattr.analysis.side_effects import preserved_rng, require_unwritten
 from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError
+from taylorattr.program.arguments import results
+from taylorattr.program.record import record
 
 _CHUNK = 64
 _REPEATED = 8
@@ -252,3 +252,35 @@ def _compare_repeat(first: Tensor, again: Tensor, tolerance: float) -> None:
             "input: it draws random numbers (dropout called with training=True, sampling, added noise) or "
             "keeps state between calls. Make it deterministic, for instance by a fixed seed inside forward"
         )
+
+
+def first_bad_operation(scalar: ScalarModel, row: tuple[Tensor, ...], example: int) -> str:
+    """Return the first operation with a result of the kind that reaches the output.
+
+    For an output that is NaN the first NaN, else the first infinity; attention masks hold infinities that do
+    no harm.
+
+    Args:
+        scalar: The model.
+        row: Inputs (1, …) at which its output is not finite.
+        example: Whose target and extra arguments are used.
+
+    Returns:
+        Such as ``in aten.log.default (module 'norm', net.py:12)``; empty where the operations cannot be told,
+        or the target picks the value out of an output that is made elsewhere.
+    """
+    module = scalar.modules[0] if len(scalar.modules) == 1 else None
+    examples = torch.tensor([example])
+    try:
+        program = record(lambda *xs: scalar.values(xs, examples), row, module=module, keep_values=True)
+    except Exception:  # an explanation beside the error; a model need not be recordable
+        return ""
+    output = program.values.get(program.output.index)
+    wrong = torch.isnan if output is None or bool(torch.isnan(output).any()) else torch.isinf
+    for node in program.nodes:
+        for index in results(node):
+            value = program.values.get(index)
+            if value is not None and value.is_floating_point() and bool(wrong(value).any()):
+                named = f"module {node.module!r}, " if node.module else ""
+                return f"in {node.op} ({named}{node.where or 'no source line'})"
+    return ""

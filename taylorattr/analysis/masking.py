@@ -9,8 +9,7 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import FirstAffine, OtherPathError, find_first_affine
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.observe import observe
-from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.side_effects import observe, preserved_rng
 from taylorattr.errors import NonFiniteError, PlayerError
 
 _CACHE_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,21 @@ from torch import Tensor, nn
 from taylorattr.analysis.fixed_batch import fixed_batch_size, in_fixed_batches
 from taylorattr.analysis.model_copy import ModelCopy, copy_model, own_modules
 from taylorattr.errors import NonFiniteError
+
+
+class ModelFacts(NamedTuple):
+    """What a model is made of.
+
+    Attributes:
+        dtypes: Floating dtypes of its parameters and buffers.
+        device: Where the first of them lies; None if there is none.
+        fixed_batch: Rows that every call must have, for a program exported with a literal batch size; else
+            None.
+    """
+
+    dtypes: list[torch.dtype]
+    device: torch.device | None
+    fixed_batch: int | None
 
 
 class PrivateModel:
@@ -31,23 +46,19 @@ class PrivateModel:
         self._copies: dict[tuple[torch.dtype | None, torch.device | None], ModelCopy] = {}
 
     @cached_property
-    def parameters(self) -> tuple[tuple[torch.dtype, torch.device], ...]:
-        """Dtype and device of every parameter and buffer, after a look for values no analysis survives.
+    def facts(self) -> ModelFacts:
+        """What the user's model is made of, after a look for values that no analysis survives.
 
         Raises:
             NonFiniteError: If a parameter is NaN or infinite, or a buffer is NaN.
         """
-        return tuple((tensor.dtype, tensor.device) for tensor in _finite_parameters(self._own_modules))
-
-    @cached_property
-    def fixed_batch(self) -> int | None:
-        """Rows that every call must have, for a program exported with a literal batch size; else None."""
-        modules = self._own_modules
-        return fixed_batch_size(modules[0]) if len(modules) == 1 else None
-
-    @cached_property
-    def _own_modules(self) -> list[nn.Module]:
-        return own_modules(self.user_model)
+        modules = own_modules(self.user_model)
+        tensors = _finite_parameters(modules)
+        return ModelFacts(
+            dtypes=[tensor.dtype for tensor in tensors if tensor.is_floating_point()],
+            device=tensors[0].device if tensors else None,
+            fixed_batch=fixed_batch_size(modules[0]) if len(modules) == 1 else None,
+        )
 
     def copied(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
         """Return the copy in a dtype on a device; None keeps what each tensor has.
@@ -58,8 +69,8 @@ class PrivateModel:
         if (dtype, device) in self._copies:
             return self._copies[dtype, device]
         copied = copy_model(self.user_model, dtype=dtype, device=device)
-        if self.fixed_batch is not None:
-            copied = replace(copied, function=in_fixed_batches(copied.function, self.fixed_batch))
+        if self.facts.fixed_batch is not None:
+            copied = replace(copied, function=in_fixed_batches(copied.function, self.facts.fixed_batch))
         self._copies[dtype, device] = copied
         if not copied.converted:  # a copy in the model's own dtypes serves where those are asked for
             self._copies.setdefault((None, device), copied)

@@ -16,8 +16,8 @@ from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple, require_floating
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
-from taylorattr.analysis.rng import preserved_rng
 from taylorattr.analysis.scalar import ScalarModel, Trial
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import OptionError, TaylorAttrError
 
 REFERENCE_ROWS = 256
@@ -137,7 +137,9 @@ class Question:
             InputMutationError: The model writes to its input.
             TaylorAttrError: What all of these are.
         """
-        return self.once("game", self._bound)
+        if "game" not in self._memory:
+            self._memory["game"] = self._bound()
+        return self._memory["game"]
 
     @property
     def point(self) -> tuple[ScalarModel, Rows]:
@@ -145,13 +147,15 @@ class Question:
 
         There is no baseline and there are no players; the errors are those of `game`.
         """
-        return self.once("point", self._bound_at_inputs)
+        if "point" not in self._memory:
+            self._memory["point"] = self._bound_at_inputs()
+        return self._memory["point"]
 
     def once(self, key: Any, compute: Callable[[], Value]) -> Value:
         """Return what was computed under a key before, else compute it.
 
-        Not `functools.cached_property`: a warning on the way is to name the user's line, and the search for
-        it ends at the first frame outside this package.
+        `functools.cached_property` would not do: a warning on the way is to name the user's line, and the
+        search for it ends at the first frame outside this package.
         """
         if key not in self._memory:
             self._memory[key] = compute()

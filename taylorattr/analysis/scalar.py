@@ -12,11 +12,9 @@ from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.model_copy import ModelCopy
-from taylorattr.analysis.observe import observe
 from taylorattr.analysis.private_model import PrivateModel
-from taylorattr.analysis.rng import draws_random_numbers, preserved_rng
+from taylorattr.analysis.side_effects import draws_random_numbers, observe, preserved_rng, require_unwritten
 from taylorattr.analysis.target import TargetSelector, tensor_output
-from taylorattr.analysis.unwritten import require_unwritten
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,
@@ -84,19 +82,19 @@ class ScalarModel:
         self.batch = rows[0].shape[0]
         self.selector = TargetSelector(target, self.batch)
         self.private = model if isinstance(model, PrivateModel) else PrivateModel(model)
-        parameters = self.private.parameters
-        model_device = parameters[0][1] if parameters else rows[0].device
-        self.native = _native_dtype([own for own, _ in parameters], rows)
+        facts = self.private.facts
+        self.native = _native_dtype(facts.dtypes, rows)
         extra = additional_forward_args
         self._extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
         per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
         self.varies = self.batch > 1 and (self.selector.each is not None or per_example)
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
-        self.device = self._device_for(model_device)
-        if self.private.fixed_batch is not None:
-            self.diagnostics["fixed_batch_size"] = self.private.fixed_batch
-        self._use(self._try(rows, trial or self._first(rows), integers_allowed))
+        self.device = self._device_for(facts.device or rows[0].device)
+        if facts.fixed_batch is not None:
+            self.diagnostics["fixed_batch_size"] = facts.fixed_batch
+        copied = self._try(rows, trial or self._first(rows), integers_allowed)
+        self.function, self.modules = copied.function, copied.modules
         self.diagnostics |= {
             "dtype": str(self.dtype).removeprefix("torch."),
             "native_dtype": str(self.native).removeprefix("torch."),
@@ -136,7 +134,7 @@ class ScalarModel:
             return None
         if result is None:
             return None
-        twin._use(copied)
+        twin.function, twin.modules = copied.function, copied.modules
         return twin
 
     def native_call(self, example: int) -> tuple[Callable[..., Tensor], nn.Module | None]:
@@ -171,9 +169,6 @@ class ScalarModel:
             )
             return torch.device("cpu")
         return device
-
-    def _use(self, copied: ModelCopy) -> None:
-        self.function, self.modules = copied.function, copied.modules
 
     def _first(self, rows: tuple[Tensor, ...]) -> Trial:
         count = min(self.batch, _TRIAL_ROWS)
@@ -275,9 +270,8 @@ class ScalarModel:
         return self.selector.select(output, examples).detach()
 
 
-def _native_dtype(parameters: list[torch.dtype], rows: tuple[Tensor, ...]) -> torch.dtype:
+def _native_dtype(own: list[torch.dtype], rows: tuple[Tensor, ...]) -> torch.dtype:
     """Return the dtype the user runs the model in: the inputs' if the model has it, else the model's."""
-    own = [dtype for dtype in parameters if dtype.is_floating_point]
     given = [x.dtype for x in rows if x.is_floating_point()]
     if given and (not own or given[0] in own):
         return given[0]

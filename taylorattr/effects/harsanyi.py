@@ -22,10 +22,9 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
-from taylorattr.effects.checkpoint import Checkpoint
+from taylorattr.effects.checkpoint import Checkpoint, fingerprint
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.coalition_table import check_frame
-from taylorattr.effects.fingerprint import fingerprint
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.maths.mobius import mobius_, truncated_mobius_

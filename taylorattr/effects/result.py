@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from taylorattr.atomic import replacing
-from taylorattr.effects.writers import WRITERS
 from taylorattr.errors import FormatError, OptionError, TaylorAttrError
 from taylorattr.registry import Registry
 
@@ -238,3 +237,11 @@ def _tensor_from_lists(node: dict[str, Any]) -> Tensor:
     dtype = _DTYPES[node["dtype"]]
     data = [float(v) for v in node["data"]] if dtype.is_floating_point else node["data"]
     return torch.tensor(data, dtype=dtype).reshape(node["shape"])
+
+
+WRITERS: Registry[Callable[[Any, Path], None]] = Registry("form of a result")
+"""Suffix -> function of the result and the path, which writes the file whole or not at all.
+
+A package above this one registers what it can write; ``.npz`` and ``.json``, which can be read back, are
+written by :mod:`taylorattr.effects.result` itself.
+"""

@@ -1,4 +1,4 @@
-"""What an order leaves out, per coalition: the degree-by-support table and the exact tails."""
+"""What an order leaves out, per coalition: the degree-by-support table, all exact effects and the tails."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.rng import preserved_rng
 from taylorattr.analysis.shared_parameters import shares_parameters
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.effects.coalition_table import check_frame
 from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.series import TaylorSeries
@@ -138,4 +138,30 @@ def tails(exact: HarsanyiEffects, truncated: HarsanyiEffects) -> HarsanyiEffects
         f_input=exact.f_input,
         f_baseline=exact.f_baseline,
         diagnostics={"tails": True},
+    )
+
+
+def exact_effects(series: TaylorSeries) -> HarsanyiEffects:
+    """Return all 2^n effects of every example in the series' frame, eq. (3), (8).
+
+    Args:
+        series: The series of a game of few players.
+
+    Returns:
+        The full table, without error bounds, checkpoints or progress.
+    """
+    game = series.game
+    masks = range(1 << game.n)
+    table = mobius_(np.stack([series.end_values(example, masks) for example in range(game.batch)]))
+    if series.frame == "input":
+        np.negative(table[:, 1:], out=table[:, 1:])
+    f_input, f_baseline = (end.cpu().double() for end in series.ends())
+    return HarsanyiEffects(
+        values=torch.from_numpy(table),
+        names=game.names,
+        frame=series.frame,
+        delta=f_input - f_baseline,
+        f_input=f_input,
+        f_baseline=f_baseline,
+        diagnostics=dict(game.diagnostics),
     )

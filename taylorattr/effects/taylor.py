@@ -13,13 +13,12 @@ from tqdm.auto import tqdm
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.rng import preserved_rng
 from taylorattr.analysis.shared_parameters import shares_parameters
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import check_frame
-from taylorattr.effects.exact import exact_effects
 from taylorattr.effects.series import TaylorSeries
-from taylorattr.effects.tails import tails
+from taylorattr.effects.tails import exact_effects, tails
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import BudgetError, DivergenceWarning, KinkWarning, OptionError, warn
 from taylorattr.maths.multi_index import count_up_to

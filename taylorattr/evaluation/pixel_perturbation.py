@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike, resolve_players
-from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.evaluation.areas import aopc, relative_change
 from taylorattr.evaluation.fills import Fill, replacements

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.players import PlayersLike
-from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import ShapeError
 from taylorattr.evaluation.areas import aopc, auc, aup
 from taylorattr.evaluation.followed_output import Output, follow, nested_outputs

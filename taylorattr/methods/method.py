@@ -12,13 +12,13 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.game import Game
+from taylorattr.analysis.inputs import reference_tuple, stand_in
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
 from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, ZeroDifferenceWarning, warn
 from taylorattr.methods.option_types import check, keyword_types
-from taylorattr.methods.references import reference_tuple, stand_in
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
 from taylorattr.registry import DESIGNS, Registry
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame, Tensors
-from taylorattr.analysis.game import Game
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.errors import ShapeError
 
 

@@ -11,7 +11,7 @@ from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.methods.occlusion.player_windows import player_windows
+from taylorattr.methods.occlusion.occlusion_patch import player_windows
 from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, mean, shared_out, smooth
 from taylorattr.reformulation.gradient_methods import unsure
 from taylorattr.reformulation.truncation import WINDOWS_WITH_RAYS, ray_tails

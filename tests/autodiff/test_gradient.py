@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import sum_over_players
 from taylorattr.analysis.players import Players
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient

@@ -8,10 +8,10 @@ from torch import nn
 
 import taylorattr as ta
 from taylorattr import toys
+from taylorattr.analysis.inputs import reference_tuple, stand_in
 from taylorattr.analysis.question import Question
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError, TargetError
 from taylorattr.methods.method import AttributionMethod, Scores
-from taylorattr.methods.references import reference_tuple, stand_in
 from tests.methods.networks import Pooled, points, seeded
 
 GRADIENT = ("gradient_x_input", "smooth_grad", "integrated_gradients", "expected_gradients")

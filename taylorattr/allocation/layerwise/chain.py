@@ -22,9 +22,8 @@ from taylorattr.allocation.layerwise.difference import DifferenceLayers
 from taylorattr.allocation.layerwise.relevance import RelevanceLayers, RelevanceRule
 from taylorattr.allocation.layerwise.result import LayerRecord, Layerwise
 from taylorattr.allocation.layerwise.reveal_cancel import RevealCancelLayers
-from taylorattr.analysis.game import Game
+from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.inputs import input_tuple
-from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at, holds_at

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game
+from taylorattr.analysis.inputs import reference_tuple
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -31,7 +32,6 @@ from taylorattr.criteria.audit.statistics import gap_by_order, ratio, worst
 from taylorattr.errors import MethodError, OptionError
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import Attributes
-from taylorattr.methods.references import reference_tuple
 
 FEWEST_REPEATS = 3
 """A jackknife of means over pairs of repeats needs three of them."""

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.game import Game
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.coalitions import masked_rows
 from taylorattr.errors import MethodError, NonFiniteError, ShapeError, TaylorAttrError

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
-from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.criteria.blame.blamed_operation import Blame, Cut, Law, Probe
 from taylorattr.criteria.blame.cuts import Cuts, Example, Fault, SumCheck, first_fault, last_fault, scores_of
 from taylorattr.criteria.blame.subnetworks import Operations, SubNetwork

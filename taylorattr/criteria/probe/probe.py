@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.allocation.rule import RULES
-from taylorattr.analysis.rng import preserved_rng
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.criteria.probe.activation_units import ACTIVATIONS, ActivationReadings, read_activations
 from taylorattr.criteria.probe.known_rules import matches
 from taylorattr.criteria.probe.monomials import (

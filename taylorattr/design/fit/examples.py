@@ -12,9 +12,8 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Baselines
-from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.game import Game, blocks, sum_over_players
 from taylorattr.analysis.inputs import require_floating
-from taylorattr.analysis.player_sums import sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
 from taylorattr.design.build import attributor

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.analysis.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.inputs import baseline_tuple, input_tuple, reference_tuple
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.design.build import attributor, require_free
@@ -29,7 +29,6 @@ from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.methods import METHODS
-from taylorattr.methods.references import reference_tuple
 
 SEARCHES = {"gradient": by_gradient, "evolution": by_evolution, "moves": by_moves}
 

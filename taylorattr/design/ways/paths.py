@@ -10,11 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import Game, blocks, sum_over_players
 from taylorattr.analysis.question import Question
-from taylorattr.autodiff.gradient import gradient_rows, value_and_gradient
-from taylorattr.autodiff.linear_first import PathGradients
+from taylorattr.autodiff.gradient import PathGradients, gradient_rows, value_and_gradient
 from taylorattr.design.ways.interface import Budget, Way
 from taylorattr.design.ways.node_doubling import Climbed, climb, say_error
 from taylorattr.maths.measures import Measure, plain_weights

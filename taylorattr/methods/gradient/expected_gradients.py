@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from taylorattr.analysis.game import Game
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.errors import OptionError

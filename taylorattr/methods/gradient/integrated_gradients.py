@@ -8,12 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.game import Game
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.rng import preserved_rng
-from taylorattr.autodiff.gradient import Rows
-from taylorattr.autodiff.linear_first import PathGradients
+from taylorattr.analysis.side_effects import preserved_rng
+from taylorattr.autodiff.gradient import PathGradients, Rows
 from taylorattr.autodiff.paths.curved import curved_functions
 from taylorattr.autodiff.paths.integral import average_by_pieces
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError

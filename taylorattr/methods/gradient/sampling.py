@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from taylorattr.analysis.game import blocks
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import blocks, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
 from taylorattr.errors import OptionError, PrecisionWarning, warn

@@ -9,8 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.game import blocks
-from taylorattr.analysis.player_sums import sum_over_players
+from taylorattr.analysis.game import blocks, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks

@@ -9,7 +9,7 @@ import torch
 import taylorattr as ta
 from taylorattr import toys
 from taylorattr.errors import OptionError, PrecisionWarning
-from taylorattr.methods.gradient.gaussian_moments import normal_moments
+from taylorattr.methods.gradient.smooth_grad import normal_moments
 from tests.methods.networks import points
 
 TERMS = {(1, 0, 0): 2, (0, 2, 0): -1, (1, 1, 0): 3, (1, 2, 0): 1, (1, 1, 1): -2, (0, 0, 5): 1, (2, 0, 3): 1}
