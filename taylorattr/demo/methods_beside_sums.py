@@ -66,9 +66,9 @@ def methods_beside_sums(
     rows = []
     features = ta.Players.elements(case, names=names)
     for name, method in ta.METHODS.items():
-        if name == "grad_cam":
+        if method.explains == "layer":
             continue
-        by_feature = name == "smooth_grad"
+        by_feature = method.exactness == "sampled"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TaylorAttrWarning)  # the table says what is explained
             result = ta.reformulate(

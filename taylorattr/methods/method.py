@@ -27,6 +27,13 @@ Family: TypeAlias = Literal["gradient", "occlusion", "relevance", "rule"]
 designed rule, in the way that the rule admits."""
 
 
+Exactness: TypeAlias = Literal["closed", "quadrature", "sampled", "unknown"]
+"""How a method computes: a closed form (rules, enumeration), nodes on a path, random draws, or not known."""
+
+Explained: TypeAlias = Literal["inputs", "layer"]
+"""Among whom a method shares f(x) − f(b): the players of the inputs, or the positions of a layer."""
+
+
 @dataclass(frozen=True)
 class AttributionMethod:
     """One entry of `METHODS`.
@@ -41,6 +48,10 @@ class AttributionMethod:
         integers: Whether it takes integer inputs (no derivatives are needed).
         summary: The first line of the function's docstring.
         owner: What carries it, such as a designed rule; None for a method of its own.
+        exactness: How it computes by default; whoever gives standard errors is sampled.
+        explains: Among whom it shares.
+        chooses_mode: Whether it looks at all examples to choose how it computes, so that examples alone may
+            be computed otherwise than together; ``diagnostics["mode"]`` says how, and ``mode=`` fixes it.
     """
 
     name: str
@@ -52,6 +63,9 @@ class AttributionMethod:
     integers: bool
     summary: str
     owner: Any = None
+    exactness: Exactness = "closed"
+    explains: Explained = "inputs"
+    chooses_mode: bool = False
 
     @property
     def runs_at_the_ends(self) -> bool:
@@ -125,12 +139,27 @@ def method(
     references: bool = False,
     zero_baseline: bool = False,
     integers: bool = False,
+    exactness: Exactness = "closed",
+    explains: Explained = "inputs",
+    chooses_mode: bool = False,
 ) -> Callable[[Callable[..., Scores]], Callable[..., Scores]]:
     """Return a decorator that registers ``function(question, *, **options) -> Scores`` under a name."""
 
     def add(function: Callable[..., Scores]) -> Callable[..., Scores]:
         summary = (function.__doc__ or "").strip().split("\n")[0]
-        entry = AttributionMethod(name, function, family, frame, references, zero_baseline, integers, summary)
+        entry = AttributionMethod(
+            name,
+            function,
+            family,
+            frame,
+            references,
+            zero_baseline,
+            integers,
+            summary,
+            exactness=exactness,
+            explains=explains,
+            chooses_mode=chooses_mode,
+        )
         METHODS.register(name)(entry)
         return function
 

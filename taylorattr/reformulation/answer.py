@@ -24,6 +24,7 @@ from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
+from taylorattr.methods.method import AttributionMethod
 
 Rows: TypeAlias = tuple[Tensor, ...]
 
@@ -40,7 +41,7 @@ class Request:
 
     Attributes:
         question: What is asked of the model, in float64.
-        method: Name of the method.
+        entry: The method.
         starts: Baselines: one entry (B, …) or (1, …), or one entry (1, …) for each reference.
         direct: The method's own scores.
         order: K of the Taylor effects.
@@ -51,7 +52,7 @@ class Request:
     """
 
     question: Question
-    method: str
+    entry: AttributionMethod
     starts: tuple[Rows, ...]
     direct: Attribution
     order: int
@@ -59,6 +60,11 @@ class Request:
     max_players: int
     bound: bool
     options: Mapping[str, Any]
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.entry.name
 
     @property
     def n(self) -> int:

@@ -10,11 +10,7 @@ from taylorattr.allocation.layerwise.chain import OPTIONS, layerwise
 from taylorattr.allocation.layerwise.formal import FormalAllocation, formal_allocation
 from taylorattr.attribution import Attribution
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
-from taylorattr.methods.method import METHODS
 from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, Rows
-
-FORMAL = ("deeplift_rescale", "deeplift_reveal_cancel", "deep_shap")
-"""Methods whose shares are power series of the inputs."""
 
 FORMAL_PLAYERS = 6
 """Most players for which the formal shares of the whole network are computed beside the layers."""
@@ -33,12 +29,11 @@ def through_layers(request: Request) -> Answer:
         OptionError: An option of the method that the ratios of the units do not know, or several references
             for a method with one baseline.
     """
-    if len(request.starts) > 1 and request.method != "deep_shap":
+    if len(request.starts) > 1 and not request.entry.references:
         raise OptionError(
             f"{request.method} is chained from one baseline at a time: pass each reference as baselines, or "
             "use deep_shap, which is Rescale averaged over references"
         )
-    relevance = request.method not in FORMAL
     options = _options(request)
     question = request.question
     shared: dict[str, Any] = {
@@ -48,8 +43,8 @@ def through_layers(request: Request) -> Answer:
     }
     rows = tuple(torch.cat(parts) for parts in zip(*request.starts, strict=True))
     found = layerwise(
-        request.method, question.model, question.inputs, None if relevance else rows, order=request.order,
-        **shared, **options,
+        request.method, question.model, question.inputs, None if request.entry.zero_baseline else rows,
+        order=request.order, **shared, **options,
     )  # fmt: skip
     direct = request.direct
     allocated = Attribution(
@@ -80,7 +75,7 @@ def through_layers(request: Request) -> Answer:
 
 def _options(request: Request) -> dict[str, Any]:
     """Return the options as the chained ratios take them."""
-    known, defaults = OPTIONS[request.method], METHODS[request.method].options
+    known, defaults = OPTIONS[request.method], request.entry.options
     for name, value in request.options.items():
         if name in known or name in SILENT or value is defaults[name] or value == defaults[name]:
             continue
@@ -97,7 +92,7 @@ def _formal(
 ) -> tuple[FormalAllocation | None, list[str]]:
     """Return A_i(κ) of the whole network with what to say about it, eq. (45) to (47)."""
     direct = request.direct
-    if request.method not in FORMAL:
+    if request.entry.zero_baseline:  # its shares are quotients of activations, no power series of the inputs
         return None, [
             "no formal shares of the whole network: this method's shares are no power series of the inputs, "
             "eq. (48)"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from taylorattr.aliases import Frame
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.effects.taylor_effects import TaylorEffects
@@ -16,10 +15,16 @@ from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, me
 from taylorattr.reformulation.gradient_methods import unsure
 from taylorattr.reformulation.truncation import WINDOWS_WITH_RAYS, ray_tails
 
+WINDOWS_AS_PLAYERS = (
+    "; windows that do not overlap can be the players themselves, for occlusion_1, which is exact for any "
+    "number of them in frame='input'"
+)
+"""Advice for many windows."""
+
 
 def occlusion_1(request: Request) -> Answer:
     """1[i∈S] in frame b, 1[S={i}] in frame x."""
-    return _answer(request, request.rule(), {}, torch.eye(request.n))
+    return _answer(request, request.rule(), {}, torch.eye(request.n), players_alone=True)
 
 
 def shapley(request: Request) -> Answer:
@@ -38,7 +43,7 @@ def occlusion_patch(request: Request) -> Answer:
     averaged = request.options["overlap"] == "average"
     rule = RULES["occlusion_patch/windows" if averaged else "occlusion_patch/windows_shared"]
     windows = found.members(0, len(found)).long()
-    return _answer(request, rule, {"W": windows}, windows)
+    return _answer(request, rule, {"W": windows}, windows, advice=WINDOWS_AS_PLAYERS)
 
 
 def prediction_difference(request: Request) -> Answer:
@@ -52,7 +57,7 @@ def prediction_difference(request: Request) -> Answer:
             "prediction_difference in log-odds is no sum of effects of f nor of logit f, eq. (26); use "
             "form='difference', or analyse a model whose output is the logit"
         )
-    answer = _answer(request, request.rule(), {}, torch.eye(request.n))
+    answer = _answer(request, request.rule(), {}, torch.eye(request.n), players_alone=True)
     if request.options["tol"] is not None and answer.add_sampling(request.direct):
         answer.remarks += (
             "tol= lets the method take a part of the references, the effects are those of all",
@@ -60,17 +65,37 @@ def prediction_difference(request: Request) -> Answer:
     return answer
 
 
-def _answer(request: Request, rule: AllocationRule, context: Context, windows: Tensor | None) -> Answer:
+def _answer(
+    request: Request,
+    rule: AllocationRule,
+    context: Context,
+    windows: Tensor | None,
+    *,
+    players_alone: bool = False,
+    advice: str = "",
+) -> Answer:
+    """Return the allocation of coalitions' effects, or of what stands for them where they are too many.
+
+    Args:
+        request: What is asked.
+        rule: The ratio.
+        context: What it reads besides κ.
+        windows: Players that are replaced together, shape (W, n), 0 or 1; None where there are no windows.
+        players_alone: Whether the score of a player is its own effect in frame x.
+        advice: What else to do about many players.
+
+    Raises:
+        OptionError: A frame without ratio.
+    """
     frame = request.frame or rule.frames[0]
     if frame not in rule.frames:
         raise OptionError(f"{rule.name} has no ratio in frame {frame!r}; it has one in {rule.frame!r}")
     if request.n <= request.max_players:
         exact = [request.coalitions(start).in_frame(frame) for start in request.starts]
         return shared_out(rule, exact, [context] * len(exact))
-    alone = request.method in ("occlusion_1", "prediction_difference")
-    if alone and (frame == "input" or request.frame is None):
+    if players_alone and (frame == "input" or request.frame is None):
         return _players_alone(request)
-    return _from_terms(request, rule, context, windows, frame)
+    return _from_terms(request, rule, context, windows, frame, advice)
 
 
 def _players_alone(request: Request) -> Answer:
@@ -85,7 +110,12 @@ def _players_alone(request: Request) -> Answer:
 
 
 def _from_terms(
-    request: Request, rule: AllocationRule, context: Context, windows: Tensor | None, frame: Any
+    request: Request,
+    rule: AllocationRule,
+    context: Context,
+    windows: Tensor | None,
+    frame: Frame,
+    advice: str,
 ) -> Answer:
     """Return the allocation of terms up to the order, which stand for the effects of too many coalitions.
 
@@ -94,13 +124,8 @@ def _from_terms(
     """
     remedy = (
         "group the inputs with players= (ta.Players.grid or .patches for images, .tokens for text, .columns "
-        f"for tables), or raise max_players={request.max_players}"
+        f"for tables), or raise max_players={request.max_players}{advice}"
     )
-    if request.method == "occlusion_patch":
-        remedy += (
-            "; windows that do not overlap can be the players themselves, for occlusion_1, which is exact "
-            "for any number of them in frame='input'"
-        )
     if any(not x.is_floating_point() for x in request.question.rows):
         raise OptionError(
             f"{request.n} players have 2^{request.n} coalitions, and integer inputs no Taylor effects to "

@@ -140,7 +140,7 @@ def reformulate(
     direct = attributed(entry, question, options, references=references)
     request = Request(
         question=question,
-        method=entry.name,
+        entry=entry,
         starts=_starts(direct, question, several=entry.references or references is not None),
         direct=direct,
         order=order,

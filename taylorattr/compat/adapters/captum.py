@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
 from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
-from taylorattr.criteria.audit.bound_method import Exactness
 from taylorattr.errors import BudgetError, MissingExtraError, OptionError
+from taylorattr.methods.method import Exactness
 
 EXACTNESS: dict[str, Exactness] = {
     "IntegratedGradients": "quadrature",

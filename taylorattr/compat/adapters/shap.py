@@ -12,8 +12,8 @@ from taylorattr.analysis.players import Players
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
 from taylorattr.compat.adapters.wrapped_model import OneOutput, games
 from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
-from taylorattr.criteria.audit.bound_method import Exactness
 from taylorattr.errors import MissingExtraError, OptionError
+from taylorattr.methods.method import Exactness
 
 EXPLAINERS: dict[str, Exactness] = {
     "DeepExplainer": "closed",

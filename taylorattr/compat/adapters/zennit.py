@@ -14,8 +14,8 @@ from torch import Tensor
 from taylorattr.compat.adapters.draws import SEEDS, fresh_draws
 from taylorattr.compat.adapters.wrapped_model import OneInput, OneOutput
 from taylorattr.criteria.audit.attributor import ADAPTERS, Binds, binds
-from taylorattr.criteria.audit.bound_method import Exactness
 from taylorattr.errors import MissingExtraError, OptionError
+from taylorattr.methods.method import Exactness
 
 ATTRIBUTORS: dict[str, Exactness] = {
     "Gradient": "closed",

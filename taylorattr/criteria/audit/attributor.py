@@ -23,23 +23,15 @@ from taylorattr.criteria.audit.bound_method import (
     AuditedExample,
     BatchScores,
     Bound,
-    Exactness,
     raised_by,
     read_scores,
 )
 from taylorattr.errors import OptionError, TaylorAttrWarning
-from taylorattr.methods.method import AnyMethod, Attributes, AttributionMethod, attributed, find
+from taylorattr.methods.method import AnyMethod, Attributes, AttributionMethod, Exactness, attributed, find
 from taylorattr.registry import Registry
 
 ADAPTERS: Registry[Callable[[str], Binds]] = Registry("library with an adapter")
 """Library -> (name of its method -> recipe), such as ``ADAPTERS["captum"]("DeepLift")``; see `compat`."""
-
-EXACTNESS: dict[str, Exactness] = {
-    "smooth_grad": "sampled",
-    "integrated_gradients": "quadrature",
-    "expected_gradients": "quadrature",
-}
-"""What is no closed form; whoever gives standard errors is sampled."""
 
 EXACTNESS_OF_WAY: dict[str, Exactness] = {
     "coalitions": "closed",
@@ -134,7 +126,7 @@ class PackageMethod(Attributor):
         Raises:
             OptionError: For Grad-CAM, whose players are cells of a layer.
         """
-        if self.name == "grad_cam":
+        if self.method.explains == "layer":
             raise OptionError(
                 "grad_cam shares out the cells of a layer, not the input: audit it on the head, with the "
                 "feature maps as inputs (1, K, H, W), baseline 0 and a callable that returns its map"
@@ -148,7 +140,7 @@ class BoundPackageMethod(Bound):
     def __init__(self, method: AttributionMethod, options: dict[str, Any], audited: AuditedExample) -> None:
         self.method, self.options, self.audited = method, options, audited
         self.name = method.name
-        self.exactness = EXACTNESS.get(method.name, "closed")
+        self.exactness = method.exactness
         # each example is analysed by itself and draws are seeded: one small batch is compared as a check of
         # this
         self.compared, self.repeated = 3, 0
@@ -165,7 +157,7 @@ class BoundPackageMethod(Bound):
         """
         game = self.audited.game
         result = self.ask(self.audited.rows(present, own_dtype=False), len(present), seed)
-        if self.name == "integrated_gradients":
+        if self.method.chooses_mode:
             self._keep_mode(result.diagnostics["mode"])
         if self.method.family == "rule":
             self._keep_way(result.diagnostics)
@@ -225,7 +217,7 @@ class BoundPackageMethod(Bound):
         if self._options_of_first_call.get("way") == "path" and self.exactness == "quadrature":
             options = {k: v for k, v in self.options.items() if k != "tol"}
             options |= {"n_steps": nodes, "way": "path"}
-        elif self.name == "integrated_gradients":
+        elif self.method.chooses_mode:
             options = {k: v for k, v in self.options.items() if k not in ("tol", "mode", "n_steps")}
             options |= {"n_steps": nodes, "mode": "quadrature"}
         else:

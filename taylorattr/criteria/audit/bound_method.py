@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,15 +22,13 @@ from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.coalitions import masked_rows
 from taylorattr.errors import MethodError, NonFiniteError, ShapeError, TaylorAttrError
+from taylorattr.methods.method import Exactness
 
 NORMS = ("the largest |score|", "Σ|score|", "Σ score", "the length ‖score‖")
 """What a row's scores may have been divided by, in the order of `BatchScores.norms`."""
 
 METHOD_ERROR_LETTERS = 300
 """Letters of a method's own error message that are repeated."""
-
-Exactness: TypeAlias = Literal["closed", "quadrature", "sampled", "unknown"]
-"""How a method computes: a closed form (rules, enumeration), nodes on a path, random draws, or not known."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taylorattr.criteria.audit.attributor import BoundPackageMethod
-from taylorattr.criteria.audit.bound_method import AuditedExample, Bound, Exactness
+from taylorattr.criteria.audit.bound_method import AuditedExample, Bound
 from taylorattr.criteria.audit.coalitions import Reach, inclusion_probability
 from taylorattr.criteria.audit.examination import Examination, ExampleNumbers, Refinement, refinement
 from taylorattr.criteria.audit.misuse import Misuse, Symptoms, misuses, unstable
@@ -19,6 +19,7 @@ from taylorattr.criteria.audit.noise import Interval
 from taylorattr.criteria.audit.score_tables import other_outputs
 from taylorattr.criteria.audit.statistics import Coverage, worst
 from taylorattr.criteria.verdict import Criterion, Status, Verdict
+from taylorattr.methods.method import Exactness
 
 TOLERANCES: dict[Exactness, float] = {"closed": 1e-4, "quadrature": 1e-2, "unknown": 1e-2, "sampled": 1e-2}
 """What is still taken for right, by how a method computes.

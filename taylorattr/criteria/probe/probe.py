@@ -273,7 +273,7 @@ def black_box(method: AnyMethod, *, reference_offsets: Any = None, **options: An
         OptionError: No such method, or one that explains a layer and not the input (``grad_cam``).
     """
     entry = find(method)
-    if entry.name == "grad_cam":
+    if entry.explains == "layer":
         raise OptionError(
             "grad_cam explains the positions of a layer, which monomials and single units do not have; "
             "ta.check('grad_cam') says what it does with the cells' effects"

@@ -17,7 +17,7 @@ from taylorattr.methods.gradient.sampling import sample_mean
 from taylorattr.methods.method import Scores, method
 
 
-@method("expected_gradients", family="gradient", references=True)
+@method("expected_gradients", family="gradient", references=True, exactness="quadrature")
 def expected_gradients(
     question: Question,
     *,

@@ -25,7 +25,7 @@ from taylorattr.methods.method import Scores, method
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
-@method("grad_cam", family="gradient")
+@method("grad_cam", family="gradient", explains="layer")
 def grad_cam(
     question: Question,
     *,

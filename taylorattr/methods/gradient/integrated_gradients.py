@@ -40,7 +40,7 @@ SERIOUS = 1e-2
 """A relative completeness error that is warned of though no tolerance was asked for."""
 
 
-@method("integrated_gradients", family="gradient")
+@method("integrated_gradients", family="gradient", exactness="quadrature", chooses_mode=True)
 def integrated_gradients(
     question: Question,
     *,

@@ -24,7 +24,7 @@ from taylorattr.program.affine import NotPolynomialError, polynomial_degree
 from taylorattr.program.program import Program
 
 
-@method("smooth_grad", family="gradient")
+@method("smooth_grad", family="gradient", exactness="sampled")
 def smooth_grad(
     question: Question,
     *,
