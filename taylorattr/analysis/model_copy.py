@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
-from taylorattr.analysis.fixed_batch import is_exported
 from taylorattr.errors import ShapeError
 
 _DEPTH = 4
@@ -321,3 +320,16 @@ def _global_names(code: types.CodeType) -> set[str]:
         if isinstance(constant, types.CodeType):
             names |= _global_names(constant)
     return names
+
+
+def is_exported(module: nn.Module) -> bool:
+    """Return whether this is the module of an exported program, whose mode is built in."""
+    return bool(exported_input_shapes(module))
+
+
+def exported_input_shapes(module: nn.Module) -> list[tuple[Any, ...]]:
+    """Return the input shapes an exported graph carries; sizes that may vary are symbols."""
+    if not isinstance(module, fx.GraphModule):
+        return []
+    values = [node.meta.get("val") for node in module.graph.nodes if node.op == "placeholder"]
+    return [tuple(value.shape) for value in values if isinstance(value, Tensor)]

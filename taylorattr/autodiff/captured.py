@@ -44,11 +44,6 @@ class Captured:
     program: Program | None
     failure: str = ""
 
-    @property
-    def walks(self) -> bool:
-        """Whether the polynomial walk is possible."""
-        return not self.failure
-
 
 def captured_program(
     scalar: ScalarModel,

@@ -53,7 +53,7 @@ def hessian(
         inputs: As in `Question`.
         baselines: b, used with players only: None (zeros), number, tensor or tuple.
         target: As in `Question`.
-        players: As in `Question`, or None for derivatives by elements, in units of x.
+        players: Integer mask(s), index lists or ``ta.Players``; None: derivatives by elements, in units of x.
         additional_forward_args: As in `Question`.
         dtype: As in `Question`.
         internal_batch_size: Rows of the Hessian per pass; None: all of up to 256 variables, else 32 to 256,

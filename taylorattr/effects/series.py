@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame
-from taylorattr.analysis.game import Game
 from taylorattr.analysis.masking import CoalitionValues
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import Captured, agrees_at, captured_examples, ends_of
@@ -43,26 +43,23 @@ class TaylorSeries:
     directions are −Δ_g, eq. (6).
 
     Args:
-        game: The analysed game; inputs must be floating-point.
+        question: What is asked; its inputs must be floating-point. The programs are captured once and kept
+            with it.
         frame: ``baseline`` or ``input``.
-        dtype: Dtype of the coefficients.
     """
 
-    def __init__(self, game: Game, frame: Frame, dtype: torch.dtype) -> None:
-        self.game = game
+    def __init__(self, question: Question, frame: Frame) -> None:
+        self.game = game = question.game
         self.frame: Frame = frame
-        self.dtype = dtype
-        self.sign = 1.0 if frame == "baseline" else -1.0
-        self.groups = captured_examples(game, frame, dtype)
+        # of the analysis that was asked for, even where the model runs in its own dtype only: its program,
+        # captured there and promoted, then gives the digits that the model does not
+        self.dtype = dtype = question.dtype or game.dtype
+        self.sign = 1.0 if frame == "baseline" else -1.0  # eq. (6): in frame x the directions are −Δ
+        programs = partial(captured_examples, game, frame, dtype)
+        self.groups = question.once(("programs of the series", frame), programs)
         for group in self.groups:
             if group.failure:
                 say_nested(group.failure)
-
-    @classmethod
-    def of(cls, question: Question, frame: Frame) -> TaylorSeries:
-        """Return the series of a question's game in a frame, whose programs are captured once."""
-        dtype = question.dtype or question.game.dtype
-        return question.once(("series", frame), lambda: cls(question.game, frame, dtype))
 
     def near(self, example: int) -> tuple[Tensor, ...]:
         """Return the expansion point of an example, tensors (1, …)."""
@@ -203,7 +200,7 @@ class TaylorSeries:
     ) -> list[Tensor]:
         near = [self.near(e) for e in chunk]
         directions = [self.directions(e) for e in chunk]
-        if group.program is not None and group.walks:
+        if group.program is not None and not group.failure:
             bases = tuple(torch.cat(parts) for parts in zip(*near, strict=True))
             stacked = tuple(torch.stack(parts) for parts in zip(*directions, strict=True))
             try:
@@ -242,7 +239,7 @@ class TaylorSeries:
         return max(torch.finfo(dtype).eps for dtype in (getattr(torch, lowest), self.game.dtype, self.dtype))
 
     def _jets(self, group: Captured, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
-        if group.program is not None and group.walks:
+        if group.program is not None and not group.failure:
             return jets(group.program, self.near(example), rays, order)
         rows = [
             self._nested(group, example, tuple(r[i : i + 1] for r in rays), order)

@@ -81,7 +81,7 @@ def degree_by_support(
                 f"J_m(S) of {game.n} players needs 2**{game.n} jets (limit {MAX_PLAYERS} players); "
                 "group them with players=..., or use decompose(..., order=K).interactions"
             )
-        series = TaylorSeries.of(question, frame)
+        series = TaylorSeries(question, frame)
         f_input, f_baseline = series.ends()
         table = torch.stack([support_table(series, e, order) for e in range(game.batch)])
     constant = f_baseline if frame == "baseline" else f_input

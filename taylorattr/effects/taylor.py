@@ -126,7 +126,7 @@ def taylor_effects(
     with preserved_rng():
         game = question.game
         _check_budget(game.batch, game.n, order, memory_limit)
-        series = TaylorSeries.of(question, frame)
+        series = TaylorSeries(question, frame)
         f_input, f_baseline = (end.cpu() for end in series.ends())
         steps = game.batch * (2 if diagnose else 1)
         with tqdm(total=steps, unit="example", disable=not question.show_progress) as bar:
@@ -183,7 +183,7 @@ def _diagnosed(
     kinks = series.kinks(example)
     group = series.group(example)
     found: dict[str, Any] = {"kinks": None if kinks is None else asdict(kinks)}
-    if group.program is None or not group.walks:
+    if group.program is None or group.failure:
         return found | {"converged": False, "rays": [], "reason": convergence.unprobed(kinks is not None)}
     masks = convergence.probing_masks(first_order.double().numpy(), seed)
     jets = series.jets(example, masks, convergence.ORDER)
@@ -223,7 +223,7 @@ def _engine(series: TaylorSeries) -> dict[str, Any]:
         if group.program is not None
         for note in group.program.notes
     ]
-    walked = all(group.program is not None and group.walks for group in series.groups)
+    walked = all(group.program is not None and not group.failure for group in series.groups)
     return {"engine": "polynomial walk" if walked else "nested torch.func", "notes": notes}
 
 

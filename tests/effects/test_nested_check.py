@@ -27,7 +27,7 @@ def without_derivative(z):
 
 
 def without_second_derivative(z):
-    return torch.cdist(z[:, None], torch.ones(1, 1, 3, dtype=z.dtype))[:, 0, 0]
+    return torch.stack([torch.pdist(row[:, None]).sum() for row in z])
 
 
 @pytest.mark.filterwarnings("ignore")

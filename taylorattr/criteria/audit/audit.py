@@ -82,7 +82,7 @@ def audit(
         target: As in `Question`.
         players: As in `Question`.
         additional_forward_args: As in `Question`.
-        dtype: As in `Question`; also that of what the audit binds itself.
+        dtype: As in `Question`. Also that of what the audit binds itself.
         max_order: None: all 2^n coalitions of up to 12 players, beyond that those of at most 2. A number k
             asks for those with |T| ≤ k, which gives A(S) and J(S) for |S| ≤ k exactly.
         samples: Where not all coalitions are asked for: how many more are drawn, |T| uniform on 1 … n.
