@@ -145,7 +145,7 @@ def mutants(path: Path) -> list[Mutant]:
 
 
 def tests_of(path: str) -> list[str]:
-    """The test files for a file of the package: its mirror, those that import it, those beside its mirror."""
+    """The test files of a file: its mirror, those that import it, those beside its mirror or around it."""
     module = path.removesuffix(".py").removesuffix("/__init__")
     mirror = ROOT / "tests" / Path(*Path(module).parts[1:-1], f"test_{Path(module).name}.py")
     dotted = module.replace("/", ".")
@@ -157,9 +157,10 @@ def tests_of(path: str) -> list[str]:
         for test in sorted((ROOT / "tests").rglob("test_*.py"))
         if imports.search(test.read_text("utf-8"))
     ]
-    near = (
-        sorted(mirror.parent.glob("test_*.py")) if mirror.parent.is_dir() else sorted(room.rglob("test_*.py"))
-    )
+    folders = [
+        folder for folder in mirror.parents if folder.is_relative_to(room)
+    ]  # its own, and those around it
+    near = [test for folder in folders for test in sorted(folder.glob("test_*.py"))]
     ordered = dict.fromkeys([mirror] if mirror.is_file() else [])
     ordered |= dict.fromkeys(sorted(files, key=lambda test: not test.is_relative_to(room)))
     ordered |= dict.fromkeys(near)

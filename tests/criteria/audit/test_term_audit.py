@@ -60,6 +60,7 @@ def test_the_report_reads_back(tmp_path):
     report = audit_terms("shapley", polynomial, X)
     report.save(tmp_path / "r.json")
     assert repr(type(report).load(tmp_path / "r.json")) == repr(report) and "counted" in repr(report)
+    assert repr(report).startswith("Terms of shapley: 2 players, ")
 
 
 def test_grids_beyond_the_limit_are_refused():
