@@ -10,9 +10,13 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.paths.grid import Carried, Lines, PathGrid
+from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.program.arguments import leaves, named
 from taylorattr.program.operations import implementations
 from taylorattr.program.program import Node
+
+_ROUNDINGS = 64
+"""Roundings of the largest of cut and values by which the pieces of a continuous function may miss."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,12 @@ class Bend:
     Attributes:
         cuts: Where its slope changes: numbers, or constant tensors that broadcast.
         function: Tensor -> tensor.
+        name: The operation, for messages.
     """
 
     cuts: list[Any]
     function: Callable[[Tensor], Tensor]
+    name: str = "a function of one value"
 
     def slope(self, at: Tensor) -> Tensor:
         """Return the derivative."""
@@ -33,21 +39,58 @@ class Bend:
             at = at.detach().requires_grad_()
             return torch.autograd.grad(self.function(at).sum(), at)[0]
 
+    def require_continuous(self, like: Tensor) -> None:
+        """Make sure that the pieces meet at every cut.
+
+        Some entries of the table are continuous for some of their settings only (``threshold`` puts a number
+        of the user's choice below its cut), so the function itself is asked: at each cut and at its two
+        neighbours among floating-point numbers.
+
+        Args:
+            like: Rows of the value, whose shape and dtype decide what the function sees.
+
+        Raises:
+            NotPiecewiseLinearError: If it jumps.
+        """
+        for cut in self.cuts:
+            at = torch.as_tensor(cut, dtype=like.dtype, device=like.device).expand(1, *like.shape[1:])
+            infinity = torch.full_like(at, torch.inf)
+            with torch.no_grad():
+                here = self.function(at)
+                sides = [self.function(torch.nextafter(at, end)) for end in (infinity, -infinity)]
+            scale = torch.stack([at, here, *sides]).abs().amax(0)
+            precision = torch.finfo(like.dtype)
+            # beside a cut at 0 the neighbours are subnormal, and a share of them would be 0
+            near = _ROUNDINGS * (precision.eps * scale + precision.tiny)
+            meets = [(side - here).abs() <= near for side in sides]
+            # an infinite bound is never crossed, and NaN there is no jump
+            if not bool((meets[0] & meets[1] | at.isinf()).all()):
+                raise NotPiecewiseLinearError(f"{self.name} jumps")
+
 
 class Gate(Bend):
     """ReLU."""
 
     def __init__(self) -> None:
-        super().__init__([0.0], torch.relu)
+        super().__init__([0.0], torch.relu, "relu")
 
     def slope(self, at: Tensor) -> Tensor:
         """Return whether the gate is open."""
         return at > 0
 
+    def require_continuous(self, like: Tensor) -> None:
+        """Nothing to ask: ReLU is 0 on both sides of its cut."""
+
 
 def bent(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
-    """Return a bent function of a value; the grid is cut where its slope changes."""
+    """Return a bent function of a value; the grid is cut where its slope changes.
+
+    Raises:
+        NotPiecewiseLinearError: If it jumps where the value passes a cut.
+    """
     row, _, weight = grid.passings(grid.current(line), bend.cuts)
+    if len(row):
+        bend.require_continuous(line.rows)
     grid.cut(row, weight)
     rows = grid.current(line)
     with torch.no_grad():
@@ -60,9 +103,14 @@ def bent_last(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
 
     What follows has the same derivative all along a piece, so the mean slope on the piece is enough: where a
     bend lies inside, that of the chord.
+
+    Raises:
+        NotPiecewiseLinearError: If it jumps where the value passes a cut.
     """
     rows = grid.current(line)
     row, unit, _ = grid.passings(rows, bend.cuts)
+    if len(row):  # the chord across a jump would swallow it
+        bend.require_continuous(rows)
     with torch.no_grad():
         values = bend.function(rows)
         slope = bend.slope(grid.middles(rows)).to(rows.dtype)
@@ -122,5 +170,5 @@ def bend_of(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bend |
         return Gate()
     cuts = CUTS[name](named(node.op, args, kwargs))
     if name == "hardsigmoid":  # torch's own derivative of it is rounded to float32
-        return Bend(cuts, lambda x: (x + 3).clamp(0, 6) / 6)
-    return Bend(cuts, lambda x: node.op(x, *rest, **kwargs))
+        return Bend(cuts, lambda x: (x + 3).clamp(0, 6) / 6, str(node.op))
+    return Bend(cuts, lambda x: node.op(x, *rest, **kwargs), str(node.op))

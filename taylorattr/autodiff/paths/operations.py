@@ -77,8 +77,10 @@ def affine(
         with torch.no_grad():
             other = row_by_row(node, args, kwargs, rows)
         for one, two in zip(parts, [other] if isinstance(other, Tensor) else other, strict=True):
-            largest = float(one.detach().abs().max())
-            if float((one.detach() - two).abs().max()) > _JUMP.get(two.dtype, 1e-2) * largest:
+            step = torch.where(one == two, 0.0, one.detach() - two).abs()  # equal infinities differ by 0
+            largest = float(torch.where(step.isfinite(), one.detach().abs(), 0.0).max())
+            # written so that NaN, and a step to or from infinity, count as jumps
+            if not float(step.max()) <= _JUMP.get(two.dtype, 1e-2) * largest:
                 raise NotPiecewiseLinearError(f"{node.op} jumps where a mask switches")
     carried = [kind(part, grid.version) for part in parts]
     return carried[0] if isinstance(result, Tensor) else carried
