@@ -39,6 +39,10 @@ COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+MOST_TURNS = 1_000_000
+"""Turns that all loops of one expression take together at most; some seconds."""
+
+
 class Interpreter(Arithmetic):
     """Values of the letters of one expression.
 
@@ -68,6 +72,7 @@ class Interpreter(Arithmetic):
         self.bound: dict[Expr, int] = {n: kappas.shape[1]}
         self.first: dict[Expr, int] = {}
         self.known: dict[Expr, Any] = {}
+        self.turns = 0
 
     def __call__(self, expression: Expr) -> np.ndarray:
         """Return the expression for every multi-index and receiver, shape (M, R)."""
@@ -163,14 +168,29 @@ def _turns(
     if not lows.size or not highs.size:
         return result
     same = lows.size == highs.size == 1
-    for value in _running(read, index, int(lows.min()), int(highs.max())):
+    for value in _running(read, index, lows.min(), highs.max()):
         turn = _turns(read, body, tuple(inner), start, join)
         result = join(result, turn if same else np.where((lows <= value) & (value <= highs), turn, neutral))
     return result
 
 
-def _running(read: Interpreter, index: Any, first: int, last: int) -> Generator[int, None, None]:
-    """Iterate over the values of a running letter, which it has meanwhile; then it is what it was outside."""
+def _running(read: Interpreter, index: Any, low: Any, high: Any) -> Generator[int, None, None]:
+    """Iterate over the values of a running letter, which it has meanwhile; then it is what it was outside.
+
+    Yields:
+        One value after the other.
+
+    Raises:
+        OptionError: If the loops of the expression take too many turns.
+    """
+    # loops inside loops add up here; infinite ends are compared before they are made whole numbers
+    if not read.turns + max(high - low, 0) <= MOST_TURNS:
+        raise OptionError(
+            f"the ratio sums or multiplies over {index} = {str(low)[:20]} … {str(high)[:20]}; all its loops "
+            f"together may take {MOST_TURNS:,} turns"
+        )
+    first, last = int(low), int(high)
+    read.turns += max(last - first + 1, 0)
     outside = [(names, names[index]) for names in (read.bound, read.first) if index in names]
     read.first[index] = first
     try:
@@ -196,7 +216,7 @@ def _inner_product(read: Interpreter, node: Any) -> Any:
     if any(end.size != 1 for end in ends) or ends[0].item() > ends[1].item():
         return None
     terms, receivers = [], []
-    with closing(_running(read, index, *(int(end.item()) for end in ends))) as turns:
+    with closing(_running(read, index, *(end.item() for end in ends))) as turns:
         for _ in turns:
             term, receiver = read.one, read.one
             for value in (np.asarray(read.visit(factor)) for factor in node.function.args):

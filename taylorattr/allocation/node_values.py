@@ -18,6 +18,15 @@ import sympy as sp
 from taylorattr.errors import OptionError
 from taylorattr.maths.interaction_indices import bernoulli
 
+MOST_BITS_OF_A_POWER = 1 << 20
+"""Most binary digits of an exact power."""
+
+LARGEST_ARGUMENT = 10_000
+"""Largest number whose factorial, binomial coefficient, Bernoulli number or moment is worked out."""
+
+MOST_COMBINATIONS = 1_000_000
+"""Most entries of a table of such numbers, which holds every combination in the ranges of the arguments."""
+
 
 class Arithmetic:
     """Arrays of float64, or of ``Fraction``.
@@ -79,6 +88,12 @@ def power(arithmetic: Arithmetic, base: Any, exponent: Any) -> np.ndarray:
 
 
 def _exact_power(base: Fraction, exponent: Fraction) -> Fraction:
+    digits = max(abs(base.numerator), base.denominator).bit_length()
+    if abs(exponent) * digits > MOST_BITS_OF_A_POWER and abs(base) != 1:
+        raise OptionError(
+            f"the ratio asks for a number of {digits} binary digits to the power {str(exponent)[:20]}; exact "
+            f"powers go up to {MOST_BITS_OF_A_POWER:,} digits"
+        )
     found = base**exponent
     if not isinstance(found, Fraction):
         raise OptionError(f"{base} to the power {exponent} is not rational; use ratios(), in float64")
@@ -112,7 +127,19 @@ def of_whole_numbers(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
         arguments = [np.asarray(a) for a in given]
         if not all(a.size for a in arguments):
             return arithmetic.number(np.empty(np.broadcast_shapes(*[a.shape for a in arguments])))
+        # compared before they are made whole numbers, which infinity and huge fractions cannot be
+        for a in arguments:
+            if not max(abs(a.min()), abs(a.max())) <= LARGEST_ARGUMENT:
+                raise OptionError(
+                    f"the ratio asks for {function.__name__} of {str(a.max())[:20]}; the largest number is "
+                    f"{LARGEST_ARGUMENT:,}"
+                )
         ranges = [range(int(a.min()), int(a.max()) + 1) for a in arguments]
+        if math.prod(map(len, ranges)) > MOST_COMBINATIONS:
+            raise OptionError(
+                f"the ratio asks for {function.__name__} of {' × '.join(str(len(r)) for r in ranges)} "
+                f"combinations of numbers; the most is {MOST_COMBINATIONS:,}"
+            )
         table = np.array([function(*entries) for entries in itertools.product(*ranges)], dtype=object)
         position: Any = 0
         for argument, entries in zip(arguments, ranges, strict=True):
@@ -141,6 +168,10 @@ def moment(arithmetic: Arithmetic, order: Any, rho: Any, mean: Any = None) -> np
     """Return E(μ + ρZ)^k for standard normal Z, eq. (14), by Stein's recurrence; μ = 1 unless given."""
     order, rho = np.asarray(order), np.asarray(rho)
     mean = np.asarray(arithmetic.one if mean is None else mean)
+    if order.size and not order.max() <= LARGEST_ARGUMENT:
+        raise OptionError(
+            f"the ratio asks for a moment of order {str(order.max())[:20]}; the most is {LARGEST_ARGUMENT:,}"
+        )
     # orders below 0 only ever meet a factor κ_i = 0
     order = order.astype(np.int64).clip(0)
     here = arithmetic.one + arithmetic.zero * (rho + mean)

@@ -6,7 +6,6 @@ import argparse
 import ast
 import inspect
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,9 @@ from taylorattr.methods.option_types import fits
 if TYPE_CHECKING:  # rules need sympy, which takes longer to import than most commands take to answer
     from taylorattr.allocation import AllocationRule
     from taylorattr.design import DesignedRule
+
+LONGEST_LITERAL = 100_000
+"""Characters of a value of ``--set`` that is a number or a list at most."""
 
 REFERENCE_ROWS = "0:100"
 """Rows of the data that serve as reference set where a method needs one and none is named."""
@@ -139,8 +141,8 @@ def option(spec: str, method: AttributionMethod) -> tuple[str, Any]:
     if not equals or not name:
         raise OptionError(f"--set {spec!r} is not of the form n_steps=64")
     try:
-        literal = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+        literal = _literal(value)
+    except ValueError:
         return name, value
     kind = method.option_types.get(name, Any)
     return name, value if fits(value, kind) and not fits(literal, kind) else literal
@@ -225,17 +227,33 @@ def _quantities(rule: AllocationRule, settings: Sequence[str]) -> tuple[dict[str
     return quantities, left
 
 
+def _literal(text: str) -> Any:
+    """Return the Python literal that a text is.
+
+    Raises:
+        ValueError: If it is none, or too long or nested for one.
+    """
+    if len(text) > LONGEST_LITERAL:
+        raise ValueError(f"it has more than {LONGEST_LITERAL:,} characters")
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(str(error)) from None
+
+
 def _number(spec: str, value: str) -> Any:
     """Return a Python literal, or a fraction, which keeps the exactness of symbolic ratios.
 
     Raises:
         OptionError: If it is neither.
     """
+    from taylorattr.design.formula_limits import bounded_fraction  # with sympy, as the rules are
+
     try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+        return _literal(value)
+    except ValueError:
         pass
     try:
-        return Fraction(value)
+        return bounded_fraction(value)
     except (ValueError, ZeroDivisionError):
         raise OptionError(f"--set {spec!r}: expected a number (2, 0.5, 1/3) or a list ([1, 2])") from None

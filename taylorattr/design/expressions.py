@@ -102,7 +102,7 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
     if isinstance(given, str):
         expression: Any = _parsed(given, attributes)
     else:
-        expression = sp.Integer(given) if isinstance(given, int) else given
+        expression = _of_number(given)
     swaps: dict[Any, Any] = {}
     for symbol in expression.atoms(sp.Symbol):
         if symbol.name in LETTERS:
@@ -123,6 +123,19 @@ def formula(given: Any, attributes: Sequence[str]) -> Expr:
         if label not in ("kappa", *attributes):
             raise OptionError(_foreign(label, attributes))
     return expression
+
+
+def _of_number(given: Any) -> Any:
+    """Return a sympy expression as it is, a number as one."""
+    if isinstance(given, sp.Expr):
+        return given
+    if isinstance(given, int | Fraction):
+        return sp.Rational(*Fraction(given).as_integer_ratio())
+    if isinstance(given, float) and math.isfinite(given):
+        return sp.Float(given)
+    raise OptionError(
+        f"a ratio is a formula, such as 'kappa[i]/m', a sympy expression or a number; given {given!r:.60}"
+    )
 
 
 def _parsed(text: str, attributes: Sequence[str]) -> Expr:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,15 @@ from taylorattr.maths.subsets import Coalitions
 
 MAX_COALITIONS = 1 << 16
 """Most coalitions evaluated symbolically: 16 symbols with the full table."""
+
+LARGEST_SERIES = 64
+"""Largest order of a series that is no polynomial; each order differentiates an expression that grows."""
+
+MOST_MULTIPLIED_OUT = 1 << 20
+"""Most terms of a series, and of a power that is multiplied out."""
+
+LARGEST_EXPANDED_POWER = 10_000
+"""Largest exponent that is multiplied out; the digits of its coefficients grow with it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +138,8 @@ def symbolic_effects(
     a float is taken as the binary fraction it is.
 
     Args:
-        expr: The function, a sympy expression; constants besides ``symbols`` must not remain.
+        expr: The function, a sympy expression or a number; constants besides ``symbols`` must not remain.
+            Text is refused: making an expression of text runs it.
         symbols: Its sympy symbols, in the order of the players.
         inputs: x, one number per symbol, or a mapping from symbol to number.
         baselines: b, likewise; None is zero.
@@ -139,10 +150,11 @@ def symbolic_effects(
         Terms, coalition effects and delta.
 
     Raises:
-        OptionError: If the order or the frame is not possible, or other symbols are left over.
+        OptionError: If the order or the frame is not possible, other symbols are left over, or something is
+            no expression, symbol or number.
         ShapeError: If there is not one number per symbol.
         NonFiniteError: If the expression is not finite at some x_T, or not analytic where it is expanded.
-        BudgetError: If there are too many symbols for the table of all coalitions.
+        BudgetError: If there are too many symbols for the table of all coalitions, or too many terms.
 
     Example:
         >>> import sympy
@@ -157,13 +169,18 @@ def symbolic_effects(
     n = len(symbols)
     if n == 0:
         raise OptionError("symbols is empty; name the variables of the expression")
+    for i, symbol in enumerate(symbols):
+        if not isinstance(symbol, sympy.Symbol):
+            raise OptionError(
+                f"symbols[{i}] is a {type(symbol).__name__}; expected one that sympy.symbols makes"
+            )
     if len(set(symbols)) < n:
         raise OptionError(f"symbols={symbols} names a variable twice; each symbol is one player")
     if 1 << n > MAX_COALITIONS:
         raise BudgetError(f"{n} symbols have 2**{n} coalitions; symbolic effects stop at {MAX_COALITIONS}")
-    if order is not None and order < 1:
-        raise OptionError(f"order={order}; expected None or an integer ≥ 1")
-    expression: Any = sympy.sympify(expr)
+    if order is not None and (not isinstance(order, int) or isinstance(order, bool) or order < 1):
+        raise OptionError(f"order={order!r}; expected None or an integer ≥ 1")
+    expression: Any = _exact(expr, "expr")
     left_over = expression.free_symbols - set(symbols)
     if left_over:
         named = ", ".join(sorted(map(str, left_over)))
@@ -173,6 +190,7 @@ def symbolic_effects(
 
     start, end, sign = (b, x, 1) if frame == "baseline" else (x, b, -1)
     steps = [q - p for p, q in zip(start, end, strict=True)]
+    _require_few_terms(expression)
     coalitions = Coalitions(n, n)
     values = _values(expression, symbols, start, end, coalitions)
     f_start, f_end = values[0], values[-1]
@@ -191,6 +209,11 @@ def symbolic_effects(
         exhaustive = top >= degree
     else:
         top = order or 0
+        if top > LARGEST_SERIES or math.comb(n + top, n) > MOST_MULTIPLIED_OUT:
+            raise BudgetError(
+                f"order={top} of {n} symbols has too many terms, each a derivative; series stop at order "
+                f"{LARGEST_SERIES} and {MOST_MULTIPLIED_OUT:,} terms"
+            )
         terms = _coefficients(along, scale, top, sign) if top else {}
         exhaustive = False
     ordered = dict(sorted(terms.items(), key=lambda item: (sum(item[0]), [-k for k in item[0]])))
@@ -200,7 +223,6 @@ def symbolic_effects(
 
 
 def _point(given: Sequence[Any] | Mapping[Any, Any], symbols: Sequence[Any], name: str) -> list[Any]:
-    import sympy  # as above
 
     if isinstance(given, Mapping):
         missing = [str(s) for s in symbols if s not in given]
@@ -209,14 +231,54 @@ def _point(given: Sequence[Any] | Mapping[Any, Any], symbols: Sequence[Any], nam
         given = [given[s] for s in symbols]
     if len(given) != len(symbols):
         raise ShapeError(f"{name} hold {len(given)} numbers; expected one per symbol, {len(symbols)}")
-    plain = [v.item() if isinstance(v, (Tensor, np.generic)) else v for v in given]
-    numbers = [
-        sympy.Rational(v) if isinstance(v, float) and math.isfinite(v) else sympy.sympify(v) for v in plain
-    ]
+    numbers = [_exact(value, f"{name}[{i}]") for i, value in enumerate(given)]
     for symbol, number in zip(symbols, numbers, strict=True):
         if not number.is_finite:
             raise NonFiniteError(f"{name}: {symbol} = {number} is not a finite number")
     return numbers
+
+
+def _exact(value: Any, name: str) -> Any:
+    """Return a number or expression as sympy has it; a finite float as the binary fraction it is.
+
+    Raises:
+        OptionError: If it is text, which sympy would run as code, or no number at all.
+    """
+    import sympy  # as above
+
+    if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, sympy.Expr):
+        return value
+    if isinstance(value, int):
+        return sympy.Integer(value)
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    if isinstance(value, float):
+        return sympy.Rational(value) if math.isfinite(value) else sympy.Float(value)
+    if isinstance(value, str):
+        raise OptionError(
+            f"{name} is text; if you trust it, make an expression of it with sympy.sympify, which runs it"
+        )
+    raise OptionError(f"{name} is a {type(value).__name__}; expected a number or a sympy expression")
+
+
+def _require_few_terms(expression: Any) -> None:
+    """Raise BudgetError if a power would have too many terms once it is multiplied out."""
+    import sympy  # as above
+
+    for part in expression.atoms(sympy.Pow):
+        if not part.exp.is_Integer or not part.free_symbols:
+            continue
+        exponent, letters = abs(int(part.exp)), len(part.free_symbols)
+        # a shifted symbol b + tΔ has a constant too: one part more than symbols
+        if exponent > LARGEST_EXPANDED_POWER or math.comb(exponent + letters, letters) > MOST_MULTIPLIED_OUT:
+            raise BudgetError(
+                f"{str(part)[:40]} has too many terms when it is multiplied out; exact effects stop at "
+                f"{MOST_MULTIPLIED_OUT:,} terms and exponents of {LARGEST_EXPANDED_POWER:,}"
+            )
 
 
 def _values(

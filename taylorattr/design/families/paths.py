@@ -30,6 +30,9 @@ from taylorattr.maths.quadrature import MAX_NODES
 
 MEASURE_KEEPS = {"no_leak": "Δ_i ∂_i f vanishes where the model does not read player i, eq. (70)"}
 
+MOST_EXACT_NODES = 10_000
+"""Nodes of a quadrature whose moments are worked out exactly: about ten seconds' worth."""
+
 SPOKEN = "beta:a,b, gauss_legendre:q, left:q, right:q, midpoint:q, trapezoid:q, uniform"
 
 
@@ -82,7 +85,14 @@ def quadrature(
 
     Returns:
         The rule, checked and filed.
+
+    Raises:
+        OptionError: If there is no such quadrature, or it has too many nodes for exact moments.
     """
+    if isinstance(n_steps, int) and n_steps > MOST_EXACT_NODES:
+        raise OptionError(
+            f"n_steps={n_steps:,}; exact moments are worked out for {MOST_EXACT_NODES:,} nodes at most"
+        )
     return measure(path_rule(rule, n_steps), name)
 
 
