@@ -11,9 +11,7 @@ from taylorattr.program.norms import decompose_norms
 from taylorattr.program.program import Program
 from taylorattr.program.promote import promote
 from taylorattr.program.record import record
-from taylorattr.program.verify import agrees, verify
-
-_SHRINK = (0.25, 0.0625, 0.015625)
+from taylorattr.program.verify import NEARER, agrees, between, displaced, verify
 
 
 def capture(
@@ -54,34 +52,9 @@ def capture(
     def nearer(end: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if not program.notes or agrees(program, function, end, module=module):
             return end
-        near = [_between(inputs, end, share) for share in _SHRINK]
+        near = [between(inputs, end, share) for share in NEARER]
         close = (p for p in near if agrees(program, function, p, module=module, roundings=1))
         return next(close, end)
 
     verify(program, function, [inputs, *map(nearer, ends)], module=module)
     return decompose_norms(program if dtype is None else promote(program, dtype))
-
-
-def displaced(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Another point for the check: every floating element moved by up to the inputs' own size.
-
-    Args:
-        inputs: The captured point.
-
-    Returns:
-        Tensors of the same shapes and dtypes; integer tensors unchanged.
-    """
-    generator = torch.Generator().manual_seed(0)
-    moved = []
-    for x in inputs:
-        if x.is_floating_point():
-            size = float(x.detach().abs().mean()) if x.numel() else 0.0
-            noise = torch.rand(x.shape, generator=generator, dtype=torch.float64) - 0.5
-            moved.append(x.detach() + (noise * (size or 1.0)).to(x))
-        else:
-            moved.append(x)
-    return tuple(moved)
-
-
-def _between(a: tuple[Tensor, ...], b: tuple[Tensor, ...], share: float) -> tuple[Tensor, ...]:
-    return tuple(x + share * (y - x) if x.is_floating_point() else x for x, y in zip(a, b, strict=True))

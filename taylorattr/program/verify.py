@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 
@@ -10,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import CaptureError
+from taylorattr.program.arguments import results
 from taylorattr.program.isolate import kept_randomness, kept_state, unfused
 from taylorattr.program.program import Program
 from taylorattr.program.walk import replay
 
 ROUNDINGS = 64
 _DRAWS = 8
+NEARER = (0.25, 0.0625, 0.015625)
+"""Shares of the way to a second point at which it is asked again where it is on another branch."""
 
 
 def verify(
@@ -112,6 +116,80 @@ def differences(
     ]
 
 
+def refuse_frozen_values(
+    program: Program, function: Callable[..., Tensor], inputs: tuple[Tensor, ...], *, module: nn.Module | None
+) -> None:
+    """Raise if a number in a recording came from the inputs by a way that torch does not see.
+
+    Such a number is in the program as a constant, so the program is right at the recorded point and wrong
+    everywhere else. Both run again at a second point; where they differ, points nearer the first decide,
+    for a Python branch or a rounded number may be another one far away and the same nearby.
+
+    Nothing is run again where no number can have come that way: every constant is a parameter or a buffer
+    of the module or made from such by recorded operations, and no number was read into Python.
+
+    Args:
+        program: Recorded at the inputs, in their dtype.
+        function: What was recorded.
+        inputs: The recorded point.
+        module: The module behind the function, whose state is restored.
+
+    Raises:
+        CaptureError: If program and function differ at every one of the points.
+    """
+    if not _may_hold_frozen_values(program, module):
+        return
+    end, gaps = displaced(inputs), []
+    for share in (1.0, *NEARER):
+        point = end if share == 1 else between(inputs, end, share)
+        try:
+            gap = _frozen_part(program, function, inputs, point, module)
+        except Exception:  # a model may refuse inputs that nobody asked it for, with any error
+            continue
+        if gap == 0:
+            return
+        gaps.append(gap)
+    if gaps:
+        raise CaptureError(_complaint(program, 1, gaps[0]))
+
+
+def _may_hold_frozen_values(program: Program, module: nn.Module | None) -> bool:
+    """Whether a number was read into Python, or a constant belongs neither to torch nor to the module."""
+    if any(note.kind == "scalar" for note in program.notes):
+        return True
+    computed = {i for node in program.prelude for i in results(node)}
+    own = [] if module is None else [*module.parameters(), *module.buffers()]
+    # a buffer that forward replaces is restored by now, so that what replaced it is not among these
+    memory = {tensor.untyped_storage().data_ptr() for tensor in own}
+    return any(
+        number not in computed and tensor.numel() and tensor.untyped_storage().data_ptr() not in memory
+        for number, tensor in (*program.constants.items(), *program.sources.items())
+    )
+
+
+def _frozen_part(
+    program: Program,
+    function: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    point: tuple[Tensor, ...],
+    module: nn.Module | None,
+) -> float:
+    """Return by how much program and function differ at a point, 0 where rounding explains it.
+
+    A frozen value misses its part of the change from the recorded point, so half the digits of the change
+    are asked for besides the roundings of the output. What the replay's other memory layout costs in
+    rounding shows at the recorded point itself, and is looked at only where there is a difference.
+    """
+    ((gap, scale, eps),) = differences(program, function, [point], module=module)
+    if gap <= ROUNDINGS * eps * scale:
+        return 0.0
+    with unfused(), torch.no_grad(), kept_randomness(), kept_state(module):
+        there, here = (function(*(x.detach().clone() for x in rows)) for rows in (point, inputs))
+        change = _largest((there - here).double())
+    ((rounding, _, _),) = differences(program, function, [inputs], module=module)
+    return gap if gap > eps**0.5 * change + 4 * rounding or not math.isfinite(gap) else 0.0
+
+
 def _seed(seed: int) -> None:
     """Different random states on the two sides, so that randomness shows."""
     torch.default_generator.manual_seed(seed)
@@ -145,11 +223,37 @@ def _complaint(program: Program, number: int, gap: float) -> str:
     }
     listed = "; ".join(f"{n.op} {names[n.kind]} in module '{n.module}' at {n.where}" for n in program.notes)
     cause = listed or (
-        "no operation is to blame that torch can see: look for .numpy(), .tolist(), global state or "
-        "randomness outside torch in the model's forward"
+        "no operation is to blame that torch can see: look for .numpy(), .tolist(), a custom "
+        "autograd.Function, global state or randomness outside torch in the model's forward"
     )
     return (
         f"the recorded operations differ from the model by {gap:.3g} at {where}, so an input-dependent value "
         f"escaped the recording ({cause}). Keep the computation in torch operations, or use harsanyi, "
-        "which needs forwards only"
+        "shapley or occlusion_1, which need forwards only"
     )
+
+
+def displaced(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Another point for the check: every floating element moved by up to the inputs' own size.
+
+    Args:
+        inputs: The captured point.
+
+    Returns:
+        Tensors of the same shapes and dtypes; integer tensors unchanged.
+    """
+    generator = torch.Generator().manual_seed(0)
+    moved = []
+    for x in inputs:
+        if x.is_floating_point():
+            size = float(x.detach().abs().mean()) if x.numel() else 0.0
+            noise = torch.rand(x.shape, generator=generator, dtype=torch.float64) - 0.5
+            moved.append(x.detach() + (noise * (size or 1.0)).to(x))
+        else:
+            moved.append(x)
+    return tuple(moved)
+
+
+def between(a: tuple[Tensor, ...], b: tuple[Tensor, ...], share: float) -> tuple[Tensor, ...]:
+    """Return the point a share of the way from a to b; integer tensors stay those of a."""
+    return tuple(x + share * (y - x) if x.is_floating_point() else x for x, y in zip(a, b, strict=True))

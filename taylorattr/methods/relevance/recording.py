@@ -17,7 +17,9 @@ from taylorattr.analysis.game import Game
 from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.program import Node, Program
-from taylorattr.program.written_out import record_written_out
+from taylorattr.program.record import record
+from taylorattr.program.verify import refuse_frozen_values
+from taylorattr.program.written_out import record_written_out, written_out
 
 T = TypeVar("T")
 
@@ -142,8 +144,13 @@ def record_at(
 
     Returns:
         The recording, without a reference.
+
+    Raises:
+        CaptureError: If a number that depends on the inputs left torch and came back as a constant.
     """
-    program = record_written_out(function, inputs, module=module, kept=kept)
+    program = record(function, inputs, module=module, keep_values=True)
+    refuse_frozen_values(program, function, inputs, module=module)
+    program = written_out(program, kept)
     return Recording(program, _all_values(program), None, batch or inputs[0].shape[0], kept)
 
 

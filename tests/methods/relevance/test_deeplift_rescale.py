@@ -157,13 +157,13 @@ def test_another_branch_on_the_baseline_is_refused():
         record_at(model, (x,), None).against(model, (-x,), None)
 
 
-def test_a_number_read_from_a_value_is_refused_where_it_differs():
+def test_a_number_read_from_a_value_is_refused():
     def model(x):
         return x.sum(1) * x.sum().item()
 
     x = torch.ones(1, 3, dtype=D)
-    with pytest.raises(CaptureError, match="another number|differs"):
-        record_at(model, (x,), None).against(model, (2 * x,), None)
+    with pytest.raises(CaptureError, match=r"escaped the recording \(aten._local_scalar_dense.default reads"):
+        record_at(model, (x,), None)
 
 
 def test_balance_on_request_names_every_operation():
