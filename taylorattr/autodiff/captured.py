@@ -13,8 +13,7 @@ from taylorattr.aliases import Frame
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.guards import Rows
 from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.autodiff.polynomial.engine import supported
-from taylorattr.autodiff.polynomial.lowered import lowered
+from taylorattr.autodiff.polynomial.engine import lowered, supported
 from taylorattr.errors import CaptureError, MissingRuleError
 from taylorattr.program.capture import capture
 from taylorattr.program.program import Program

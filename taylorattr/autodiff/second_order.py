@@ -14,13 +14,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.polynomial import budget
-from taylorattr.autodiff.polynomial.collapsed import two_sided, walk_collapsed
-from taylorattr.autodiff.polynomial.engine import MANY_PLAYERS
-from taylorattr.autodiff.polynomial.layout import index_table
-from taylorattr.autodiff.polynomial.lowered import lowered
-from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
+from taylorattr.autodiff.polynomial.engine import (
+    MANY_PLAYERS,
+    collapsed_bytes,
+    examples_at_once,
+    lowered,
+    rows_to,
+    tangent_bytes,
+)
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, index_table
 from taylorattr.autodiff.polynomial.steps import Linear, Plan, pull_by_autograd
+from taylorattr.autodiff.polynomial.walks import two_sided, walk_collapsed
 from taylorattr.program.program import Program
 
 Rows = tuple[Tensor, ...]
@@ -153,12 +157,12 @@ class _Walk:
     def run(self, matrix: Tensor, limit: int, rows: int | None) -> Tensor:
         """Add the weighted Hessians to the matrix; return the gradients."""
         itemsize = self.points[0].element_size()
-        one = budget.collapsed_bytes(self.plan, self.n, 2, itemsize)
+        one = collapsed_bytes(self.plan, self.n, 2, itemsize)
         dense = self.n <= MANY_PLAYERS or self.plan.stored <= 2 * self.n
         R = len(self.weights)
         slopes = self.weights.new_zeros(R, self.n)
         if dense and rows is None and one <= limit:
-            step = budget.examples_at_once(self.plan, budget.rows_to(self.n, 1), one, limit, itemsize)
+            step = examples_at_once(self.plan, rows_to(self.n, 1), one, limit, itemsize)
             block = list(self.directions(slice(0, self.n)))
             for start in range(0, R, step):
                 part = slice(start, start + step)
@@ -176,8 +180,8 @@ class _Walk:
 
     def _rows(self, limit: int, itemsize: int) -> int:
         cached = min(max(WIDEST_BLOCK // (itemsize * self.plan.widest), ROWS[0]), ROWS[1])
-        fixed = budget.tangent_bytes(self.plan, self.n, 0, itemsize)
-        each = budget.tangent_bytes(self.plan, self.n, 1, itemsize) - fixed
+        fixed = tangent_bytes(self.plan, self.n, 0, itemsize)
+        each = tangent_bytes(self.plan, self.n, 1, itemsize) - fixed
         return max(1, min(cached, (limit - fixed) // max(1, each)))
 
     def _collapsed(self, part: slice, block: list[Tensor], matrix: Tensor) -> Tensor:

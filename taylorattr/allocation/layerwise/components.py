@@ -16,7 +16,6 @@ from torch import Tensor
 
 from taylorattr.autodiff.polynomial import rules as _taylor_rules  # noqa: F401 -- registers the operations
 from taylorattr.autodiff.polynomial.builder import Builder, Slot, find_slots
-from taylorattr.autodiff.polynomial.full import advance
 from taylorattr.autodiff.polynomial.ring import Ring
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.autodiff.polynomial.steps import (
@@ -26,6 +25,7 @@ from taylorattr.autodiff.polynomial.steps import (
     Step,
     pull_by_autograd,
 )
+from taylorattr.autodiff.polynomial.walks import advance
 from taylorattr.errors import BudgetError, MissingRuleError
 from taylorattr.program.arguments import Arguments, named
 from taylorattr.program.operations import Kind, only_adds_up, operation_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.polynomial.layout import index_table
+from taylorattr.autodiff.polynomial.ring import index_table
 from taylorattr.maths.multi_index import count
 
 

@@ -1,15 +1,137 @@
-"""φ(u) for a polynomial u, from the scalar coefficients f_k of φ at u_0.
+"""φ(u) for a polynomial u, from the scalar coefficients f_k of φ at u_0, and the products it is made of.
 
 General form: Horner's scheme truncated by degree, S_k = f_k + v∗S_{k+1}, φ(u) = f_0 + v∗S_1 with
 v = u − u_0. When only degree 1 of v is present, [φ(u)]_κ = f_{|κ|}·(|κ|!/κ!)·v^κ needs no products.
+
+The two-sided walk needs single degrees of φ(u) instead. A word is a decreasing tuple of degrees, for instance
+(2, 1, 1) for v_2∗v_1∗v_1. The part of degree e of φ(u) is Σ_words f_k·(k!/Π m_i!)·word over the words of k
+letters and degree e, m_i being the multiplicities of the letters.
 """
 
 from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
+
+Word: TypeAlias = tuple[int, ...]
+
+
+class Words:
+    """Words over the blocks of v = u − u_0, each computed once.
+
+    Args:
+        ring: Ring of the blocks.
+        v: v[d] is the block of degree d, None where it is zero; v[0] is not used.
+    """
+
+    def __init__(self, ring: Ring, v: Sequence[Tensor | None]) -> None:
+        self.ring = ring
+        self._known: dict[Word, Block | None] = {(d,): block for d, block in enumerate(v) if d}
+
+    def __call__(self, word: Word) -> Block | None:
+        """Return a product of one or more blocks, None where it is zero."""
+        if word not in self._known:
+            self._known[word] = self._product(word)
+        return self._known[word]
+
+    def _product(self, word: Word) -> Block | None:
+        head = self._known.get(word[:1])
+        rest = self(word[1:])
+        if head is None or rest is None:
+            return None
+        if word[0] == 1:
+            return self.ring.next_power(head, len(word), rest)
+        if word[1:] == word[:1]:
+            return self.ring.square(head, word[0])
+        return self.ring.multiply(head, word[0], rest, sum(word[1:]))
+
+
+def partitions(total: int, largest: int) -> Iterator[Word]:
+    """Yield the words of a degree with letters up to ``largest``."""
+    if total == 0:
+        yield ()
+        return
+    for part in range(min(total, largest), 0, -1):
+        for rest in partitions(total - part, part):
+            yield (part, *rest)
+
+
+def arrangements(word: Word) -> int:
+    """Return k!/Π m_i!, in how many orders the letters can stand."""
+    repeats = math.prod(math.factorial(word.count(letter)) for letter in set(word))
+    return math.factorial(len(word)) // repeats
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of ⟨λ_j, word⟩ with the word cut in two.
+
+    Attributes:
+        adjoint: j.
+        left: Letters multiplied with λ_j.
+        letters: k, the index of f_k.
+        count: k!/Π m_i!.
+    """
+
+    adjoint: int
+    left: Word
+    letters: int
+    count: int
+
+
+@functools.lru_cache(maxsize=64)
+def top_terms(order: int, forward: int, adjoint: int) -> dict[tuple[int, Word], tuple[Term, ...]]:
+    """Return how degrees forward+1 … order of Σ_j ⟨λ_j, φ(u)⟩ split into balanced products.
+
+    With blocks of u up to degree ``forward`` and λ_j up to degree ``adjoint``, the part of degree d is
+    Σ_j Σ_words f_k·count·⟨λ_j∗left, right⟩. A word is cut where both factors have nearly half the degree.
+
+    Args:
+        order: K.
+        forward: p.
+        adjoint: q, with p + q + 1 = K and q ≤ p.
+
+    Returns:
+        (d, right) -> terms.
+    """
+    grouped: dict[tuple[int, Word], list[Term]] = {}
+    for d in range(forward + 1, order + 1):
+        for j in range(min(adjoint, d - forward - 1) + 1):
+            for word in partitions(d - j, forward):
+                left, right = _cut(word, j, d)
+                term = Term(j, left, len(word), arrangements(word))
+                grouped.setdefault((d, right), []).append(term)
+    return {key: tuple(terms) for key, terms in grouped.items()}
+
+
+def _cut(word: Word, j: int, d: int) -> tuple[Word, Word]:
+    """Split a word so that the larger of deg right and j + deg left is smallest; then the fewest products."""
+    best, best_cost = (word, ()), None
+    for size in range(1, len(word) + 1):
+        for right in set(itertools.combinations(word, size)):
+            degree = sum(right)
+            left = list(word)
+            for letter in right:
+                left.remove(letter)
+            cost = (max(degree, d - degree), -degree, len(right), right)
+            if best_cost is None or cost < best_cost:
+                best, best_cost = (tuple(left), right), cost
+    return best
+
+
+@functools.lru_cache(maxsize=64)
+def slope_terms(degree: int) -> tuple[tuple[Word, int], ...]:
+    """Return (word, count) of the part of a degree of φ'(u): Σ (k+1)·f_{k+1}·count·word."""
+    return tuple((word, arrangements(word)) for word in partitions(degree, degree))
 
 
 def multiply(pair: Pairing, x: Poly, y: Poly, degree: int, first: int = 0) -> Block | None:

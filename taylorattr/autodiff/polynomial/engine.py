@@ -1,37 +1,46 @@
-"""Taylor coefficients of a captured program: the entry points and the choice between engines."""
+"""Taylor coefficients of a captured program: which programs have them, by which walk, in how much memory.
+
+`expand` gives all coefficients up to an order and `jets` one-variable series along rays. Both lower the
+program to primitive steps once (`lowered`, kept with the program), choose the cheapest walk that fits,
+estimate its memory before it starts, and walk as many examples together as stay in cache.
+
+Programs that select a number of entries that depends on values (``z[z > 0]``, ``masked_select``, ``nonzero``)
+are refused: their steps would hold for one point only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.polynomial import budget
-from taylorattr.autodiff.polynomial.collapsed import degrees, walk_collapsed
-from taylorattr.autodiff.polynomial.full import walk_full
-from taylorattr.autodiff.polynomial.lowered import lowered, supported
+from taylorattr import memory
+from taylorattr.autodiff.polynomial import rules as _rules  # noqa: F401 -- registers a rule for every operation
+from taylorattr.autodiff.polynomial.builder import RULES, describe, lower, overload
 from taylorattr.autodiff.polynomial.nested import expand_nested
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import Plan
-from taylorattr.autodiff.polynomial.tangents import walk_tangents
-from taylorattr.errors import OptionError, ShapeError
-from taylorattr.program.program import Program
+from taylorattr.autodiff.polynomial.walks import degrees, walk_collapsed, walk_full, walk_tangents
+from taylorattr.errors import BudgetError, DtypeError, MissingRuleError, OptionError, ShapeError
+from taylorattr.maths.multi_index import count
+from taylorattr.program.arguments import leaves
+from taylorattr.program.formulas import FORMULAS
+from taylorattr.program.program import Node, Program, Ref
+from taylorattr.program.written_out import without_formulas
 
 Engine: TypeAlias = Literal["auto", "collapsed", "tangents", "full", "nested"]
 """How coefficients are computed; ``auto`` is the fastest that fits.
 
-``collapsed``: half the degrees forward, half back (module `collapsed`). ``tangents``: order 2 in chunks
-of players. ``full``: every degree through every step. ``nested``: the slow reference."""
+``collapsed``: half the degrees forward, half back. ``tangents``: order 2 in chunks of players. ``full``:
+every degree through every step (the three of `walks`). ``nested``: the slow reference."""
 
 MANY_PLAYERS = 256
 """Above this many players order 2 is computed in chunks of players, if the nonlinear steps are wide too."""
 
 TANGENT_CHUNK = 64
 """Players per chunk at order 2."""
-
-__all__ = ["Engine", "expand", "expand_batch", "jets", "supported"]
 
 
 def expand(
@@ -110,9 +119,9 @@ def expand_batch(
     itemsize = bases[0].element_size()
     chosen = _choose(engine, order, n, plan)
     needed = _needed(plan, chosen, n, order, itemsize)
-    limit = budget.within(needed, memory_limit, n, order)
-    rows = budget.rows_to(n, order if chosen == "full" else degrees(order)[0]) if order else 1
-    step = 1 if chosen == "tangents" else budget.examples_at_once(plan, rows, needed, limit, itemsize)
+    limit = bytes_allowed(needed, memory_limit, n, order)
+    rows = rows_to(n, order if chosen == "full" else degrees(order)[0]) if order else 1
+    step = 1 if chosen == "tangents" else examples_at_once(plan, rows, needed, limit, itemsize)
     tables: list[list[Tensor]] = []
     for start in range(0, B, step):
         points = [x[None, start : start + step, None] for x in bases]
@@ -140,7 +149,7 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
     """  # noqa: DOC502 -- raised by what is called
     _check(base, [ray[None] for ray in rays], order, "full")
     plan = lowered(program, base)
-    step = max(1, budget.WIDEST_BLOCK // (plan.widest * (order + 1) * base[0].element_size()))
+    step = max(1, WIDEST_BLOCK // (plan.widest * (order + 1) * base[0].element_size()))
     points = [x[None, :, None] for x in base]
     pieces = []
     for start in range(0, len(rays[0]), step):
@@ -183,8 +192,8 @@ def _choose(engine: Engine, order: int, n: int, plan: Plan) -> Engine:
 
 def _needed(plan: Plan, engine: Engine, n: int, order: int, itemsize: int) -> int:
     if engine == "tangents":
-        return budget.tangent_bytes(plan, n, min(n, TANGENT_CHUNK), itemsize)
-    return (budget.collapsed_bytes if engine == "collapsed" else budget.full_bytes)(plan, n, order, itemsize)
+        return tangent_bytes(plan, n, min(n, TANGENT_CHUNK), itemsize)
+    return (collapsed_bytes if engine == "collapsed" else full_bytes)(plan, n, order, itemsize)
 
 
 def _walk(plan: Plan, engine: Engine, points: list[Tensor], directions: list[Tensor], order: int) -> Poly:
@@ -206,3 +215,179 @@ def _table(poly: Poly, n: int, examples: int) -> list[Tensor]:
         zero.new_zeros(examples, ring.width(d)) if block is None else block[:, :, 0].T.expand(examples, -1)
         for d, block in enumerate(poly)
     ]
+
+
+def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
+    """Return the program's primitive steps, prepared at the first call.
+
+    Args:
+        program: Captured at batch size 1, promoted to the dtype of the inputs.
+        inputs: A point of the program, shapes as captured.
+
+    Returns:
+        The plan.
+
+    Raises:
+        DtypeError: If the inputs have another dtype than the program.
+        MissingRuleError: If an operation has no rule; names operation, module and line.
+    """  # noqa: DOC502 -- raised by what is called
+    wanted = next((c.dtype for c in program.constants.values() if c.is_floating_point()), inputs[0].dtype)
+    if inputs[0].dtype != wanted:
+        raise DtypeError(
+            f"inputs of {inputs[0].dtype} given to a program of {wanted}; convert the inputs, or promote the "
+            "program to their dtype"
+        )
+    made_from = (id(program.nodes), id(program.constants))
+    if program.lowered is None or program.lowered[0] != made_from:
+        for node in value_dependent(program):
+            raise MissingRuleError(
+                f"no Taylor rule for {describe(node)}: how many entries it selects depends on the inputs; "
+                "use engine='nested' (slow), or select with torch.where"
+            )
+        written = without_formulas(program, inputs, _WALKED)
+        program.lowered = (made_from, lower(written, inputs))
+    return program.lowered[1]
+
+
+def supported(program: Program) -> list[Node]:
+    """Return the operations that cannot be walked, in order; empty where the engine covers the program.
+
+    They are those without a Taylor rule and those that select a number of entries that depends on values.
+    """
+    selections = {id(node) for node in value_dependent(program)}
+    return [node for node in program.nodes if not _covered(node) or id(node) in selections]
+
+
+_WALKED = frozenset(op.overloadpacket.__name__ for op in RULES)
+"""Operations with a rule of their own; others are walked as their formula where they have one."""
+
+
+_WALKED_AS_FORMULA = FORMULAS.keys() - _WALKED
+
+
+def _covered(node: Node) -> bool:
+    return node.op in RULES or node.op.overloadpacket.__name__ in _WALKED_AS_FORMULA
+
+
+_COMPARISONS = {
+    "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "isneginf", "isposinf", "isreal",
+    "isin", "signbit", "logical_and", "logical_or", "logical_xor", "logical_not", "any", "all", "isclose",
+}  # fmt: skip
+"""Operations whose result is boolean whatever they are given."""
+
+_CARRIERS = {
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "view", "_unsafe_view", "reshape", "select",
+    "slice", "unsqueeze", "squeeze", "expand", "permute", "transpose", "t", "clone", "alias", "detach", "cat",
+    "stack", "flip", "roll", "repeat", "index_select", "gather", "split", "unbind", "diagonal", "tril",
+    "triu",
+}  # fmt: skip
+"""Operations whose result is boolean where all they are given is."""
+
+_INDEXED = {overload("index.Tensor"), overload("masked_select")}
+_COUNTED = {overload("nonzero"), overload("argwhere")}
+
+
+def value_dependent(program: Program) -> list[Node]:
+    """Return the operations of a program whose result has a size that depends on the inputs' values.
+
+    Args:
+        program: A captured program.
+
+    Returns:
+        ``nonzero``, and the selections by a mask that depends on the inputs, in order.
+    """
+    masks: set[int] = set()
+    found = []
+    for node in program.nodes:
+        if _boolean(node, masks, program.constants):
+            masks.update(ref.index for ref in leaves(Ref, node.out))
+        elif node.op in _COUNTED or (node.op in _INDEXED and _refers(node.args[1], masks)):
+            found.append(node)
+    return found
+
+
+def _boolean(node: Node, masks: set[int], constants: dict[int, torch.Tensor]) -> bool:
+    name = node.op._schema.name.split("::")[1]
+    if name == "_to_copy":
+        return node.kwargs.get("dtype") is torch.bool or (
+            node.kwargs.get("dtype") is None and _refers(node.args, masks)
+        )
+    if name not in _CARRIERS:
+        return name in _COMPARISONS
+    return all(
+        ref.index in masks or (ref.index in constants and constants[ref.index].dtype is torch.bool)
+        for ref in leaves(Ref, [node.args[0], *(node.args[1:] if name.startswith("bitwise") else ())])
+    )
+
+
+def _refers(value: Any, numbers: set[int]) -> bool:
+    return any(ref.index in numbers for ref in leaves(Ref, value))
+
+
+WIDEST_BLOCK = 4 << 20
+"""Bytes of the widest block up to which several examples are walked together."""
+
+
+UNDISPUTED = 256 << 20
+"""Bytes any machine has: below, the free memory is not looked up."""
+
+
+def rows_to(n: int, degree: int) -> int:
+    """Return the number of coefficients of degrees 0 … degree."""
+    return sum(count(n, d) for d in range(degree + 1))
+
+
+def collapsed_bytes(plan: Plan, n: int, order: int, itemsize: int) -> int:
+    """Return what the two-sided walk of one example needs at most.
+
+    Operands of nonlinear steps to degree p and their scalar series, the live values, the adjoints to
+    degree q, the widest pairs of a contraction and their index table, and the result.
+    """
+    p, q = degrees(order)
+    series = (order + 1) * plan.smooth
+    values = rows_to(n, p) * (plan.stored + plan.live) + 2 * rows_to(n, q) * plan.live + series
+    a = (order + 1) // 2
+    pairs = count(n, a) * count(n, order - a)
+    return itemsize * (values + 2 * pairs + 2 * rows_to(n, order)) + 8 * pairs
+
+
+def full_bytes(plan: Plan, n: int, order: int, itemsize: int) -> int:
+    """Return what the plain walk of one example needs at most: live values and a product in progress."""
+    return itemsize * (rows_to(n, order) * (plan.live + 3 * plan.widest))
+
+
+def tangent_bytes(plan: Plan, n: int, chunk: int, itemsize: int) -> int:
+    """Return what second order by chunks of players needs at most."""
+    return itemsize * ((chunk + 1) * (plan.stored + 4 * plan.live) + 3 * n * n)
+
+
+def bytes_allowed(needed: int, limit: int | None, n: int, order: int) -> int:
+    """Return the bytes a computation may use, at least what it needs.
+
+    Args:
+        needed: Bytes of one example.
+        limit: Bytes allowed; None: half of what the machine has free, asked only where it matters.
+        n: Number of players.
+        order: K.
+
+    Returns:
+        The limit.
+
+    Raises:
+        BudgetError: If more is needed than allowed; names what to change.
+    """
+    if limit is None:
+        limit = UNDISPUTED if needed <= UNDISPUTED else memory.available()
+    if needed > limit:
+        raise BudgetError(
+            f"order {order} with {n} players needs about {needed / 2**30:.2g} GiB for "
+            f"{rows_to(n, order)} coefficients and the values behind them (limit {limit / 2**30:.2g} GiB); "
+            "lower order=, or group variables into fewer players with players=..."
+        )
+    return limit
+
+
+def examples_at_once(plan: Plan, rows: int, needed: int, limit: int, itemsize: int) -> int:
+    """Return how many examples to walk together: widest block within cache, all within the limit."""
+    block = max(1, rows * plan.widest * itemsize)
+    return max(1, min(WIDEST_BLOCK // block, limit // max(1, needed)))

@@ -130,7 +130,7 @@ def test_rays_are_diagonals_of_the_table(seed):
 def test_jets_in_chunks(monkeypatch):
     program, (x, directions) = captured(net()), example(2)
     whole = jets(program, (x,), (directions,), 8)
-    monkeypatch.setattr("taylorattr.autodiff.polynomial.budget.WIDEST_BLOCK", 1)
+    monkeypatch.setattr("taylorattr.autodiff.polynomial.engine.WIDEST_BLOCK", 1)
     assert torch.allclose(jets(program, (x,), (directions,), 8), whole, rtol=1e-12, atol=1e-14)
 
 

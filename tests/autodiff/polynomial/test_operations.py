@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from taylorattr.autodiff.polynomial.engine import expand, expand_batch, jets, supported
-from taylorattr.autodiff.polynomial.lowered import lowered
+from taylorattr.autodiff.polynomial.engine import expand, expand_batch, jets, lowered, supported
 from taylorattr.autodiff.polynomial.nested import expand_nested
 from taylorattr.autodiff.polynomial.steps import (
     Elementwise,

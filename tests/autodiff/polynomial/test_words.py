@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from taylorattr.autodiff.polynomial.collapsed import degrees
+from taylorattr.autodiff.polynomial.compose import Words, arrangements, partitions, top_terms
 from taylorattr.autodiff.polynomial.ring import Ring
-from taylorattr.autodiff.polynomial.words import Words, arrangements, partitions, top_terms
+from taylorattr.autodiff.polynomial.walks import degrees
 
 
 def test_partitions_of_five_into_parts_up_to_three():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from taylorattr.autodiff.polynomial import local
+from taylorattr.autodiff.polynomial import contraction
 from taylorattr.autodiff.polynomial.engine import expand_batch
 from taylorattr.program.capture import capture
 
@@ -35,9 +35,9 @@ def test_grouped_equals_dense(order, activation, monkeypatch):
     directions = patches(16).expand(2, 16, 1, 8, 8)
     dense = expand_batch(program, (x,), (directions,), order, engine="collapsed")
     used = []
-    monkeypatch.setattr(local, "WORTH_GROUPING", 0)
-    groups = local.groups
-    monkeypatch.setattr(local, "groups", lambda active: used.append(1) or groups(active))
+    monkeypatch.setattr(contraction, "WORTH_GROUPING", 0)
+    groups = contraction.groups
+    monkeypatch.setattr(contraction, "groups", lambda active: used.append(1) or groups(active))
     grouped = expand_batch(program, (x,), (directions,), order, engine="collapsed")
     assert used
     for a, b in zip(grouped, dense, strict=True):
@@ -48,7 +48,7 @@ def test_grouped_equals_dense(order, activation, monkeypatch):
 def test_every_unit_is_in_one_group_with_its_players(n, units, seed):
     active = torch.rand(n, units, generator=torch.Generator().manual_seed(seed)) < 0.4
     seen = torch.zeros(units, dtype=torch.int64)
-    for group in local.groups(active):
+    for group in contraction.groups(active):
         for players, chunk, valid in zip(group.players, group.units, group.valid, strict=True):
             for unit in chunk[valid].tolist():
                 assert active[:, unit].nonzero()[:, 0].tolist() == players.tolist()
@@ -59,5 +59,5 @@ def test_every_unit_is_in_one_group_with_its_players(n, units, seed):
 def test_patterns_with_equal_sums_are_told_apart(monkeypatch):
     monkeypatch.setattr(torch, "randint", lambda *_, **__: torch.ones(3, dtype=torch.int64))
     active = torch.tensor([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0]]).bool()
-    found = {tuple(players.tolist()) for group in local.groups(active) for players in group.players}
+    found = {tuple(players.tolist()) for group in contraction.groups(active) for players in group.players}
     assert found == {(0,), (1,), (2,), (0, 1)}

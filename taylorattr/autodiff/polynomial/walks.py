@@ -1,8 +1,11 @@
-r"""All coefficients to order K from half of them: the two-sided walk.
+r"""The three walks through the primitive steps of a program: plain, two-sided, and order 2 by chunks.
 
-Every program is y_m = F_m(y) with output f. Its adjoint λ_m(t) = ∂f/∂y_m(t) is a polynomial too. Let
-ỹ be the values truncated at degree p and λ̃ the adjoints truncated at degree q ≤ p. The Lagrangian
-L(y, λ) = f(y) + Σ_m ⟨λ_m, F_m(y) − y_m⟩ is stationary at the solution in both arguments, hence
+**Plain** (`walk_full`): every degree 0 … K is carried through every step.
+
+**Two-sided** (`walk_collapsed`): all coefficients to order K from half of them. Every program is y_m = F_m(y)
+with output f. Its adjoint λ_m(t) = ∂f/∂y_m(t) is a polynomial too. Let ỹ be the values truncated at degree p
+and λ̃ the adjoints truncated at degree q ≤ p. The Lagrangian L(y, λ) = f(y) + Σ_m ⟨λ_m, F_m(y) − y_m⟩ is
+stationary at the solution in both arguments, hence
 
     f(t) = L(ỹ, λ̃)(t) + O(t^{p+q+2}),
 
@@ -13,6 +16,11 @@ and, as F_m(ỹ) − ỹ_m starts at degree p+1 and vanishes for linear steps,
 over the nonlinear steps m (the "2n+1 rule"; q = 0 is the assembly of the top degree from one ordinary
 backward pass). With p = ⌊K/2⌋ only C(n+p, p) coefficients are carried forward and C(n+q, q) backward,
 instead of C(n+K, K): at K = 3 one Jacobian and one Hessian-free backward pass per player.
+
+**By chunks** (`walk_tangents`): order 2 with many players, one Jacobian and one polynomial backward pass per
+chunk of them. With p = q = 1 the adjoint of the input has degree-1 blocks λ_{1,i} = ∇²f·Δ_i, and
+H_ij = ⟨λ_{1,i}, Δ_j⟩. Nothing of size n² is formed before the end, unlike in the two-sided walk, whose
+contractions cost n² per unit of every nonlinear step.
 
 Source: Griewank & Walther, "Evaluating Derivatives" (2008), §13; Wigner's 2n+1 theorem.
 """
@@ -26,10 +34,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.autodiff.polynomial.compose import compose
+from taylorattr.autodiff.polynomial.compose import compose, multiply
 from taylorattr.autodiff.polynomial.contraction import bilinear, elementwise, product_adjoint, reduced
-from taylorattr.autodiff.polynomial.full import advance, push_all
-from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, units
+from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, index_table, units
 from taylorattr.autodiff.polynomial.steps import (
     Elementwise,
     Frozen,
@@ -38,8 +45,60 @@ from taylorattr.autodiff.polynomial.steps import (
     Multiply,
     Plan,
     Step,
+    filled,
     pull_by_autograd,
 )
+
+
+@torch.no_grad()
+def walk_full(plan: Plan, ring: Ring, inputs: Sequence[Poly], order: int) -> Poly:
+    """Return the polynomial of the output.
+
+    Args:
+        plan: The lowered program.
+        ring: Ring of the inputs.
+        inputs: One polynomial per input, blocks 0 … order.
+        order: K.
+
+    Returns:
+        Blocks 0 … order of the output, (C_d, E, 1).
+    """
+    env: dict[int, Poly] = dict(zip(plan.inputs, inputs, strict=True))
+    for step, finished in zip(plan.steps, plan.last_use, strict=True):
+        env[step.out] = advance(step, ring, [env[i] for i in step.inputs], order)
+        for index in finished:
+            del env[index]
+    return env[plan.output]
+
+
+def advance(step: Step, ring: Ring, operands: Sequence[Poly], order: int) -> Poly:
+    """Return the polynomial a step makes of its operands, to the given order."""
+    points = [degree_zero(p) for p in operands]
+    if isinstance(step, Linear):
+        context = step.context(points) if step.context is not None else None
+        return [step.value(points, context), *push_all(step, operands, context, order)]
+    if isinstance(step, Elementwise):
+        return compose(ring, step.series(points[0], order), operands[0])
+    if isinstance(step, Multiply):
+        return [multiply(ring.multiply, *operands, degree=d) for d in range(order + 1)]
+    if isinstance(step, Matmul):
+        return [multiply(ring.matmul, *operands, degree=d) for d in range(order + 1)]
+    assert isinstance(step, Frozen)
+    return [step.value(points), *[None] * order]
+
+
+def push_all(step: Linear, operands: Sequence[Poly], context: object, order: int) -> list[Tensor | None]:
+    """Return the blocks 1 … order of a linear step's result."""
+    out: list[Tensor | None] = []
+    for d in range(1, order + 1):
+        present = [p[d] for p in operands]
+        if all(block is None for block in present):
+            out.append(None)
+        elif step.accepts_missing or len(present) == 1:
+            out.append(step.push(present, context))
+        else:
+            out.append(step.push(filled(present, step.shapes), context))
+    return out
 
 
 def degrees(order: int) -> tuple[int, int]:
@@ -253,3 +312,40 @@ def _add(adjoints: dict[int, Poly], slot: int, j: int, block: Tensor, count: int
     known = adjoints.setdefault(slot, [None] * count)
     old = known[j]
     known[j] = block if old is None else old + block
+
+
+@torch.no_grad()
+def walk_tangents(plan: Plan, point: Sequence[Tensor], direction: Sequence[Tensor], chunk: int) -> Poly:
+    """Return the polynomial of the output to order 2.
+
+    Args:
+        plan: The lowered program.
+        point: Degree 0 of every input, (1, E, *value).
+        direction: Degree 1 of every input, (n, E, *value).
+        chunk: Players walked at a time.
+
+    Returns:
+        Blocks 0, 1, 2 of the output, (C_d, E, 1).
+    """
+    n, E = direction[0].shape[:2]
+    hessian = direction[0].new_zeros(n, n, E)
+    first: list[Tensor] = []
+    output = None
+    for start in range(0, n, chunk):
+        part = [v[start : start + chunk] for v in direction]
+        count = len(part[0])
+        inputs: list[Poly] = [[x, v] for x, v in zip(point, part, strict=True)]
+        sweep = two_sided(plan, Ring(count), inputs, 1, 1, 1, to_inputs=True)
+        output, slope = degree_zero(sweep.output), sweep.output[1]
+        first.append(output.new_zeros(count, E, 1) if slope is None else slope)
+        for adjoint, v in zip(sweep.adjoints, direction, strict=True):
+            if adjoint[1] is not None:
+                left, right = units(adjoint[1]).transpose(0, 1), units(v).permute(1, 2, 0)
+                hessian[start : start + count] += torch.matmul(left, right).permute(1, 2, 0)
+    rows, columns = torch.triu_indices(n, n, device=hessian.device)
+    second = hessian[rows, columns]
+    second[rows == columns] *= 0.5
+    table = index_table(n, 1, 1, hessian.device)
+    block = torch.empty_like(second)
+    block[table[rows, columns]] = second
+    return [output, torch.cat(first), block.unsqueeze(-1)]
