@@ -34,9 +34,13 @@ _FILLED = {
     aten.new_empty_strided.default: 0,
     aten.empty.memory_format: 0,
     aten.empty_strided.default: 0,
+    aten.empty_permuted.default: 0,
     aten.zero.default: 0,
 }
 """Operations whose result depends on nothing but shapes; uninitialised memory counts as zeros."""
+
+UNINITIALISED = {op for op in _FILLED if "empty" in op.overloadpacket.__name__}
+"""Operations that return memory as they find it; a recording fills it with the zeros that it counts as."""
 
 _FILLED_BY_ARGUMENT = {aten.full_like.default, aten.new_full.default, aten.fill.Scalar}
 

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import leaves, map_leaves
-from taylorattr.program.canonical import canonical, out_of_place
+from taylorattr.program.canonical import UNINITIALISED, canonical, out_of_place
 from taylorattr.program.location import ModulePath, source_line
 from taylorattr.program.memory import overlap, read_places, written_places
 from taylorattr.program.program import Node, Note, Ref
@@ -142,6 +142,8 @@ class Tape(TorchDispatchMode):
     def _record(self, func: OpOverload, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
         """Write down an operation and number its results; return their references."""
         place = self._path.current(), source_line()
+        if func in UNINITIALISED:  # else the program would keep what happened to be there as a constant
+            result.zero_()
         op, args, kwargs = canonical(func, args, kwargs, result, self.tensors)
         active = any(ref.index in self.active for ref in leaves(Ref, (args, kwargs)))
         out = map_leaves(Tensor, lambda t: Ref(self._number(t, new=True)), result)
