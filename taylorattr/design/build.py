@@ -168,16 +168,17 @@ def ways_of(
     """
     ways: list[Way] = []
     if recognised is not None and RULES[recognised.name].method in METHODS:
-        ways.append(ByMethod(RULES[recognised.name].method, recognised.how))
+        ways.append(ByMethod(RULES[recognised.name].method, recognised.how, recognised.proved))
     if rule.granularity == "support":
         exact = EveryCoalition(rule, largest=largest, players=None if largest is not None else EXACT_PLAYERS)
         ways += [exact, SampledOrders(rule, draw)]
         if exact.players is not None:
             ways.append(EveryCoalition(rule))
         return tuple(ways)
-    measure = None if last is not None else straight_measure(rule)
-    if measure is not None:
-        ways.append(Straight(measure, rule.name, from_input=rule.frames[0] == "input"))
+    straight = None if last is not None else straight_measure(rule)
+    if straight is not None:
+        from_input = rule.frames[0] == "input"
+        ways.append(Straight(straight.measure, rule.name, from_input=from_input, proved=straight.proved))
     exponents = None if last is not None else power_exponents(rule)
     if exponents is not None:
         ways.append(Power(exponents, rule.name, from_input=rule.frames[0] == "input"))

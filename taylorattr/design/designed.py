@@ -34,7 +34,7 @@ class DesignedRule:
         rule: Its ratios, as in ``ta.RULES``.
         report: Its verdicts on the criteria, as `ta.check` gives them.
         ways: How its scores can be computed, the preferred ones first.
-        recognised: The built-in rule it equals; None: it has no name yet.
+        recognised: The built-in rule it equals or resembles; None: it has no name yet.
         attributes: What it knows of each player.
         parameters: Arguments of the function that made it.
         origin: Name of that function in `ta.design`.
@@ -182,7 +182,7 @@ class DesignedRule:
         head = f"{self.name}: wᵢ(κ) = {self.formula}"
         lines = [tables.paragraph(head, 4)]
         if self.recognised is not None:
-            lines.append(tables.paragraph(f"this is {self.recognised}", 6, first="  "))
+            lines.append(tables.paragraph(self.recognised.statement, 6, first="  "))
         lines += [tables.paragraph(f"✓ {words}", 6, first="  ") for words in self.guarantees]
         lines += [tables.paragraph(f"? {words}", 6, first="  ") for words in self.unproved]
         lines += [

@@ -33,8 +33,28 @@ def simplified(expression: Expr) -> Expr:
 
 
 def same(first: Expr, second: Expr) -> bool:
-    """Return whether algebra shows that two ratios are equal for every κ."""
+    """Return whether algebra shows that two ratios are equal for every κ; cases are compared one by one."""
+    first, second = _members_marked(first), _members_marked(second)
+    for one, other in ((first, second), (second, first)):
+        if isinstance(one, sp.Piecewise):
+            return one.args[-1].cond == sp.true and all(same(branch, other) for branch, _ in one.args)
     return simplified(first - second) == 0
+
+
+def _members_marked(expression: Expr) -> Expr:
+    """Return an expression with 1[κ > 0] where it is written as min(κ, 1) or sign(κ)."""
+
+    def marks_members(node: Any) -> bool:
+        exponents = [part for part in node.args if isinstance(part, sp.Indexed) and part.base == kappa]
+        if isinstance(node, sp.sign):
+            return len(exponents) == 1
+        return isinstance(node, sp.Min) and len(exponents) == 1 and set(node.args) == {*exponents, sp.S.One}
+
+    def mark(node: Any) -> Any:
+        (exponent,) = (part for part in node.args if isinstance(part, sp.Indexed))
+        return Indicator(exponent > 0)
+
+    return expression.replace(marks_members, mark)
 
 
 def _sum(node: Any) -> Any:

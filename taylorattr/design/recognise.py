@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.relational import Relational
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.allocation.symbols import Expr, i, kappa, m, s, total
+from taylorattr.criteria.paper.algebra import treats_players_alike
 from taylorattr.criteria.paper.cases import Case, cases
 from taylorattr.design.formulas import inlined, of_player, same, simplified
 from taylorattr.design.ways.paths import Exponents
@@ -25,12 +27,13 @@ LOOKED_UP_FIRST = ("integrated_gradients", "shapley", "occlusion_1", "gradient_x
 
 @dataclass(frozen=True)
 class Recognised:
-    """A built-in rule that a rule equals.
+    """A built-in rule that a rule equals, or resembles.
 
     Attributes:
         name: Its name in ``ta.RULES``.
         how: ``by algebra``, or the terms on which both agree exactly.
-        proved: Whether it is algebra.
+        proved: Whether they are equal on every term there is: by algebra, or because all were compared. A
+            rule that only resembles another runs as itself.
     """
 
     name: str
@@ -41,12 +44,18 @@ class Recognised:
         """Name and how."""
         return f"{self.name} ({self.how})"
 
+    @property
+    def statement(self) -> str:
+        """What may be said of both."""
+        return f"this is {self}" if self.proved else f"resembles {self}; not proved, so it runs as itself"
+
 
 def recognise(rule: AllocationRule) -> Recognised | None:
-    """Return the built-in rule of the players that a rule equals, None if there is none.
+    """Return the built-in rule of the players that a rule equals or resembles, None if there is none.
 
     Formulas are compared by algebra; what algebra does not decide is compared on all small terms, in exact
-    arithmetic.
+    arithmetic. That proves nothing, as a formula may have a case for |S| = 6 and a function one for order 20,
+    unless the rule has no other terms: one of coalitions, made for one number of players.
 
     Args:
         rule: A rule of players.
@@ -71,17 +80,36 @@ def recognise(rule: AllocationRule) -> Recognised | None:
             widest = max(case.n for case in settings)
             terms = next(case.terms for case in settings if case.n == widest)
             order = f"{terms.order} and {terms.beyond}" if terms.beyond else str(terms.order)
+            if _all_compared(rule, settings):
+                return Recognised(name, f"on every coalition of its {widest} players", True)
             return Recognised(
                 name, f"on every term of order ≤ {order} of up to {widest} players, exactly", False
             )
     return None
 
 
+def _all_compared(rule: AllocationRule, settings: list[Case]) -> bool:
+    """Return whether the settings hold every term on which a rule can differ from another.
+
+    A rule of coalitions gives all terms of one support the same shares. Where it treats players alike, one
+    coalition of every size stands for all.
+    """
+    if rule.granularity != "support" or rule.players is None or rule.needs:
+        return False
+    coalitions = {tuple(row) for case in settings for row in (case.kappas > 0).tolist()}
+    if treats_players_alike(rule):
+        return {sum(coalition) for coalition in coalitions} >= set(range(1, rule.players + 1))
+    return len(coalitions - {(False,) * rule.players}) == 2**rule.players - 1
+
+
 def _agree_deeply(rule: AllocationRule, known: AllocationRule) -> bool:
-    """Whether a function agrees on terms beyond those enumerated, where formulas have no surprises."""
-    if rule.evaluator is None or rule.needs or rule.reach is not None or rule.players is not None:
+    """Return whether two rules agree on random terms beyond those enumerated, as far as the first goes."""
+    if rule.needs or rule.reach is not None or rule.players is not None:
         return True
-    return all((rule.exact_ratios(kappas) == known.exact_ratios(kappas)).all() for kappas in deep_terms())
+    try:
+        return all((rule.exact_ratios(kappas) == known.exact_ratios(kappas)).all() for kappas in deep_terms())
+    except TaylorAttrError:  # a function that does not go that far resembles no other
+        return False
 
 
 def _comparable(rule: AllocationRule, known: AllocationRule) -> bool:
@@ -127,33 +155,67 @@ def deep_terms(seed: int = 0) -> Iterator[np.ndarray]:
         yield np.array([generator.multinomial(order, generator.dirichlet(np.ones(n))) for order in orders])
 
 
-def straight_measure(rule: AllocationRule) -> Measure | None:
+@dataclass(frozen=True)
+class StraightMeasure:
+    """The measure of a rule κ_i M_{m−1}.
+
+    Attributes:
+        measure: It.
+        proved: Whether the ratio has these moments at every order.
+    """
+
+    measure: Measure
+    proved: bool
+
+
+def straight_measure(rule: AllocationRule) -> StraightMeasure | None:
     """Return the positive measure of a rule κ_i M_{m−1}, None where there is none.
 
-    A formula shows it for every order. A function is asked for x₁^m up to the order that determines the
-    nodes, and compared on all small terms.
+    A formula shows it for every order, unless it has cases that lie beyond the orders that determine the
+    nodes. A function is asked for x₁^m up to that order, and compared on all small terms: it may still have a
+    case of its own at another term.
 
     Args:
         rule: A rule of players without attributes.
     """
     if rule.needs or rule.granularity != "term" or rule.reach is not None:
         return None
-    moment = _of_formula(rule) if rule.evaluator is None else _of_function(rule)
+    moment, proved = _of_formula(rule) if rule.evaluator is None else (_of_function(rule), False)
     if moment is None:
         return None
     try:
-        return Moments(moment)
+        return StraightMeasure(Moments(moment), proved)
     except OptionError:  # no positive measure has these moments
         return None
 
 
-def _of_formula(rule: AllocationRule) -> Callable[[int], Fraction] | None:
-    """Return k -> M_k of a formula κ_i M_{m−1}, None where it reads anything else than κ_i and m."""
+def _of_formula(rule: AllocationRule) -> tuple[Callable[[int], Fraction] | None, bool]:
+    """Return k -> M_k of a formula κ_i M_{m−1}, None where it reads anything else than κ_i and m.
+
+    Beside it, whether every order follows from those that are looked at, see `_even_beyond`.
+    """
     ratio: Expr = sp.expand(simplified(inlined(rule)))
     factor: Expr = simplified(sp.Add(*(term / kappa[i] for term in sp.Add.make_args(ratio))))
     if factor.free_symbols - {m}:
-        return None
-    return lambda k: rule.ratio((k + 1,))[0] / (k + 1)
+        return None, False
+    return (lambda k: rule.ratio((k + 1,))[0] / (k + 1)), _even_beyond(factor)
+
+
+STEPS = (sp.Min, sp.Max, sp.Abs, sp.sign, sp.binomial)
+"""Functions with which one order may be singled out: C(m, 60) begins at m = 60."""
+
+
+def _even_beyond(factor: Expr) -> bool:
+    """Return whether a formula in m has one case only from order `LARGEST_DEGREE` on.
+
+    The nodes are determined by moments up to twice that order; a case that begins later they do not feel.
+    """
+    if factor.has(*STEPS):
+        return False
+    return all(
+        relation.lhs == m and relation.rhs.is_Integer and relation.rhs <= LARGEST_DEGREE
+        for relation in factor.atoms(Relational)
+    )
 
 
 def _of_function(rule: AllocationRule) -> Callable[[int], Fraction] | None:

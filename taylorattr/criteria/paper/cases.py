@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from taylorattr.allocation.context import REQUIRED, SIZES
+from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
 from taylorattr.criteria.paper.algebra import treats_players_alike
 from taylorattr.criteria.paper.trial_values import Cases, Values, together, values_of
@@ -69,17 +71,17 @@ class Terms:
         """
         kappas = enumerate_up_to(n, order).astype(np.int64)
         if not coalitions or order >= n:
-            return cls._of(kappas, order)
+            return cls.of(kappas, order)
         if 1 << n <= MOST_COALITIONS:
             table = np.arange(1 << n)[:, None] >> np.arange(n) & 1
             larger = table[table.sum(axis=1) > order]
-            return cls._of(np.concatenate([kappas, larger]), order, "every coalition")
+            return cls.of(np.concatenate([kappas, larger]), order, "every coalition")
         first = np.tri(n, dtype=np.int64)[order:]
         rows = np.unique(np.concatenate([first, first[:, ::-1]]), axis=0)
-        return cls._of(np.concatenate([kappas, rows]), order, "two coalitions of every size")
+        return cls.of(np.concatenate([kappas, rows]), order, "two coalitions of every size")
 
     @classmethod
-    def _of(cls, kappas: np.ndarray, order: int, beyond: str = "") -> Terms:
+    def of(cls, kappas: np.ndarray, order: int, beyond: str = "") -> Terms:
         """Return terms with what is looked up of them in every setting."""
         supports: dict[tuple[bool, ...], list[int]] = {}
         for row, inside in enumerate((kappas > 0).tolist()):
@@ -91,7 +93,7 @@ class Terms:
     def closed(self) -> Terms:
         """Those with all terms μ ≤ κ among them, which eq. (9a) needs."""
         whole = self.beyond in ("", "every coalition")
-        return self if whole else self._of(self.kappas[self.orders <= self.order], self.order)
+        return self if whole else self.of(self.kappas[self.orders <= self.order], self.order)
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,53 @@ def cases(rule: AllocationRule, own: Cases | None = None) -> list[Case]:
             f"that can, own_cases={{{next(iter(rule.needs), 'name')!r}: lambda n: [values, …]}}"
         )
     return usable
+
+
+FARTHEST_TURN, MOST_TURNS = 40, 12
+"""The largest whole number of a formula near which it is looked at, and how many of them at most."""
+
+FAR_TURNS_OF_FUNCTIONS = (6, 7, 8, 10, 12)
+"""Sizes and orders at which a function is looked at beyond the small terms: it does not show its numbers."""
+
+
+def far_case(rule: AllocationRule) -> Case | None:
+    """Return terms beyond the small ones at which a rule may change: near the numbers of its formula.
+
+    A case for |S| = 6 or order 7 shows in none of the terms that `cases` enumerates.
+
+    Args:
+        rule: A rule of players.
+
+    Returns:
+        One setting; None where the rule reads more than κ, or ends with the small terms.
+    """
+    if rule.receivers is not PLAYERS or rule.needs or rule.players is not None or rule.reach is not None:
+        return None
+    turns = _turns(rule)
+    if not turns:
+        return None
+    n = max(turns)
+    wanted = {
+        parts
+        for c in turns
+        for parts in ((1,) * c, (c,), (c, 1), (1, c), (c - 1, 1), (2,) + (1,) * (c - 1), (1,) * (c - 1))
+        if 0 < len(parts) <= n
+    }
+    rows = [
+        parts + (0,) * (n - len(parts)) for parts in sorted(wanted, key=lambda parts: (sum(parts), parts))
+    ]
+    terms = Terms.of(np.array([row for row in rows if any(row)], dtype=np.int64), 0)
+    return Case(n, {}, {}, terms, 0.0)
+
+
+def _turns(rule: AllocationRule) -> list[int]:
+    """Return sizes and orders near which a rule may change."""
+    if rule.evaluator is not None:
+        return list(FAR_TURNS_OF_FUNCTIONS)
+    written = [rule.symbolic, *rule.where.values()]
+    numbers = {int(entry) for expression in written for entry in expression.atoms(sp.Integer)}
+    near = sorted(number for number in map(abs, numbers) if 2 < number <= FARTHEST_TURN)[:MOST_TURNS]
+    return sorted({number + step for number in near for step in (-1, 0, 1)})
 
 
 def _sizes(rule: AllocationRule, own: Cases) -> dict[int, int]:

@@ -14,7 +14,7 @@ from typing import overload
 from taylorattr.allocation.carried import AnyRule, CarriesRule
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.criteria.paper.algebra import always_complete, never_leaks
-from taylorattr.criteria.paper.cases import cases
+from taylorattr.criteria.paper.cases import cases, far_case
 from taylorattr.criteria.paper.conditions import (
     limits,
     mean_reference_weight,
@@ -26,7 +26,7 @@ from taylorattr.criteria.paper.counterexamples import Counterexample, Counterexa
 from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
 from taylorattr.criteria.paper.trial_values import Cases
 from taylorattr.criteria.verdict import Criterion, Verdict
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, TaylorAttrError
 
 
 @overload
@@ -81,8 +81,12 @@ def _check(rule: AllocationRule, own: Cases | None) -> CriteriaReport:
     """Return the report on one rule; see `check`."""
     settings = cases(rule, own)
     tables = [rule.exact_ratios(case.kappas, case.context) for case in settings]
+    far = _far_search(rule)
     by_frame = {
-        frame: _verdicts(CounterexampleSearch(rule, frame, settings, tables)) for frame in _frames(rule)
+        frame: _verdicts(
+            CounterexampleSearch(rule, frame, settings, tables), far if frame in rule.frames else None
+        )
+        for frame in _frames(rule)
     }
     if len(rule.frames) > 1:  # the ratio is the same in both, eq. (9)
         own_frame = by_frame[rule.frames[0]]
@@ -100,6 +104,18 @@ def _check(rule: AllocationRule, own: Cases | None) -> CriteriaReport:
     )
 
 
+def _far_search(rule: AllocationRule) -> CounterexampleSearch | None:
+    """Return what is looked at beyond the small terms, None where there is nothing to look at."""
+    case = far_case(rule)
+    if case is None:
+        return None
+    try:
+        table = rule.exact_ratios(case.kappas, case.context)
+    except TaylorAttrError:  # a function or a domain that does not go that far
+        return None
+    return CounterexampleSearch(rule, rule.frames[0], [case], [table])
+
+
 def _frames(rule: AllocationRule) -> list[str]:
     """Return the frames to look at: the first of the rule's own, and the other where eq. (9a) leads there."""
     frames: list[str] = list(rule.frames[:1])
@@ -109,8 +125,13 @@ def _frames(rule: AllocationRule) -> list[str]:
     return frames
 
 
-def _verdicts(search: CounterexampleSearch) -> list[Verdict]:
-    """Return C1 of terms and of effects, C2 and C3 in one frame."""
+def _verdicts(search: CounterexampleSearch, far: CounterexampleSearch | None = None) -> list[Verdict]:
+    """Return C1 of terms and of effects, C2 and C3 in one frame.
+
+    Args:
+        search: The small terms, in every setting.
+        far: Terms beyond them.
+    """
     rule, own_frame = search.rule, search.frame in search.rule.frames
     no_leak = never_leaks(rule) or rule.by_construction.get("no_leak", "")
     if no_leak and not own_frame:
@@ -119,12 +140,27 @@ def _verdicts(search: CounterexampleSearch) -> list[Verdict]:
     complete = (always_complete(rule) or rule.by_construction.get("complete", "")) if own_frame else ""
     coverage = "follows from complete, eq. (11)" if complete else ""
     coverage = coverage or (rule.by_construction.get("coverage", "") if own_frame else "")
-    return [
+    verdicts = [
         _verdict(search, "coverage", "term", search.uncovered(), coverage),
         _verdict(search, "coverage", "effect", search.cancelled(), coverage),
         _verdict(search, "no_leak", "term", search.leaks(), no_leak),
         _verdict(search, "complete", "term", search.incomplete(), complete),
     ]
+    if far is None:
+        return verdicts
+    unproved = {"coverage": not coverage, "no_leak": not no_leak, "complete": not complete}
+    return [_beyond(verdict, far) if unproved[verdict.criterion] else verdict for verdict in verdicts]
+
+
+def _beyond(verdict: Verdict, far: CounterexampleSearch) -> Verdict:
+    """Return a verdict that rests on the small terms, or that it fails at one beyond them."""
+    if verdict.status != "holds":
+        return verdict
+    found = {"coverage": far.uncovered, "no_leak": far.leaks, "complete": far.incomplete}[verdict.criterion]()
+    smallest = next((one for one in found if one is not None), None)
+    if smallest is None:
+        return verdict
+    return replace(verdict, status="fails", statement="", witness=far.describe(smallest))
 
 
 def _verdict(

@@ -30,17 +30,29 @@ class ByMethod(Way):
     Args:
         method: Name in ``ta.METHODS``.
         how: What shows that the rule equals it.
+        proved: Whether it equals it on every term; else it is taken on request only.
     """
 
     method: str
     how: str
+    proved: bool = True
 
     name = "method"
 
     @property
     def words(self) -> str:
         """The method."""
-        return f"the method {self.method}, which the rule equals {self.how}"
+        if self.proved:
+            return f"the method {self.method}, which the rule equals {self.how}"
+        return f"the method {self.method}, on request: the rule resembles it {self.how}"
+
+    def obstacle(
+        self, question: Question, budget: Budget, context: Mapping[str, Any], asked: bool = False
+    ) -> str:
+        """Return that the rule only resembles the method, unless it is asked for."""
+        if self.proved or asked:
+            return ""
+        return f"the rule only resembles {self.method}; way='method' takes it for that"
 
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return the method's scores; the budget is passed on where the method has such options."""

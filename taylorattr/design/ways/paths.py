@@ -35,11 +35,13 @@ class Straight(Way):
         measure: μ.
         name_of_rule: For messages.
         from_input: Whether μ counts α from the input.
+        proved: Whether the rule is this measure's at every order; else it is taken on request only.
     """
 
     measure: Measure
     name_of_rule: str
     from_input: bool = False
+    proved: bool = True
 
     name = "path"
 
@@ -47,7 +49,16 @@ class Straight(Way):
     def words(self) -> str:
         """The integral."""
         start = "x − αΔ" if self.from_input else "b + αΔ"
-        return f"gradients at {start}, averaged with μ = {self.measure.words}"
+        average = f"gradients at {start}, averaged with μ = {self.measure.words}"
+        return average if self.proved else f"{average}, on request: the rule resembles it"
+
+    def obstacle(
+        self, question: Question, budget: Budget, context: Mapping[str, Any], asked: bool = False
+    ) -> str:
+        """Return that the rule was not shown to be the measure's at every order, unless it is asked for."""
+        if self.proved or asked:
+            return ""
+        return f"the rule only resembles μ = {self.measure.words}; way='path' takes it for that"
 
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return Σ_q ω_q Δ_i ∂_i f at the nodes."""
