@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
+from taylorattr.analysis.player_masks import describe, integer_mask, masks_in, spread_masks
 from taylorattr.errors import PlayerError
 
 Rest: TypeAlias = Literal["fixed", "baseline"] | None
@@ -28,39 +29,57 @@ class Players:
 
     Args:
         groups: Flat indices of each player's elements.
-        names: One unique name per player; None: ``group0``, ``group1``, …
+        names: One name per player; None: ``group0``, ``group1``, … A name that comes again, as words of a
+            sentence do, gets a number: ``the``, ``the·2``.
         rest: What unnamed elements do: None refuses them, ``"fixed"`` holds them at the input,
             ``"baseline"`` at the baseline.
 
     Raises:
         PlayerError: If there is no player, a player is empty, players overlap, an index is negative or not an
-            integer, or the names are not unique or not as many as the players.
+            integer, or there are not as many names as players.
+
+    Attributes:
+        mask: The masks these players were made of, one per input tensor, so that they can be spread over an
+            example that has more dimensions; None for players made of indices.
     """
 
     groups: tuple[tuple[int, ...], ...]
     names: tuple[str, ...]
     rest: Rest
+    mask: tuple[Tensor, ...] | None = field(default=None, compare=False, repr=False)
 
     def __init__(
         self, groups: Iterable[Iterable[int]], names: Sequence[str] | None = None, *, rest: Rest = None
     ) -> None:
+        if not isinstance(groups, Iterable) or isinstance(groups, (str, bytes)):
+            raise PlayerError(
+                f"players are {describe(groups)}; expected one list of element indices per player: "
+                "[[0, 1], [2]]"
+            )
+        if isinstance(groups, Mapping):
+            raise PlayerError(
+                "players are a dict; for names with index lists pass ta.Players.columns({'age': [0], …})"
+            )
         listed = tuple(_indices(i, group) for i, group in enumerate(groups))
         if not listed:
-            raise PlayerError("players are empty; at least one player is needed")
+            raise PlayerError(
+                "players are empty; expected at least one player, a list of element indices: [[0, 1], [2]]"
+            )
+        if names is not None and (isinstance(names, str) or not isinstance(names, Iterable)):
+            raise PlayerError(f"names are {describe(names)}; expected a list with one name per player")
         labels = tuple(f"group{i}" for i in range(len(listed))) if names is None else tuple(map(str, names))
         if len(labels) != len(listed):
             raise PlayerError(
                 f"{len(labels)} names for {len(listed)} players; expected as many names as players"
             )
-        repeated = sorted({name for name in labels if labels.count(name) > 1}) if _repeats(labels) else []
-        if repeated:
-            raise PlayerError(f"player names must be unique; given more than once: {', '.join(repeated[:5])}")
+        labels = _told_apart(labels)
         if rest not in (None, "fixed", "baseline"):
             raise PlayerError(f"rest={rest!r}; expected None, 'fixed' or 'baseline'")
         _refuse_overlap(listed, labels)
         object.__setattr__(self, "groups", listed)
         object.__setattr__(self, "names", labels)
         object.__setattr__(self, "rest", rest)
+        object.__setattr__(self, "mask", None)
 
     def __len__(self) -> int:
         """Return the number of players n."""
@@ -84,8 +103,8 @@ class Players:
         if names is not None or not groups:
             return cls(groups, names)
         players = object.__new__(cls)  # nothing to check, and an image has 150,000 elements
-        for field, value in (("groups", groups), ("names", _names(tuple(shapes))), ("rest", None)):
-            object.__setattr__(players, field, value)
+        for name, value in (("groups", groups), ("names", _names(tuple(shapes))), ("rest", None)):
+            object.__setattr__(players, name, value)
         return players
 
     @classmethod
@@ -141,7 +160,7 @@ class Players:
             PlayerError: If x has no dimension 1.
         """
         if not isinstance(x, Tensor) or x.ndim < 2:
-            raise PlayerError(f"tokens need x of shape (B, T, d); given {_describe(x)}")
+            raise PlayerError(f"tokens need x of shape (B, T, d); given {describe(x)}")
         length = x.shape[1]
         position = torch.arange(length).reshape(length, *([1] * (x.ndim - 2))).expand(tuple(x.shape[1:]))
         return cls.from_mask(position, names=[f"token{i}" for i in range(length)] if names is None else names)
@@ -156,28 +175,33 @@ class Players:
         """Return one player per number in an integer mask, in increasing order; −1 marks unnamed elements.
 
         Args:
-            mask: Integer tensor of one example's shape (a leading 1 is allowed), like captum's
-                ``feature_mask``; a tuple for several input tensors, where equal numbers are one player.
+            mask: Tensor or numpy array of integers, like captum's ``feature_mask``, of one example's shape or
+                of one that spreads over it from the right as numpy's arrays do: for images (B, C, H, W) a
+                segmentation (H, W) moves all channels together. For tokens (B, T, d) write a mask (T,) as
+                ``mask[:, None]``, since (d,) groups features. A leading 1 is allowed; a tuple for several
+                input tensors, where equal numbers are one player.
             names: One per player; None: ``group`` and its number.
             rest: What elements marked −1 do.
 
         Raises:
             PlayerError: If the mask is not made of integers ≥ −1.
         """
-        parts = mask if isinstance(mask, tuple) else (mask,)
-        for part in parts:
-            if not isinstance(part, Tensor) or part.is_floating_point() or part.is_complex():
-                raise PlayerError(f"a player mask must be an integer tensor; given {_describe(part)}")
-        flat = torch.cat([part.detach().cpu().reshape(-1).to(torch.int64) for part in parts])
-        if flat.numel() and int(flat.min()) < -1:
-            raise PlayerError(
-                f"a player mask holds {int(flat.min())}; expected numbers ≥ 0, or −1 for unnamed"
-            )
+        parts = tuple(map(integer_mask, mask if isinstance(mask, tuple) else (mask,)))
+        if not sum(part.numel() for part in parts):
+            raise PlayerError(f"a player mask must have elements; given {describe(mask)}")
+        flat = torch.cat([part.reshape(-1) for part in parts])
         numbers, sizes = torch.unique(flat, return_counts=True)
         members = torch.split(torch.argsort(flat, stable=True), sizes.tolist())
         kept = [(k, m.tolist()) for k, m in zip(numbers.tolist(), members, strict=True) if k >= 0]
+        if not kept:
+            raise PlayerError(
+                "a player mask names nobody: all its elements are −1; give the elements of each player its "
+                "number ≥ 0"
+            )
         labels = [f"group{k}" for k, _ in kept] if names is None else names
-        return cls([m for _, m in kept], labels, rest=rest)
+        players = cls([m for _, m in kept], labels, rest=rest)
+        object.__setattr__(players, "mask", parts)
+        return players
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -207,30 +231,28 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
     shapes = example_shapes(inputs)
     if players is None:
         return Players.elements(inputs)
-    masks = _masks_in(players)
+    masks = masks_in(players)
     if masks is not None:
-        _check_masks(masks, shapes)
-        result = Players.from_mask(masks)
+        result = Players.from_mask(spread_masks(masks, inputs))
     elif isinstance(players, Players):
-        result = players
-    elif isinstance(players, Sequence) and not isinstance(players, str):
+        result = _spread(players, inputs)
+    elif isinstance(players, Sequence) and not isinstance(players, (str, bytes)):
         result = Players(players)  # type: ignore[arg-type]
     else:
         raise PlayerError(
-            f"players is a {type(players).__name__}; expected an integer mask of one example's shape, a "
-            "list of index lists, or ta.Players"
+            f"players is {describe(players)}; expected an integer mask of one example's shape, a list of "
+            "index lists such as [[0, 1], [2]], or ta.Players (ta.Players.columns takes a dict)"
         )
     _check_cover(result, shapes)
     return result
 
 
-def _masks_in(players: PlayersLike) -> tuple[Tensor, ...] | None:
-    if isinstance(players, Tensor):
-        return (players,)
-    if isinstance(players, tuple):
-        masks = tuple(part for part in players if isinstance(part, Tensor))
-        return masks if len(masks) == len(players) else None
-    return None
+def _spread(players: Players, inputs: tuple[Tensor, ...]) -> Players:
+    """Return players that were made of a mask, spread over the dimensions the mask leaves out."""
+    masks = players.mask
+    if masks is None or [tuple(m.shape) for m in masks] == example_shapes(inputs):
+        return players
+    return Players.from_mask(spread_masks(masks, inputs), names=players.names, rest=players.rest)
 
 
 def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -260,7 +282,7 @@ def example_shapes(x: Tensors) -> list[tuple[int, ...]]:
     parts = x if isinstance(x, tuple) else (x,)
     for part in parts:
         if not isinstance(part, Tensor) or part.ndim == 0:
-            raise PlayerError(f"expected a tensor with a batch dimension; given {_describe(part)}")
+            raise PlayerError(f"expected a tensor with a batch dimension; given {describe(part)}")
     return [tuple(part.shape[1:]) for part in parts]
 
 
@@ -303,22 +325,50 @@ def _total(shapes: list[tuple[int, ...]]) -> int:
 
 
 def _indices(number: int, group: Iterable[int]) -> tuple[int, ...]:
-    members = group.tolist() if isinstance(group, Tensor) else group
+    members = group.tolist() if isinstance(group, (Tensor, np.ndarray)) else group
     if not isinstance(members, Iterable) or isinstance(members, str):
-        raise PlayerError(f"player {number} is {members!r}; expected a list of element indices")
+        raise PlayerError(
+            f"player {number} is {members!r}; expected a list of element indices: [[0, 1], [2]]"
+        )
+    members = list(members)
+    wrong = [
+        i for i in members if not hasattr(i, "__index__") or isinstance(i, (Tensor, np.ndarray)) and i.ndim
+    ]
     try:
-        indices = sorted(i.__index__() for i in members)
-    except (AttributeError, TypeError):
-        raise PlayerError(f"player {number} holds something that is not an integer index") from None
+        indices = sorted(i.__index__() for i in members) if not wrong else []
+    except TypeError:
+        wrong, indices = members, []
+    if wrong:
+        raise PlayerError(
+            f"player {number} holds {wrong[0]!r}; expected integer indices of elements, counted from 0: "
+            "[[0, 1], [2]]"
+        )
     if not indices:
-        raise PlayerError(f"player {number} has no elements")
+        raise PlayerError(
+            f"player {number} has no elements; expected at least one element index in each player: leave it "
+            "out"
+        )
     if indices[0] < 0:
-        raise PlayerError(f"player {number} holds the negative index {indices[0]}; elements count from 0")
+        raise PlayerError(
+            f"player {number} holds the negative index {indices[0]}; expected indices counted from 0"
+        )
     return tuple(indices)
 
 
-def _repeats(labels: tuple[str, ...]) -> bool:
-    return len(set(labels)) != len(labels)
+def _told_apart(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names, with a number behind those that come again: the, the·2."""
+    taken = set(labels)
+    if len(taken) == len(labels):
+        return labels
+    first, unique = set(), []
+    for label in labels:
+        name, count = label, 1
+        while name in first or (count > 1 and name in taken):  # "the·2" may itself be one of the names
+            count += 1
+            name = f"{label}·{count}"
+        first.add(name)
+        unique.append(name)
+    return tuple(unique)
 
 
 def _refuse_overlap(groups: tuple[tuple[int, ...], ...], names: tuple[str, ...]) -> None:
@@ -337,18 +387,6 @@ def _refuse_overlap(groups: tuple[tuple[int, ...], ...], names: tuple[str, ...])
             owner[element] = name
 
 
-def _check_masks(masks: tuple[Tensor, ...], shapes: list[tuple[int, ...]]) -> None:
-    if len(masks) != len(shapes):
-        raise PlayerError(f"{len(masks)} player masks for {len(shapes)} input tensors; expected one for each")
-    for i, (mask, shape) in enumerate(zip(masks, shapes, strict=True)):
-        if tuple(mask.shape) not in (shape, (1, *shape)):
-            where = f" {i}" if len(shapes) > 1 else ""
-            raise PlayerError(
-                f"player mask{where} has shape {tuple(mask.shape)}; expected one example's shape {shape}, "
-                "with or without a leading 1"
-            )
-
-
 def _check_cover(players: Players, shapes: list[tuple[int, ...]]) -> None:
     total = _total(shapes)
     used = set(itertools.chain.from_iterable(players.groups))
@@ -358,16 +396,27 @@ def _check_cover(players: Players, shapes: list[tuple[int, ...]]) -> None:
         raise PlayerError(f"player {name!r} holds element {highest}, but one example has {total} elements")
     if players.rest is None and len(used) < total:
         left = sorted(set(range(total)) - used)
-        raise PlayerError(
+        text = (
             f"players leave out element{'s' if len(left) > 1 else ''} {describe_elements(left, shapes)}; "
-            "groups must partition the elements. Add them to a player, or pass ta.Players(…, "
+            "groups must partition the elements. "
+        )
+        # indices into (H, W) are those of the first channel: held still, the other channels would stay
+        # behind without a word, which is never what an index of pixels means
+        slices = [shapes[0][k:] for k in range(1, len(shapes[0])) if math.prod(shapes[0][k:]) == len(used)]
+        if slices and highest == len(used) - 1:
+            raise PlayerError(
+                f"{text}They are indices into shape {slices[0]}, the first part of {shapes[0]}: to move all "
+                f"parts together, pass an integer mask of shape {slices[0]}, which spreads over the rest"
+            )
+        raise PlayerError(
+            f"{text}Add them to a player, or pass ta.Players(…, "
             "rest='fixed') to hold them at the input, rest='baseline' to hold them at the baseline"
         )
 
 
 def _spatial(x: Tensor) -> tuple[int, int]:
     if not isinstance(x, Tensor) or x.ndim < 3:
-        raise PlayerError(f"patches need x of shape (B, …, H, W); given {_describe(x)}")
+        raise PlayerError(f"patches need x of shape (B, …, H, W); given {describe(x)}")
     return x.shape[-2], x.shape[-1]
 
 
@@ -375,9 +424,3 @@ def _pair(shape: tuple[int, int], what: str) -> tuple[int, int]:
     if len(tuple(shape)) != 2 or any(not isinstance(s, int) or s < 1 for s in shape):
         raise PlayerError(f"{what} shape {shape!r}; expected two positive integers (rows, columns)")
     return shape[0], shape[1]
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"

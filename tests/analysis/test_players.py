@@ -96,6 +96,21 @@ def test_repr_is_short_and_names_sizes():
     assert "…" in repr(Players.elements(torch.zeros(1, 9)))
 
 
+@pytest.mark.parametrize(
+    ("given", "told_apart"),
+    [
+        ("the film and the end", "the film and the·2 end"),
+        ("a a a b b", "a a·2 a·3 b b·2"),
+        ("a a·2 a", "a a·2 a·3"),
+        ("a a a·2", "a a·3 a·2"),
+    ],
+)
+def test_names_that_come_again_get_a_number(given, told_apart):
+    players = Players.tokens(torch.rand(1, len(given.split()), 3), names=given.split())
+    assert players.names == tuple(told_apart.split())
+    assert Players.from_dict(players.to_dict()) == players
+
+
 X = (torch.zeros(2, 4),)
 
 
@@ -105,12 +120,15 @@ X = (torch.zeros(2, 4),)
         (lambda: Players([]), "at least one player"),
         (lambda: Players([[0], []]), "player 1 has no elements"),
         (lambda: Players([[0], [-1]]), "negative index -1"),
-        (lambda: Players([[0.5]]), "not an integer index"),
+        (lambda: Players([[0.5]]), "player 0 holds 0.5; expected integer indices"),
+        (lambda: Players([["a"]]), "player 0 holds 'a'; expected integer indices"),
+        (lambda: Players(None), "players are a NoneType"),
+        (lambda: Players([[0], [1]], "ab"), "names are a str"),
+        (lambda: Players.from_mask(torch.full((3,), -1)), "names nobody"),
         (lambda: Players([0, 1]), "player 0 is 0; expected a list"),
         (lambda: Players([[0, 1], [1]], ["a", "b"]), "element 1 belongs to 'a' and to 'b'"),
         (lambda: Players([[0, 0]], ["a"]), "element 0 belongs to 'a' twice"),
         (lambda: Players([[0], [1]], ["a"]), "1 names for 2 players"),
-        (lambda: Players([[0], [1]], ["a", "a"]), "must be unique; given more than once: a"),
         (lambda: Players([[0]], rest="zero"), "rest='zero'"),
         (lambda: Players.grid(IMAGE, (3, 3)), r"3×3 does not divide 4×6 pixels"),
         (lambda: Players.grid(torch.zeros(2, 4), (2, 2)), r"\(B, …, H, W\).*\(2, 4\)"),

@@ -12,7 +12,8 @@ from torch import Tensor
 from taylorattr import attribution
 from taylorattr.aliases import Tensors
 from taylorattr.analysis.inputs import input_tuple
-from taylorattr.errors import ShapeError
+from taylorattr.analysis.player_masks import integer_mask, spread_masks
+from taylorattr.errors import PlayerError, ShapeError
 
 PER_EXAMPLE = ("target", "additional_forward_args", "baselines", "feature_mask")
 """Keyword arguments of captum's classes that may hold one entry per example; another list that happens to be
@@ -73,23 +74,11 @@ def players_of(inputs: Tensors, feature_mask: Any) -> Any:
     """
     if feature_mask is None:
         return None
-    parts = input_tuple(inputs)
     masks = feature_mask if isinstance(feature_mask, tuple) else (feature_mask,)
-    if len(masks) != len(parts):
-        raise ShapeError(f"{len(masks)} feature masks for {len(parts)} input tensors; expected one for each")
-    spread: list[Tensor] = []
-    for mask, part in zip(masks, parts, strict=True):
-        # a mask (B, …) has equal rows here, see `masks_differ`: the first stands for all
-        one_row = mask[:1] if mask.ndim == part.ndim and len(mask) == len(part) else mask
-        try:
-            spread.append(torch.broadcast_to(one_row, (1, *part.shape[1:]))[0])
-        except RuntimeError as error:
-            raise ShapeError(
-                f"a feature mask of shape {tuple(mask.shape)} does not fit inputs {tuple(part.shape)}; "
-                f"expected one that broadcasts to (1, {', '.join(map(str, part.shape[1:]))}), shared by all "
-                f"examples, or one row for each of the {len(part)} examples"
-            ) from error
-    return tuple(spread)
+    try:
+        return spread_masks(tuple(map(integer_mask, masks)), input_tuple(inputs))
+    except PlayerError as error:  # captum's users know them as feature masks, and their shapes
+        raise ShapeError(str(error).replace("player mask", "feature mask")) from error
 
 
 class JoinedExamples:
