@@ -77,8 +77,12 @@ def players_of(inputs: Tensors, feature_mask: Any) -> Any:
     masks = feature_mask if isinstance(feature_mask, tuple) else (feature_mask,)
     try:
         return spread_masks(tuple(map(integer_mask, masks)), input_tuple(inputs))
-    except PlayerError as error:  # captum's users know them as feature masks, and their shapes
-        raise ShapeError(str(error).replace("player mask", "feature mask")) from error
+    except PlayerError as error:  # captum's users know feature masks, which may differ between examples
+        fault = str(error).replace("player mask", "feature mask")
+        rows = len(input_tuple(inputs)[0])
+        raise ShapeError(
+            f"the mask does not fit: {fault}; or one row for each of the {rows} examples"
+        ) from error
 
 
 class JoinedExamples:
