@@ -22,6 +22,13 @@ settings.register_profile(
 settings.load_profile("taylorattr")
 
 torch.set_num_threads(1)
+gc.set_threshold(
+    50_000, 20, 20
+)  # sympy makes objects by the million that no collection frees: 6 % of the time
+
+
+collect_ignore = ["typed"]
+"""Scripts that a test hands to type checkers: both would run when imported, and one is wrong on purpose."""
 
 
 def pytest_collection_finish() -> None:

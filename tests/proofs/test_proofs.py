@@ -14,6 +14,7 @@ from tests.proofs.false_families import FALSE_FAMILIES
 from tests.proofs.false_ratios import FALSE_RATIOS
 
 
+@pytest.mark.slow  # what `python -m proofs` does; test_catalogue.py proves the formulas of the package
 @pytest.mark.parametrize("name", THEOREMS)
 def test_the_proof_holds(name):
     assert check(THEOREMS[name].prove())
