@@ -12,7 +12,7 @@ import torch
 import taylorattr as ta
 from benchmarks.contest import Case, Contest, relative
 from taylorattr.allocation.allocate import blocks
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.maths.multi_index import count_up_to
 

@@ -24,16 +24,14 @@ from taylorattr.autodiff.hessian import hessian
 from taylorattr.autodiff.hvp import hvp
 
 # Results
-from taylorattr.effects.coalition_table import Effect
+from taylorattr.effects.coalition_table import Effect, HarsanyiEffects, InteractionIndex
 
 # Decompose: Taylor effects, exact effects of any model, exact effects of an expression
 from taylorattr.effects.harsanyi import harsanyi
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians, integrated_hessians
 from taylorattr.effects.result import HOMES, WRITERS, Result
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
-from taylorattr.effects.tails import degree_by_support
-from taylorattr.effects.taylor import decompose
+from taylorattr.effects.taylor import decompose, degree_by_support
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.methods import METHODS, attribute
 

@@ -15,8 +15,19 @@ ASSUMED_MEMORY = 4 * 2**30
 """Bytes taken for free where the system cannot be asked: a small machine's."""
 
 
-def available() -> int:
-    """Return the bytes a computation may plan with: half of what the machine has free."""
+UNDISPUTED = 256 << 20
+"""Bytes that any machine has."""
+
+
+def available(needed: float = math.inf) -> int:
+    """Return the bytes a computation may plan with: half of what the machine has free.
+
+    Args:
+        needed: Bytes it would take. Asking the system takes longer than a small analysis, so what any machine
+            has is granted unasked.
+    """
+    if needed <= UNDISPUTED:
+        return UNDISPUTED
     return int(PLANNED_SHARE * min(_free(), _allowed()))
 
 

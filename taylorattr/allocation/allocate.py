@@ -15,7 +15,7 @@ from taylorattr.allocation.carried import AnyRule, context_of, rule_of
 from taylorattr.allocation.context import Context, varies
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, ShapeError

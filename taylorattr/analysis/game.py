@@ -31,6 +31,11 @@ class Game:
         outputs: f(x) and f(b), checked.
         diagnostics: What was found on the way, by name.
         internal_batch_size: Rows per model call the user asked for; None: chosen from memory.
+        batch: Number of examples B.
+        n: Number of players.
+        names: Their names.
+        dtype: Dtype of the analysis.
+        device: Where it runs.
     """
 
     scalar: ScalarModel
@@ -41,31 +46,18 @@ class Game:
     outputs: Outputs
     diagnostics: dict[str, Any] = field(default_factory=dict)
     internal_batch_size: int | None = None
+    batch: int = field(init=False)
+    n: int = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    dtype: torch.dtype = field(init=False)
+    device: torch.device = field(init=False)
 
-    @property
-    def batch(self) -> int:
-        """Number of examples B."""
-        return self.inputs[0].shape[0]
-
-    @property
-    def n(self) -> int:
-        """Number of players n."""
-        return len(self.players)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the players."""
-        return self.players.names
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Dtype of the analysis."""
-        return self.scalar.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the analysis."""
-        return self.scalar.device
+    def __post_init__(self) -> None:
+        """Note what every engine asks for, from the parts that decide it."""
+        self.batch = self.inputs[0].shape[0]
+        self.names = self.players.names
+        self.n = len(self.names)
+        self.dtype, self.device = self.scalar.dtype, self.scalar.device
 
     @property
     def f_input(self) -> Tensor:

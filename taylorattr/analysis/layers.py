@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taylorattr.analysis.model_copy import own_modules
+from taylorattr.analysis.private_model import own_modules
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.errors import OptionError, ShapeError
 

@@ -9,13 +9,24 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import FirstAffine, OtherPathError, find_first_affine
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.side_effects import observe, preserved_rng
+from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import NonFiniteError, PlayerError
 
+WORTH_FOLDING = 512
+"""Coalitions from which folding the players into the first layer repays its preparation."""
+
 _CACHE_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
+"""Bytes that the widest intermediate tensor of a call may take: a share of the last-level cache; on a GPU,
+whose cache is small, enough to keep all its cores busy."""
+
 _ROWS = {"cpu": (16, 1024), "cuda": (64, 2**16)}
+"""Fewest and most rows of a call, whatever the cache: fewer are all overhead, more gain nothing."""
+
 _VERIFIED = 8
+"""Coalitions at which a fold is compared with plain forwards before it is trusted."""
+
 _MASK_PLAYERS = 62
+"""Most players whose coalitions are bitmasks: 2^n itself has to fit an int64 too."""
 
 
 def coalition_values(
@@ -43,7 +54,8 @@ def coalition_values(
         PlayerError: If masks do not fit the players.
         NonFiniteError: If an output is NaN or infinite; names the coalition.
     """
-    return CoalitionValues(game, example, internal_batch_size=internal_batch_size)(masks, progress)
+    fold = len(masks) >= WORTH_FOLDING
+    return CoalitionValues(game, example, internal_batch_size=internal_batch_size, fold=fold)(masks, progress)
 
 
 class CoalitionValues:
@@ -166,10 +178,9 @@ def _check_masks(masks: Tensor, n: int) -> None:
 def _rows_per_call(game: Game, example: int) -> int:
     """Return how many rows keep the widest intermediate tensor in cache, within bounds."""
     kind = "cuda" if game.device.type == "cuda" else "cpu"
-    seen = observe(lambda: game.scalar.values(game.input(example), torch.tensor([example])))
-    given = sum(x[example].numel() * x.element_size() for x in game.inputs)
+    row_bytes = sum(x[example].numel() * x.element_size() for x in game.inputs)
     low, high = _ROWS[kind]
-    fitting = _CACHE_BYTES[kind] // max(seen.widest, given, 1)
+    fitting = int(_CACHE_BYTES[kind] // max(game.scalar.widest, row_bytes, 1))
     return 2 ** (min(max(fitting, low), high).bit_length() - 1)  # a power of two: blocks of whole table rows
 
 

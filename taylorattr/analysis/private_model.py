@@ -1,17 +1,339 @@
-"""The user's model as an analysis runs it: private copies, made once for each dtype and device."""
+"""The user's model as an analysis runs it: private copies in eval behaviour, one for each dtype and device.
+
+Everything the analysis runs, promotes or hooks is a copy. Parameters, buffers, mode, hooks and gradient flags
+of the user's model are only read. `PrivateModel` keeps the copies, so that each is made once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import copy
+import functools
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.nn.parameter import is_lazy
 
-from taylorattr.analysis.model_copy import ModelCopy, copy_model, exported_input_shapes, own_modules
 from taylorattr.errors import NonFiniteError, ShapeError
+
+_DEPTH = 4
+_ATOMS = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+_LIBRARIES = {"torch", "numpy", "scipy", "math", "builtins", "functools", "itertools", "collections"}
+
+
+@dataclass(frozen=True)
+class ModelCopy:
+    """What runs in place of the user's model.
+
+    Attributes:
+        function: The callable to run: the module's copy, or the user's function bound to copies.
+        modules: Private copies of the outermost modules that were found.
+        was_training: Whether any module of the user's was in training mode.
+        converted: Whether any tensor has another dtype or device than the user's.
+    """
+
+    function: Callable[..., Any]
+    modules: tuple[nn.Module, ...]
+    was_training: bool
+    converted: bool = False
+
+
+def copy_model(
+    model: Callable[..., Any], *, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> ModelCopy:
+    """Copy a module, or the modules and tensors a callable refers to.
+
+    A callable may be a function, lambda, bound method, ``functools.partial`` or object. Modules and tensors
+    are found in its closure, in the globals its code names, in its arguments, defaults and attributes;
+    the copy is the same code bound to their copies. What it reaches in other ways is used as it is.
+
+    Args:
+        model: Module or callable on tensors.
+        dtype: Floating dtype of the copy; None keeps every tensor's own.
+        device: Device of the copy; None keeps every tensor's own.
+
+    Returns:
+        The copy, with gradients of its parameters switched off.
+
+    Raises:
+        ShapeError: If a lazy module has never been run, so its parameters have no shape.
+    """
+    copier = _Copier(dtype, device)
+    with torch.inference_mode(False), torch.no_grad():
+        function = copier(_unwrapped(model))
+    return ModelCopy(function, tuple(copier.modules), copier.was_training, copier.converted)
+
+
+def own_modules(model: Callable[..., Any]) -> list[nn.Module]:
+    """Return the user's outermost modules that `copy_model` would copy; nothing is copied."""
+    finder = _Copier(None, None, copying=False)
+    finder(_unwrapped(model))
+    return finder.modules
+
+
+def _unwrapped(model: Any) -> Any:
+    """Return the model inside torch.compile, DataParallel and DistributedDataParallel."""
+    while True:
+        if type(model).__name__ == "OptimizedModule":
+            model = model._orig_mod
+        elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        elif isinstance(model, types.FunctionType) and hasattr(model, "_torchdynamo_orig_callable"):
+            model = getattr(model, "_torchdynamo_orig_callable")  # noqa: B009  (set by torch.compile)
+        else:
+            return model
+
+
+class _Copier:
+    def __init__(
+        self, dtype: torch.dtype | None, device: torch.device | None, *, copying: bool = True
+    ) -> None:
+        self.dtype, self.device, self.copying = dtype, device, copying
+        self.modules: list[nn.Module] = []
+        self.was_training = self.converted = False
+        self._done: dict[int, Any] = {}
+        self._sources: list[Any] = []  # keeps ids in `_done` alive
+
+    def __call__(self, value: Any, depth: int = 0) -> Any:
+        """Return a private version of value, or value itself when nothing in it needs one."""
+        if id(value) in self._done:
+            return self._done[id(value)]
+        self._sources.append(value)
+        self._done[id(value)] = value
+        if isinstance(value, nn.Module):
+            result: Any = self._module(_unwrapped(value))
+        elif isinstance(value, Tensor):
+            result = self._tensor(value)
+        elif depth > _DEPTH or isinstance(value, (type, types.ModuleType)):
+            result = value
+        elif isinstance(value, types.FunctionType):
+            result = self._function(value, depth + 1)
+        elif isinstance(value, types.MethodType):
+            owner = self(value.__self__, depth + 1)
+            result = value if owner is value.__self__ else types.MethodType(value.__func__, owner)
+        elif type(value) is functools.partial:
+            parts = (value.func, value.args, value.keywords)
+            copies = tuple(self(part, depth + 1) for part in parts)
+            same = all(a is b for a, b in zip(parts, copies, strict=True))
+            result = value if same else functools.partial(copies[0], *copies[1], **copies[2])
+        elif type(value) in (list, tuple):
+            items = [self(item, depth + 1) for item in value]
+            same = all(a is b for a, b in zip(value, items, strict=True))
+            result = value if same else type(value)(items)
+        elif type(value) is dict:
+            result = self._mapping(value, depth + 1)
+        else:
+            result = self._object(value, depth + 1)
+        self._done[id(value)] = result
+        return result
+
+    def _tensor(self, tensor: Tensor) -> Tensor:
+        if not self.copying:
+            return tensor
+        dtype = tensor.dtype
+        if self.dtype is not None and tensor.is_floating_point():
+            dtype = self.dtype
+        elif self.dtype is torch.float64 and tensor.is_complex():
+            dtype = torch.complex128
+        device = tensor.device if self.device is None else self.device
+        self.converted = self.converted or dtype != tensor.dtype or device != tensor.device
+        result = tensor.detach().to(device=device, dtype=dtype, copy=True)
+        return nn.Parameter(result, requires_grad=False) if isinstance(tensor, nn.Parameter) else result
+
+    def _module(self, module: nn.Module) -> nn.Module:
+        for name, parameter in module.named_parameters():
+            if is_lazy(parameter):
+                raise ShapeError(
+                    f"parameter {name!r} has no shape yet (lazy module): run the model once on a batch, "
+                    "then pass it"
+                )
+        if not self.copying:
+            self.modules.append(module)
+            return module
+        memo = {id(t): self._tensor(t) for t in _tensors(module)}
+        try:
+            result = _deep_copy(module, dict(memo))
+        except Exception:  # attributes that refuse deepcopy: locks, streams, generators
+            result = self._replica(module, memo)
+        self._convert_rest(result)
+        was_training = any(part.training for part in module.modules())
+        try:
+            result.eval()
+            self.was_training = self.was_training or (was_training and not is_exported(module))
+        except NotImplementedError:  # an exported program has its mode built in
+            pass
+        self.modules.append(result)
+        return result
+
+    def _replica(self, module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+        """Return a module of the same class with its own tensors and submodules; other attributes shared."""
+        replica = type(module).__new__(type(module))
+        self._done[id(module)] = memo[id(module)] = replica
+        attributes: dict[str, Any] = {}
+        for name, value in module.__dict__.items():
+            if name in ("_parameters", "_buffers"):
+                attributes[name] = {k: None if t is None else memo[id(t)] for k, t in value.items()}
+            elif name == "_modules":
+                attributes[name] = {
+                    k: None if m is None else memo.get(id(m)) or self._replica(m, memo)
+                    for k, m in value.items()
+                }
+            elif isinstance(value, Tensor):
+                attributes[name] = memo[id(value)]
+            elif isinstance(value, dict):  # hooks and the like: own mapping, same entries
+                attributes[name] = copy.copy(value)
+            else:
+                attributes[name] = self(value, _DEPTH - 1)
+        replica.__dict__.update(attributes)
+        return replica
+
+    def _convert_rest(self, module: nn.Module) -> None:
+        """Promote what the prepared tensors did not reach: scripted modules, parameter subclasses."""
+
+        def converted(tensor: Tensor) -> Tensor:
+            floating = self.dtype is not None and tensor.is_floating_point()
+            return tensor.to(
+                device=self.device or tensor.device, dtype=self.dtype if floating else tensor.dtype
+            )
+
+        if any(converted(t) is not t for t in (*module.parameters(), *module.buffers())):
+            self.converted = True
+            module._apply(converted)
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+
+    def _mapping(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        items = {key: self(item, depth) for key, item in value.items()}
+        return value if all(items[key] is value[key] for key in value) else items
+
+    def _function(self, function: types.FunctionType, depth: int) -> types.FunctionType:
+        if (function.__module__ or "").partition(".")[0] in _LIBRARIES:
+            return function
+        changed = False
+        cells = []
+        for cell in function.__closure__ or ():
+            try:
+                content = cell.cell_contents
+            except ValueError:  # a name not assigned yet
+                cells.append(cell)
+                continue
+            private = self(content, depth)
+            changed = changed or private is not content
+            cells.append(cell if private is content else types.CellType(private))
+        names = {name for name in _global_names(function.__code__) if name in function.__globals__}
+        own = {name: function.__globals__[name] for name in names}
+        copies = self._mapping(own, depth)
+        defaults = self(function.__defaults__, depth)
+        keywords = self(function.__kwdefaults__, depth)
+        if not changed and copies is own and defaults is function.__defaults__:
+            if keywords is function.__kwdefaults__:
+                return function
+        scope = function.__globals__ if copies is own else {**function.__globals__, **copies}
+        result = types.FunctionType(function.__code__, scope, function.__name__, defaults, tuple(cells))
+        result.__kwdefaults__ = keywords
+        return result
+
+    def _object(self, value: Any, depth: int) -> Any:
+        attributes = getattr(value, "__dict__", None)
+        if not isinstance(attributes, dict) or type(value).__module__.partition(".")[0] in _LIBRARIES:
+            return value
+        copies = self._mapping(attributes, depth)
+        if copies is attributes or not self.copying:
+            return value
+        result = copy.copy(value)
+        result.__dict__.update(copies)
+        return result
+
+
+def _deep_copy(value: Any, memo: dict[int, Any]) -> Any:
+    """Return ``copy.deepcopy(value, memo)``, faster for modules that do not say how they are copied."""
+    if id(value) in memo:
+        return memo[id(value)]
+    if not isinstance(value, nn.Module) or not _copied_by_default(type(value)):
+        return copy.deepcopy(value, memo)
+    memo[id(value)] = result = type(value).__new__(type(value))
+    state = {name: part for name, part in value.__dict__.items() if name != "_compiled_call_impl"}
+    result.__setstate__({name: _attribute(part, memo) for name, part in state.items()})
+    return result
+
+
+def _attribute(value: Any, memo: dict[int, Any]) -> Any:
+    if isinstance(value, _ATOMS) or _is_literal(value):
+        return value
+    if not value and id(value) not in memo and type(value) in (dict, OrderedDict):  # hooks, mostly
+        memo[id(value)] = result = type(value)()
+        return result
+    if type(value) is set and not value:
+        return set()
+    if (type(value) is dict or type(value) is OrderedDict) and id(value) not in memo:
+        if all(isinstance(key, str) for key in value):
+            memo[id(value)] = result = type(value)()
+            result.update((key, _deep_copy(part, memo)) for key, part in value.items())
+            return result
+    return copy.deepcopy(value, memo)
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether a tuple holds numbers and strings alone: sizes, strides; deepcopy returns it as it is."""
+    return type(value) is tuple and all(isinstance(item, _ATOMS) for item in value)
+
+
+@functools.cache
+def _copied_by_default(kind: type) -> bool:
+    """Return whether a class leaves copying to its instances' attributes."""
+    return (
+        getattr(kind, "__getstate__", None) is getattr(nn.Module, "__getstate__", None)
+        and kind.__reduce_ex__ is object.__reduce_ex__
+        and kind.__reduce__ is object.__reduce__
+        and not any(hasattr(kind, name) for name in ("__deepcopy__", "__getnewargs__", "__getnewargs_ex__"))
+        and not any("__slots__" in c.__dict__ for c in kind.__mro__[:-1])
+    )
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    """Yield parameters, buffers and tensors kept as plain attributes, also in lists and dicts."""
+    for part in module.modules():
+        for name, value in list(part.__dict__.items()):
+            if name == "_modules" or name.endswith("_hooks"):
+                continue
+            yield from _tensors_in(value, 0)
+
+
+def _tensors_in(value: Any, depth: int) -> Iterator[Tensor]:
+    if type(value) in (Tensor, nn.Parameter, nn.Buffer):
+        yield value
+    elif isinstance(value, (list, tuple)) and depth < 3:
+        for item in value:
+            yield from _tensors_in(item, depth + 1)
+    elif isinstance(value, dict) and depth < 3:
+        for item in value.values():
+            yield from _tensors_in(item, depth + 1)
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _global_names(constant)
+    return names
+
+
+def is_exported(module: nn.Module) -> bool:
+    """Return whether this is the module of an exported program, whose mode is built in."""
+    return bool(exported_input_shapes(module))
+
+
+def exported_input_shapes(module: nn.Module) -> list[tuple[Any, ...]]:
+    """Return the input shapes an exported graph carries; sizes that may vary are symbols."""
+    if not isinstance(module, fx.GraphModule):
+        return []
+    values = [node.meta.get("val") for node in module.graph.nodes if node.op == "placeholder"]
+    return [tuple(value.shape) for value in values if isinstance(value, Tensor)]
 
 
 class ModelFacts(NamedTuple):

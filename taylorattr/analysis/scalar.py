@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.analysis.model_copy import ModelCopy
-from taylorattr.analysis.private_model import PrivateModel
+from taylorattr.analysis.inputs import TargetSelector, tensor_output
+from taylorattr.analysis.private_model import ModelCopy, PrivateModel
 from taylorattr.analysis.side_effects import draws_random_numbers, observe, preserved_rng, require_unwritten
-from taylorattr.analysis.target import TargetSelector, tensor_output
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,

@@ -19,7 +19,6 @@ from taylorattr.autodiff.polynomial.engine import (
     collapsed_bytes,
     examples_at_once,
     lowered,
-    rows_to,
     tangent_bytes,
 )
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, index_table
@@ -162,7 +161,7 @@ class _Walk:
         R = len(self.weights)
         slopes = self.weights.new_zeros(R, self.n)
         if dense and rows is None and one <= limit:
-            step = examples_at_once(self.plan, rows_to(self.n, 1), one, limit, itemsize)
+            step = examples_at_once(self.plan, 1 + self.n, one, limit, itemsize)
             block = list(self.directions(slice(0, self.n)))
             for start in range(0, R, step):
                 part = slice(start, start + step)

@@ -9,8 +9,8 @@ from pathlib import Path
 from taylorattr.atomic import replacing
 from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder, require_result_suffix
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.harsanyi import harsanyi
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.taylor import decompose
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError

@@ -10,7 +10,7 @@ from taylorattr.atomic import replacing
 from taylorattr.cli import comparison, decompose
 from taylorattr.cli.request import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.analysis.players import element_names
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.errors import MissingExtraError, OptionError
 
 

@@ -1,8 +1,12 @@
-"""Exact interaction effects of any model: J(S) for all coalitions, or for all |S| ≤ max_order."""
+"""``ta.harsanyi``: exact interaction effects J(S) of any model, for all coalitions or for |S| ≤ max_order.
+
+`CoalitionRows` says which coalitions are evaluated, and in which order, to fill the table.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,25 +20,20 @@ from tqdm.auto import tqdm
 from taylorattr import memory
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.game import Game
-from taylorattr.analysis.masking import CoalitionValues, coalition_bits
+from taylorattr.analysis.masking import WORTH_FOLDING, CoalitionValues, coalition_bits
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint, fingerprint
-from taylorattr.effects.coalition_rows import CoalitionRows
-from taylorattr.effects.coalition_table import check_frame
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
-from taylorattr.maths.subsets import count_up_to, popcounts
+from taylorattr.maths.subsets import MAX_MASK_PLAYERS, count_up_to, masks_up_to, of_size, popcounts
 
 MAX_EVALUATIONS = 1 << 23
 """Model outputs computed without being asked twice: 2^20 coalitions of 8 examples."""
-
-WORTH_FOLDING = 512
-"""Coalitions from which folding the players into the first layer repays its preparation."""
 
 CALLS_PER_BLOCK = 16
 """Model calls between two looks at the clock of the checkpoint."""
@@ -261,10 +260,9 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
     )
     bytes_per_output = torch.finfo(game.dtype).bits // 8
     if max_order is not None:
-        bytes_per_output += (
-            56 * max_order
-        )  # the positions of every coalition's subsets, while they are sorted
-    needed, free = game.batch * columns * bytes_per_output, memory.available()
+        bytes_per_output += 56 * max_order  # positions of every coalition's subsets, while they are sorted
+    needed = game.batch * columns * bytes_per_output
+    free = memory.available(needed)
     if needed > free:
         raise BudgetError(
             f"the effects of {n} players are {what} numbers for each of {game.batch} example(s), "
@@ -294,3 +292,55 @@ def _store(path: str | os.PathLike[str] | None, game: Game, rows: CoalitionRows)
     )
     probes = torch.cat([game.f_input, game.f_baseline])
     return Checkpoint(path, identity, probes, columns=rows.columns, examples=game.batch)
+
+
+class CoalitionRows:
+    """The coalitions whose outputs fill the columns of a table, made in blocks.
+
+    In frame b column S needs v(S); in frame x it needs v(N∖S), eq. (8).
+
+    Args:
+        n: Number of players.
+        max_order: None for the full table in bitmask order, k for |S| ≤ k by size.
+        frame: ``baseline`` or ``input``.
+    """
+
+    def __init__(self, n: int, max_order: int | None, frame: Frame) -> None:
+        """Enumerate the truncated coalitions; a full table is enumerated block by block."""
+        self.n, self.max_order, self.frame = n, max_order, frame
+        self.columns = 1 << n if max_order is None else count_up_to(n, max_order)
+        self._masks: np.ndarray | None = None
+        self._rows: list[np.ndarray] = []
+        if max_order is not None and n <= MAX_MASK_PLAYERS:
+            self._masks = masks_up_to(n, max_order)
+        elif max_order is not None:
+            self._rows = [of_size(n, s) for s in range(max_order + 1)]
+
+    def block(self, start: int, stop: int) -> Tensor:
+        """Return columns start … stop as bitmasks (R,), int64; beyond 62 players as a bool table (R, n)."""
+        if self._rows:
+            return self._table(start, stop)
+        if self._masks is None:
+            masks = torch.arange(start, stop, dtype=torch.int64)
+        else:
+            masks = torch.from_numpy(self._masks[start:stop])
+        return (1 << self.n) - 1 - masks if self.frame == "input" else masks
+
+    def at(self, columns: list[int]) -> Tensor:
+        """Return the coalitions of some columns; see :meth:`block`."""
+        if self._rows:
+            return torch.cat([self._table(column, column + 1) for column in columns])
+        masks = torch.tensor(columns) if self._masks is None else torch.from_numpy(self._masks[columns])
+        return (1 << self.n) - 1 - masks if self.frame == "input" else masks
+
+    def _table(self, start: int, stop: int) -> Tensor:
+        present = np.zeros((stop - start, self.n), dtype=bool)
+        first = 0
+        for s, rows in enumerate(self._rows):
+            low, high = max(start, first), min(stop, first + len(rows))
+            if low < high:
+                np.put_along_axis(
+                    present[low - start : high - start], rows[low - first : high - first], True, 1
+                )
+            first += math.comb(self.n, s)
+        return torch.from_numpy(~present if self.frame == "input" else present)

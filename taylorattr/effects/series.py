@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame
-from taylorattr.analysis.masking import CoalitionValues
+from taylorattr.analysis.masking import coalition_values
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import Captured, agrees_at, captured_examples, ends_of
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets
@@ -66,11 +66,6 @@ class TaylorSeries:
         ends = self.game.baseline if self.frame == "baseline" else self.game.input
         return tuple(x.to(self.dtype) for x in ends(example))
 
-    def far(self, example: int) -> tuple[Tensor, ...]:
-        """Return the other end of an example, tensors (1, …)."""
-        ends = self.game.input if self.frame == "baseline" else self.game.baseline
-        return tuple(x.to(self.dtype) for x in ends(example))
-
     def directions(self, example: int) -> tuple[Tensor, ...]:
         """Return the direction of every player from the expansion point, tensors (n, …)."""
         return tuple(self.sign * d.to(self.dtype) for d in self.game.directions(example))
@@ -86,15 +81,12 @@ class TaylorSeries:
         """
         if self.game.dtype == self.dtype:
             return self.game.f_input, self.game.f_baseline
-        near, far = self.game.f_baseline.to(self.dtype), self.game.f_input.to(self.dtype)
-        if self.frame == "input":
-            near, far = far, near
+        f_input, f_baseline = self.game.f_input.to(self.dtype), self.game.f_baseline.to(self.dtype)
         for group in self.groups:
-            if group.program is not None:
-                for e in group.examples:
-                    near[e] = replay(group.program, self.near(e))[0]
-                    far[e] = replay(group.program, self.far(e))[0]
-        return (far, near) if self.frame == "baseline" else (near, far)
+            for e in group.examples if group.program is not None else ():
+                (b, _), (x, _) = ends_of(self.game, "baseline", e, self.dtype)
+                f_input[e], f_baseline[e] = (replay(group.program, point)[0] for point in (x, b))
+        return f_input, f_baseline
 
     def coefficients(
         self,
@@ -117,8 +109,11 @@ class TaylorSeries:
             torch.empty(game.batch, math.comb(game.n + m - 1, m), dtype=self.dtype, device=game.device)
             for m in range(1, order + 1)
         ]
+        size = sum(x[0].numel() * x.element_size() for x in game.inputs) * game.n
+        step = max(1, DIRECTION_BYTES // max(1, size))
         for group in self.groups:
-            for chunk in self._chunks(group.examples):
+            for start in range(0, len(group.examples), step):
+                chunk = group.examples[start : start + step]
                 for block, part in zip(blocks, self._expand(group, chunk, order, memory_limit), strict=True):
                     block[chunk] = part
                 if progress is not None:
@@ -144,7 +139,12 @@ class TaylorSeries:
         for start in range(0, len(masks), step):
             present = _bits(masks[start : start + step], self.game.n, self.dtype, self.game.device)
             rays = tuple(torch.tensordot(present, d, dims=1) for d in directions)
-            rows.append(self._jets(group, example, rays, order).cpu().double().numpy())
+            if group.program is not None and not group.failure:
+                series = jets(group.program, self.near(example), rays, order)
+            else:
+                each = (tuple(r[i : i + 1] for r in rays) for i in range(len(rays[0])))
+                series = torch.stack([torch.cat(self._nested(group, example, ray, order)) for ray in each])
+            rows.append(series.cpu().double().numpy())
         return np.concatenate(rows)
 
     def end_values(self, example: int, masks: Sequence[int]) -> np.ndarray:
@@ -160,7 +160,7 @@ class TaylorSeries:
         chosen = present if self.frame == "baseline" else ~present
         program = self.group(example).program
         if program is None or self.game.dtype == self.dtype:
-            return CoalitionValues(self.game, example)(chosen).cpu().double().numpy()
+            return coalition_values(self.game, chosen, example).cpu().double().numpy()
         points = [
             [torch.where(row[m.clamp_min(0)] & (m >= 0), x, b) for m, x, b in self._ends_by_player(example)]
             for row in chosen
@@ -180,8 +180,7 @@ class TaylorSeries:
         group = self.group(example)
         if group.program is None:
             return None
-        near, far = self.near(example), self.far(example)
-        ends = ends_of(self.game, self.frame, example, self.dtype)
+        (near, _), (far, _) = ends = ends_of(self.game, self.frame, example, self.dtype)
         escapes = bool(group.program.notes) and not agrees_at(group.program, ends, self.game.dtype)
         if not kink_nodes(group.program):
             return Kinks(0, [0] * self.game.n, 0, escapes)
@@ -189,11 +188,6 @@ class TaylorSeries:
         alone = switches(group.program, near, points)
         path = segment_switches(group.program, near, far)
         return Kinks(int(path.counts[0]), alone.counts.tolist(), path.zeros + path.ties, escapes)
-
-    def _chunks(self, examples: list[int]) -> list[list[int]]:
-        size = sum(x[0].numel() * x.element_size() for x in self.game.inputs) * self.game.n
-        step = max(1, DIRECTION_BYTES // max(1, size))
-        return [examples[i : i + step] for i in range(0, len(examples), step)]
 
     def _expand(
         self, group: Captured, chunk: list[int], order: int, memory_limit: int | None
@@ -237,15 +231,6 @@ class TaylorSeries:
         """Return the rounding of the lowest dtype the model computes in."""
         lowest = self.game.diagnostics.get("lowest_dtype", str(self.game.dtype)).removeprefix("torch.")
         return max(torch.finfo(dtype).eps for dtype in (getattr(torch, lowest), self.game.dtype, self.dtype))
-
-    def _jets(self, group: Captured, example: int, rays: tuple[Tensor, ...], order: int) -> Tensor:
-        if group.program is not None and not group.failure:
-            return jets(group.program, self.near(example), rays, order)
-        rows = [
-            self._nested(group, example, tuple(r[i : i + 1] for r in rays), order)
-            for i in range(len(rays[0]))
-        ]
-        return torch.stack([torch.cat(row) for row in rows])
 
 
 def say_nested(reason: str) -> None:

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Coalition, Frame, MultiIndex
-from taylorattr.effects.coalition_table import check_frame
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import BudgetError, NonFiniteError, OptionError, ShapeError
 from taylorattr.maths.mobius import truncated_mobius_

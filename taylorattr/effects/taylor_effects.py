@@ -14,12 +14,12 @@ from torch import Tensor
 from taylorattr.aliases import Frame, MultiIndex
 from taylorattr.effects.coalition_table import (
     Effect,
+    HarsanyiEffects,
     check_frame,
     check_per_example,
     largest,
     player_position,
 )
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.maths.multi_index import count_up_to, enumerate_up_to, monomials

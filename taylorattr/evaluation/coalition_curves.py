@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.evaluation.ranking import Rank, ranking, score_tensor
 from taylorattr.maths.mobius import players_of, zeta

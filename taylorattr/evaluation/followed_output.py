@@ -11,10 +11,9 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.inputs import require_finite
+from taylorattr.analysis.inputs import TargetSelector, require_finite, tensor_output
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.target import TargetSelector, tensor_output
 from taylorattr.errors import OptionError, TargetError
 
 Output: TypeAlias = Literal["probability", "logit"]

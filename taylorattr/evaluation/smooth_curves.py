@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.errors import OptionError
 from taylorattr.evaluation.areas import aopc
 from taylorattr.evaluation.coalition_curves import coalition_table, fitting_scores

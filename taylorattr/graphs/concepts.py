@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taylorattr.effects.coalition_table import Effect
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import Effect, HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import NonFiniteError, OptionError
 from taylorattr.graphs.pair_table import check_example

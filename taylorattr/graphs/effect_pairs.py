@@ -7,7 +7,7 @@ from math import comb
 
 import numpy as np
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.graphs.pair_table import PairTable, hollow, numbers

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.effects.taylor_effects import TaylorEffects

@@ -10,7 +10,7 @@ import torch
 
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.audit_report import AuditReport
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.html.by_order import open_ended

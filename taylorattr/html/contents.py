@@ -12,7 +12,7 @@ from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.criteria.paper.criteria_report import CriteriaReport, CriteriaTable
 from taylorattr.criteria.probe.probed_rule import ProbedRule
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.result import Result
 from taylorattr.effects.symbolic import SymbolicEffects

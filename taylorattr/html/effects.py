@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.html.contents import Contents, EffectSource

@@ -12,7 +12,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from taylorattr.effects.harsanyi_effects import InteractionIndex
+from taylorattr.effects.coalition_table import InteractionIndex
 from taylorattr.effects.integrated_hessians import IntegratedHessians
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import TaylorAttrError

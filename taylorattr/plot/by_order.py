@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example, require_players

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError
 from taylorattr.plot.labels import joined, shortened

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import numpy as np
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError

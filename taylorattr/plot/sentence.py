@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects, InteractionIndex
+from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores

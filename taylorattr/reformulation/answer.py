@@ -19,8 +19,8 @@ from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.question import Question
 from taylorattr.attribution import Attribution
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.harsanyi import coalition_effects
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
 from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError

@@ -16,7 +16,7 @@ from taylorattr.allocation.layerwise.formal import FormalAllocation
 from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.result import Result
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.rule import AllocationRule
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 
 

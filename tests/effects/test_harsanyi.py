@@ -266,7 +266,7 @@ def test_the_budget_is_estimated_before_anything_is_evaluated(monkeypatch):
         harsanyi(lambda t: t.sum(1), torch.ones(1, 40), max_evaluations=None)
     with pytest.raises(BudgetError, match="players"):
         harsanyi(lambda t: t.sum(1), torch.ones(1, 4000))
-    monkeypatch.setattr(memory, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "available", lambda needed: 1000)
     with pytest.raises(BudgetError, match="0 GiB may be used"):
         harsanyi(lambda t: t.sum(1), torch.ones(1, 10))
 

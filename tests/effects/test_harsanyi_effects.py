@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.errors import MissingExtraError, OptionError, ShapeError
 from taylorattr.maths.frames import or_effects_
 from taylorattr.maths.interaction_indices import interaction_index

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.result import RESULTS, Result
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import FormatError, OptionError, TaylorAttrError

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.maths.subsets import Coalitions

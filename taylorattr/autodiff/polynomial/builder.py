@@ -9,7 +9,7 @@ lowering, which fixes shapes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -33,21 +33,20 @@ class Slot:
         index: Its number in the plan.
         value: Degree 0 at the point of lowering, (1, 1, *shape).
         frozen: Whether it has no derivative (comparisons, indices).
+        shape: Shape of one value.
+        ndim: Its rank.
     """
 
     index: int
     value: Tensor
     frozen: bool = False
+    shape: tuple[int, ...] = field(init=False)
+    ndim: int = field(init=False)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the value."""
-        return tuple(self.value.shape[2:])
-
-    @property
-    def ndim(self) -> int:
-        """Rank of the value."""
-        return self.value.dim() - 2
+    def __post_init__(self) -> None:
+        """Note the shape, which the rules ask for all the time."""
+        self.shape = tuple(self.value.shape[2:])
+        self.ndim = len(self.shape)
 
 
 Rule: TypeAlias = Callable[..., Any]
@@ -105,6 +104,7 @@ class Builder:
         self.steps: list[Step] = []
         self.slots: list[Slot] = []
         self.node: Node | None = None
+        self.label = "a composite"  # operation, module and line of the node that is being lowered
 
     def __call__(self, op: str | OpOverload, *args: Any, **kwargs: Any) -> Any:
         """Apply an operation to slots and constants."""
@@ -112,7 +112,7 @@ class Builder:
         active = find_slots((args, kwargs))
         if found is None:
             raise MissingRuleError(
-                f"this torch has no operation aten::{op}, which the rule of {self.label()} uses"
+                f"this torch has no operation aten::{op}, which the rule of {self.label} uses"
             )
         if not active:
             return found(*args, **kwargs)
@@ -138,7 +138,7 @@ class Builder:
             TaylorAttrError: A :class:`MissingRuleError` if there is no rule, or torch refuses what it does.
             OutOfMemoryError: As torch raises it.
         """
-        self.node = node
+        self.node, self.label = node, describe(node)
         try:
             return self(node.op, *args, **kwargs)
         except (TaylorAttrError, torch.OutOfMemoryError):
@@ -147,13 +147,9 @@ class Builder:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             raise self.refuse(first) from error
 
-    def label(self) -> str:
-        """Return "operation in module at line" of the node being lowered."""
-        return describe(self.node) if self.node is not None else "a composite"
-
     def refuse(self, reason: str) -> MissingRuleError:
         """Return the error for arguments the rule does not cover."""
-        return MissingRuleError(f"no Taylor rule for {self.label()}: {reason}")
+        return MissingRuleError(f"no Taylor rule for {self.label}: {reason}")
 
     def slot(self, value: Tensor, *, frozen: bool = False) -> Slot:
         """Return a new slot."""
@@ -167,7 +163,7 @@ class Builder:
             "out": out.index,
             "shapes": tuple(slot.shape for slot in inputs),
             "shape": out.shape,
-            "label": self.label(),
+            "label": self.label,
         }
 
     def linear(

@@ -24,7 +24,7 @@ from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.steps import Plan
 from taylorattr.autodiff.polynomial.walks import degrees, walk_collapsed, walk_full, walk_tangents
 from taylorattr.errors import BudgetError, DtypeError, MissingRuleError, OptionError, ShapeError
-from taylorattr.maths.multi_index import count
+from taylorattr.maths.multi_index import count, count_up_to
 from taylorattr.program.arguments import leaves
 from taylorattr.program.formulas import FORMULAS
 from taylorattr.program.program import Node, Program, Ref
@@ -117,10 +117,9 @@ def expand_batch(
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
     plan = lowered(program, [x[:1] for x in bases])
     itemsize = bases[0].element_size()
-    chosen = _choose(engine, order, n, plan)
-    needed = _needed(plan, chosen, n, order, itemsize)
+    chosen, needed = _choose(engine, order, n, plan, itemsize)
     limit = bytes_allowed(needed, memory_limit, n, order)
-    rows = rows_to(n, order if chosen == "full" else degrees(order)[0]) if order else 1
+    rows = 1 + count_up_to(n, order if chosen == "full" else degrees(order)[0])
     step = 1 if chosen == "tangents" else examples_at_once(plan, rows, needed, limit, itemsize)
     tables: list[list[Tensor]] = []
     for start in range(0, B, step):
@@ -181,19 +180,19 @@ def _check(bases: Sequence[Tensor], directions: Sequence[Tensor], order: int, en
             )
 
 
-def _choose(engine: Engine, order: int, n: int, plan: Plan) -> Engine:
-    """Contractions cost n² per entry of a nonlinear step's operand, backward passes n per weight."""
-    if order == 0:
-        return "full"
+def _choose(engine: Engine, order: int, n: int, plan: Plan, itemsize: int) -> tuple[Engine, int]:
+    """Return the walk to use, and the bytes it needs for one example.
+
+    Of the two fast ones the contractions of the collapsed walk cost n² per entry of a nonlinear step's
+    operand, the backward passes of the tangents n per weight.
+    """
     if engine == "auto":
-        return "tangents" if order == 2 and n > MANY_PLAYERS and plan.stored > 2 * n else "collapsed"
-    return engine
-
-
-def _needed(plan: Plan, engine: Engine, n: int, order: int, itemsize: int) -> int:
+        engine = "tangents" if order == 2 and n > MANY_PLAYERS and plan.stored > 2 * n else "collapsed"
+    if engine == "full" or order == 0:  # of order 0 there is no half to save
+        return "full", full_bytes(plan, n, order, itemsize)
     if engine == "tangents":
-        return tangent_bytes(plan, n, min(n, TANGENT_CHUNK), itemsize)
-    return (collapsed_bytes if engine == "collapsed" else full_bytes)(plan, n, order, itemsize)
+        return engine, tangent_bytes(plan, n, min(n, TANGENT_CHUNK), itemsize)
+    return engine, collapsed_bytes(plan, n, order, itemsize)
 
 
 def _walk(plan: Plan, engine: Engine, points: list[Tensor], directions: list[Tensor], order: int) -> Poly:
@@ -328,32 +327,23 @@ WIDEST_BLOCK = 4 << 20
 """Bytes of the widest block up to which several examples are walked together."""
 
 
-UNDISPUTED = 256 << 20
-"""Bytes any machine has: below, the free memory is not looked up."""
-
-
-def rows_to(n: int, degree: int) -> int:
-    """Return the number of coefficients of degrees 0 … degree."""
-    return sum(count(n, d) for d in range(degree + 1))
-
-
 def collapsed_bytes(plan: Plan, n: int, order: int, itemsize: int) -> int:
     """Return what the two-sided walk of one example needs at most.
 
     Operands of nonlinear steps to degree p and their scalar series, the live values, the adjoints to
     degree q, the widest pairs of a contraction and their index table, and the result.
     """
-    p, q = degrees(order)
+    forward, backward = (1 + count_up_to(n, degree) for degree in degrees(order))
     series = (order + 1) * plan.smooth
-    values = rows_to(n, p) * (plan.stored + plan.live) + 2 * rows_to(n, q) * plan.live + series
+    values = forward * (plan.stored + plan.live) + 2 * backward * plan.live + series
     a = (order + 1) // 2
     pairs = count(n, a) * count(n, order - a)
-    return itemsize * (values + 2 * pairs + 2 * rows_to(n, order)) + 8 * pairs
+    return itemsize * (values + 2 * pairs + 2 * (1 + count_up_to(n, order))) + 8 * pairs
 
 
 def full_bytes(plan: Plan, n: int, order: int, itemsize: int) -> int:
     """Return what the plain walk of one example needs at most: live values and a product in progress."""
-    return itemsize * (rows_to(n, order) * (plan.live + 3 * plan.widest))
+    return itemsize * (1 + count_up_to(n, order)) * (plan.live + 3 * plan.widest)
 
 
 def tangent_bytes(plan: Plan, n: int, chunk: int, itemsize: int) -> int:
@@ -377,12 +367,12 @@ def bytes_allowed(needed: int, limit: int | None, n: int, order: int) -> int:
         BudgetError: If more is needed than allowed; names what to change.
     """
     if limit is None:
-        limit = UNDISPUTED if needed <= UNDISPUTED else memory.available()
+        limit = memory.available(needed)
     if needed > limit:
         raise BudgetError(
             f"order {order} with {n} players needs about {needed / 2**30:.2g} GiB for "
-            f"{rows_to(n, order)} coefficients and the values behind them (limit {limit / 2**30:.2g} GiB); "
-            "lower order=, or group variables into fewer players with players=..."
+            f"{1 + count_up_to(n, order)} coefficients and the values behind them (limit "
+            f"{limit / 2**30:.2g} GiB); lower order=, or group variables into fewer players with players=..."
         )
     return limit
 

@@ -7,9 +7,8 @@ blocks (C, E, *value); see `ring`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -102,6 +101,10 @@ class Plan:
         output: Slot of the result, value shape (1,).
         last_use: For each step, slots not needed afterwards.
         sizes: Number of entries of each slot's value.
+        live: Largest number of entries alive at once in a forward walk.
+        stored: Number of entries of all operands of nonlinear steps.
+        widest: Number of entries of the largest value.
+        smooth: Number of entries of all results of elementwise steps.
     """
 
     inputs: tuple[int, ...]
@@ -110,34 +113,23 @@ class Plan:
     output: int
     last_use: list[tuple[int, ...]]
     sizes: dict[int, int]
+    live: int = field(init=False)
+    stored: int = field(init=False)
+    widest: int = field(init=False)
+    smooth: int = field(init=False)
 
-    @functools.cached_property
-    def live(self) -> int:
-        """Largest number of entries alive at once in a forward walk."""
-        alive = {index: self.sizes[index] for index in self.inputs}
-        most = sum(alive.values())
+    def __post_init__(self) -> None:
+        """Count the entries that a walk holds, from which its memory is estimated."""
+        alive = most = sum(self.sizes[index] for index in self.inputs)
         for step, finished in zip(self.steps, self.last_use, strict=True):
-            alive[step.out] = self.sizes[step.out]
-            most = max(most, sum(alive.values()))
-            for index in finished:
-                del alive[index]
-        return most
-
-    @functools.cached_property
-    def stored(self) -> int:
-        """Number of entries of all operands of nonlinear steps."""
-        slots = {i for step in self.steps if not isinstance(step, (Linear, Frozen)) for i in step.inputs}
-        return sum(self.sizes[i] for i in slots)
-
-    @functools.cached_property
-    def widest(self) -> int:
-        """Number of entries of the largest value."""
-        return max((self.sizes[step.out] for step in self.steps), default=1)
-
-    @functools.cached_property
-    def smooth(self) -> int:
-        """Number of entries of all results of elementwise steps."""
-        return sum(self.sizes[step.out] for step in self.steps if isinstance(step, Elementwise))
+            alive += self.sizes[step.out]
+            most = max(most, alive)
+            alive -= sum(self.sizes[index] for index in finished)
+        self.live = most
+        self.widest = max((self.sizes[step.out] for step in self.steps), default=1)
+        self.smooth = sum(self.sizes[step.out] for step in self.steps if isinstance(step, Elementwise))
+        nonlinear = (step for step in self.steps if not isinstance(step, (Linear, Frozen)))
+        self.stored = sum(self.sizes[i] for i in {i for step in nonlinear for i in step.inputs})
 
 
 def filled(present: Sequence[Tensor | None], shapes: Sequence[Shape]) -> list[Tensor]:

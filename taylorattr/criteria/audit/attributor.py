@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from taylorattr.analysis.model_copy import copy_model
+from taylorattr.analysis.private_model import copy_model
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.bound_method import (
     AuditedExample,

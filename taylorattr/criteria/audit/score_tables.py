@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.masking import CoalitionValues
+from taylorattr.analysis.masking import coalition_values
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.criteria.audit.bound_method import AuditedExample, BatchScores, Bound
 from taylorattr.criteria.audit.coalitions import masked_rows
@@ -175,7 +175,7 @@ def _values(
         if apart <= MOST_ROUNDOFFS_APART * first_answer.eps * np.abs(direct).max():
             return own.astype(np.float64)
     masks = torch.from_numpy(present).to(game.device)
-    return CoalitionValues(game, example)(masks).cpu().double().numpy()
+    return coalition_values(game, masks, example).cpu().double().numpy()
 
 
 def effects(table: np.ndarray, n: int, order: int | None) -> np.ndarray:

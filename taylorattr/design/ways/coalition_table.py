@@ -21,8 +21,8 @@ from taylorattr.analysis.game import Game
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.paper.algebra import treats_players_alike
 from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR, Budget, Way
-from taylorattr.effects.coalition_rows import CoalitionRows
-from taylorattr.effects.harsanyi_effects import HarsanyiEffects
+from taylorattr.effects.coalition_table import HarsanyiEffects
+from taylorattr.effects.harsanyi import CoalitionRows
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.semivalues import amplification, semivalue_scores, weights_of

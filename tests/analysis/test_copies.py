@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.analysis.model_copy import copy_model, own_modules
+from taylorattr.analysis.private_model import copy_model, own_modules
 from taylorattr.errors import ShapeError
 from tests.autodiff.networks import mlp, points
 
