@@ -21,6 +21,7 @@ def record(
     *,
     module: nn.Module | None = None,
     keep_values: bool = False,
+    whole: frozenset[str] = frozenset(),
 ) -> Program:
     """Capture the operations a function runs at one point, in its own dtype.
 
@@ -34,6 +35,7 @@ def record(
         inputs: The point. Copies are passed on; shapes are literal in the program.
         module: The module whose submodules name the operations; None for a plain function.
         keep_values: Whether the program carries every value of this run.
+        whole: Names of operations that are not written as what they are made of (`recorded_as`).
 
     Returns:
         The program, not verified and not promoted.
@@ -45,7 +47,7 @@ def record(
     refusals: list[Exception] = []
     recurrent = not keep_values or _may_be_recurrent(module)
     for functional in (True, False):
-        tape = Tape(path := ModulePath(), keep_values)
+        tape = Tape(path := ModulePath(), keep_values, whole)
         copies = tuple(x.detach().clone() for x in inputs)
         try:
             with unfused(recurrent), untouched(module), path.following(module):

@@ -20,6 +20,7 @@ from taylorattr.program.canonical import UNINITIALISED, canonical, out_of_place
 from taylorattr.program.location import ModulePath, source_line
 from taylorattr.program.memory import overlap, read_places, written_places
 from taylorattr.program.program import Node, Note, Ref
+from taylorattr.program.recorded_as import RECORDED_AS
 
 aten = torch.ops.aten
 
@@ -51,12 +52,15 @@ class Tape(TorchDispatchMode):
         output: Number of the value the function returned.
     """
 
-    def __init__(self, path: ModulePath, keep_values: bool = False) -> None:
+    def __init__(
+        self, path: ModulePath, keep_values: bool = False, whole: frozenset[str] = frozenset()
+    ) -> None:
         """An empty tape.
 
         Args:
             path: Follows the module that runs.
             keep_values: Whether values overwritten in place must survive.
+            whole: Names of operations that are not written as what they are made of (`recorded_as`).
         """
         super().__init__()
         self.nodes: list[Node] = []
@@ -68,6 +72,7 @@ class Tape(TorchDispatchMode):
         self.output = -1
         self._path = path
         self._keep_values = keep_values
+        self._whole = whole
         self._numbers: dict[int, int] = {}
         self._memory: dict[int, list[Tensor]] = {}
         self._outdated: dict[int, list[tuple[int, Tensor]]] = {}
@@ -127,6 +132,12 @@ class Tape(TorchDispatchMode):
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
+        parts = RECORDED_AS.get(func.overloadpacket.__name__)
+        if parts is not None and self._is_written_out(func, args, kwargs):
+            with self:
+                result = parts(self._is_active, *args, **kwargs)
+            if result is not NotImplemented:
+                return result
         refs, keywords = map_leaves(Tensor, self._ref, (args, kwargs))
         if func._schema.is_mutable:
             return self._write(func, args, kwargs, refs, keywords)
@@ -138,6 +149,19 @@ class Tape(TorchDispatchMode):
         elif any(ref.index in self.active for ref in leaves(Ref, (refs, keywords))):
             self._note_escape(func, result)
         return result
+
+    def _is_active(self, value: Any) -> bool:
+        """Return whether a tensor depends on the inputs; nothing else does."""
+        return isinstance(value, Tensor) and self._numbers.get(id(value)) in self.active
+
+    def _is_written_out(self, func: OpOverload, args: Any, kwargs: dict[str, Any]) -> bool:
+        """Return whether an operation that has a function in `recorded_as` is to be run by it.
+
+        Constants are computed by torch's own kernel, which is the fastest.
+        """
+        if func._schema.is_mutable or func.overloadpacket.__name__ in self._whole:
+            return False
+        return any(self._is_active(value) for value in leaves(Tensor, (args, kwargs)))
 
     def _record(self, func: OpOverload, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
         """Write down an operation and number its results; return their references."""
@@ -317,4 +341,5 @@ def _is_composite(func: OpOverload) -> bool:
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    """Return the identity of a tensor's memory; a sparse one shares none, and is its own."""
+    return tensor.untyped_storage()._cdata if tensor.layout == torch.strided else id(tensor)

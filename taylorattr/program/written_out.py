@@ -37,7 +37,7 @@ def record_written_out(
     Returns:
         The program; values of the user's own operations are as recorded.
     """
-    return written_out(record(function, inputs, module=module, keep_values=True), kept)
+    return written_out(record(function, inputs, module=module, keep_values=True, whole=kept), kept)
 
 
 def without_formulas(program: Program, point: Sequence[Tensor], left: Collection[str] = ()) -> Program:
