@@ -69,12 +69,29 @@ class MethodError(TaylorAttrError, RuntimeError):
     """An attribution method of another library, or of the user, raised; its own error is the cause."""
 
 
+class ModelError(TaylorAttrError, RuntimeError):
+    """The user's model raised; the message says where and with what it was called, its error is the cause."""
+
+
 class VerificationError(TaylorAttrError, AssertionError):
     """A rule breaks a law that every attribution rule obeys; the message is the report."""
 
 
 class MissingExtraError(TaylorAttrError, ImportError):
     """An optional dependency is absent; the message names the extra that brings it."""
+
+
+def require_whole_number(name: str, value: object, least: int = 1, *, optional: bool = False) -> None:
+    """Refuse what is no whole number from `least` on; None is one where the argument is optional.
+
+    Raises:
+        OptionError: Names the argument and what was given.
+    """
+    if value is None and optional:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        expected = "a positive integer" if least == 1 else f"an integer ≥ {least}"
+        raise OptionError(f"{name}={value!r}; expected {expected}{' or None' if optional else ''}")
 
 
 class TaylorAttrWarning(UserWarning):

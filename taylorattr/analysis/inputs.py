@@ -5,6 +5,7 @@ The target says which number of the model's output is analysed: captum's target 
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.errors import DtypeError, NonFiniteError, ShapeError, TargetError
+from taylorattr.errors import DtypeError, NonFiniteError, ShapeError, TargetError, TaylorAttrError
 
 _REMEDY = (
     "derivative methods need floating-point inputs. For numbers, pass x.float(); for token ids, pass their "
@@ -42,6 +43,7 @@ def input_tuple(inputs: Tensors) -> tuple[Tensor, ...]:
                 f"{name} is a {type(part).__name__}; expected a torch tensor with a batch dimension "
                 "(torch.as_tensor(…)), or a tuple of tensors"
             )
+        require_plain(part, name)
         if part.ndim == 0:
             raise ShapeError(f"{name} has no batch dimension (shape ()); expected (B, …): x.reshape(1, 1)")
         if part.is_complex():
@@ -60,6 +62,27 @@ def input_tuple(inputs: Tensors) -> tuple[Tensor, ...]:
     for i, part in enumerate(parts):
         require_finite(part, _name("inputs", i, len(parts)))
     return parts
+
+
+def require_plain(tensor: Tensor, name: str) -> None:
+    """Refuse tensors that are no dense array of numbers, with the way to make them one.
+
+    Raises:
+        DtypeError: If it is quantised.
+        ShapeError: If it is sparse, nested or on the meta device.
+    """
+    if tensor.is_nested:
+        raise ShapeError(
+            f"{name} is a nested tensor; expected one of equal rows: "
+            "torch.nested.to_padded_tensor(tensor, 0.0), with a mask in additional_forward_args"
+        )
+    if tensor.layout != torch.strided:
+        layout = str(tensor.layout).removeprefix("torch.")
+        raise ShapeError(f"{name} has the layout {layout}; expected a dense tensor: pass tensor.to_dense()")
+    if tensor.is_quantized:
+        raise DtypeError(f"{name} is {tensor.dtype}; expected plain numbers: pass tensor.dequantize()")
+    if tensor.device.type == "meta":
+        raise ShapeError(f"{name} is on the meta device and holds no numbers; pass a tensor with values")
 
 
 def require_floating(inputs: tuple[Tensor, ...]) -> None:
@@ -128,6 +151,7 @@ def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
     """Return the baseline of one input tensor with its shape and dtype; a view where rows are shared."""
     integral = not x.is_floating_point()
     if isinstance(baseline, Tensor):
+        require_plain(baseline, name)
         if (
             baseline.ndim != x.ndim
             or baseline.shape[1:] != x.shape[1:]
@@ -156,6 +180,11 @@ def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
     if integral and not isinstance(baseline, numbers.Integral):
         raise DtypeError(f"{name} is {baseline!r} for inputs of {x.dtype}; {_explicit(x)}")
     value: float = int(float(baseline)) if integral else float(baseline)
+    if not integral and math.isfinite(value) and abs(value) > torch.finfo(x.dtype).max:
+        raise NonFiniteError(
+            f"{name} is {value:g}, beyond the largest number of {x.dtype}, the dtype of the inputs; choose a "
+            "smaller baseline or pass inputs.double()"
+        )
     return torch.full((1,) * x.ndim, value, dtype=x.dtype, device=x.device).expand(x.shape)
 
 
@@ -370,7 +399,17 @@ class TargetSelector:
                 )
 
     def _call(self, output: Any, rows: int) -> Tensor:
-        result = self.function(output)  # type: ignore[misc]
+        try:
+            result = self.function(output)  # type: ignore[misc]
+        except TaylorAttrError:
+            raise
+        except Exception as error:
+            given = f"{tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+            line = (str(error).splitlines() or [""])[0]
+            raise TargetError(
+                f"the callable target raised {type(error).__name__}: {line}; it was called with the model's "
+                f"output, {given}, and must return one number per row, shape ({rows},)"
+            ) from error
         if not isinstance(result, Tensor):
             raise TargetError(
                 f"the callable target returned a {type(result).__name__}; expected a tensor of shape "
@@ -395,6 +434,12 @@ def tensor_output(output: Any) -> Tensor:
     if not isinstance(output, Tensor):
         logits = getattr(output, "logits", None)
         if not isinstance(logits, Tensor):
+            if isinstance(output, (np.ndarray, np.generic, int, float, list)):
+                raise TargetError(
+                    f"the model returned a {type(output).__name__}, not a tensor; return "
+                    "torch.as_tensor(output), one row per example. Methods without derivatives (ta.harsanyi, "
+                    "shapley, occlusion_1) take such a function, others need torch operations throughout"
+                )
             keys = f" with keys {sorted(map(str, output))}" if isinstance(output, dict) else ""
             raise TargetError(
                 f"the model returned a {type(output).__name__}{keys}, not a tensor; pass a callable "

@@ -295,7 +295,7 @@ def element_names(shapes: list[tuple[int, ...]]) -> list[str]:
             names += [f"x{i}" for i in range(shape[0])]
             continue
         places = [f"{stem}["] if shape else [stem]
-        for size, end in zip(shape, [","] * (len(shape) - 1) + ["]"], strict=True):
+        for size, end in zip(shape, [","] * (len(shape) - 1) + ["]"] * bool(shape), strict=True):
             indices = [f"{i}{end}" for i in range(size)]
             places = [place + index for place in places for index in indices]
         names = names + places if names else places

@@ -161,7 +161,8 @@ class _Copier:
         except Exception:  # attributes that refuse deepcopy: locks, streams, generators
             result = self._replica(module, memo)
         self._convert_rest(result)
-        was_training = any(part.training for part in module.modules())
+        # a frozen ScriptModule has no mode left: it was frozen in eval behaviour
+        was_training = any(getattr(part, "training", False) for part in module.modules())
         try:
             result.eval()
             self.was_training = self.was_training or (was_training and not is_exported(module))
@@ -372,6 +373,7 @@ class PrivateModel:
 
         Raises:
             NonFiniteError: If a parameter is NaN or infinite, or a buffer is NaN.
+            ShapeError: If one of them is on the meta device.
         """
         modules = own_modules(self.user_model)
         tensors = _finite_parameters(modules)
@@ -408,6 +410,7 @@ def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
     for module in modules:
         for name, parameter in module.named_parameters():
             tensors.append(parameter)
+            _require_values(parameter, f"parameter {name!r}")
             if not _finite(parameter):
                 raise NonFiniteError(
                     f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
@@ -415,9 +418,18 @@ def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
                 )
         for name, buffer in module.named_buffers():  # infinities are common there: attention masks
             tensors.append(buffer)
+            _require_values(buffer, f"buffer {name!r}")
             if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
                 raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
     return tensors
+
+
+def _require_values(tensor: Tensor, name: str) -> None:
+    if tensor.device.type == "meta":
+        raise ShapeError(
+            f"{name} is on the meta device and holds no numbers; load the weights first: "
+            "model.to_empty(device='cpu') and model.load_state_dict(…)"
+        )
 
 
 @torch.no_grad()

@@ -14,11 +14,12 @@ from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game, blocks, move_unnamed, say_zero_difference
 from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple, require_floating
+from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, Trial
 from taylorattr.analysis.side_effects import preserved_rng
-from taylorattr.errors import OptionError, TaylorAttrError
+from taylorattr.errors import OptionError, TaylorAttrError, require_whole_number
 
 REFERENCE_ROWS = 256
 """References per model call where the user leaves the batch size open."""
@@ -79,14 +80,19 @@ class Question:
         """Check what costs nothing to check.
 
         Raises:
-            OptionError: If internal_batch_size is below 1, or the dtype is not floating-point.
+            OptionError: If internal_batch_size is no positive integer, the dtype no floating-point dtype of
+                torch, or the model no callable instance.
         """
-        size, dtype = self.internal_batch_size, self.dtype
-        if size is not None and (not isinstance(size, int) or size < 1):
-            raise OptionError(f"internal_batch_size={size!r}; expected a positive integer or None")
+        require_whole_number("internal_batch_size", self.internal_batch_size, optional=True)
+        dtype = self.dtype
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise OptionError(
+                f"dtype={dtype!r} is a {type(dtype).__name__}; expected a torch dtype: torch.float64"
+            )
         if dtype is not None and not dtype.is_floating_point:
             raise OptionError(f"dtype={dtype}; expected a floating-point dtype such as torch.float64")
         if self.private is None:
+            require_model(self.model)
             object.__setattr__(self, "private", PrivateModel(self.model))
 
     def with_inputs(self, inputs: Tensors, baselines: Baselines = None, **changes: Any) -> Question:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import TargetSelector, tensor_output
+from taylorattr.analysis.model_errors import at_the_model
 from taylorattr.analysis.private_model import ModelCopy, PrivateModel
 from taylorattr.analysis.side_effects import draws_random_numbers, observe, preserved_rng, require_unwritten
 from taylorattr.errors import (
@@ -116,7 +117,11 @@ class ScalarModel:
 
     def unguarded_values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
         """Return `values`; a model that draws random numbers moves the user's generators."""
-        output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
+        try:
+            output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
+        except Exception as error:
+            at_the_model(error, xs, self.extra)
+            raise
         return self.selector.select(output, examples).to(self.dtype)
 
     def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
@@ -148,7 +153,12 @@ class ScalarModel:
         extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
 
         def scalar(*xs: Tensor) -> Tensor:
-            return self.selector.select(copied.function(*xs, *extra), examples)
+            try:
+                output = copied.function(*xs, *extra)
+            except Exception as error:
+                at_the_model(error, xs, extra)
+                raise
+            return self.selector.select(output, examples)
 
         return scalar, copied.modules[0] if len(copied.modules) == 1 else None
 
@@ -194,11 +204,7 @@ class ScalarModel:
             raise
         except Exception as error:  # whatever a user's forward may raise
             self._require_not_alone(copied, trial, rows, error)
-            shapes = ", ".join(f"{tuple(x.shape)} {x.dtype}".replace("torch.", "") for x in rows)
-            error.add_note(
-                f"The model was called with inputs of shape {shapes}; check that model(inputs) runs, with "
-                "additional_forward_args where it takes more"
-            )
+            at_the_model(error, trial[0], self._extra)
             raise
         if reason:
             self.dtype = self.native

@@ -1,4 +1,5 @@
 import copy
+import re
 import threading
 import warnings
 
@@ -7,9 +8,11 @@ import torch
 from torch import nn
 
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,
+    ModelError,
     NonFiniteError,
     PrecisionWarning,
     TargetError,
@@ -168,13 +171,19 @@ def test_buffers_may_hold_minus_infinity_but_not_nan():
         ScalarModel(net, X, target=0)
 
 
-def test_the_users_own_error_is_raised_as_it_is():
+def test_the_users_own_error_passes_through_to_the_door_which_says_where_it_came_from():
     def broken(x):
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine") as raised:
+    with pytest.raises(ZeroDivisionError, match="mine"):
         ScalarModel(broken, X)
-    assert f"called with inputs of shape {tuple(X.shape)} float32" in raised.value.__notes__[0]
+    shape = re.escape(f"(1, {X.shape[1]}) float32")
+    with pytest.raises(
+        ModelError,
+        match=rf"raised ZeroDivisionError: mine, at test_scalar.py:\d+.*called with inputs.*{shape}",
+    ) as said:
+        harsanyi(broken, X)
+    assert isinstance(said.value.__cause__, ZeroDivisionError)
 
 
 def test_a_bad_target_is_reported_once_without_falling_back():

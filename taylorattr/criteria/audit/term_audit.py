@@ -17,6 +17,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import blocks
+from taylorattr.analysis.model_errors import says_model_errors
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -81,6 +82,7 @@ class TermReport(Result):
 
 
 @shares_parameters
+@says_model_errors
 def audit_terms(
     method: str | Attributor | Callable[..., Any],
     model: Callable[..., Any],

@@ -79,7 +79,7 @@ def _state(model: nn.Module) -> dict[str, object]:
         found[name] = (value.tolist(), value.dtype, value.requires_grad, value.grad is None)
     for name, part in model.named_modules():
         hooks = len(part._forward_hooks) + len(part._forward_pre_hooks) + len(part._backward_hooks)
-        found[f"module {name}"] = (part.training, hooks, type(part))
+        found[f"module {name}"] = (getattr(part, "training", None), hooks, type(part))
     return found
 
 
