@@ -57,12 +57,16 @@ class InputMutationError(TaylorAttrError, RuntimeError):
     """The model writes to its input."""
 
 
-class CheckpointError(TaylorAttrError, ValueError):
-    """A checkpoint file that is damaged or belongs to another computation."""
-
-
 class FormatError(TaylorAttrError, ValueError):
-    """A saved result that cannot be read back."""
+    """Data that are not in the form they should have, such as a saved result that cannot be read back."""
+
+
+class FileError(FormatError):
+    """A file that cannot be read as what it should be; the message begins with its path."""
+
+
+class CheckpointError(FileError):
+    """A checkpoint file that is damaged or belongs to another computation."""
 
 
 class MethodError(TaylorAttrError, RuntimeError):

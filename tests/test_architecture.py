@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors",),
     ("aliases", "registry", "atomic", "memory", "tables"),
+    ("files",),
     ("maths",),
     ("program",),
     ("analysis",),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.errors import DtypeError, FormatError, MissingExtraError, OptionError
+from taylorattr.errors import (
+    DtypeError,
+    FileError,
+    MissingExtraError,
+    OptionError,
+    PrecisionWarning,
+    warn,
+)
+from taylorattr.files import read_array, read_arrays, read_json, read_text, reading
 
 SUFFIXES = (".npy", ".npz", ".csv")
 """Of files that hold data."""
+
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
+"""Largest number in single precision, in which data are read."""
 
 SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 """Data sets that scikit-learn bundles: nothing is downloaded."""
@@ -84,19 +96,19 @@ def load(spec: str, drop: list[str] | None = None, *, option: str = "--data") ->
         The data.
 
     Raises:
-        FormatError: If the file cannot be read, with the reason.
+        FileError: If the file cannot be read, with the reason.
         OptionError: If the kind of data or a column to drop is unknown.
     """
     if spec.startswith("sklearn:"):
         return _dropped(_sklearn(spec.removeprefix("sklearn:")), drop, spec)
     path = Path(spec)
     if not path.is_file():
-        raise FormatError(f"{option} {spec}: there is no such file; give .npy, .npz, .csv or sklearn:NAME")
+        raise FileError(f"{option} {spec}: there is no such file; give .npy, .npz, .csv or sklearn:NAME")
     if path.suffix == ".csv":
         return _csv(path, drop or [], f"{option} {path}")
     readers = {".npy": _npy, ".npz": _npz}
     if path.suffix not in readers:
-        raise FormatError(f"{option} {spec}: {path.suffix or 'no suffix'} is not .npy, .npz or .csv")
+        raise FileError(f"{option} {spec}: {path.suffix or 'no suffix'} is not .npy, .npz or .csv")
     return _dropped(readers[path.suffix](path, f"{option} {path}"), drop, spec)
 
 
@@ -133,68 +145,73 @@ def names(path: str) -> tuple[str, ...]:
         The names.
 
     Raises:
-        FormatError: If there is no such file or it holds no list of names.
+        FileError: If there is no such file or it holds no list of names.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"--names {path}: cannot be read as UTF-8 text ({error})") from error
+    named = f"--names {path}"
+    if not Path(path).is_file():
+        raise FileError(f"{named}: there is no such file")
     if path.endswith(".json"):
-        try:
-            listed = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise FormatError(f"--names {path}: not JSON ({error})") from error
+        listed = read_json(path, named)
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-            raise FormatError(f"--names {path}: expected a JSON list of strings")
+            raise FileError(f"{named}: expected a JSON list of strings")
         return tuple(listed)
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return tuple(line.strip() for line in read_text(path, named).splitlines() if line.strip())
 
 
 def _tensor(array: np.ndarray, origin: str) -> Tensor:
     """Return floating-point numbers as float32, integers as int64, bools as they are.
 
     Raises:
-        FormatError: If the array holds anything else.
+        FileError: If the array holds anything else, nothing, or numbers that are too large for that.
     """
+    if array.ndim == 0 or array.size == 0:
+        raise FileError(f"{origin} has shape {array.shape}; expected examples along the first dimension")
     if array.dtype.kind == "f":
-        return torch.from_numpy(array.astype(np.float32, copy=False))
+        return torch.from_numpy(_in_single_precision(array, origin))
     if array.dtype.kind in "iu":
+        if array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max:
+            raise FileError(f"{origin} holds {array.max()} (uint64), more than int64 holds")
         return torch.from_numpy(array.astype(np.int64, copy=False))
     if array.dtype.kind == "b":
         return torch.from_numpy(array)
-    raise FormatError(f"{origin} holds {array.dtype}, expected floating-point or integer numbers")
+    raise FileError(f"{origin} holds {array.dtype}, expected floating-point or integer numbers")
+
+
+def _in_single_precision(array: np.ndarray, origin: str) -> np.ndarray:
+    """Return an array as float32.
+
+    Raises:
+        FileError: If a finite number would become infinite.
+    """
+    if array.dtype.itemsize <= 4:
+        return array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore", under="ignore"):
+        single = array.astype(np.float32)
+    lost = np.isinf(single) & np.isfinite(array)
+    if lost.any():
+        where = tuple(int(k[0]) for k in np.nonzero(lost))
+        raise FileError(f"{origin} holds {array[where]} at {where}, more than float32 holds; scale the data")
+    vanished = int(((single == 0) & (array != 0)).sum())
+    if vanished:
+        warn(f"{origin}: {vanished} numbers are smaller than float32 holds and count as 0", PrecisionWarning)
+    return single
 
 
 def _npy(path: Path, named: str) -> Data:
-    """Return the array of a ``.npy`` file, called `named` in messages.
-
-    Raises:
-        FormatError: If it cannot be read.
-    """
-    try:
-        # without pickle: a pickled array may run any code, and data come from strangers
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise FormatError(f"{named}: not a readable .npy file of plain numbers ({error})") from error
-    return Data((_tensor(array, str(path)),))
+    """Return the array of a ``.npy`` file, called `named` in messages."""
+    return Data((_tensor(read_array(path, named), named),))
 
 
 def _npz(path: Path, named: str) -> Data:
     """Return the arrays of a ``.npz`` file in their order, called `named` in messages.
 
     Raises:
-        FormatError: If it cannot be read, or the arrays have different numbers of rows.
+        FileError: If the arrays have different numbers of rows.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            tensors = tuple(_tensor(archive[key], f"{path}[{key}]") for key in archive.files)
-    except FormatError:
-        raise
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise FormatError(f"{named}: not a readable .npz file of plain numbers ({error})") from error
-    if not tensors or len({t.shape[:1] for t in tensors}) != 1 or tensors[0].dim() == 0:
+    tensors = tuple(_tensor(array, f"{named}[{key}]") for key, array in read_arrays(path, named).items())
+    if not tensors or len({t.shape[:1] for t in tensors}) != 1:
         shapes = [tuple(t.shape) for t in tensors]
-        raise FormatError(f"{named}: expected arrays with the same number of rows, got shapes {shapes}")
+        raise FileError(f"{named}: expected arrays with the same number of rows, got shapes {shapes}")
     return Data(tensors)
 
 
@@ -202,35 +219,34 @@ def _csv(path: Path, drop: list[str], named: str) -> Data:
     """Return a table, called `named` in messages; a first line with a word in it is a header.
 
     Raises:
-        FormatError: If it is empty or no UTF-8 text, or has lines of other lengths or cells without numbers.
+        FileError: If it is empty or no UTF-8 text, or has lines of other lengths or cells without numbers.
         OptionError: If a column to drop is unknown, or there is no header.
     """
-    try:
-        # utf-8-sig: spreadsheets write a mark before the first name
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{named}: not UTF-8 text ({error})") from error
+    text = read_text(path, named)
+    with reading(named, "a readable .csv table"):
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if not rows:
-        raise FormatError(f"{named}: the file is empty")
-    header = None if all(_is_number(cell) for cell in rows[0]) else tuple(cell.strip() for cell in rows[0])
+        raise FileError(f"{named}: the file is empty")
+    header = None if all(map(_is_number, rows[0])) else tuple(cell.strip() for cell in rows[0])
     if header is None and drop:
         raise OptionError(f"--drop {drop[0]!r} needs a header, and the first line of {path} holds numbers")
     columns = _kept_columns(header, drop, str(path)) if header else range(len(rows[0]))
     first = 1 if header else 0
-    values = np.empty((len(rows) - first, len(columns)), dtype=np.float32)
+    values = np.empty((len(rows) - first, len(columns)), dtype=np.float64)
     for r, row in enumerate(rows[first:]):
         if len(row) != len(rows[0]):
             line = r + first + 1
-            raise FormatError(f"{named}: line {line} has {len(row)} cells, the first has {len(rows[0])}")
+            raise FileError(f"{named}: line {line} has {len(row)} cells, the first has {len(rows[0])}")
         for c, column in enumerate(columns):
-            if not _is_number(row[column]):
+            value = float(row[column]) if _is_number(row[column]) else None
+            if value is None or not abs(value) <= LARGEST_SINGLE:
                 cell = f"line {r + first + 1}, column {header[column] if header else column}"
-                raise FormatError(
-                    f"{named}: {row[column]!r} at {cell} is not a number; leave the column out with --drop"
+                what = "not a number" if value is None or math.isnan(value) else "more than float32 holds"
+                raise FileError(
+                    f"{named}: {row[column][:40]!r} at {cell} is {what}; leave the column out with --drop"
                 )
-            values[r, c] = float(row[column])
-    return Data((torch.from_numpy(values),), tuple(header[c] for c in columns) if header else None)
+            values[r, c] = value
+    return Data((_tensor(values, named),), tuple(header[c] for c in columns) if header else None)
 
 
 def _kept_columns(header: tuple[str, ...], drop: list[str], origin: str) -> list[int]:
@@ -246,11 +262,12 @@ def _kept_columns(header: tuple[str, ...], drop: list[str], origin: str) -> list
 
 
 def _is_number(cell: str) -> bool:
+    """Return whether a cell is a number as tables write it; Python would read 1_0 and ١ as numbers, too."""
     try:
         float(cell)
     except ValueError:
         return False
-    return True
+    return cell.isascii() and "_" not in cell
 
 
 def _sklearn(name: str) -> Data:

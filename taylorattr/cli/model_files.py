@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from taylorattr.analysis.private_model import fixed_batch_size, in_fixed_batches
 from taylorattr.cli.own_code import callable_without_arguments, imported
-from taylorattr.errors import FormatError, MissingExtraError, OptionError
+from taylorattr.errors import FileError, MissingExtraError, OptionError
+from taylorattr.files import reading
 
 
 def load(spec: str, weights: str | None = None, *, prefix: str = "--") -> nn.Module | Callable[..., Any]:
@@ -30,7 +31,7 @@ def load(spec: str, weights: str | None = None, *, prefix: str = "--") -> nn.Mod
 
     Raises:
         OptionError: If the name cannot be imported or is no model.
-        FormatError: If a file cannot be read.
+        FileError: If a file cannot be read.
     """
     if spec.endswith(".pt2") or (os.path.sep in spec and Path(spec).is_file()):
         if weights is not None:
@@ -121,41 +122,36 @@ def _load_weights(model: nn.Module, path: str, option: str) -> None:
     """Load a state dict into a module.
 
     Raises:
-        FormatError: If there is no such file, it is no state dict, or does not fit the module.
+        FileError: If there is no such file, it is no state dict, or does not fit the module.
         MissingExtraError: If the file is of a kind that needs a library that is not installed.
     """
     if not Path(path).is_file():
-        raise FormatError(f"{option} {path}: there is no such file")
-    if path.endswith(".safetensors"):
-        try:
-            from safetensors.torch import load_file  # the hf extra
-        except ImportError as error:
-            raise MissingExtraError(
-                f"{option} *.safetensors needs safetensors; install taylorattr[hf]"
-            ) from error
-        state = load_file(path)
-    else:
-        try:
+        raise FileError(f"{option} {path}: there is no such file")
+    with reading(f"{option} {path}", "a state dict that loads safely"):
+        if path.endswith(".safetensors"):
+            try:
+                from safetensors.torch import load_file  # the hf extra
+            except ImportError as error:
+                raise MissingExtraError(
+                    f"{option} *.safetensors needs safetensors; install taylorattr[hf]"
+                ) from error
+            state = load_file(path)
+        else:
             # weights_only: a pickle may run any code, and weights come from strangers
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever the unpickler raises on a foreign file
-            raise FormatError(f"{option} {path}: not a state dict that loads safely ({error})") from error
     try:
         model.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise FormatError(f"{option} {path} does not fit the model: {error}") from error
+    except Exception as error:  # names, shapes and kinds of a foreign state dict may be anything
+        raise FileError(f"{option} {path} does not fit the model: {error}") from error
 
 
 def _exported(path: str, option: str) -> nn.Module:
     """Return the module of a ``torch.export`` file.
 
     Raises:
-        FormatError: If there is no such file or it holds something else.
+        FileError: If there is no such file or it holds something else.
     """
     if not Path(path).is_file():
-        raise FormatError(f"{option} {path}: there is no such file")
-    try:
-        program = torch.export.load(path)
-    except Exception as error:  # torch.export raises many kinds on a foreign or damaged file
-        raise FormatError(f"{option} {path}: not a torch.export program ({error})") from error
-    return program.module()
+        raise FileError(f"{option} {path}: there is no such file")
+    with reading(f"{option} {path}", "a torch.export program"):
+        return torch.export.load(path).module()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import re
 from collections.abc import Generator
 from pathlib import Path
@@ -19,7 +18,8 @@ from taylorattr.analysis.question import Question
 from taylorattr.cli import data_files
 from taylorattr.cli.model_files import load_fitting
 from taylorattr.cli.written_files import require_folder
-from taylorattr.errors import FormatError, OptionError
+from taylorattr.errors import FileError, OptionError
+from taylorattr.files import read_json, reading
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -189,7 +189,7 @@ def _players(spec: str, data: data_files.Data, names: tuple[str, ...] | None) ->
 
     Raises:
         OptionError: If it is none of these.
-        FormatError: If the JSON file does not hold groups.
+        FileError: If the JSON file does not hold groups.
     """
     x: Any = single(data.tensors)
     size = re.fullmatch(r"(grid|patch):(\d+)x(\d+)", spec)
@@ -215,24 +215,28 @@ def _groups(path: str, data: data_files.Data) -> Players:
     """Return groups of columns, each named by its number or by the data's header.
 
     Raises:
-        FormatError: If the file is not JSON, holds something else, or names a column that is not there.
+        FileError: If the file is not JSON, holds something else, or names a column that is not there.
     """
-    try:
-        groups = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise FormatError(f"--players {path}: not a readable JSON file ({error})") from error
+    named = f"--players {path}"
+    if not Path(path).is_file():
+        raise FileError(f"{named}: there is no such file")
+    groups = read_json(path, named)
     if not isinstance(groups, dict) or not all(isinstance(group, list) for group in groups.values()):
-        raise FormatError(f'--players {path}: expected {{"name": [index or column name, ...], ...}}')
+        raise FileError(f'{named}: expected {{"name": [index or column name, ...], ...}}')
     column_of = {name: i for i, name in enumerate(data.names or ())}
     columns: dict[str, list[int]] = {}
     for name, group in groups.items():
-        unknown = [entry for entry in group if not isinstance(entry, int) and entry not in column_of]
+        unknown = [entry for entry in group if not _is_column(entry, column_of)]
         if unknown:
-            raise FormatError(
-                f"--players {path}: {unknown[0]!r} in {name!r} is no index and no column of the data"
-            )
+            raise FileError(f"{named}: {unknown[0]!r:.60} in {name!r} is no index and no column of the data")
         columns[name] = [entry if isinstance(entry, int) else column_of[entry] for entry in group]
-    return Players.columns(columns)
+    with reading(named, "groups of players"):
+        return Players.columns(columns)
+
+
+def _is_column(entry: Any, column_of: dict[str, int]) -> bool:
+    """Return whether an entry of a group is an index or a name of a column; true and false are neither."""
+    return entry in column_of if isinstance(entry, str) else type(entry) is int
 
 
 def _device(spec: str) -> torch.device:

@@ -37,6 +37,7 @@ from taylorattr.design.families import (
 )
 from taylorattr.design.formula_limits import bounded_fraction
 from taylorattr.errors import FormatError, OptionError
+from taylorattr.files import parsing, read_json, reading
 from taylorattr.maths.measures import Atoms, Beta, Blend, Measure, Moments
 
 FORMAT = "taylorattr-rule"
@@ -78,7 +79,8 @@ def from_dict(data: Mapping[str, Any]) -> DesignedRule:
     version = data.get("version")
     if not isinstance(version, int) or not 1 <= version <= VERSION:
         raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
-    return _made(data)
+    with parsing("a designed rule"):
+        return _made(data)
 
 
 def save(designed: DesignedRule, path: str | os.PathLike[str]) -> Path:
@@ -109,21 +111,13 @@ def load(path: str | os.PathLike[str]) -> DesignedRule:
         path: The file.
 
     Raises:
-        FormatError: If the file is damaged, or no designed rule.
+        FileError: If the file is damaged, or no designed rule.
         FileNotFoundError: If there is none.
         OptionError: If the suffix is not ``.json``.
     """
     where = _suffixed(path)
-    try:
-        data = json.loads(where.read_bytes())
-    except (ValueError, RecursionError) as error:  # lists inside lists, thousands deep, are no rule either
-        raise FormatError(
-            f"{where} is no JSON ({error}); it is damaged or was written by another program"
-        ) from error
-    try:
-        return from_dict(data)
-    except FormatError as error:
-        raise FormatError(f"{where}: {error}") from None
+    with reading(where, "a designed rule"):
+        return from_dict(read_json(where))
 
 
 def _suffixed(path: str | os.PathLike[str]) -> Path:

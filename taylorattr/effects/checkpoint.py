@@ -24,11 +24,12 @@ from torch import Tensor, nn
 
 from taylorattr.atomic import replacing
 from taylorattr.errors import CheckpointError
+from taylorattr.files import read_json
 
 FORMAT = "taylorattr-checkpoint"
 VERSION = 1
 MANIFEST = "manifest.json"
-BLOCK = re.compile(r"(\d+)-(\d+)-(\d+)\.block")
+BLOCK = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\.block")
 
 
 class Checkpoint:
@@ -90,10 +91,10 @@ class Checkpoint:
                 file.write(json.dumps(content, indent=1).encode())
             return
         try:
-            content = json.loads(manifest.read_bytes())
+            content = read_json(manifest)
             kind, version, identity = content["format"], content["version"], content["identity"]
             known = torch.tensor([float.fromhex(v) for v in content["probes"]], dtype=torch.float64)
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever a foreign manifest brings about
             raise CheckpointError(
                 f"{manifest} is damaged ({type(error).__name__}); delete the folder to start afresh"
             ) from error

@@ -12,7 +12,6 @@ import importlib
 import json
 import math
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +21,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.atomic import replacing
-from taylorattr.errors import FormatError, OptionError, TaylorAttrError
+from taylorattr.effects.field_types import require_types
+from taylorattr.errors import FormatError, MissingExtraError, OptionError
+from taylorattr.files import parse_json, parsing, read_arrays, read_json, reading
 from taylorattr.registry import Registry
 
 FORMAT = "taylorattr-result"
@@ -31,9 +32,6 @@ HEADER = "header.json"
 _DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool,
 )}  # fmt: skip
-
-MISFITS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError)
-"""What reading data of the wrong form raises."""
 
 RESULTS: Registry[type[Result]] = Registry("result type")
 
@@ -71,7 +69,8 @@ class Result:
             FormatError: If data is not such a dictionary, comes from a later version of the format,
                 or holds another type of result.
         """
-        return _checked(cls, _decode_result(data, _tensor_from_lists))
+        with parsing("a taylorattr result"):
+            return _checked(cls, _decode_result(data, _tensor_from_lists))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result to ``path``: ``.npz`` (compact), ``.json`` (readable) or ``.html`` (a page).
@@ -114,27 +113,20 @@ class Result:
         """Return the result written to ``path`` by :meth:`save`; no code in the file is executed.
 
         Raises:
-            FormatError: If the file is damaged, was not written by :meth:`save`, comes from a later
+            FileError: If the file is damaged, was not written by :meth:`save`, comes from a later
                 version of the format, or holds another type of result.
             FileNotFoundError: If there is no such file.
             OptionError: If the suffix is neither ``.npz`` nor ``.json``.
         """
         path = _suffixed(path)
-        try:
+        with reading(path, "a taylorattr result"):
             if path.suffix == ".json":
-                result = _decode_result(json.loads(path.read_bytes()), _tensor_from_lists)
+                result = _decode_result(read_json(path), _tensor_from_lists)
             else:
-                with np.load(path, allow_pickle=False) as arrays:
-                    header = json.loads(bytes(arrays[HEADER]))
-                    result = _decode_result(header, lambda node: torch.from_numpy(arrays[node["array"]]))
-        except FormatError as error:
-            raise FormatError(f"{path}: {error}") from None
-        except (*MISFITS, EOFError, zipfile.BadZipFile) as error:
-            raise FormatError(
-                f"{path} cannot be read as a taylorattr result ({type(error).__name__}: {error}); "
-                "it is damaged or was written by another program"
-            ) from error
-        return _checked(cls, result)
+                arrays = read_arrays(path)
+                header = parse_json(bytes(arrays[HEADER]).decode())
+                result = _decode_result(header, lambda node: _tensor_from_array(arrays[node["array"]]))
+            return _checked(cls, result)
 
 
 def _suffixed(path: str | os.PathLike[str]) -> Path:
@@ -185,15 +177,19 @@ def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
         raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
     cls = _result_type(data.get("type"))
     try:
-        return cls(**{k: _decode(v, get) for k, v in data["fields"].items()})
-    except FormatError:
+        fields = {k: _decode(v, get) for k, v in data["fields"].items()}
+        require_types(cls, fields)
+        return cls(**fields)
+    except (FormatError, MissingExtraError):
         raise
-    except (*MISFITS, TaylorAttrError) as error:
+    except Exception as error:  # whatever a class says of fields that were never its own
         raise FormatError(f"the fields of this {cls.__name__!r} do not fit together: {error}") from error
 
 
 def _result_type(name: Any) -> type[Result]:
     """Return the class of that name; its module is imported when it has not been so far."""
+    if not isinstance(name, str):
+        raise FormatError(f"the type of the result is {name!r:.60}, no name")
     if name not in RESULTS and name in HOMES:
         importlib.import_module(HOMES[name])
     if name not in RESULTS:
@@ -231,6 +227,12 @@ def _tensor_as_lists(tensor: Tensor) -> dict[str, Any]:
     if tensor.dtype.is_floating_point:
         flat = [v if math.isfinite(v) else str(v) for v in flat]
     return {"dtype": name, "shape": list(tensor.shape), "data": flat}
+
+
+def _tensor_from_array(array: np.ndarray) -> Tensor:
+    if array.dtype.name not in _DTYPES:
+        raise FormatError(f"a tensor of {array.dtype} is not written by taylorattr")
+    return torch.from_numpy(array)
 
 
 def _tensor_from_lists(node: dict[str, Any]) -> Tensor:

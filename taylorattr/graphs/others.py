@@ -47,7 +47,8 @@ def with_others(graph: nx.Graph, keep: int, first: Collection[Hashable] = ()) ->
     counts = importance(graph)
     ranked = sorted(graph, key=lambda node: (node not in first, -counts[node]))
     staying, folded = set(ranked[:keep]), set(ranked[keep:])
-    result = nx.Graph(**graph.graph)
+    result = nx.Graph()
+    result.graph.update(graph.graph)
     result.add_nodes_from((node, facts) for node, facts in graph.nodes(data=True) if node in staying)
     alone = [graph.nodes[node].get("independent", 0.0) for node in graph if node in folded]
     facts = {"players": len(folded), "independent": float(sum(alone)), "size": float(np.abs(alone).sum())}
@@ -55,7 +56,7 @@ def with_others(graph: nx.Graph, keep: int, first: Collection[Hashable] = ()) ->
     for one, other, edge in graph.edges(data=True):
         away = [end for end in (one, other) if end in folded]
         if not away:
-            result.add_edge(one, other, **edge)
+            result.add_edges_from([(one, other, edge)])
         elif len(away) == 2:
             result.nodes[OTHERS]["inside"] += edge["strength"]
             result.nodes[OTHERS]["inside_size"] += edge["weight"]

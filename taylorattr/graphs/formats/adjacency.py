@@ -91,7 +91,8 @@ def from_adjacency(matrix: Any, names: Sequence[Hashable] | None = None, **facts
         names = list(matrix.index) if hasattr(matrix, "index") else [f"x{i}" for i in range(len(values))]
     if len(names) != len(values) or len(set(names)) != len(names):
         raise PlayerError(f"{len(names)} names for {len(values)} rows; expected as many, each once")
-    graph = nx.Graph(**facts)
+    graph = nx.Graph()
+    graph.graph.update(facts)  # not as arguments: those of some names mean edges, or a library to import
     for player, name in enumerate(names):
         graph.add_node(name, name=str(name), player=player, independent=float(values[player, player]))
     for i, j in zip(*np.nonzero(np.triu(values, 1)), strict=True):

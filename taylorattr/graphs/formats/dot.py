@@ -11,6 +11,7 @@ import re
 import networkx as nx
 
 from taylorattr.errors import FormatError
+from taylorattr.files import parse_json, parsing
 from taylorattr.graphs.formats.flat import Flat, Scalar, flat, graph_of
 
 POSITIVE, NEGATIVE = "#c0392b", "#2c6fbb"
@@ -52,7 +53,7 @@ def loads(text: str) -> nx.Graph:
     facts: dict[str, Scalar] | None = None
     nodes: list[dict[str, Scalar]] = []
     edges: list[tuple[int, int, dict[str, Scalar]]] = []
-    try:
+    with parsing("DOT text that can be read"):
         _, *lines, last = text.rstrip("\n").split("\n")
         if last != "}":
             raise FormatError("the text does not end with a brace on its own line; part of it is missing")
@@ -60,7 +61,7 @@ def loads(text: str) -> nx.Graph:
             match = STATEMENT.match(line)
             if match is None:
                 raise FormatError(f"the line {line[:60]!r} was not written by taylorattr")
-            values = json.loads(re.sub(r"\\(.)", r"\1", match[4]))
+            values = parse_json(re.sub(r"\\(.)", r"\1", match[4]))
             if match[1]:
                 facts = values
             elif match[3] is None:
@@ -70,10 +71,6 @@ def loads(text: str) -> nx.Graph:
         if facts is None:
             raise FormatError("this is no DOT text written by taylorattr")
         return graph_of(Flat(facts, nodes, edges))
-    except FormatError:
-        raise
-    except (ValueError, IndexError) as error:
-        raise FormatError(f"not DOT text that can be read ({type(error).__name__}: {error})") from error
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import networkx as nx
 
 from taylorattr.atomic import replacing
-from taylorattr.errors import FormatError, OptionError
+from taylorattr.errors import OptionError
+from taylorattr.files import read_text, reading
 from taylorattr.graphs.formats import dot, gexf, graphml, node_link
 
 
@@ -61,12 +62,10 @@ def read_graph(path: str | os.PathLike[str]) -> nx.Graph:
 
     Raises:
         OptionError: If the suffix is unknown.
-        FormatError: If the file is damaged or was written by another program.
+        FileError: If the file is damaged or was written by another program.
         FileNotFoundError: If there is no such file.
     """
     path = Path(path)
     kind = _format(path)
-    try:
-        return kind.loads(path.read_bytes().decode())
-    except (FormatError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: {error}") from error
+    with reading(path, "a graph"):
+        return kind.loads(read_text(path))

@@ -17,6 +17,7 @@ import networkx as nx
 import numpy as np
 
 from taylorattr.errors import FormatError
+from taylorattr.files import parse_json
 
 Scalar: TypeAlias = str | int | float | bool
 
@@ -80,12 +81,12 @@ def decoded(value: Scalar) -> Any:
         FormatError: If it was not written by taylorattr.
     """
     if not isinstance(value, str):
-        return value
+        return checked(value)
     if not value.startswith("\\j"):
         return unescaped(value)
     try:
-        return as_tuples(json.loads(value[2:]))
-    except json.JSONDecodeError as error:
+        return as_tuples(parse_json(value[2:]))
+    except ValueError as error:
         raise FormatError(f"{value[:40]!r} is no value that taylorattr writes ({error})") from error
 
 
@@ -146,11 +147,15 @@ def graph_of(parts: Flat) -> nx.Graph:
     Raises:
         FormatError: If nodes have neither a name nor a key, or two the same.
     """
-    graph = nx.Graph(**{unescaped(name): decoded(value) for name, value in parts.graph.items()})
+    graph = nx.Graph()
+    # not as arguments: those of some names mean edges, or a library to import
+    graph.graph.update({unescaped(name): decoded(value) for name, value in parts.graph.items()})
     keys: list[Hashable] = []
     for attributes in parts.nodes:
         values = {unescaped(name): decoded(value) for name, value in attributes.items()}
         key = values.pop("key", values.get("name"))
+        if isinstance(key, dict):
+            raise FormatError("a node is a dictionary, which graphs do not know")
         if key is None or key in graph:
             raise FormatError(
                 f"a node without a name, or two called {key!r}; taylorattr writes no such graph"

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import networkx as nx
 
 from taylorattr.errors import FormatError
+from taylorattr.files import parse_json, parsing
 from taylorattr.graphs.formats.flat import Flat, Scalar, flat, graph_of
 
 NAMESPACE = "http://gexf.net/1.3"
@@ -75,12 +76,8 @@ def loads(text: str) -> nx.Graph:
     Raises:
         FormatError: If the text is not GEXF written by taylorattr.
     """
-    try:
+    with parsing("GEXF that can be read"):
         return _parsed(ET.fromstring(text.encode()))
-    except FormatError:
-        raise
-    except (ET.ParseError, KeyError, ValueError, AttributeError) as error:
-        raise FormatError(f"not GEXF that can be read ({type(error).__name__}: {error})") from error
 
 
 def _parsed(root: ET.Element) -> nx.Graph:
@@ -91,7 +88,7 @@ def _parsed(root: ET.Element) -> nx.Graph:
     """
     if root.findtext(f"{{{NAMESPACE}}}meta/{{{NAMESPACE}}}creator") != "taylorattr":
         raise FormatError("this GEXF was not written by taylorattr; read it with networkx.read_gexf")
-    facts = json.loads(root.findtext(f"{{{NAMESPACE}}}meta/{{{NAMESPACE}}}description") or "{}")
+    facts = parse_json(root.findtext(f"{{{NAMESPACE}}}meta/{{{NAMESPACE}}}description") or "{}")
     kinds = {
         (group.get("class"), entry.attrib["id"]): (entry.attrib["title"], READERS[entry.attrib["type"]])
         for group in root.iter(f"{{{NAMESPACE}}}attributes")

@@ -6,6 +6,7 @@ import networkx as nx
 from networkx.readwrite.graphml import GraphMLWriter
 
 from taylorattr.errors import FormatError
+from taylorattr.files import parsing
 from taylorattr.graphs.formats.flat import Flat, flat, graph_of
 
 READER_ATTRIBUTES = ("node_default", "edge_default")
@@ -43,10 +44,16 @@ def loads(text: str) -> nx.Graph:
     Raises:
         FormatError: If the text is no GraphML with one undirected graph.
     """
-    try:
-        numbered = nx.parse_graphml(text)
-    except (SyntaxError, nx.NetworkXError, KeyError, ValueError, StopIteration) as error:
-        raise FormatError(f"not GraphML that can be read ({type(error).__name__}: {error})") from error
+    with parsing("GraphML that can be read"):
+        return _parsed(nx.parse_graphml(text))
+
+
+def _parsed(numbered: nx.Graph) -> nx.Graph:
+    """Return the graph of what networkx read.
+
+    Raises:
+        FormatError: If it has directions or parallel edges.
+    """
     if numbered.is_directed() or numbered.is_multigraph():
         raise FormatError("this GraphML holds a directed graph or parallel edges, not an interaction graph")
     number_of = {node: i for i, node in enumerate(numbered)}

@@ -8,6 +8,7 @@ from typing import Any
 import networkx as nx
 
 from taylorattr.errors import FormatError
+from taylorattr.files import parse_json, parsing
 from taylorattr.graphs.formats.flat import as_tuples, checked, require_simple
 
 
@@ -45,9 +46,11 @@ def loads(text: str) -> nx.Graph:
     Raises:
         FormatError: If the text is not JSON in node-link form.
     """
-    try:
-        data = as_tuples(json.loads(text))
-        graph = nx.Graph(**data["graph"])
+    with parsing("a node-link graph"):
+        data = as_tuples(parse_json(text))
+        graph = nx.Graph()
+        # not as arguments: those of some names mean edges, or a library to import
+        graph.graph.update(data["graph"])
         for node in data["nodes"]:
             graph.add_node(node["id"])
             graph.nodes[node["id"]].update({k: v for k, v in node.items() if k != "id"})
@@ -58,7 +61,3 @@ def loads(text: str) -> nx.Graph:
             graph.add_edge(*ends)
             graph.edges[ends].update({k: v for k, v in edge.items() if k not in ("source", "target")})
         return graph
-    except FormatError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"not a node-link graph ({type(error).__name__}: {error})") from error
