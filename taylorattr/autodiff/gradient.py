@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,22 @@ from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapp
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.side_effects import observe, preserved_rng
-from taylorattr.errors import DtypeError, NonFiniteError
+from taylorattr.autodiff.captured import agrees_at, capture_at
+from taylorattr.autodiff.hessian import unit_rows
+from taylorattr.autodiff.polynomial.engine import expand
+from taylorattr.autodiff.unseen import recorded, singular_place
+from taylorattr.errors import BudgetError, DtypeError, NonFiniteError
 from taylorattr.memory import available, keep_freed_blocks
+from taylorattr.program.program import Program
 
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
 
 _CACHE_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
 _ROWS = {"cpu": (16, 2048), "cuda": (64, 2**14)}
+
+MOST_FORWARD = 1024
+"""Elements up to which a gradient that torch makes NaN is taken forward, one direction for each."""
 
 _WIDENING = 8
 """A layer whose output has more than this many times the elements of its input saves nothing."""
@@ -51,9 +60,51 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
         else:
             _refuse_hidden_dependence(scalar, leaves, examples, values)
             gradients = tuple(torch.zeros_like(x) for x in leaves)
-    for i, gradient in enumerate(gradients):
-        _require_finite(gradient, i, examples)
-    return values.detach(), tuple(g.detach() for g in gradients)
+    values, gradients = values.detach(), tuple(g.detach() for g in gradients)
+    if not all(bool(torch.isfinite(g.sum())) for g in gradients):
+        gradients = _by_selected_branches(scalar, leaves, examples, values, gradients)
+    return values, gradients
+
+
+def _by_selected_branches(
+    scalar: ScalarModel, xs: Rows, examples: Tensor, values: Tensor, gradients: Rows
+) -> Rows:
+    """Return the gradients with those that are not finite taken by the Taylor walk, which goes forward.
+
+    On the way back an adjoint of 0 meets the infinite derivative of the branch that a guard
+    (``where``, a clamped norm) does not select, and torch makes NaN of the two. Forward, a guard selects.
+
+    Raises:
+        NonFiniteError: If they are not finite that way either; names the first row and the operation.
+    """  # noqa: DOC501 -- made by _not_finite
+    flat = torch.cat([g.reshape(len(g), -1) for g in gradients], dim=1)
+    bad = (~torch.isfinite(flat)).any(1).nonzero().reshape(-1).tolist()
+    n = flat.shape[1]
+    program: Program | str = ""
+    captured_for = -1
+    for r in bad:
+        point, example = tuple(x[r : r + 1].detach() for x in xs), int(examples[r])
+        if captured_for != example or not _agrees(program, point, values[r], scalar):
+            program, captured_for = capture_at(scalar, point, example), example
+        found = flat[r]
+        if isinstance(program, Program) and n <= MOST_FORWARD:
+            directions = [u[:, 0] for u in unit_rows(point)(slice(0, n))]
+            with suppress(BudgetError):  # then it stays as it is
+                found = expand(program, point, directions, 1)[1]
+        if not bool(torch.isfinite(found).all()):
+            if isinstance(program, str):
+                program = recorded(scalar, point, example) or program
+            raise _not_finite(program, point, flat[r], example)
+        flat[r] = found
+    parts = torch.split(flat, [g[0].numel() for g in gradients], dim=1)
+    return tuple(part.reshape(g.shape) for part, g in zip(parts, gradients, strict=True))
+
+
+def _agrees(program: Program | str, point: Rows, value: Tensor, scalar: ScalarModel) -> bool:
+    """Return whether a program captured elsewhere gives the model's value at a point (1, …)."""
+    if isinstance(program, str) or program.notes:
+        return False
+    return agrees_at(program, [(point, float(value))], scalar.dtype)
 
 
 def gradient_rows(game: Game, passes: int = 1) -> int:
@@ -89,14 +140,15 @@ def _refuse_hidden_dependence(scalar: ScalarModel, xs: Rows, examples: Tensor, v
     )
 
 
-def _require_finite(gradient: Tensor, i: int, examples: Tensor) -> None:
-    if bool(torch.isfinite(gradient).all()):
-        return
-    first = (~torch.isfinite(gradient)).nonzero()[0].tolist()
-    raise NonFiniteError(
-        f"the gradient with respect to input {i} is {float(gradient[tuple(first)])} for example "
-        f"{int(examples[first[0]])} at index {first[1:]}: a square root, norm, logarithm or quotient at its "
-        "singular point; move the input or the baseline away from it, or add a small constant there"
+def _not_finite(program: Program | str, point: Rows, gradient: Tensor, example: int) -> NonFiniteError:
+    """Return the error about a gradient (n,) that is not finite, with the operation where that begins."""
+    first = int((~torch.isfinite(gradient)).nonzero()[0])
+    place = singular_place(program if isinstance(program, Program) else None, [point])
+    cause = place or "an operation (a square root, norm, logarithm or quotient) is at its singular point"
+    return NonFiniteError(
+        f"the gradient is {float(gradient[first])} for example {example} at element {first}: {cause}; move "
+        "the input or the baseline away from it, add a small constant there, or use ta.harsanyi, shapley or "
+        "occlusion_1, which need no gradient"
     )
 
 
@@ -214,6 +266,8 @@ class PathGradients:
                     raise OtherPathError
                 upstream = weights[nodes].repeat_interleave(part.stop - part.start)
                 gradient, *moved = torch.autograd.grad(values, leaves, upstream)
+            if not bool(torch.isfinite(gradient.sum())):
+                raise OtherPathError  # the whole model's gradient says where, or selects its branch
             total[part] += gradient
             if slopes is not None:
                 found = moved[0].reshape(count, -1) / weights[nodes, None]

@@ -20,8 +20,8 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.analysis.side_effects import observe
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
-from taylorattr.autodiff.second_order import hessian_sum
-from taylorattr.autodiff.unseen import say_kinks, say_singular
+from taylorattr.autodiff.second_order import hessian_sum, selected_hessians
+from taylorattr.autodiff.unseen import require_finite_derivatives, say_kinks
 from taylorattr.errors import BudgetError, OptionError
 from taylorattr.memory import available
 from taylorattr.program.program import Program
@@ -68,11 +68,11 @@ def hessian(
 
     Raises:
         BudgetError: If the result itself exceeds the memory.
+        NonFiniteError: If an entry is NaN or infinite; names the operation that is singular at the input.
         OptionError: If baselines are given without players, or internal_batch_size is below 1.
 
     Warns:
         KinkWarning: The model has kinks, at which second derivatives see nothing.
-        PrecisionWarning: The Hessian is not finite; names the operation that is singular at the input.
 
     Further errors are those of `Question.game`. By the Taylor walk on the captured model (`second_order`), in
     which ``detach`` and custom backward passes count as the operations they are; where the model cannot be
@@ -99,7 +99,7 @@ def hessian(
         scalar, x = question.point
         n = sum(part[0].numel() for part in x)
         _require_memory(scalar.batch, n, scalar.dtype, limit)
-        jobs = [(tuple(p[e : e + 1] for p in x), _unit_rows(x), _flat_sum) for e in range(scalar.batch)]
+        jobs = [(tuple(p[e : e + 1] for p in x), unit_rows(x), _flat_sum) for e in range(scalar.batch)]
     else:
         game = question.game
         scalar, n = game.scalar, game.n
@@ -125,6 +125,9 @@ def hessian(
                     rows=internal_batch_size,
                     out=result[example],
                 )
+                if not bool(torch.isfinite(result[example].sum())):
+                    again = selected_hessians(program, point, n, directions, limit)
+                    result[example] = result[example] if again is None else again[0][0]
             else:
                 chunk, convolves = pass_size(scalar, point, example, limit)
                 curvature = Curvature(scalar, point, torch.tensor([example]))
@@ -134,7 +137,7 @@ def hessian(
                     result[example, part] = collect(block)[:, 0]
         at = [point for point, _, _ in jobs]
         say_kinks("Hessians", programs, scalar, at, result)
-        say_singular("the Hessian", programs, at, result)
+        require_finite_derivatives("the Hessian", programs, scalar, at, result)
     return result
 
 
@@ -218,7 +221,8 @@ def player_sum(game: Game, example: int) -> Callable[[Rows], Tensor]:
     return collect
 
 
-def _unit_rows(x: Rows) -> Directions:
+def unit_rows(x: Rows) -> Directions:
+    """Return the unit vectors of the elements of one example, all inputs side by side, tensors (C, 1, …)."""
     sizes = [part[0].numel() for part in x]
 
     def rows(part: slice) -> Rows:

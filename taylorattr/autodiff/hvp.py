@@ -17,9 +17,12 @@ from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import AGREEMENT, capture_at
 from taylorattr.autodiff.curvature import Curvature, Rows
-from taylorattr.autodiff.second_order import hessian_vectors
-from taylorattr.autodiff.unseen import say_kinks, say_singular
+from taylorattr.autodiff.hessian import unit_rows
+from taylorattr.autodiff.polynomial.engine import MANY_PLAYERS
+from taylorattr.autodiff.second_order import hessian_vectors, selected_hessians
+from taylorattr.autodiff.unseen import require_finite_derivatives, say_kinks
 from taylorattr.errors import OptionError, ShapeError
+from taylorattr.memory import available
 from taylorattr.program.program import Program
 
 _ROWS = 64
@@ -55,10 +58,10 @@ def hvp(
     Raises:
         ShapeError: If the vectors do not fit the inputs.
         OptionError: If internal_batch_size is below 1.
+        NonFiniteError: If an entry is NaN or infinite; names the operation that is singular at the input.
 
     Warns:
         KinkWarning: The model has kinks, at which second derivatives see nothing.
-        PrecisionWarning: A product is not finite; names the operation that is singular at the input.
 
     Further errors are those of `Question.game`. As in `hessian`, by the Taylor walk on the captured model:
     one tangent forward and one adjoint back, a few gradients, after a capture per target; where the model
@@ -88,7 +91,7 @@ def hvp(
         flat = torch.cat([part.reshape(scalar.batch, -1) for part in result], dim=1)
         at = [tuple(p[e : e + 1] for p in x) for e in range(scalar.batch)]
         say_kinks("Hessian-vector products", programs, scalar, at, flat)
-        say_singular("the Hessian-vector product", programs, at, flat)
+        require_finite_derivatives("the Hessian-vector product", programs, scalar, at, flat)
     return result if isinstance(inputs, tuple) else result[0]
 
 
@@ -111,6 +114,7 @@ def _products(scalar: ScalarModel, x: Rows, v: Rows, size: int) -> tuple[Rows, l
                 if isinstance(program, Program):
                     values, found = hessian_vectors(program, points, vectors)
                     fits = _agree(values, scalar, points, rows, first)
+                    _take_selected_branches(found, program, points, vectors)
                 else:
                     rowwise = Curvature(scalar, points, rows).reverse(tuple(w[None] for w in vectors))
                     found, fits = tuple(part[0] for part in rowwise), torch.ones(len(rows), dtype=torch.bool)
@@ -120,6 +124,25 @@ def _products(scalar: ScalarModel, x: Rows, v: Rows, size: int) -> tuple[Rows, l
                     programs[e] = program
                 waiting = [*waiting, *rows[~fits].tolist()]
     return result, programs
+
+
+def _take_selected_branches(products: Rows, program: Program, points: Rows, vectors: Rows) -> None:
+    """Write over products that are not finite what a walk forward gives, in which a guard selects.
+
+    It takes the whole Hessian, and so is done for few elements only.
+    """
+    flat = torch.cat([part.reshape(len(part), -1) for part in products], dim=1)
+    if flat.shape[1] > MANY_PLAYERS or bool(torch.isfinite(flat.sum())):
+        return
+    for r in (~torch.isfinite(flat)).any(1).nonzero().reshape(-1).tolist():
+        point = tuple(p[r : r + 1] for p in points)
+        again = selected_hessians(program, point, flat.shape[1], unit_rows(point), available())
+        if again is None:
+            return
+        vector = torch.cat([v[r].reshape(-1) for v in vectors])
+        parts = torch.split(again[0][0] @ vector, [p[0].numel() for p in products])
+        for whole, part in zip(products, parts, strict=True):
+            whole[r] = part.reshape(whole[r].shape)
 
 
 def _alike(scalar: ScalarModel) -> list[list[int]]:

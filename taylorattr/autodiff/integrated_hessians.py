@@ -15,8 +15,8 @@ from torch import Tensor
 from taylorattr.analysis.game import Game
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.hessian import curvature_rows, pass_size, player_rows, player_sum
-from taylorattr.autodiff.second_order import gradients, hessian_sum
-from taylorattr.autodiff.unseen import say_not_finite
+from taylorattr.autodiff.second_order import gradients, hessian_sum, selected_hessians
+from taylorattr.autodiff.unseen import not_finite, recorded
 from taylorattr.maths.quadrature import gauss_legendre, log_gauss
 from taylorattr.program.program import Program
 
@@ -48,12 +48,13 @@ def integrated_hessian(
         Γ, shape (n, n), eq. (65): Γ_ij = Σ_κ κ_iκ_j/|κ|² I(κ). Integrated gradients, shape (n,), by 2q
         Gauss-Legendre nodes.
 
-    Warns:
-        PrecisionWarning: They are not finite; names the operation that is singular at a node or the baseline.
+    Raises:
+        NonFiniteError: If they are not finite; names the operation that is singular at a node or the
+            baseline.
 
     Source: Janizek, Sturmfels & Lee (2021), "Explaining explanations: axiomatic feature interactions for deep
     networks"; the reduction to one dimension is ours.
-    """
+    """  # noqa: DOC501 -- made by not_finite
     s, weights = _on(game, *log_gauss(nodes))
     legendre, shares = _on(game, *gauss_legendre(2 * nodes))
     origin_and_path = torch.cat([legendre.new_zeros(1), legendre])
@@ -74,15 +75,20 @@ def integrated_hessian(
             rows=internal_batch_size,
         )
         others = gradients(program, tuple(p[nodes:] for p in points), collect)
+        if not bool(torch.isfinite(matrix.sum() + first.sum() + others.sum())):
+            again = selected_hessians(program, points, game.n, player_rows(game, example), memory_limit)
+            if again is not None:
+                matrix = torch.einsum("r,rij->ij", weights, again[0][:nodes])
+                first, others = again[1][:nodes], again[1][nodes:]
     start, along = others[:1], others[1:]
     matrix.diagonal().add_(start[0] + weights @ ((first - start) / s[:, None]))
     integrated = shares @ along
     if not bool(torch.isfinite(matrix).all() and torch.isfinite(integrated).all()):
         begins = "at the baseline" if not bool(torch.isfinite(start).all()) else "on the way to the input"
         spots = _points(game, example, torch.cat([origin_and_path[:1], s, legendre]))
-        say_not_finite(
+        raise not_finite(
             f"integrated Hessians of example {example} hold NaN or infinity, which begins {begins}",
-            program,
+            program or recorded(game.scalar, game.baseline(example), example),
             [tuple(p[r : r + 1] for p in spots) for r in range(len(spots[0]))],
         )
     return matrix, integrated

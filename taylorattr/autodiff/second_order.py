@@ -18,12 +18,14 @@ from taylorattr.autodiff.polynomial.engine import (
     MANY_PLAYERS,
     collapsed_bytes,
     examples_at_once,
+    expand,
     lowered,
     tangent_bytes,
 )
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, index_table
 from taylorattr.autodiff.polynomial.steps import Linear, Plan, pull_by_autograd
 from taylorattr.autodiff.polynomial.walks import two_sided, walk_collapsed
+from taylorattr.errors import BudgetError
 from taylorattr.program.program import Program
 
 Rows = tuple[Tensor, ...]
@@ -140,6 +142,34 @@ def hessian_sum(
     inner = weights.new_zeros(m, m)
     slopes = _Walk(rest, [z], weights, m, units, flat).run(inner, memory_limit, rows)
     return torch.mm(jacobian.T, inner @ jacobian, out=out), slopes @ jacobian
+
+
+def selected_hessians(
+    program: Program, points: Rows, n: int, directions: Directions, memory_limit: int
+) -> tuple[Tensor, Tensor] | None:
+    """Return ∇²f̃ and ∇f̃ at R points where the walk gave NaN: forward only, a guard selects its branch.
+
+    Args:
+        program: From `captured.capture_at`.
+        points: Tensors (R, …).
+        n: Number of directions.
+        directions: Gives the directions of a slice.
+        memory_limit: Bytes the walk may take.
+
+    Returns:
+        Shapes (R, n, n) and (R, n), finite or not; None where the memory does not suffice.
+    """
+    whole = [d[:, 0] for d in directions(slice(0, n))]
+    try:
+        series = [
+            expand(program, [p[r : r + 1] for p in points], whole, 2, memory_limit=memory_limit)
+            for r in range(len(points[0]))
+        ]
+    except BudgetError:
+        return None
+    squares = torch.stack([second[index_table(n, 1, 1, second.device)] for _, _, second in series])
+    squares.diagonal(dim1=1, dim2=2).mul_(2)  # t_i² has the coefficient ∂²f/2
+    return squares, torch.stack([first for _, first, _ in series])
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import captured_program
-from taylorattr.errors import KinkWarning, PrecisionWarning, warn
+from taylorattr.errors import KinkWarning, NonFiniteError, warn
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.kinks import kink_nodes
 from taylorattr.program.program import Node, Program
@@ -33,8 +33,8 @@ def say_kinks(
         result: Shape (B, …): zero in full is said too.
     """
     for example, program in {id(p): (e, p) for e, p in reversed(list(enumerate(programs)))}.values():
-        recorded = _recorded(scalar, points[example], example) if isinstance(program, str) else program
-        kinks = [] if recorded is None else kink_nodes(recorded)
+        captured = recorded(scalar, points[example], example) if isinstance(program, str) else program
+        kinks = [] if captured is None else kink_nodes(captured)
         if kinks:
             zero = (
                 "" if bool(result.any()) else f" (the {what} are zero: the model is piecewise linear there)"
@@ -48,49 +48,56 @@ def say_kinks(
             return
 
 
-def say_singular(
-    what: str, programs: Sequence[Program | str | None], points: Sequence[Rows], result: Tensor
+def require_finite_derivatives(
+    what: str, programs: Sequence[Program | str], scalar: ScalarModel, points: Sequence[Rows], result: Tensor
 ) -> None:
-    """Warn about the first example whose result is not finite, naming the operation where that begins.
+    """Refuse a result that is not finite in some example, naming the operation where that begins.
 
     Args:
         what: What was computed, in the singular.
-        programs: Each example's program, where there is one.
+        programs: Each example's program; a model that cannot be walked is captured for the name alone.
+        scalar: The model.
         points: Each example's point.
         result: Shape (B, …).
-    """
+
+    Raises:
+        NonFiniteError: If an entry is NaN or infinite.
+    """  # noqa: DOC501 -- made by not_finite
+    if bool(torch.isfinite(result.sum())):
+        return  # one pass; large finite entries may overflow in it
     bad = ~torch.isfinite(result.reshape(len(result), -1))
     if not bool(bad.any()):
         return
     example = int(bad.any(1).nonzero()[0])
     first = (~torch.isfinite(result[example])).nonzero()[0].tolist()
     program = programs[example]
-    say_not_finite(
+    raise not_finite(
         f"{what} of example {example} holds NaN or infinity in {int(bad[example].sum())} of "
         f"{bad.shape[1]} entries, the first at index {first}",
-        program if isinstance(program, Program) else None,
+        recorded(scalar, points[example], example) if isinstance(program, str) else program,
         [points[example]],
     )
 
 
-def say_not_finite(found: str, program: Program | None, points: Sequence[Rows]) -> None:
-    """Warn about derivatives that are not finite, naming the operation where that begins.
+def not_finite(found: str, program: Program | None, points: Sequence[Rows]) -> NonFiniteError:
+    """Return the error about derivatives that are not finite, naming the operation where that begins.
 
     Args:
         found: What is not finite.
         program: The captured model, if there is one.
         points: Where to look for the operation, in turn.
     """
+    cause = singular_place(program, points) or "the model has no finite derivatives of an operation there"
+    return NonFiniteError(
+        f"{found}: {cause}. Move the point off it, or use ta.harsanyi, which needs no derivatives"
+    )
+
+
+def singular_place(program: Program | None, points: Sequence[Rows]) -> str:
+    """Return which operation has no finite derivatives at one of the points, "" where none is seen."""
     nodes = () if program is None else (singular_node(program, point) for point in points)
     node = next((n for n in nodes if n is not None), None)
-    cause = "the model has no finite second derivative there"
-    if node is not None:
-        cause = f"{_place(node)} has no finite derivatives at the value it gets there"
-    kinked = node is not None and program is not None and any(node is k for k in kink_nodes(program))
-    warn(
-        f"{found}: {cause}. Move the point off it, or use ta.harsanyi, which needs no derivatives",
-        KinkWarning if kinked else PrecisionWarning,
-    )
+    return "" if node is None else f"{_place(node)} has no finite derivatives at the value it gets there"
 
 
 def singular_node(program: Program, point: Rows) -> Node | None:
@@ -141,8 +148,8 @@ def _finite_derivatives(outputs: list[Tensor], inputs: list[Tensor]) -> bool:
     return True
 
 
-def _recorded(scalar: ScalarModel, point: Rows, example: int) -> Program | None:
-    """Return the captured model, walkable or not; None where it cannot be captured."""
+def recorded(scalar: ScalarModel, point: Rows, example: int) -> Program | None:
+    """Return the captured model, captured or not; None where it cannot be captured."""
     try:
         return captured_program(scalar, point, example)
     except torch.OutOfMemoryError:

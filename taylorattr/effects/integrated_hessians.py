@@ -139,12 +139,13 @@ def integrated_hessians(
     Raises:
         OptionError: If n_nodes or tolerance is out of range.
         BudgetError: If B·n² entries exceed the memory.
+        NonFiniteError: If a derivative on the way is NaN or infinite; names the operation.
 
     Further errors are those of `Question.game`.
 
     Warns:
-        PrecisionWarning: A derivative on the way is not finite; names the operation. Or the gaps exceed the
-            tolerance. With kinks (ReLU) they never close: Hessians do not see kinks.
+        PrecisionWarning: The gaps exceed the tolerance. With kinks (ReLU) they never close: Hessians do not
+            see kinks.
 
     Source: eq. (65); Janizek, Sturmfels & Lee (2021).
     """

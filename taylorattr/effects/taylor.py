@@ -19,11 +19,19 @@ from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.analysis.side_effects import preserved_rng
+from taylorattr.autodiff.unseen import singular_place
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
 from taylorattr.effects.series import TaylorSeries
 from taylorattr.effects.taylor_effects import TaylorEffects
-from taylorattr.errors import BudgetError, DivergenceWarning, KinkWarning, OptionError, warn
+from taylorattr.errors import (
+    BudgetError,
+    DivergenceWarning,
+    KinkWarning,
+    NonFiniteError,
+    OptionError,
+    warn,
+)
 from taylorattr.maths.mobius import mobius_
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.memory import available
@@ -83,6 +91,7 @@ def decompose(
         OptionError: If the order is below 1 or the frame unknown.
         BudgetError: If the table exceeds the memory.
         CaptureError: If the model cannot be captured and nested derivatives of that order would be wrong.
+        NonFiniteError: If an effect is NaN or infinite; names the operation that is singular there.
 
     The errors of unusable models, inputs, baselines, targets and players are those of
     :func:`taylorattr.analysis.question.Question.game`.
@@ -138,6 +147,7 @@ def taylor_effects(
             blocks = [
                 series.sign * block.cpu() for block in series.coefficients(order, memory_limit, bar.update)
             ]
+            _require_finite(series, blocks)
             sizes = torch.stack([block.abs().sum(1) for block in blocks], dim=1)
             verdicts = []
             for e in range(game.batch):
@@ -166,6 +176,24 @@ def taylor_effects(
         | {"order_sizes": sizes.tolist(), "examples": verdicts},
     )
     return effects if exact is None else replace(effects, tails=tails(exact, effects.interactions))
+
+
+def _require_finite(series: TaylorSeries, blocks: list[Tensor]) -> None:
+    """Refuse effects that are not finite, with their lowest order and the operation where that begins."""
+    for order, block in enumerate(blocks, start=1):
+        if bool(torch.isfinite(block.sum())):
+            continue
+        bad = (~torch.isfinite(block)).any(1).nonzero().reshape(-1).tolist()
+        if not bad:
+            continue  # large finite entries overflow in their sum
+        e, end = bad[0], series.frame
+        point = series.near(e)
+        place = singular_place(series.group(e).program, [point])
+        raise NonFiniteError(
+            f"the Taylor effects of order {order} of example {e} are not finite: "
+            f"{place or 'an operation of the model has no finite derivatives there'} (the {end}). Move the "
+            f"{end} off that point, or use ta.harsanyi or integrated_gradients, which need no series there"
+        )
 
 
 def _check_budget(batch: int, n: int, order: int, memory_limit: int | None) -> None:

@@ -302,10 +302,22 @@ def test_a_model_that_casts_to_float32_is_taken_apart_in_float64():
     assert float(found.tails.total[0]) == pytest.approx(float(found.remainder[0]), abs=1e-13)
 
 
-def test_derivatives_that_are_not_finite_are_said():
-    with pytest.warns(DivergenceWarning, match="are not finite"):
-        found = ta.decompose(lambda x: x.sqrt().sum(1), torch.rand(1, 2), order=2)
-    assert not bool(found.converged[0])
+def test_derivatives_that_are_not_finite_are_refused_with_the_operation():
+    with pytest.raises(ta.errors.NonFiniteError, match=r"order 1 of example 0 .*aten.sqrt.*test_taylor"):
+        ta.decompose(lambda x: x.sqrt().sum(1), torch.rand(1, 2), order=2)
+
+
+def test_a_guard_selects_its_branch_at_every_order():
+    """sin(x)/x behind ``where`` and a clamped norm: the branch not taken is infinite at 0."""
+
+    def guarded(z):
+        safe = torch.where(z[:, 0] == 0, torch.ones_like(z[:, 0]), z[:, 0].sin() / z[:, 0])
+        return safe + (z / z.norm(dim=1, keepdim=True).clamp_min(0.5)).sum(1)
+
+    found = ta.decompose(guarded, torch.tensor([[0.1, 0.2]]), order=3, diagnose=False)
+    # 1 + 2(x + y): the clamp is flat around the baseline
+    assert found.values[0, :2].tolist() == pytest.approx([0.2, 0.4], rel=1e-6)
+    assert not found.values[0, 2:].any()
 
 
 def test_one_player():

@@ -126,7 +126,40 @@ def expand_batch(
         points = [x[None, start : start + step, None] for x in bases]
         tangents = [d[start : start + step].transpose(0, 1)[:, :, None] for d in directions]
         tables.append(_table(_walk(plan, chosen, points, tangents, order), n, len(points[0][0])))
-    return [torch.cat(parts) for parts in zip(*tables, strict=True)]
+    blocks = [torch.cat(parts) for parts in zip(*tables, strict=True)]
+    if order and not all(bool(torch.isfinite(block.sum())) for block in blocks):
+        _take_selected_branches(blocks, plan, bases, directions, order, memory_limit)
+    return blocks
+
+
+def _take_selected_branches(
+    blocks: list[Tensor],
+    plan: Plan,
+    bases: Sequence[Tensor],
+    directions: Sequence[Tensor],
+    order: int,
+    memory_limit: int | None,
+) -> None:
+    """Write over rows that are not finite what the plain walk gives, where that is finite.
+
+    An adjoint of 0 that meets an infinite derivative in the branch that a guard does not select (``where``,
+    a clamped norm) gives NaN on the way back. The plain walk goes forward only, and there a guard selects.
+    """
+    n, itemsize = directions[0].shape[1], bases[0].element_size()
+    bad = ~torch.stack([torch.isfinite(block).all(1) for block in blocks]).all(0)
+    try:
+        bytes_allowed(full_bytes(plan, n, order, itemsize), memory_limit, n, order)
+    except BudgetError:  # it stays as it is, and the caller says so
+        return
+    for e in bad.nonzero().reshape(-1).tolist():
+        inputs: list[Poly] = [
+            [x[None, e : e + 1, None], d[e][:, None, None], *[None] * (order - 1)]
+            for x, d in zip(bases, directions, strict=True)
+        ]
+        poly = walk_full(plan, Ring(n), inputs, order, drop_unselected=True)
+        for block, found in zip(blocks, _table(poly, n, 1), strict=True):
+            if bool(torch.isfinite(found).all()):
+                block[e] = found[0]
 
 
 def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order: int) -> Tensor:
@@ -153,8 +186,15 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
     pieces = []
     for start in range(0, len(rays[0]), step):
         directions = [ray[None, start : start + step, None] for ray in rays]
-        blocks = _table(_walk(plan, "full", points, directions, order), 1, directions[0].shape[1])
-        pieces.append(torch.cat(blocks, dim=1))
+        rays_here = directions[0].shape[1]
+        found = torch.cat(_table(_walk(plan, "full", points, directions, order), 1, rays_here), dim=1)
+        if not bool(torch.isfinite(found.sum())):
+            inputs: list[Poly] = [
+                [x, v, *[None] * (order - 1)][: order + 1] for x, v in zip(points, directions, strict=True)
+            ]
+            poly = walk_full(plan, Ring(1), inputs, order, drop_unselected=True)
+            found = torch.cat(_table(poly, 1, rays_here), dim=1)
+        pieces.append(found)
     return torch.cat(pieces)
 
 

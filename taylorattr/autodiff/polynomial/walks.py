@@ -51,7 +51,9 @@ from taylorattr.autodiff.polynomial.steps import (
 
 
 @torch.no_grad()
-def walk_full(plan: Plan, ring: Ring, inputs: Sequence[Poly], order: int) -> Poly:
+def walk_full(
+    plan: Plan, ring: Ring, inputs: Sequence[Poly], order: int, *, drop_unselected: bool = False
+) -> Poly:
     """Return the polynomial of the output.
 
     Args:
@@ -59,16 +61,31 @@ def walk_full(plan: Plan, ring: Ring, inputs: Sequence[Poly], order: int) -> Pol
         ring: Ring of the inputs.
         inputs: One polynomial per input, blocks 0 … order.
         order: K.
+        drop_unselected: Whether a constant piece (slope 0 of a clamp, ReLU or ``nan_to_num``) gives 0
+            whatever its operand's derivatives are: they may be infinite in the branch that a guard does not
+            select.
 
     Returns:
         Blocks 0 … order of the output, (C_d, E, 1).
     """
     env: dict[int, Poly] = dict(zip(plan.inputs, inputs, strict=True))
     for step, finished in zip(plan.steps, plan.last_use, strict=True):
-        env[step.out] = advance(step, ring, [env[i] for i in step.inputs], order)
+        operands = [env[i] for i in step.inputs]
+        env[step.out] = advance(step, ring, operands, order)
+        if drop_unselected and isinstance(step, Elementwise):
+            env[step.out] = _without_unselected(step, operands[0], env[step.out])
         for index in finished:
             del env[index]
     return env[plan.output]
+
+
+def _without_unselected(step: Elementwise, operand: Poly, result: Poly) -> Poly:
+    """Return the polynomial with 0 where the function is constant around its value: 0·∞ is 0 there."""
+    series = step.series(degree_zero(operand), 2)
+    if len(series) != 2:
+        return result  # not one of the piecewise linear functions, which alone are constant on a piece
+    flat = series[1] == 0
+    return [result[0], *[None if block is None else torch.where(flat, 0.0, block) for block in result[1:]]]
 
 
 def advance(step: Step, ring: Ring, operands: Sequence[Poly], order: int) -> Poly:

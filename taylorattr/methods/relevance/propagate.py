@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from taylorattr.errors import ShapeError
+from taylorattr.errors import NonFiniteError, ShapeError
 from taylorattr.methods.relevance import linear_map
 from taylorattr.methods.relevance.balance import Ledger
 from taylorattr.methods.relevance.recording import Recording
@@ -23,6 +23,7 @@ def propagate(
     *,
     ledger: Ledger | None = None,
     as_multipliers: bool = False,
+    selected_only: bool = False,
 ) -> list[Tensor]:
     """Return the contribution of every input element to Σ seed·(f(x) − f(b)), or to Σ seed·f(x).
 
@@ -35,12 +36,15 @@ def propagate(
         seed: Multiplier of the output, shape (B,); ones where None.
         ledger: Receives the balance of every operation.
         as_multipliers: Whether to return m itself; what rules of relevances give is left out.
+        selected_only: Whether a multiplier of 0 gives 0 through an infinite slope as well, as in the branch
+            that a guard does not select. Done where the scores are not finite without.
 
     Returns:
         One tensor per input, in its shape: m·(x − b), or m·x without a reference.
 
     Raises:
         MissingRuleError: If an operation has no rule; names it, its module and line.
+        NonFiniteError: If a rule gives NaN or infinity all the same; names the operation.
     """
     program = recording.program
     if seed is None:
@@ -77,6 +81,8 @@ def propagate(
                 given = rule.pull_gated(site, ms[0], gate)
             else:
                 given = rule.pull_all(site, ms)
+            if selected_only:
+                given = _finite(site, rule, ms[0], given)
             if isinstance(given, Relevance):
                 found = {i: g for i, g in zip(site.operands, given, strict=True) if g is not None}
                 _add(relevances, found)
@@ -90,7 +96,36 @@ def propagate(
         inputs = [ref.index for ref in program.inputs]
         if as_multipliers:
             return [multipliers.get(i, torch.zeros_like(recording.values[i])) for i in inputs]
-        return [_score(recording, i, multipliers, relevances) for i in inputs]
+        scores = [_score(recording, i, multipliers, relevances) for i in inputs]
+    if ledger is None and not selected_only and not all(bool(torch.isfinite(s.sum())) for s in scores):
+        return propagate(recording, rules, seed, selected_only=True)
+    return scores
+
+
+def _finite(site: Site, rule: Rule, m: Tensor | None, given: Pulled | Relevance) -> Pulled | Relevance:
+    """Return what a rule gave with 0 where the multiplier is 0 and the slope infinite.
+
+    Raises:
+        NonFiniteError: If something else is NaN or infinite.
+    """
+
+    def mended(part: Tensor | None) -> Tensor | None:
+        if part is None or bool(torch.isfinite(part).all()):
+            return part
+        if m is not None and m.shape == part.shape:
+            part = torch.where((m == 0) & ~torch.isfinite(part), 0.0, part)
+        if not bool(torch.isfinite(part).all()):
+            raise NonFiniteError(
+                f"rule {rule.name!r} has no finite slope at {site.place}: a value lies where its derivative, "
+                "or the operation itself, is infinite. Move the input or the baseline off that point, or use "
+                "ta.harsanyi, shapley or occlusion_1, which need no slope"
+            )
+        return part
+
+    if isinstance(given, dict):
+        return {i: part for i, g in given.items() if (part := mended(g)) is not None}
+    parts = [mended(part) for part in given]
+    return Relevance(parts) if isinstance(given, Relevance) else parts
 
 
 def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> Site:

@@ -146,6 +146,16 @@ def chord_slope(site: Site, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> T
     Returns:
         (y1 − y0)/(z1 − z0) with its limits, theory eq. (40).
     """
+    slope = _chord_slope(site, z0, z1, y0, y1)
+    if bool(torch.isfinite(slope.sum())):
+        return slope
+    # √z, a power or x·log x of a unit that is 0 at both ends: where Δz = 0 nothing is contributed, whatever
+    # the limit of the slope is, and an infinite one would make NaN of that nothing
+    return torch.where((z0 == z1) & ~torch.isfinite(slope), 0.0, slope)
+
+
+def _chord_slope(site: Site, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
+    """Return the slope of the chord, infinite where both ends lie on a vertical tangent."""
     closed = CLOSED.get(site.name)
     slope = closed(site, z0, z1) if closed is not None else None
     if slope is not None:
