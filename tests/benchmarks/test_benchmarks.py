@@ -101,3 +101,13 @@ def test_floors_do_their_rows(network, monkeypatch):
     seen.clear()
     nested.forwards_and_backwards(network, 10, torch.zeros(1, 5).double(), chunk=4)()
     assert seen == [4, 4, 2]
+
+
+@pytest.mark.slow
+def test_a_checkout_is_timed_beside_itself():
+    item = "Taylor terms, (n, K) = (4, 3)"
+    command = [sys.executable, "-m", "benchmarks.against", str(ROOT), "--only", item]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=True)
+    (row,) = done.stdout.splitlines()[2:]
+    assert row.startswith(f"| {item} | ")
+    assert float(row.split("|")[4]) > 0
