@@ -33,6 +33,17 @@ def recorded_as(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     return add
 
 
+@recorded_as("mm", "bmm", "mv", "addmm", "baddbmm", "_sparse_addmm")
+def _dense(active: IsActive, *args: Any, **kwargs: Any) -> Any:
+    """A product of matrices one of which is sparse and constant: the same of dense ones."""
+    if all(not isinstance(a, Tensor) or a.layout == torch.strided or active(a) for a in args):
+        return NotImplemented
+    dense = [a.to_dense() if isinstance(a, Tensor) and a.layout != torch.strided else a for a in args]
+    if len(dense) == 2:
+        return dense[0] @ dense[1]
+    return (torch.baddbmm if dense[1].dim() == 3 else torch.addmm)(*dense, **kwargs)
+
+
 @recorded_as("_neg_view")
 def _negated(active: IsActive, x: Tensor) -> Tensor:
     """−x: the lazy sign of an imaginary part under conjugation."""

@@ -45,6 +45,10 @@ CALLS = {
     "nanmean": (lambda x: with_holes(x).nanmean(1, keepdim=True), [(2, 4)]),
     "ldexp": (lambda x: torch.ldexp(x, torch.tensor([1, -2, 0, 3])), [(2, 4)]),
     "block_diag": (lambda x, y: torch.block_diag(x, torch.ones(1, 2), y), [(2, 3), (3,)]),
+    "sparse": (lambda x: torch.sparse.mm(MATRIX.to_sparse(), x), [(4, 3)]),
+    "sparse, by rows": (lambda x: MATRIX.relu().to_sparse_csr() @ x, [(4, 3)]),
+    "sparse, added": (lambda x, y: torch.sparse.addmm(x, MATRIX.to_sparse(), y), [(4, 3), (4, 3)]),
+    "sparse, vector": (lambda x: MATRIX.to_sparse() @ x, [(4,)]),
     "put": (lambda x, y: x.put(torch.tensor([0, -1, 3]), y), [(2, 4), (3,)]),
     "put, accumulated": (lambda x, y: x.put(torch.tensor([0, 3, 3]), y, True), [(2, 4), (3,)]),
     **{
@@ -124,9 +128,8 @@ def test_what_is_recorded_is_worth_the_same_and_holds_at_other_points(name):
     function, shapes = CALLS[name]
     points = tuple(normal(*shape) for shape in shapes)
     program = record(function, points)
-    assert {node.op.overloadpacket.__name__ for node in program.nodes}.isdisjoint(
-        RECORDED_AS.keys() - {"convolution"}
-    )
+    in_use = {"convolution", "mm", "bmm", "mv", "addmm", "baddbmm"}  # as far as they are linear, and dense
+    assert {node.op.overloadpacket.__name__ for node in program.nodes}.isdisjoint(RECORDED_AS.keys() - in_use)
     for xs in (points, tuple(x.flip(0) * 0.7 + 0.1 for x in points)):
         assert torch.allclose(replay(program, xs), function(*xs), atol=1e-12)
 

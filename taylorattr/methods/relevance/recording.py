@@ -19,7 +19,7 @@ from taylorattr.program.arguments import operands, results
 from taylorattr.program.program import Node, Program
 from taylorattr.program.record import record
 from taylorattr.program.verify import refuse_frozen_values
-from taylorattr.program.written_out import record_written_out, written_out
+from taylorattr.program.written_out import in_reals, record_written_out, written_out
 
 T = TypeVar("T")
 
@@ -148,9 +148,9 @@ def record_at(
     Raises:
         CaptureError: If a number that depends on the inputs left torch and came back as a constant.
     """
-    program = record(function, inputs, module=module, keep_values=True)
+    program = record(function, inputs, module=module, keep_values=True, whole=kept)
     refuse_frozen_values(program, function, inputs, module=module)
-    program = written_out(program, kept)
+    program = written_out(in_reals(program), kept)
     return Recording(program, _all_values(program), None, batch or inputs[0].shape[0], kept)
 
 
