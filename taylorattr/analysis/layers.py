@@ -152,7 +152,7 @@ def activation_and_gradient(
 
     replaced = replaced_input if of_input else replaced_output
     with torch.enable_grad(), replaced(module, keep) as calls:
-        values = scalar.values(inputs, examples)
+        total = scalar.values(inputs, examples).sum()
     if len(calls) != 1:
         raise OptionError(
             f"layer {path!r} runs {len(calls)} times in one forward pass; expected one that runs once"
@@ -161,9 +161,9 @@ def activation_and_gradient(
         raise ShapeError(
             f"layer {path!r} {verb} {len(found[0])} rows for {len(examples)} examples; expected one each"
         )
-    if not values.requires_grad:
+    if not total.requires_grad:
         return found[0].detach(), torch.zeros_like(found[0])
-    (gradient,) = torch.autograd.grad(values.sum(), found[0], materialize_grads=True)
+    (gradient,) = torch.autograd.grad(total, found[0], materialize_grads=True)
     return found[0].detach(), gradient
 
 

@@ -11,7 +11,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,16 +48,18 @@ def at_the_model(error: Exception, xs: tuple[Any, ...], extra: tuple[Any, ...] =
         setattr(error, _CALL, (f"inputs of shape {shapes}{more}", [x.ndim for x in xs]))
 
 
-def says_model_errors(function: Function) -> Function:
-    """Return a public function whose model's errors are raised as `ModelError` or `DtypeError`.
+def analysis_door(function: Function) -> Function:
+    """Return a public function that runs outside inference mode and says its model's errors in words.
 
-    The model's own error is the cause. Errors that do not come from the model are left as they are.
+    They are raised as `ModelError` or `DtypeError`, with the model's own error as the cause; errors that do
+    not come from the model are left as they are. In inference mode no tensor could take part in derivatives.
     """
 
     @functools.wraps(function)
     def said(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            with torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext():
+                return function(*args, **kwargs)
         except TaylorAttrError:
             raise
         except Exception as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -65,6 +66,9 @@ def copy_model(
     """
     copier = _Copier(dtype, device)
     with torch.inference_mode(False), torch.no_grad():
+        # the outermost modules first: a layer that is held beside its model is then a part of the copy
+        for module in [] if isinstance(model, nn.Module) else own_modules(model):
+            copier(module)
         function = copier(_unwrapped(model))
     return ModelCopy(function, tuple(copier.modules), copier.was_training, copier.converted)
 
@@ -73,7 +77,8 @@ def own_modules(model: Callable[..., Any]) -> list[nn.Module]:
     """Return the user's outermost modules that `copy_model` would copy; nothing is copied."""
     finder = _Copier(None, None, copying=False)
     finder(_unwrapped(model))
-    return finder.modules
+    inside = {id(part) for module in finder.modules for part in itertools.islice(module.modules(), 1, None)}
+    return [module for module in finder.modules if id(module) not in inside]
 
 
 def _unwrapped(model: Any) -> Any:
@@ -106,7 +111,9 @@ class _Copier:
         self._sources.append(value)
         self._done[id(value)] = value
         if isinstance(value, nn.Module):
-            result: Any = self._module(_unwrapped(value))
+            inner = _unwrapped(value)
+            known = inner is not value and id(inner) in self._done
+            result: Any = self._done[id(inner)] if known else self._module(inner)
         elif isinstance(value, Tensor):
             result = self._tensor(value)
         elif depth > _DEPTH or isinstance(value, (type, types.ModuleType)):
@@ -161,6 +168,7 @@ class _Copier:
         except Exception:  # attributes that refuse deepcopy: locks, streams, generators
             result = self._replica(module, memo)
         self._convert_rest(result)
+        self._share_parts(module, result)
         # a frozen ScriptModule has no mode left: it was frozen in eval behaviour
         was_training = any(getattr(part, "training", False) for part in module.modules())
         try:
@@ -170,6 +178,31 @@ class _Copier:
             pass
         self.modules.append(result)
         return result
+
+    def _share_parts(self, module: nn.Module, result: nn.Module) -> None:
+        """Make what else refers to a part of a module, or to what its hooks hold, refer to the copy's.
+
+        A function may hold a layer beside its model, and read what a hook on it has stored.
+        """
+        parts, copies = list(module.modules()), list(result.modules())
+        if len(parts) != len(copies):  # a module that is copied in a way of its own
+            return
+        self._sources += parts
+        self._done.update(zip(map(id, parts), copies, strict=True))
+        for part, copied in zip(parts, copies, strict=True):
+            for name in ("_forward_pre_hooks", "_forward_hooks"):
+                hooks, private = part.__dict__.get(name) or {}, copied.__dict__.get(name)
+                for key, hook in hooks.items():
+                    if private is None or private is hooks or key not in private:
+                        continue
+                    owner, private_owner = hook, private[key]
+                    if isinstance(hook, types.MethodType):
+                        owner, private_owner = hook.__self__, getattr(private_owner, "__self__", None)
+                    if private_owner is owner:  # a function: deepcopy takes it as it is
+                        private[key] = self(hook, 1)
+                    else:
+                        self._sources.append(owner)
+                        self._done.setdefault(id(owner), private_owner)
 
     def _replica(self, module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         """Return a module of the same class with its own tensors and submodules; other attributes shared."""

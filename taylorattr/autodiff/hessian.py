@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
@@ -32,7 +32,7 @@ _WORTH_LOADING = 2.0  # seconds of work left that pay the first use of torch.fun
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def hessian(
     model: Callable[..., Any],
     inputs: Tensors,

@@ -11,7 +11,7 @@ from torch import Tensor
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import require_finite
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -29,7 +29,7 @@ _ROWS = 64
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def hvp(
     model: Callable[..., Any],
     inputs: Tensors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -93,6 +94,13 @@ class UnevenTerms:
     def __str__(self) -> str:
         """Both terms with their shares."""
         first, second = (", ".join(map(str, row)) for row in (self.shares, self.others))
+        if self.kappa == self.other:  # one term, in which two players alike get different shares
+            pairs = zip(itertools.pairwise(self.kappa), itertools.pairwise(self.shares), strict=True)
+            i = next(i for i, ((k, m), (a, b)) in enumerate(pairs) if k == m and a != b)
+            return (
+                f"of κ = {self.kappa} player {i} gets {self.shares[i]} and player {i + 1}, with the same "
+                f"exponent, {self.shares[i + 1]}"
+            )
         return f"κ = {self.kappa} gets ({first}) and κ = {self.other} gets ({second})"
 
 

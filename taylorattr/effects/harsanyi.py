@@ -21,7 +21,7 @@ from taylorattr import memory
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.masking import WORTH_FOLDING, CoalitionValues, coalition_bits
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
@@ -41,7 +41,7 @@ CALLS_PER_BLOCK = 16
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def harsanyi(
     model: Callable[..., Any],
     inputs: Tensors,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -99,7 +99,7 @@ class IntegratedHessians(Result):
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def integrated_hessians(
     model: Callable[..., Any],
     inputs: Tensors,

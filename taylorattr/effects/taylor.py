@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -41,7 +41,7 @@ TAIL_PLAYERS = 10
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def decompose(
     model: Any,
     inputs: Tensors,
@@ -289,7 +289,7 @@ MAX_PLAYERS = 16
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def degree_by_support(
     model: Any,
     inputs: Tensors,

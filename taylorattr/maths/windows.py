@@ -49,7 +49,9 @@ class SlidingWindows:
                 f"window {self.window} is larger than one example, shape {self.shape}; choose at most that "
                 "in each dimension"
             )
-        if any(step > w for step, w in zip(self.stride, self.window, strict=True)):
+        # where a window fills its dimension there is one position, and no step is ever made
+        sizes = zip(self.shape, self.window, self.stride, strict=True)
+        if any(step > window < size for size, window, step in sizes):
             raise OptionError(
                 f"stride {self.stride} is larger than window {self.window}: the elements between two windows "
                 "would never be looked at; choose a stride of at most the window"

@@ -13,7 +13,7 @@ from torch import Tensor
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.inputs import reference_tuple, stand_in
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -168,7 +168,7 @@ def method(
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def attribute(
     method: AnyMethod,
     model: Callable[..., Any],

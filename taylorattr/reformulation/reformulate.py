@@ -9,7 +9,7 @@ import torch
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
 from taylorattr.allocation.context import plain
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -58,7 +58,7 @@ MAX_PLAYERS = 14
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def reformulate(
     method: AnyMethod,
     model: Callable[..., Any],

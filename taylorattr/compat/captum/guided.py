@@ -75,9 +75,10 @@ class _ModifiedRelu(Attribution):
         leaves = tuple(part.detach().clone().requires_grad_() for part in x)
         with torch.enable_grad():
             values = walk(program, leaves, _ReplayWithRule(self.gated))
-        if not values.requires_grad:  # the output does not depend on the inputs at all
+            total = values.sum()
+        if not total.requires_grad:  # the output does not depend on the inputs at all
             return like_inputs(tuple(torch.zeros_like(part) for part in x), inputs)
-        gradients = torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
+        gradients = torch.autograd.grad(total, leaves, materialize_grads=True)
         return like_inputs(gradients, inputs)
 
 

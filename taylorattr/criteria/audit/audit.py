@@ -16,7 +16,7 @@ from torch import Tensor
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.inputs import reference_tuple
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -45,7 +45,7 @@ WORST_COALITIONS_KEPT = 5
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def audit(
     method: str | Attributor | Attributes | Callable[..., Any],
     model: Callable[..., Any],

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import blocks
-from taylorattr.analysis.model_errors import says_model_errors
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
@@ -82,7 +82,7 @@ class TermReport(Result):
 
 
 @shares_parameters
-@says_model_errors
+@analysis_door
 def audit_terms(
     method: str | Attributor | Callable[..., Any],
     model: Callable[..., Any],
