@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import taylorattr.compat.captum as ours
-from taylorattr.maths.windows import Windows
+from taylorattr.maths.windows import SlidingWindows
 
 torch.manual_seed(0)
 CNN = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)).eval()
@@ -31,7 +31,7 @@ def test_a_stride_is_no_step_where_the_window_fills_its_dimension():
     options = {"target": 0, "sliding_window_shapes": (1, 3, 3), "strides": 2}
     expected = theirs.Occlusion(net).attribute(x, **options)
     assert torch.allclose(ours.Occlusion(net).attribute(x, **options), expected, atol=1e-5)
-    assert Windows((1, 5), (1, 3), (2, 2)).counts == (1, 2)
+    assert SlidingWindows((1, 5), (1, 3), (2, 2)).counts == (1, 2)
 
 
 @pytest.mark.parametrize("name", ["Saliency", "FeatureAblation"])
