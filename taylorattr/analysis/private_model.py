@@ -17,9 +17,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from taylorattr.analysis.exported import fixed_batch_size, in_fixed_batches, is_exported
 from taylorattr.errors import NonFiniteError, ShapeError
 
 _DEPTH = 4
@@ -357,19 +358,6 @@ def _global_names(code: types.CodeType) -> set[str]:
     return names
 
 
-def is_exported(module: nn.Module) -> bool:
-    """Return whether this is the module of an exported program, whose mode is built in."""
-    return bool(exported_input_shapes(module))
-
-
-def exported_input_shapes(module: nn.Module) -> list[tuple[Any, ...]]:
-    """Return the input shapes an exported graph carries; sizes that may vary are symbols."""
-    if not isinstance(module, fx.GraphModule):
-        return []
-    values = [node.meta.get("val") for node in module.graph.nodes if node.op == "placeholder"]
-    return [tuple(value.shape) for value in values if isinstance(value, Tensor)]
-
-
 class ModelFacts(NamedTuple):
     """What a model is made of.
 
@@ -474,38 +462,3 @@ def _finite(tensor: Tensor) -> bool:
 
 def _count_bad(tensor: Tensor) -> int:
     return int((~torch.isfinite(tensor.detach())).sum())
-
-
-def fixed_batch_size(module: nn.Module) -> int | None:
-    """Return the batch size an exported program insists on, None if it takes any."""
-    sizes = [shape[0] for shape in exported_input_shapes(module) if len(shape)]
-    return next((size for size in sizes if type(size) is int), None)
-
-
-def in_fixed_batches(function: Callable[..., Any], size: int) -> Callable[..., Tensor]:
-    """Return a function of any number of rows that calls `function` on exactly `size` of them at a time.
-
-    The last batch is filled up with copies of its last row, whose outputs are dropped. Tensors whose leading
-    size is the number of rows are split, other arguments passed on.
-
-    Raises:
-        ShapeError: When called, if the output is not a tensor with one row per row.
-    """
-
-    def run(*args: Any) -> Tensor:
-        rows = len(args[0])
-        outputs = []
-        for start in range(0, rows, size):
-            used = min(size, rows - start)
-            place = torch.arange(start, start + size, device=args[0].device).clamp_max(rows - 1)
-            batch = [a[place] if isinstance(a, Tensor) and a.ndim and len(a) == rows else a for a in args]
-            output = function(*batch)
-            if not isinstance(output, Tensor) or output.ndim == 0 or len(output) != size:
-                raise ShapeError(
-                    f"a program exported for batches of {size} must return one tensor with {size} rows; "
-                    "export it with a dynamic batch dimension (torch.export.Dim)"
-                )
-            outputs.append(output[:used])
-        return torch.cat(outputs)
-
-    return run

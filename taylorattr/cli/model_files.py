@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taylorattr.analysis.private_model import fixed_batch_size, in_fixed_batches
+from taylorattr.analysis.exported import fixed_batch_size, in_fixed_batches
 from taylorattr.cli.own_code import callable_without_arguments, imported
 from taylorattr.errors import FileError, MissingExtraError, OptionError
 from taylorattr.files import reading

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.analysis.private_model import fixed_batch_size, in_fixed_batches, is_exported
+from taylorattr.analysis.exported import fixed_batch_size, in_fixed_batches, is_exported
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.hvp import hvp
 from taylorattr.errors import ShapeError
