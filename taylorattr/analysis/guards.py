@@ -12,10 +12,10 @@ import copy
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.scalar import ScalarModel, Trial
-from taylorattr.analysis.side_effects import preserved_rng, require_unwritten
+from taylorattr.analysis.scalar import ScalarModel, Trial, require_unwritten
 from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError
 from taylorattr.program.arguments import results
+from taylorattr.program.isolate import preserved_rng
 from taylorattr.program.record import record
 
 _CHUNK = 64

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import FirstAffine, OtherPathError, find_first_affine
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import NonFiniteError, PlayerError
+from taylorattr.program.isolate import preserved_rng
 
 WORTH_FOLDING = 512
 """Coalitions from which folding the players into the first layer repays its preparation."""
@@ -96,7 +96,7 @@ class CoalitionValues:
         with torch.no_grad():
             for part in blocks(len(masks), self.rows):
                 block, here = masks[part], examples[: part.stop - part.start]
-                values = self._folded_values(block, here)
+                values = None if self.folded is None else self._folded_values(self.folded, block, here)
                 if values is None:
                     buffers = buffers or self._buffers(len(examples))
                     values = self.game.scalar.values(self._points(block, buffers), here)
@@ -106,13 +106,12 @@ class CoalitionValues:
                     progress(len(block))
         return result
 
-    def _folded_values(self, block: Tensor, examples: Tensor) -> Tensor | None:
-        if self.folded is None:
-            return None
+    def _folded_values(self, folded: FirstAffine, block: Tensor, examples: Tensor) -> Tensor | None:
+        """Return v by the fold; None, and no fold from here on, where the model leaves its path."""
         try:
-            if self.folded.tables is not None and block.ndim == 1:
-                return self.folded.values(None, block, examples)
-            return self.folded.values(coalition_bits(block, self.game.n), None, examples)
+            if folded.tables is not None and block.ndim == 1:
+                return folded.values(None, block, examples)
+            return folded.values(coalition_bits(block, self.game.n), None, examples)
         except OtherPathError:
             self.folded = None  # a branch on values: plain forwards from here on
             return None

@@ -18,8 +18,8 @@ from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, Trial
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import OptionError, TaylorAttrError, require_whole_number
+from taylorattr.program.isolate import preserved_rng
 
 REFERENCE_ROWS = 256
 """References per model call where the user leaves the batch size open."""

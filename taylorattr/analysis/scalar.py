@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import TargetSelector, tensor_output
 from taylorattr.analysis.model_errors import at_the_model
 from taylorattr.analysis.private_model import ModelCopy, PrivateModel
-from taylorattr.analysis.side_effects import draws_random_numbers, observe, preserved_rng, require_unwritten
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,
+    InputMutationError,
     PrecisionWarning,
     ShapeError,
     TaylorAttrError,
     TrainingModeWarning,
     warn,
 )
+from taylorattr.program.isolate import preserved_rng
 
 Trial: TypeAlias = tuple[tuple[Tensor, ...], Tensor]
 """Rows (R, …), one tensor per input, and the example each belongs to, (R,)."""
@@ -263,9 +266,9 @@ class ScalarModel:
         kept = tuple(_cast(x, dtype, self.device) for x in rows)
         xs = tuple(x.clone() for x in kept)
         versions = [x._version for x in xs]
-        with torch.no_grad(), preserved_rng() as before:
+        with torch.no_grad(), preserved_rng() as draws:
             seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
-            self.draws = draws_random_numbers(before)
+        self.draws = draws.happened
         require_unwritten(xs, kept, versions)
         output, self.operations = seen.result, seen.operations
         self.widest = seen.widest / len(examples)
@@ -308,3 +311,88 @@ def _eps(dtype: torch.dtype) -> float:
 def _first_line(error: BaseException) -> str:
     lines = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:160]}"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen during one call.
+
+    Attributes:
+        widest: Bytes of the largest tensor any operation returned.
+        total: Bytes of all tensors operations returned.
+        operations: Names of the torch functions called.
+        lowered_by: Name of the first operation that turned a floating tensor into a coarser dtype, else "".
+        lowest: The dtype it gave; None if there was no such operation.
+        result: What the call returned.
+    """
+
+    widest: int
+    total: int
+    operations: frozenset[str]
+    lowered_by: str
+    lowest: torch.dtype | None
+    result: Any
+
+
+def observe(call: Callable[[], Any]) -> Observation:
+    """Run a call and watch the torch functions in it; scripted code is seen from outside only."""
+    with _Watch() as watch:
+        result = call()
+    return Observation(
+        watch.widest, watch.total, frozenset(watch.operations), watch.lowered_by, watch.lowest, result
+    )
+
+
+class _Watch(TorchFunctionMode):
+    """Collects what an `Observation` says; operations of the watch itself are not seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widest = self.total = 0
+        self.operations: set[str] = set()
+        self.lowered_by = ""
+        self.lowest: torch.dtype | None = None
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", str(func))
+        self.operations.add(name)
+        written = args[:1] if name in ("__setitem__", "copy_") else ()
+        with torch._C.DisableTorchFunction():
+            finest = min((_coarseness(a) for a in args), default=0.0)
+            for part in (*result, *written) if isinstance(result, (tuple, list)) else (result, *written):
+                if not isinstance(part, Tensor):
+                    continue
+                size = part.numel() * part.element_size()
+                self.widest, self.total = max(self.widest, size), self.total + size
+                if not self.lowered_by and finest < _coarseness(part) < float("inf"):
+                    self.lowered_by, self.lowest = name, part.dtype
+        return result
+
+
+def _coarseness(value: Any) -> float:
+    """Return the unit of rounding of a floating tensor; infinity, which lowers nothing, of anything else."""
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return torch.finfo(value.dtype).eps if floating else float("inf")
+
+
+def require_unwritten(given: Sequence[Tensor], kept: Sequence[Tensor], versions: Sequence[int]) -> None:
+    """Compare what a model was given with what it was, after the call.
+
+    Args:
+        given: Tensors the model was called with.
+        kept: The same values, in memory the model cannot reach.
+        versions: Version counters of `given` before the call; writes through NumPy do not move them.
+
+    Raises:
+        InputMutationError: If one of them was written to; names it.
+    """
+    for i, (now, before, version) in enumerate(zip(given, kept, versions, strict=True)):
+        if now._version != version or not torch.equal(now, before):
+            name = f"inputs[{i}]" if len(given) > 1 else "inputs"
+            raise InputMutationError(
+                f"the model writes to {name} (an in-place operation on its argument, such as x += 1 or "
+                "ReLU(inplace=True) as first layer); make it work on a copy: x = x.clone()"
+            )

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapped
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.analysis.side_effects import observe, preserved_rng
+from taylorattr.analysis.scalar import ScalarModel, observe
 from taylorattr.autodiff.captured import agrees_at, capture_at
 from taylorattr.autodiff.hessian import unit_rows
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.autodiff.unseen import recorded, singular_place
 from taylorattr.errors import BudgetError, DtypeError, NonFiniteError
 from taylorattr.memory import available, keep_freed_blocks
+from taylorattr.program.isolate import preserved_rng
 from taylorattr.program.program import Program
 
 Rows = tuple[Tensor, ...]

@@ -15,9 +15,8 @@ from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.scalar import ScalarModel, observe
 from taylorattr.analysis.shared_parameters import shares_parameters
-from taylorattr.analysis.side_effects import observe
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.second_order import hessian_sum, selected_hessians

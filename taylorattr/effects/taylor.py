@@ -18,7 +18,6 @@ from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.autodiff.unseen import singular_place
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
@@ -35,6 +34,7 @@ from taylorattr.errors import (
 from taylorattr.maths.mobius import mobius_
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.memory import available
+from taylorattr.program.isolate import preserved_rng
 
 TAIL_PLAYERS = 10
 """Up to this many players the exact effects (2^n forwards) are computed beside the series by default."""
@@ -227,7 +227,7 @@ def _diagnosed(
     listed = [
         {
             "players": list(ray.players),
-            "radius": _finite(ray.radius),
+            "radius": ray.radius if np.isfinite(ray.radius) else None,  # JSON has no infinity
             "remainder": ray.remainder,
             "passed": ray.passed,
         }
@@ -239,11 +239,6 @@ def _diagnosed(
         or f"all {len(rays)} probed rays have an estimated radius above {convergence.MARGIN}",
         "rays": listed,
     }
-
-
-def _finite(number: float) -> float | None:
-    """JSON has no infinity: None stands for a series without a singularity."""
-    return number if np.isfinite(number) else None
 
 
 def _undiagnosed() -> dict[str, Any]:

@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike, resolve_players
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.evaluation.areas import aopc, relative_change
 from taylorattr.evaluation.fills import Fill, replacements
@@ -25,6 +24,7 @@ from taylorattr.evaluation.followed_output import Output, follow, nested_outputs
 from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.evaluation.ranking import Rank, permutations, ranking, tied_share
 from taylorattr.evaluation.region_scores import Maps, region_scores, regions
+from taylorattr.program.isolate import preserved_rng
 
 DEFAULT_STEPS = 100
 """Steps where none are asked for and there are at least as many regions."""

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.players import PlayersLike
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.errors import ShapeError
 from taylorattr.evaluation.areas import aopc, auc, aup
 from taylorattr.evaluation.followed_output import Output, follow, nested_outputs
 from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.evaluation.ranking import Rank, ranking, tied_share
 from taylorattr.evaluation.region_scores import Maps, region_scores
+from taylorattr.program.isolate import preserved_rng
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,14 +3,77 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.backends import cudnn, mha, mkldnn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
+_LOCK = threading.RLock()
+"""Held while generators are guarded: of two guarded blocks at once each would put the other's draws back."""
+
+
+@dataclass
+class Draws:
+    """Whether a guarded block drew random numbers; known when it has ended."""
+
+    happened: bool = False
+
+
+@contextmanager
+def preserved_rng() -> Generator[Draws, None, None]:
+    """Run a block and put the global generators of torch, numpy and Python back, whatever happens in it.
+
+    CUDA generators are looked at only when CUDA has been initialised.
+
+    Yields:
+        What says, after the block, whether a generator moved in it.
+    """
+    draws = Draws()
+    with _LOCK:
+        before = rng_state()
+        try:
+            yield draws
+        finally:
+            draws.happened = not _equal(before, rng_state())
+            if draws.happened:
+                _set_rng_state(before)
+
+
+def rng_state() -> dict[str, Any]:
+    """Return the states of the global generators."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {
+        "torch": [torch.get_rng_state(), *cuda],
+        "numpy": np.random.get_state(legacy=False),
+        "python": random.getstate(),
+    }
+
+
+def _equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return (
+        a["python"] == b["python"]
+        and len(a["torch"]) == len(b["torch"])
+        and all(torch.equal(s, t) for s, t in zip(a["torch"], b["torch"], strict=True))
+        and a["numpy"]["has_gauss"] == b["numpy"]["has_gauss"]
+        and a["numpy"]["state"]["pos"] == b["numpy"]["state"]["pos"]
+        and np.array_equal(a["numpy"]["state"]["key"], b["numpy"]["state"]["key"])
+    )
+
+
+def _set_rng_state(state: dict[str, Any]) -> None:
+    cpu, *cuda = state["torch"]
+    torch.set_rng_state(cpu)
+    for device, device_state in enumerate(cuda):
+        torch.cuda.set_rng_state(device_state, device)
+    np.random.set_state(state["numpy"])
+    random.setstate(state["python"])
 
 
 @contextmanager
@@ -27,27 +90,8 @@ def untouched(module: nn.Module | None) -> Generator[None, None, None]:
     Yields:
         Nothing.
     """
-    with kept_randomness(), kept_state(module):
+    with preserved_rng(), kept_state(module):
         yield
-
-
-@contextmanager
-def kept_randomness() -> Generator[None, None, None]:
-    """Restore every random state on leaving.
-
-    Yields:
-        Nothing.
-    """
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
 
 
 @contextmanager
@@ -76,17 +120,13 @@ def kept_state(module: nn.Module | None) -> Generator[None, None, None]:
             for name in [n for n in vars(part) if n not in names]:
                 del vars(part)[name]
             vars(part).update(names)
-            _restore(part._parameters, parameters)
-            _restore(part._buffers, tensors)
+            for registered, saved in ((part._parameters, parameters), (part._buffers, tensors)):
+                registered.clear()
+                registered.update(saved)
         with torch.no_grad():
             for buffer, saved in buffers:
                 if not torch.equal(buffer, saved):
                     buffer.copy_(saved)
-
-
-def _restore(mapping: dict, saved: dict) -> None:
-    mapping.clear()
-    mapping.update(saved)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -76,7 +77,7 @@ class ModulePath:
             for path, part in module.named_modules() if module is not None else ():
                 if isinstance(part, torch.jit.ScriptModule):
                     continue
-                handles.append(part.register_forward_pre_hook(self._entering(path), prepend=True))
+                handles.append(part.register_forward_pre_hook(partial(self._entering, path), prepend=True))
                 handles.append(part.register_forward_hook(self._leaving, always_call=True))
             yield
         finally:
@@ -84,11 +85,8 @@ class ModulePath:
                 handle.remove()
             self._stack.clear()
 
-    def _entering(self, path: str) -> Any:
-        def enter(module: nn.Module, args: Any) -> None:
-            self._stack.append(path)
-
-        return enter
+    def _entering(self, path: str, module: nn.Module, args: Any) -> None:
+        self._stack.append(path)
 
     def _leaving(self, module: nn.Module, args: Any, output: Any) -> None:
         if self._stack:

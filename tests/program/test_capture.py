@@ -6,7 +6,7 @@ from torch import nn
 
 from taylorattr.errors import CaptureError
 from taylorattr.program import capture, replay
-from taylorattr.program.verify import displaced
+from taylorattr.program.capture import displaced
 from tests.program.zoo import ZOO, scalar
 
 X = torch.tensor([[0.5, -1.0, 2.0, 0.25]])

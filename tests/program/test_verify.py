@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from taylorattr.errors import CaptureError
 from taylorattr.program import capture, record, replay, verify
-from taylorattr.program.verify import displaced
+from taylorattr.program.capture import displaced
 
 X = torch.tensor([[0.5, -1.0, 2.0, 0.25]])
 

@@ -3,7 +3,7 @@ import torch
 
 from taylorattr.errors import ShapeError
 from taylorattr.program import Node, Program, Ref, capture, record, replay, walk
-from taylorattr.program.verify import displaced
+from taylorattr.program.capture import displaced
 from tests.program.zoo import ZOO, scalar
 
 aten = torch.ops.aten

@@ -247,6 +247,7 @@ def _backward(
     totals: dict[int, Tensor],
     order: int,
 ) -> None:
+    """Take a step's adjoint out of the table, add what the step contributes, and hand it on to its inputs."""
     step = record.step
     adjoint = adjoints.pop(step.out, None)
     if adjoint is None or isinstance(step, Frozen):
@@ -254,22 +255,20 @@ def _backward(
     pulls = [i in wanted for i in step.inputs]
     if isinstance(step, Linear):
         if any(pulls):
+            pulled: list[Poly] = [[None] * len(adjoint) for _ in step.inputs]
             for j, block in enumerate(adjoint):
-                if block is None:
-                    continue
-                images = (
-                    step.pull(block, record.extra)
-                    if step.pull
-                    else pull_by_autograd(step, block, record.extra)
-                )
-                for slot, pulled, image in zip(step.inputs, pulls, images, strict=True):
-                    if pulled and image is not None:
-                        _add(adjoints, slot, j, image, len(adjoint))
+                if block is not None:
+                    pull = step.pull or (lambda b, context: pull_by_autograd(step, b, context))
+                    for blocks, image in zip(pulled, pull(block, record.extra), strict=True):
+                        blocks[j] = image
+            for slot, wants, blocks in zip(step.inputs, pulls, pulled, strict=True):
+                if wants:
+                    _add(adjoints, slot, blocks)
         return
     if isinstance(step, Elementwise):
         u = record.operands[0] if record.operands else []
         pieces = elementwise(ring, u, record.extra, adjoint, totals, order, pulls[0])
-        _add_all(adjoints, step.inputs[0], pieces if pulls[0] else [])
+        _add(adjoints, step.inputs[0], pieces if pulls[0] else [])
         return
     _backward_product(step, record.operands, ring, adjoint, adjoints, pulls, totals, order)
 
@@ -292,13 +291,13 @@ def _backward_product(
         bilinear(ring, wide, adjoint, totals, order, ring.multiply, ring.multiply)
         shapes = step.shapes
         if pulls[0]:
-            _add_all(
+            _add(
                 adjoints,
                 step.inputs[0],
                 [reduced(b, shapes[0]) for b in product_adjoint(ring.multiply, adjoint, y)],
             )
         if pulls[1]:
-            _add_all(
+            _add(
                 adjoints,
                 step.inputs[1],
                 [reduced(b, shapes[1]) for b in product_adjoint(ring.multiply, adjoint, x)],
@@ -314,21 +313,18 @@ def _backward_product(
 
     bilinear(ring, operands, adjoint, totals, order, against_y, against_x)
     if pulls[0]:
-        _add_all(adjoints, step.inputs[0], product_adjoint(against_y, adjoint, y))
+        _add(adjoints, step.inputs[0], product_adjoint(against_y, adjoint, y))
     if pulls[1]:
-        _add_all(adjoints, step.inputs[1], product_adjoint(against_x, adjoint, x))
+        _add(adjoints, step.inputs[1], product_adjoint(against_x, adjoint, x))
 
 
-def _add_all(adjoints: dict[int, Poly], slot: int, blocks: Poly) -> None:
+def _add(adjoints: dict[int, Poly], slot: int, blocks: Poly) -> None:
+    """Add to the adjoint of a slot; one that gets no block stays out of the table, and is not walked back."""
     for j, block in enumerate(blocks):
         if block is not None:
-            _add(adjoints, slot, j, block, len(blocks))
-
-
-def _add(adjoints: dict[int, Poly], slot: int, j: int, block: Tensor, count: int) -> None:
-    known = adjoints.setdefault(slot, [None] * count)
-    old = known[j]
-    known[j] = block if old is None else old + block
+            total = adjoints.setdefault(slot, [None] * len(blocks))
+            known = total[j]
+            total[j] = block if known is None else known + block
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from taylorattr.analysis.side_effects import preserved_rng
+from taylorattr.program.isolate import preserved_rng
 
 SEEDS = range(2**31)
 """One for each call of a bound method: repeated calls draw anew, which is how an audit sees the spread."""

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.criteria.blame.blamed_operation import Blame, Cut, Law, Probe
 from taylorattr.criteria.blame.cuts import Cuts, Example, Fault, SumCheck, first_fault, last_fault, scores_of
 from taylorattr.criteria.blame.subnetworks import Operations, SubNetwork
 from taylorattr.criteria.blame.substitution import by_substitution
 from taylorattr.errors import OptionError
+from taylorattr.program.isolate import preserved_rng
 
 MOST_EXAMPLES = 4
 """Examples that are looked at, each by itself, at most: in a single one errors may cancel behind an

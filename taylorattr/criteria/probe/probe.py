@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.allocation.rule import RULES
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.criteria.probe.activation_units import ACTIVATIONS, ActivationReadings, read_activations
 from taylorattr.criteria.probe.known_rules import matches
 from taylorattr.criteria.probe.monomials import (
@@ -37,6 +36,7 @@ from taylorattr.criteria.probe.rule_from_units import rule_of_units
 from taylorattr.errors import OptionError, TaylorAttrWarning
 from taylorattr.methods import attribute
 from taylorattr.methods.method import AnyMethod, Attributes, find
+from taylorattr.program.isolate import preserved_rng
 
 REPEATS = 24
 """Calls per monomial for a method that draws random numbers."""

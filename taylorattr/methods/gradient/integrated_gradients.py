@@ -10,7 +10,6 @@ from torch import Tensor
 
 from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.side_effects import preserved_rng
 from taylorattr.autodiff.gradient import PathGradients, Rows
 from taylorattr.autodiff.paths.curved import curved_functions
 from taylorattr.autodiff.paths.integral import average_by_pieces
@@ -18,6 +17,7 @@ from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.errors import CaptureError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.path_rules import PathRule, path_rule
 from taylorattr.methods.method import Scores, method
+from taylorattr.program.isolate import preserved_rng
 
 Mode = Literal["auto", "quadrature", "exact"]
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from taylorattr.analysis.game import Game
 from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import operands, results
+from taylorattr.program.capture import refuse_frozen_values
 from taylorattr.program.program import Node, Program
 from taylorattr.program.record import record
-from taylorattr.program.verify import refuse_frozen_values
 from taylorattr.program.written_out import in_reals, record_written_out, written_out
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.analysis.side_effects import draws_random_numbers, observe, preserved_rng, rng_state
+from taylorattr.analysis.scalar import observe
+from taylorattr.program.isolate import preserved_rng, rng_state
 
 
 def test_widest_tensor_and_total_are_counted_in_bytes():
@@ -56,10 +57,11 @@ def test_generators_are_as_before_whatever_happens(failure):
     assert draw() == expected
 
 
+GENERATORS = (lambda: torch.rand(1), lambda: np.random.rand(), random.random)
+
+
 def test_drawing_is_noticed():
-    state = rng_state()
-    assert not draws_random_numbers(state)
-    for generator in (lambda: torch.rand(1), lambda: np.random.rand(), random.random):
-        with preserved_rng():
-            generator()
-            assert draws_random_numbers(state)
+    for draws, call in ((False, lambda: torch.ones(1)), *((True, draw) for draw in GENERATORS)):
+        with preserved_rng() as seen:
+            call()
+        assert seen.happened is draws
