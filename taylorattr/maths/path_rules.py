@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -60,3 +61,40 @@ def _composite_gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
     rules = [gauss_legendre(size) for size in sizes]
     nodes = [(p + alphas) / panels for p, (alphas, _) in enumerate(rules)]
     return np.concatenate(nodes), np.concatenate([weights / panels for _, weights in rules])
+
+
+MOST_NODES_RECOGNISED = 64
+"""Up to this many nodes a rule is recognised by its moments."""
+
+
+def rule_of_moments(moments: Sequence[float], tolerance: float) -> tuple[PathRule, int] | None:
+    """Return the rule and the number of nodes that have these moments, the fewest nodes first.
+
+    Args:
+        moments: Σ_q ω_q α_q^k for k = 0, 1, ….
+        tolerance: Difference up to which a moment is the same.
+
+    Returns:
+        Name and number of nodes; None where there is no such rule, or the moments are those of ∫₀¹ dα.
+    """
+    found = np.asarray(moments, dtype=np.float64)
+    powers = np.arange(len(found))
+    if np.abs(found - 1 / (powers + 1)).max() <= tolerance:
+        return None
+    for count in range(1, MOST_NODES_RECOGNISED + 1):
+        for name in get_args(PathRule):
+            if name == "trapezoid" and count < 2:
+                continue
+            nodes, weights = path_rule(name, count)
+            if np.abs((nodes ** powers[:, None]) @ weights - found).max() <= tolerance:
+                return name, count
+    return None
+
+
+def nodes_in_words(name: PathRule, count: int) -> str:
+    """Return what is said of gradients averaged at the nodes of a rule."""
+    sort = name.replace("_legendre", "").replace("gauss", "Gauss")
+    words = f"gradients at {count} {sort} node{'s' * (count > 1)} of the path, a coarse quadrature"
+    return words + {("left", 1): " (the baseline alone)", ("right", 1): " (the input alone)"}.get(
+        (name, count), ""
+    )

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from taylorattr.analysis.private_model import copy_model
 from taylorattr.attribution import Attribution
@@ -225,6 +226,49 @@ class BoundPackageMethod(Bound):
         return BoundPackageMethod(self.method, options, self.audited)
 
 
+class HoldsArguments(nn.Module):
+    """A model with its additional forward arguments, of which other libraries are told nothing.
+
+    Args:
+        model: The user's model; its modules stay its own, under ``model.``.
+        arguments: Of one row: tensors with one entry per example as (1, …), which are repeated for the rows.
+        each: Which of them have an entry per example.
+    """
+
+    def __init__(self, model: Callable[..., Any], arguments: tuple[Any, ...], each: tuple[bool, ...]) -> None:
+        super().__init__()
+        self.model, self.arguments, self.each = model, arguments, each
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Return the model's output with the arguments behind the inputs."""
+        rows = inputs[0].shape[0]
+        return self.model(
+            *inputs,
+            *(
+                argument.expand(rows, *argument.shape[1:]) if own else argument
+                for argument, own in zip(self.arguments, self.each, strict=True)
+            ),
+        )
+
+
+def holding_arguments(audited: AuditedExample) -> Callable[..., Any]:
+    """Return the model; with its additional forward arguments inside, where there are any."""
+    one, two = audited.extra_for(1), audited.extra_for(2)
+    if one is None or two is None:
+        return audited.model
+    each = tuple(
+        isinstance(first, Tensor) and first.shape != second.shape
+        for first, second in zip(one, two, strict=True)
+    )
+    # kept in the dtype of the analysis, as the rows are
+    dtype, device = audited.game.dtype, audited.game.device
+    arguments = tuple(
+        part.to(device, dtype if part.is_floating_point() else None) if isinstance(part, Tensor) else part
+        for part in one
+    )
+    return HoldsArguments(audited.model, arguments, each)
+
+
 class Binds(Attributor):
     """A recipe of a callable rows (m, …) -> scores (m, …); see `binds`."""
 
@@ -263,14 +307,10 @@ class Binds(Attributor):
             The callable it makes, with the coalitions of the example.
 
         Raises:
-            OptionError: If there are additional forward arguments, which a recipe is not passed.
             MethodError: If the recipe raises.
         """
-        if audited.extra_for(1):
-            raise OptionError(
-                "ta.binds passes no additional_forward_args; give make= a model that holds them, or a setting"
-            )
-        model = copy_model(audited.model, dtype=audited.game.dtype, device=audited.game.device).function
+        held = holding_arguments(audited)
+        model = copy_model(held, dtype=audited.game.dtype, device=audited.game.device).function
         settings = dict(self.settings)
         if "players" in inspect.signature(self.make).parameters:
             settings.setdefault("players", audited.game.players)

@@ -170,6 +170,29 @@ class AuditReport(Result):
             return 1
         return 3 if any(v.status == "undecided" for v in self.verdicts) else 0
 
+    @property
+    def use(self) -> str:
+        """Whether these numbers can be used, and for what, in a sentence."""
+        coverage, no_leak, complete = (verdict.status for verdict in self.verdicts)
+        if self.misuse:
+            return f"do not use these numbers as they are: {', '.join(fault.kind for fault in self.misuse)}"
+        if complete == "fails" and coverage == "fails":
+            return "do not use these numbers as shares of f(x) − f(b), nor for ranking: effects are lost"
+        if complete == "fails":
+            return (
+                "do not use these numbers as shares of f(x) − f(b), since sums are wrong; use them for "
+                "ranking players at most"
+            )
+        if no_leak == "fails":
+            return "do not use single scores: players that play no part get some; only their sum is right"
+        if "undecided" in (no_leak, complete):
+            return "not decided whether these numbers can be used; what would decide it stands above"
+        to = ", to the tolerance above" if complete == "holds_to" else ""
+        reach = (
+            "" if self.max_order is None else f", as far as effects of at most {self.max_order} players go"
+        )
+        return f"use these numbers as shares of f(x) − f(b){to}{reach}"
+
     def ratios(self, example: int = 0) -> Tensor:
         """Return A_i(S) / J(S), shape (n, C): the ratio of a support-level rule; NaN where J(S) = 0."""
         J = self.effects[example]
@@ -219,6 +242,7 @@ def page(report: AuditReport, examples: int) -> str:
     lines += ["", *_noise(report)]
     for note in report.notes:
         lines += _wrapped("note    ", note)
+    lines += ["", *_wrapped("use     ", report.use)]
     return "\n".join(lines)
 
 

@@ -6,21 +6,26 @@ libraries are asked about parts of the model, through the recipe that binds them
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from taylorattr.analysis.players import Players
-from taylorattr.criteria.audit.attributor import Attributor, Binds, BoundPackageMethod
+from taylorattr.criteria.audit.attributor import Attributor, Binds, BoundPackageMethod, holding_arguments
 from taylorattr.criteria.audit.bound_method import AuditedExample
 from taylorattr.criteria.audit.judgement import JudgedExample
 from taylorattr.criteria.audit.statistics import gaps
+from taylorattr.criteria.audit.suspicions import size_weights
 from taylorattr.criteria.blame.blame import MOST_EXAMPLES, blame
-from taylorattr.criteria.blame.blamed_operation import Blame
+from taylorattr.criteria.blame.blamed_operation import Blame, of_the_method
+from taylorattr.criteria.blame.cuts import SumCheck
+from taylorattr.criteria.blame.simple_networks import quadrature, wrong_by_itself
 from taylorattr.effects.result import Result
 from taylorattr.errors import MethodError
 
@@ -100,7 +105,18 @@ def faulty_operation(
     if isinstance(example.bound, BoundPackageMethod) and complete in ("fails", "holds_to"):
         return balance_blame(example.bound, table.present[worst_columns[0]], names)
     wrong_calls = [fault for fault in example.misuse if fault.kind != "scores at baseline"]
-    if isinstance(method, Binds) and complete == "fails" and not wrong_calls:
+    if complete not in ("fails", "holds_to") or wrong_calls or isinstance(example.bound, BoundPackageMethod):
+        return None
+    numbers, count = example.numbers, example.numbers.A.shape[1]
+    weights = size_weights(numbers.J, numbers.A, table.present[:count])
+    if weights:
+        return of_the_method(f"wrong at every product of players; {weights}")
+    if example.refinement is not None and example.refinement.cause == "numerical":
+        return of_the_method(f"too few nodes of a quadrature: {example.refinement.sentence}")
+    if isinstance(method, Binds) and complete == "holds_to":
+        nodes = _nodes(method, example.audited, table.present[worst_columns[:1]])
+        return of_the_method(nodes) if nodes else None
+    if isinstance(method, Binds):
         return recipe_blame(method, example.audited, table.present[worst_columns], example.tol)
     return None
 
@@ -179,11 +195,26 @@ def recipe_blame(
         tol: What the audit takes for right.
 
     Returns:
-        The blame; None where the recipe takes no parts of a model, or the model is no module or reads
-        additional arguments.
+        The blame; None where the recipe takes no parts of a model, or the model is no module.
     """
-    if not method.parts or audited.extra_for(1) or not isinstance(audited.model, nn.Module):
+    if not method.parts or not isinstance(audited.model, nn.Module):
         return None
+    make = _maker(method)
+    rows = audited.rows(present, own_dtype=False)
+    tolerance = min(tol, LARGEST_BLAME_TOLERANCE)
+    model = holding_arguments(audited)
+    found = blame(make, model, rows, audited.baseline(), target=audited.target, tolerance=tolerance)
+    if found.found not in ("found", "context"):
+        return found
+    # before an operation is believed to be at fault: is the method right on networks without it?
+    x, b = (part if isinstance(part, tuple) else (part,) for part in (_first(rows), audited.baseline()))
+    check = SumCheck(make, found.law, tolerance)
+    why = wrong_by_itself(check, _doubled(x), _doubled(b), audited.target, _output_shape(model, x))
+    return of_the_method(why, found.law, found.cuts) if why else found
+
+
+def _maker(method: Binds) -> Callable[..., Callable[[Any], Any]]:
+    """Return the recipe as it is called with a part of the model."""
     takes_players = "players" in inspect.signature(method.make).parameters
 
     def make(network: nn.Module, baselines: Any, target: Any) -> Callable[[Any], Any]:
@@ -193,9 +224,36 @@ def recipe_blame(
             settings["players"] = Players.elements(baselines)
         return method.make(network, baselines, target, **settings)
 
-    rows = audited.rows(present, own_dtype=False)
-    tolerance = min(tol, LARGEST_BLAME_TOLERANCE)
-    return blame(make, audited.model, rows, audited.baseline(), target=audited.target, tolerance=tolerance)
+    return make
+
+
+def _nodes(method: Binds, audited: AuditedExample, present: np.ndarray) -> str:
+    """Return the nodes of a quadrature that the method takes, empty where none are recognised."""
+    if not method.parts or not isinstance(audited.model, nn.Module):
+        return ""
+    rows, start = audited.rows(present, own_dtype=False), audited.baseline()
+    x, b = (part if isinstance(part, tuple) else (part,) for part in (rows, start))
+    check = SumCheck(_maker(method), "difference", LARGEST_BLAME_TOLERANCE)
+    shape = _output_shape(holding_arguments(audited), x)
+    return quadrature(check, _doubled(x), _doubled(b), audited.target, shape)
+
+
+def _first(rows: Any) -> Any:
+    """Return the first row of each input."""
+    return tuple(part[:1] for part in rows) if isinstance(rows, tuple) else rows[:1]
+
+
+def _doubled(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return float64 tensors, as operations are looked at in."""
+    return tuple(part.detach().double() if part.is_floating_point() else part for part in parts)
+
+
+def _output_shape(model: nn.Module, x: tuple[Tensor, ...]) -> tuple[int, ...]:
+    """Return the shape of the model's output of one row."""
+    copied = copy.deepcopy(model).double().eval()
+    with torch.no_grad():
+        output = copied(*_doubled(x))
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
 
 
 def refusal(error: MethodError, method: Attributor, audited: AuditedExample) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 from taylorattr.criteria.audit.attributor import BoundPackageMethod
 from taylorattr.criteria.audit.bound_method import AuditedExample, Bound
 from taylorattr.criteria.audit.coalitions import Reach, inclusion_probability
+from taylorattr.criteria.audit.comparisons import comparisons
 from taylorattr.criteria.audit.examination import Examination, ExampleNumbers, Refinement, refinement
 from taylorattr.criteria.audit.misuse import Misuse, Symptoms, misuses, unstable
 from taylorattr.criteria.audit.noise import Interval
-from taylorattr.criteria.audit.score_tables import other_outputs
 from taylorattr.criteria.audit.statistics import Coverage, worst
 from taylorattr.criteria.verdict import Criterion, Status, Verdict
 from taylorattr.methods.method import Exactness
@@ -132,9 +132,7 @@ def judged(examination: Examination, tol: float | None) -> JudgedExample:
         blocked = "the function moves no more than its rounding between b and x: nothing to audit"
     if not wrong_uses and not isinstance(bound, BoundPackageMethod):  # ours is called as it should be
         symptoms = _symptoms(numbers, tol)
-        outputs = other_outputs(audited, numbers.tables[0].present) if symptoms.wrong_sums else None
-        target = audited.target if isinstance(audited.target, int) else 0
-        wrong_uses = misuses(numbers.tables[0], symptoms, names, outputs, target)
+        wrong_uses = misuses(numbers.tables[0], symptoms, names, lambda: comparisons(audited, numbers, reach))
     common = {
         "floor": numbers.floor,
         "tol": tol,

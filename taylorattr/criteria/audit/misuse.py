@@ -7,7 +7,7 @@ a normalisation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,14 @@ from taylorattr.criteria.audit.bound_method import NORMS
 from taylorattr.criteria.audit.noise import stands_still
 from taylorattr.criteria.audit.score_tables import ScoreTable, Stability
 from taylorattr.criteria.audit.statistics import gaps, rms, size_of_change
+from taylorattr.criteria.audit.suspicions import (
+    Comparisons,
+    changed_afterwards,
+    largest_only,
+    other_scale,
+    other_unit,
+    whole_output,
+)
 from taylorattr.effects.result import Result
 
 NEARLY_ALL_ROWS = 0.95
@@ -28,13 +36,14 @@ SAME_OUTPUT_RESIDUAL = 1e-2
 """Residual of the sums beside the change of an output, relative to it, up to which they are sums of that
 output."""
 
-NEARER_OUTPUT_RESIDUAL = 0.5
-"""The same where a method is incomplete: also relative to the residual beside the output that is meant."""
+LEAST_SPREAD = 0.1
+"""Part of its median by which |f(x_T) − f(b)| must spread for scores of one norm to be called normalised:
+where f moves by equal steps, right scores have one norm too."""
 
 SMALLEST_AGREEMENT = 0.05
 """Part of the mean square of the scores that repeats must agree on for them to be more than chance."""
 
-FACTOR_RESIDUAL = 0.02
+FACTOR_RESIDUAL = 2e-3
 """Residual of the sums beside λ times the change, relative to λ, up to which one λ is named: no network's
 nonlinearity, but nodes of a quadrature."""
 
@@ -54,8 +63,9 @@ class Misuse(Result):
 
     Attributes:
         kind: A word for it: ``not per-example``, ``stateful``, ``constant``, ``normalised``, ``repeated``,
-            ``order of players``, ``other output``, ``predicted class``, ``factor``, ``absolute``,
-            ``other baseline``, ``scores at baseline`` or ``random``.
+            ``order of players``, ``other output``, ``predicted class``, ``factor``, ``whole output``,
+            ``other scale``, ``other layer``, ``largest only``, ``changed``, ``absolute``, ``other baseline``,
+            ``scores at baseline`` or ``random``.
         sentence: What was seen and what to do.
     """
 
@@ -109,18 +119,18 @@ def misuses(
     table: ScoreTable,
     symptoms: Symptoms,
     names: tuple[str, ...],
-    outputs: np.ndarray | None = None,
-    target: int = 0,
+    compare: Callable[[], Comparisons] = Comparisons,
 ) -> list[Misuse]:
     """Return the wrong uses that the scores themselves give away, the most telling first.
+
+    What is about sums is told only where the sums are wrong: scores of one norm are right for a function that
+    moves by equal steps.
 
     Args:
         table: What was measured.
         symptoms: Which statistics stand out.
         names: Names of the players.
-        outputs: Every output of the model, shape (m, K), at the first m coalitions of the table; None where
-            there is one, or the sums are right anyway.
-        target: Which of them is meant.
+        compare: Returns what wrong sums are compared with, at some cost.
     """
     if stands_still(table.v, size_of_change(table.v), table.eps):
         return []
@@ -132,11 +142,19 @@ def misuses(
                 "returned is chance; use far more samples, or check what the method is bound to",
             )
         ]
-    faults = [*_normalised(table), *_repeated(table), *_out_of_order(table, names)]
+    faults = [*_normalised(table), *_repeated(table)] if symptoms.wrong_sums else []
+    if symptoms.wrong_sums or symptoms.leaks:  # swapped scores have right sums
+        faults += _out_of_order(table, names)
     if symptoms.wrong_sums:
+        compared = compare()
+        if compared.outputs is not None:
+            faults += _other_output(table, compared.outputs, compared.target)
         ignores_baseline = symptoms.starts and symptoms.leaks
-        if outputs is not None:
-            faults += _other_output(table, outputs, target, nearly=not ignores_baseline)
+        # these fit sums that are off for the reasons above as well
+        faults += [] if faults or ignores_baseline else [*_factor(table)]
+        faults += (
+            [] if faults else [*_instead(table, compared, clipped=_clipped(table) and not ignores_baseline)]
+        )
         if not faults and ignores_baseline:
             faults.append(
                 Misuse(
@@ -146,8 +164,11 @@ def misuses(
                     "pass the baseline to the method, or audit it at its own",
                 )
             )
-        # these two fit sums that are off for the reasons above as well
-        faults += [] if faults else [*_factor(table), *_absolute(table)]
+        faults += [] if faults else [*_absolute(table)]
+    elif symptoms.leaks and not symptoms.starts and not faults:
+        faults += _changed(table, compare())
+    elif symptoms.right_sums and symptoms.starts and whole_output(table):
+        faults.append(_whole_output())
     elif symptoms.right_sums and symptoms.starts and not faults:
         faults.append(
             Misuse(
@@ -158,6 +179,50 @@ def misuses(
             )
         )
     return faults
+
+
+def _instead(table: ScoreTable, compared: Comparisons, *, clipped: bool) -> Iterator[Misuse]:
+    """Yield the first thing that the sums or scores are exactly, instead of what they should be."""
+    scale, unit, largest = other_scale(table, compared), other_unit(table, compared), largest_only(table)
+    if whole_output(table):
+        yield _whole_output()
+    elif scale:
+        yield Misuse(
+            "other scale",
+            f"the scores explain {scale} and not the output that is audited; audit a model that returns it, "
+            "or let the method explain the output itself",
+        )
+    elif unit:
+        yield Misuse(
+            "other layer",
+            f"the sums are the change of {unit}, another layer and not the output; pass the whole model",
+        )
+    elif clipped:
+        yield from _absolute(table)
+    elif largest:
+        yield Misuse(
+            "largest only",
+            f"every input has scores for {largest} players at most: only the largest were kept, and what the "
+            "others were given is lost; switch it off",
+        )
+    else:
+        yield from _changed(table, compared)
+
+
+def _changed(table: ScoreTable, compared: Comparisons) -> Iterator[Misuse]:
+    """Yield that the scores are right ones that were changed afterwards."""
+    change = changed_afterwards(table, compared)
+    if change:
+        yield Misuse("changed", f"the scores were changed after they were right: {change}")
+
+
+def _whole_output() -> Misuse:
+    """Return that sums are f(x)."""
+    return Misuse(
+        "whole output",
+        "the sums are f(x) and not f(x) − f(b): the scores were rescaled to the output, or what f gives at "
+        "the baseline is shared out besides; subtract f(b)",
+    )
 
 
 def _normalised(table: ScoreTable) -> Iterator[Misuse]:
@@ -183,6 +248,9 @@ def _normalised(table: ScoreTable) -> Iterator[Misuse]:
             axis=1,
         )
     moving = norms[:, 0] > 0
+    steps = np.abs(table.v - table.v[0])[moving]
+    if len(steps) and np.ptp(steps) <= LEAST_SPREAD * np.median(steps):
+        return
     for k, what in enumerate(NORMS):
         sizes = norms[moving, k]
         middle = float(np.median(sizes)) if len(sizes) else 0.0
@@ -232,12 +300,8 @@ def _out_of_order(table: ScoreTable, names: tuple[str, ...]) -> Iterator[Misuse]
         )
 
 
-def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, *, nearly: bool) -> Iterator[Misuse]:
-    """Yield what the sums explain instead: another output or the predicted one, else nearly another one.
-
-    Sums of an incomplete method of another output are only near its change. So are, by chance, sums of
-    absolute values, or of scores at the baseline, where ``nearly`` is False; these have words of their own.
-    """
+def _other_output(table: ScoreTable, outputs: np.ndarray, target: int) -> Iterator[Misuse]:
+    """Yield what the sums are those of instead: another output, or the predicted one."""
     total = table.a[:, : len(outputs)].sum(axis=0)
     total = total - total[0]
     change = outputs - outputs[0]
@@ -246,22 +310,17 @@ def _other_output(table: ScoreTable, outputs: np.ndarray, target: int, *, nearly
     nearest = min((c for c in range(len(residual)) if c != target), key=lambda c: residual[c])
     predicted = outputs.argmax(axis=1)
     followed = change[np.arange(len(predicted)), predicted]
-    if residual[nearest] > SAME_OUTPUT_RESIDUAL * size[nearest]:
-        if len(set(predicted.tolist())) > 1 and rms(total - followed) <= SAME_OUTPUT_RESIDUAL * rms(followed):
-            yield Misuse(
-                "predicted class",
-                "the scores follow the predicted class of each masked input instead of one output; pass the "
-                f"target {target} to the method",
-            )
-            return
-        if not nearly or any(_factor(table)) or any(_absolute(table)):
-            return
-        if residual[nearest] > NEARER_OUTPUT_RESIDUAL * min(size[nearest], residual[target]):
-            return
-    yield Misuse(
-        "other output",
-        f"the scores explain output {nearest}, not output {target}; pass the target to the method",
-    )
+    if residual[nearest] <= SAME_OUTPUT_RESIDUAL * size[nearest]:
+        yield Misuse(
+            "other output",
+            f"the scores explain output {nearest}, not output {target}; pass the target to the method",
+        )
+    elif len(set(predicted.tolist())) > 1 and rms(total - followed) <= SAME_OUTPUT_RESIDUAL * rms(followed):
+        yield Misuse(
+            "predicted class",
+            "the scores follow the predicted class of each masked input instead of one output; pass the "
+            f"target {target} to the method",
+        )
 
 
 def _multiple(table: ScoreTable) -> tuple[float, float]:
@@ -283,12 +342,17 @@ def _factor(table: ScoreTable) -> Iterator[Misuse]:
         )
 
 
-def _absolute(table: ScoreTable) -> Iterator[Misuse]:
-    """Yield that scores have lost their sign."""
+def _clipped(table: ScoreTable) -> bool:
+    """Return whether no score is negative though the output falls somewhere."""
     smallest = table.a.min() if table.smallest is None else table.smallest.min()
     change = table.v - table.v[0]
     falling = change < -FALLS_BY * size_of_change(table.v)
-    if smallest >= 0 and np.abs(table.a).max() > 0 and falling.any():
+    return bool(smallest >= 0 and np.abs(table.a).max() > 0 and falling.any())
+
+
+def _absolute(table: ScoreTable) -> Iterator[Misuse]:
+    """Yield that scores have lost their sign."""
+    if _clipped(table):
         yield Misuse(
             "absolute",
             "no score is negative although the output falls: absolute values, or clipped at 0",

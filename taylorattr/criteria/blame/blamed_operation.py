@@ -10,9 +10,9 @@ from taylorattr.effects.result import Result
 Law: TypeAlias = Literal["difference", "output"]
 """What scores should add up to: f(x) − f(b) (difference rules), or f(x) (relevance rules, baseline 0)."""
 
-Found: TypeAlias = Literal["found", "context", "nothing", "refused", "untraced"]
+Found: TypeAlias = Literal["found", "context", "nothing", "refused", "untraced", "itself"]
 """An operation; an operation that is right by itself and wrong in its place; none; no sub-network was taken
-by the method; the model could not be taken apart."""
+by the method; the model could not be taken apart; the method is wrong by itself."""
 
 Probe: TypeAlias = Literal["whole", "suffix", "prefix", "isolated", "substitution"]
 """Part of the model: up to the output, from the input, one operation, or what follows a module."""
@@ -59,8 +59,9 @@ class Blame(Result):
 
     Attributes:
         found: ``found``, ``context`` (the operation is right by itself, wrong behind or before the others),
-            ``nothing`` (every sub-network adds up), ``refused`` (the method takes no sub-network) or
-            ``untraced`` (the model can be taken apart neither by tracing nor between its modules).
+            ``nothing`` (every sub-network adds up), ``refused`` (the method takes no sub-network),
+            ``untraced`` (the model can be taken apart neither by tracing nor between its modules) or
+            ``itself`` (the method is wrong whatever the model: no operation is to blame).
         operation: The operation to look at, by module path: ``layer2.0.add``; empty where none was found.
         last: Operation named by the suffixes: the last fault on the way to the output.
         first: Operation named by the prefixes: the first fault on the way from the input.
@@ -106,3 +107,26 @@ class Blame(Result):
         if self.weak:
             lines.append("  made by replacing outputs of modules: faults between two branches can be missed")
         return "\n".join(lines)
+
+
+def of_the_method(why: str, law: Law = "difference", cuts: tuple[Cut, ...] = ()) -> Blame:
+    """Return that the method is wrong by itself, so that no operation is named.
+
+    Args:
+        why: In what way.
+        law: What the scores were compared with.
+        cuts: Sub-networks that were looked at.
+    """
+    return Blame(
+        found="itself",
+        operation="",
+        last="",
+        first="",
+        alone=(),
+        refused=(),
+        law=law,
+        before=None,
+        after=None,
+        cuts=cuts,
+        statement=f"no single operation: {why}",
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,12 +199,24 @@ def _read_out(width: int, dtype: torch.dtype) -> nn.Linear:
     return layer
 
 
+class TracerOfForward(fx.Tracer):
+    """Traces into modules that `forward` makes as it runs: they are part of no model, and called inline."""
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return the value of a call; of a module of the model as one operation."""
+        try:
+            self.path_of_module(m)
+        except NameError:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+
 def _traced(model: nn.Module, arguments: int) -> fx.GraphModule:
     """Return the graph of a model whose further arguments keep their defaults, without what nobody uses."""
     parameters = list(inspect.signature(model.forward).parameters.values())
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     left = [p for p in parameters[arguments:] if p.kind in plain or p.kind is p.KEYWORD_ONLY]
-    tracer = fx.Tracer()
+    tracer = TracerOfForward()
     graph = tracer.trace(model, concrete_args={p.name: p.default for p in left} or None)
     for node in reversed(list(graph.nodes)):
         unused = not node.users and node.op != "output"

@@ -12,6 +12,13 @@ from taylorattr.allocation.rule import RULES
 from taylorattr.criteria.verdict import Criterion, Verdict
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError
+from taylorattr.maths.path_rules import nodes_in_words, rule_of_moments
+
+FEWEST_MOMENTS = 3
+"""Moments M_0 … M_2 that must be known: of two, several quadratures have the same."""
+
+SAME_MOMENTS = 1e-6
+"""Difference up to which they are those of a quadrature."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,6 +76,15 @@ class ProbedRule(Result):
     noise: float = 0.0
     calls: int = 0
     evidence: tuple[str, ...] = ()
+
+    @property
+    def quadrature(self) -> str:
+        """The nodes at which gradients are averaged, where Q(m) are the moments of few; else empty."""
+        orders = sorted(map(int, self.degree_factor))
+        if orders != list(range(1, len(orders) + 1)) or len(orders) < FEWEST_MOMENTS:
+            return ""
+        rule = rule_of_moments([self.degree_factor[str(m)] for m in orders], SAME_MOMENTS)
+        return "" if rule is None else f"quadrature error: {nodes_in_words(*rule)}"
 
     def ratio(self, kappa: Sequence[int], setting: int = 0) -> np.ndarray:
         """Return w(κ) as it was read from monomials in one setting, shape (n,).
@@ -138,6 +154,8 @@ class ProbedRule(Result):
         if self.degree_factor:
             factors = ", ".join(f"Q({m}) = {q:.6g}" for m, q in self.degree_factor.items())
             lines.append(f"  wᵢ(κ) = κᵢ·Q(m): {factors}")
+        if self.quadrature:
+            lines.append(f"  {self.quadrature}")
         lines += [
             f"  player {player + 1} of κ = {kappa}: {read:.6g}, {self.nearest} has {expected:.6g}"
             for kappa, player, read, expected in self.misfits[:8]

@@ -36,13 +36,30 @@ def gradient_times_difference(model, baselines, target):
     return scores
 
 
+def gradient_at_gelu(model, baselines, target):
+    """Rescale, and the gradient at x in its place where there is a GELU: right at other units."""
+    if any(isinstance(module, nn.GELU) for module in model.modules()):
+        return gradient_times_difference(model, baselines, target)
+    return lambda rows: ta.attribute("deeplift_rescale", model, rows, baselines, target=target).scores
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_gradient_in_place_of_a_secant_is_found_where_it_is():
     smooth = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 1)).eval()
-    report = ta.audit(ta.binds(gradient_times_difference), smooth, inputs(), target=0)
+    report = ta.audit(ta.binds(gradient_at_gelu), smooth, inputs(), target=0)
     assert report.complete.status == "fails"
     assert report.blame is not None and report.blame.operation == "1"
     assert "breaks at" in report.summary()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_wrong_at_every_nonlinear_operation_blames_none():
+    smooth = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 1)).eval()
+    report = ta.audit(ta.binds(gradient_times_difference), smooth, inputs(), target=0)
+    assert report.complete.status == "fails"
+    assert report.blame is not None and (report.blame.found, report.blame.operation) == ("itself", "")
+    assert "no single operation" in report.summary()
+    assert type(report).from_dict(report.to_dict()).blame.found == "itself"  # pyright: ignore
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -119,7 +136,7 @@ def test_errors_that_cancel_in_one_row_hide_no_operation(seed):
     torch.manual_seed(seed)
     layers = nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 1)
     model, x = nn.Sequential(*layers).eval(), torch.randn(1, 3)
-    report = ta.audit(ta.binds(gradient_times_difference), model, x, target=0)
+    report = ta.audit(ta.binds(gradient_at_gelu), model, x, target=0)
     assert report.complete.status == "fails"
     assert report.blame is not None and report.blame.operation == "3"
 
