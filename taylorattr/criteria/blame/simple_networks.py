@@ -22,7 +22,7 @@ START, END = -1.2, 1.7
 HIGHEST_POWER = 8
 """Powers of one feature whose sums tell the nodes of a quadrature."""
 
-SAME_MOMENTS = 1e-5
+SAME_SUMS_OF_POWERS = 1e-5
 """Difference of moments up to which they are those of a quadrature."""
 
 FEWEST_WRONG_SORTS = 2
@@ -151,5 +151,5 @@ def quadrature(
         except Exception:  # a library that does not take powers shows no moments
             return ""
         moments.append(sum(float(part.double().sum()) for part in parts) / k)
-    rule = rule_of_moments(moments, SAME_MOMENTS)
+    rule = rule_of_moments(moments, SAME_SUMS_OF_POWERS)
     return "" if rule is None else f"it averages {nodes_in_words(*rule)}: use more nodes"
