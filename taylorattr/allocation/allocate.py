@@ -11,9 +11,8 @@ import numpy as np
 import sympy as sp
 import torch
 
-from taylorattr.allocation.carried import AnyRule, context_of, rule_of
 from taylorattr.allocation.context import Context, varies
-from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.allocation.rule import RULES, AllocationRule, AnyRule, context_of, rule_of
 from taylorattr.attribution import Attribution
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.symbolic import SymbolicEffects

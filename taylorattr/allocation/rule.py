@@ -1,10 +1,13 @@
-"""AllocationRule: a method as ratios w_i(κ) over effects; and the registry of them."""
+"""AllocationRule: a method as ratios w_i(κ) over effects; the registry of them, and what is taken for one.
+
+A rule may be given by its name, itself, or by what carries one, such as a designed rule.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -270,3 +273,45 @@ class Rules(Registry[AllocationRule]):
 
 
 RULES = Rules()
+
+
+@runtime_checkable
+class CarriesRule(Protocol):
+    """A rule together with what it knows of the players by name."""
+
+    @property
+    def rule(self) -> AllocationRule:
+        """The rule."""
+        ...
+
+    def context(self, players: Sequence[str]) -> dict[str, Any]:
+        """Return what the rule reads besides κ, in the order of some players."""
+        ...
+
+
+AnyRule: TypeAlias = "str | AllocationRule | CarriesRule"
+
+
+def rule_of(rule: AnyRule) -> AllocationRule:
+    """Return the rule.
+
+    Raises:
+        OptionError: If there is none of that name, or the object carries none.
+    """
+    if isinstance(rule, AllocationRule):
+        return rule
+    if isinstance(rule, str):
+        return RULES[rule]
+    if isinstance(rule, CarriesRule):
+        return rule.rule
+    raise OptionError(
+        f"{type(rule).__name__} is no allocation rule; expected a name in ta.RULES, a rule, or a designed "
+        "rule"
+    )
+
+
+def context_of(rule: AnyRule, players: Sequence[str], context: Context | None) -> Context | None:
+    """Return a context, or where none is given what a designed rule knows of these players."""
+    if context is None and isinstance(rule, CarriesRule):
+        return rule.context(players) or None
+    return context

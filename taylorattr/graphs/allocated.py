@@ -8,8 +8,8 @@ from typing import TypeVar, cast
 import torch
 
 from taylorattr.allocation.allocate import blocks, in_frame_of, require_domain, require_level
-from taylorattr.allocation.carried import AnyRule, context_of, rule_of
 from taylorattr.allocation.context import Context, varies
+from taylorattr.allocation.rule import AnyRule, context_of, rule_of
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.carried import CarriesRule
-from taylorattr.allocation.rule import RULES
+from taylorattr.allocation.rule import RULES, CarriesRule
 from taylorattr.errors import OptionError
 from taylorattr.reformulation.answer import Answer, Request, shared_out
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms

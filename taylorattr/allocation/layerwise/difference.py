@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.layerwise.components import Component, Network, Values
-from taylorattr.allocation.layerwise.ledger import LayerLedger, per_example, unit_parts
 from taylorattr.allocation.layerwise.maximum_game import MaximumGame
 from taylorattr.allocation.layerwise.neuron_game import fan_in, shapley_slopes
+from taylorattr.allocation.layerwise.result import LayerLedger, per_example, unit_parts
 from taylorattr.allocation.layerwise.unit_series import Activation, beyond, powers
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.layerwise.components import Component, Network, Values
-from taylorattr.allocation.layerwise.ledger import LayerLedger, per_example, unit_parts
+from taylorattr.allocation.layerwise.result import LayerLedger, per_example, unit_parts
 from taylorattr.allocation.layerwise.unit_series import Activation, beyond, powers
 from taylorattr.errors import MissingRuleError, OptionError
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from taylorattr.allocation.layerwise.components import Component, Network, Values
 from taylorattr.allocation.layerwise.difference import DifferenceLayers
-from taylorattr.allocation.layerwise.ledger import per_example, unit_parts
 from taylorattr.allocation.layerwise.maximum_game import MaximumGame
+from taylorattr.allocation.layerwise.result import per_example, unit_parts
 from taylorattr.allocation.layerwise.unit_series import Activation, beyond, group_terms
 
 Bookkeeping = Literal["parts", "variables"]

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import overload
 
-from taylorattr.allocation.carried import AnyRule, CarriesRule
-from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.allocation.rule import RULES, AllocationRule, AnyRule, CarriesRule
 from taylorattr.criteria.paper.algebra import always_complete, never_leaks
 from taylorattr.criteria.paper.cases import cases, far_case
 from taylorattr.criteria.paper.conditions import (
