@@ -1,6 +1,7 @@
 """Integrated Gradients: Δ_i ∫₀¹ ∂_i f(b + αΔ) dα.
 
-Which functions of a model are curved, seen from one call: quicker than a capture that would be in vain.
+Between its kinks a piecewise linear network has one gradient, and the integral is exact; with a curved
+function it is a quadrature. `curved_functions` sees which in one call: it saves a capture made in vain.
 """
 
 from __future__ import annotations
