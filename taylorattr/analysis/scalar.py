@@ -61,6 +61,7 @@ class ScalarModel:
         operations: Names of the torch functions called in the trial.
         widest: Bytes of the largest tensor they returned, per row.
         draws: Whether a global generator of random numbers moved in the trial.
+        gradient_checked: Whether a gradient of the model was compared with its values before.
         diagnostics: What was decided, by name.
 
     Raises:
@@ -91,6 +92,7 @@ class ScalarModel:
         self._extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
         per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
         self.varies = self.batch > 1 and (self.selector.each is not None or per_example)
+        self.gradient_checked = False
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
         self.device = self._device_for(facts.device or rows[0].device)

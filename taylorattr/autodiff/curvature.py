@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import captured_program
-from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow
+from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow, rounding_of
 from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, TaylorAttrError, warn
 from taylorattr.program.arguments import leaves
@@ -58,7 +58,7 @@ class Curvature:
         self._checked: set[str] = set()
         self._one_by_one = False
         self._scalar, self._examples = scalar, examples
-        self._rounding = _rounding(scalar)
+        self._rounding = rounding_of(scalar)
         graph, reason = self._points, ""
         try:
             _, graph = self._differentiate(self._points)
@@ -248,12 +248,6 @@ def _without_derivative(program: Program, points: Rows, reason: str) -> TaylorAt
         f"derivatives of the captured program fail or do not follow the model's values ({reason}); "
         f"operations without a Taylor rule: {unknown}. {remedy}"
     )
-
-
-def _rounding(scalar: ScalarModel) -> float:
-    """Return eps of the coarsest dtype the model computes in."""
-    lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
-    return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)
 
 
 def _line(reason: str) -> str:

@@ -8,10 +8,12 @@ looks like any other number, often zero.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+
+from taylorattr.analysis.scalar import ScalarModel
 
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
@@ -31,6 +33,103 @@ one place; a hidden dependence shows in all."""
 
 RELATIVE = 1e-3
 """Difference allowed, relative to the larger of the two."""
+
+
+Answer: TypeAlias = Literal["follows", "differs", "steps"]
+"""What a gradient is: the derivative; not the derivative; 0 on the flat pieces of a function that jumps."""
+
+WIDENING = 8.0
+"""Factor between the steps at which a function that does not move is looked at again."""
+
+
+class Slope(NamedTuple):
+    """Where a gradient and a difference quotient differ most.
+
+    Attributes:
+        row: Number of the row.
+        gradient: ∇f·v there.
+        quotient: (f(x + hv) − f(x − hv))/2h.
+    """
+
+    row: int
+    gradient: float
+    quotient: float
+
+
+def rounding_of(scalar: ScalarModel) -> float:
+    """Return eps of the coarsest dtype the model computes in."""
+    lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
+    return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)
+
+
+@torch.no_grad()
+def gradient_follows(
+    values: Callable[[Rows], Tensor],
+    derive: Callable[[Rows], tuple[Tensor, Rows]],
+    points: Rows,
+    known: tuple[Tensor, Rows],
+    eps: float,
+) -> tuple[Answer, Slope | None]:
+    """Compare ∇f·v with a central difference of values, for a random v: two forwards if all is well.
+
+    Args:
+        values: points -> f, (R,).
+        derive: points -> f and ∇f, in a graph of its own.
+        points: Tensors (R, …).
+        known: f and ∇f there.
+        eps: Rounding of the coarsest dtype the function computes in.
+
+    Returns:
+        The answer and, where the gradient differs, by how much. Where the function does not move at a small
+        step and its gradient is 0, the step grows to the size of the row; a function that has moved then and
+        has the gradient 0 at the other end as well goes in steps.
+    """
+    generator = torch.Generator().manual_seed(0)
+    scales = tuple(_scale(p) for p in points)
+    agreed = torch.zeros(len(points[0]), dtype=torch.bool, device=points[0].device)
+    worst: Slope | None = None
+    here = known
+    for number, (distance, share) in enumerate(reversed(PLACES)):  # the first of these is the point itself
+        step = share * eps ** (1 / 3)
+        offset, signs = ([_random(p, generator) for p in points] for _ in range(2))
+        v = tuple(s * (2 * (r > 0.5).to(s) - 1) for s, r in zip(scales, signs, strict=True))
+        start = tuple(p + distance * s * r for p, s, r in zip(points, scales, offset, strict=True))
+        if number:
+            here = derive(start)
+        ahead, behind = (
+            values(tuple(p + sign * step * w for p, w in zip(start, v, strict=True))) for sign in (1, -1)
+        )
+        slope, quotient = _flat(here[1], v).sum(1, keepdim=True), (ahead - behind)[:, None] / (2 * step)
+        noise = 1e4 * eps / step * torch.stack([ahead, behind]).T
+        close = _close(slope, quotient, max(RELATIVE, 1e3 * step**2), noise)
+        if worst is None and not bool(close.all()):
+            row = int((~close).nonzero()[0])
+            worst = Slope(row, float(slope[row]), float(quotient[row]))
+        agreed |= close
+        if bool(agreed.all()):
+            flat = not any(bool(g.any()) for g in known[1])
+            return ("steps" if flat and goes_in_steps(values, derive, points, eps) else "follows"), None
+    return "differs", worst
+
+
+@torch.no_grad()
+def goes_in_steps(
+    values: Callable[[Rows], Tensor], derive: Callable[[Rows], tuple[Tensor, Rows]], points: Rows, eps: float
+) -> bool:
+    """Return whether a function with gradient 0 moves away from its points, with gradient 0 there too."""
+    generator = torch.Generator().manual_seed(1)
+    here = values(points)
+    scales = tuple(_scale(p) for p in points)
+    step = eps ** (1 / 3)
+    while step <= WIDENING:
+        v = [s * (2 * _random(p, generator) - 1) for p, s in zip(points, scales, strict=True)]
+        there = tuple(p + step * w for p, w in zip(points, v, strict=True))
+        moved = (values(there) - here).abs() > 1e3 * eps * here.abs()
+        if bool(moved.any()):
+            gradients = derive(there)[1]
+            return not any(bool(g[moved].any()) for g in gradients)
+        step *= WIDENING
+    return False
 
 
 @torch.no_grad()

@@ -14,10 +14,11 @@ from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapp
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.scalar import ScalarModel, observe
 from taylorattr.autodiff.captured import agrees_at, capture_at
+from taylorattr.autodiff.derivative_check import gradient_follows, rounding_of
 from taylorattr.autodiff.hessian import unit_rows
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.autodiff.unseen import recorded, singular_place
-from taylorattr.errors import BudgetError, DtypeError, NonFiniteError
+from taylorattr.errors import BudgetError, DtypeError, KinkWarning, NonFiniteError, warn
 from taylorattr.memory import available, keep_freed_blocks
 from taylorattr.program.isolate import preserved_rng
 from taylorattr.program.program import Program
@@ -48,9 +49,13 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
         gradient is 0.
 
     Raises:
-        DtypeError: If the output carries no gradient although it changes with the input: the model leaves
-            torch's differentiable operations (numpy, detach, no_grad, rounding to integers).
+        DtypeError: If the output carries no gradient although it changes with the input, or the first
+            gradient asked of this model is not its derivative: the model leaves torch's differentiable
+            operations (numpy, detach, no_grad, rounding to integers) or has a backward pass of its own.
         NonFiniteError: If a gradient is NaN or infinite; names the first row and element.
+
+    Warns:
+        KinkWarning: The model is piecewise constant: its gradient is 0 and its output moves in steps.
     """
     leaves = tuple(x.detach().clone().requires_grad_() for x in xs)
     with torch.inference_mode(False), torch.enable_grad():
@@ -61,6 +66,8 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
             _refuse_hidden_dependence(scalar, leaves, examples, values)
             gradients = tuple(torch.zeros_like(x) for x in leaves)
     values, gradients = values.detach(), tuple(g.detach() for g in gradients)
+    if not scalar.gradient_checked:
+        _require_true_gradient(scalar, leaves, examples, values, gradients)
     if not all(bool(torch.isfinite(g.sum())) for g in gradients):
         gradients = _by_selected_branches(scalar, leaves, examples, values, gradients)
     return values, gradients
@@ -128,16 +135,93 @@ def gradient_rows(game: Game, passes: int = 1) -> int:
     return max(1, min(max(low, fitting), high, memory))
 
 
+NO_GRADIENT_NEEDED = "use occlusion_1, shapley or ta.harsanyi, which need no gradient"
+
+CHECKED_ROWS = 8
+"""Rows at which the first gradient of a model is compared with a difference quotient."""
+
+
 def _refuse_hidden_dependence(scalar: ScalarModel, xs: Rows, examples: Tensor, values: Tensor) -> None:
+    """Refuse an output that carries no gradient and yet changes with the input, at one of several places."""
     with torch.no_grad():
-        moved = tuple(x * 0.5 + 0.25 for x in xs)
-        if torch.equal(scalar.values(moved, examples), values.detach()):
+        places = [
+            *(
+                tuple(x * factor + shift for x in xs)
+                for factor, shift in ((0.5, 0.25), (0.0, 0.0), (-1.0, 1.0))
+            ),
+            *(tuple(x + size * (1 + x.abs()) for x in xs) for size in (0.1, -0.3, 1.0)),
+        ]
+        if all(torch.equal(scalar.values(moved, examples), values.detach()) for moved in places):
             return
     raise DtypeError(
         "the model's output carries no gradient although it changes with the input: somewhere it leaves "
-        "torch's differentiable operations (.numpy(), .item(), .detach(), torch.no_grad(), rounding). Write "
-        "that part in torch, or use occlusion_1, shapley or ta.harsanyi, which need no gradient"
+        "torch's differentiable operations (.numpy(), .item(), .detach(), torch.no_grad(), trees, rounding). "
+        f"Write that part in torch, or {NO_GRADIENT_NEEDED}"
     )
+
+
+def _require_true_gradient(
+    scalar: ScalarModel, xs: Rows, examples: Tensor, values: Tensor, gradients: Rows
+) -> None:
+    """Compare the first gradient asked of a model with a difference quotient of its values, once.
+
+    Raises:
+        DtypeError: If it is not the derivative: a part of it is missing.
+    """
+    scalar.gradient_checked = True  # before: the check itself asks for gradients
+    chosen = torch.linspace(0, len(examples) - 1, min(len(examples), CHECKED_ROWS)).long()
+    on = chosen.to(xs[0].device)
+    rows, who = tuple(x.detach()[on] for x in xs), examples[chosen.to(examples.device)]
+
+    def derive(points: Rows) -> tuple[Tensor, Rows]:
+        leaves = tuple(p.detach().clone().requires_grad_() for p in points)
+        with torch.enable_grad():
+            found = scalar.values(leaves, who)
+            if not found.requires_grad:
+                return found, tuple(torch.zeros_like(p) for p in leaves)
+            return found.detach(), torch.autograd.grad(found.sum(), leaves, materialize_grads=True)
+
+    def evaluate(points: Rows) -> Tensor:
+        return scalar.values(points, who)
+
+    known = values[on], tuple(g[on] for g in gradients)
+    with torch.inference_mode(False):
+        answer, slope = gradient_follows(evaluate, derive, rows, known, rounding_of(scalar))
+    if answer == "steps":
+        warn(
+            "the model is piecewise constant where it was looked at: its gradient is 0 and its output moves "
+            f"in steps (rounding, comparisons, argmax, trees), which no gradient sees; {NO_GRADIENT_NEEDED}",
+            KinkWarning,
+        )
+    if answer == "differs" and slope is not None:
+        row, example = tuple(x[slope.row : slope.row + 1] for x in rows), int(who[slope.row])
+        raise DtypeError(
+            "the gradient of the model is not its derivative: along a random direction the output of example "
+            f"{example} has the slope {slope.quotient:.6g} where the gradient says {slope.gradient:.6g}. "
+            "Part of the model leaves torch's differentiable operations (.numpy(), .item(), .detach(), "
+            f"torch.no_grad()) or has a backward pass of its own{_hidden_operation(scalar, row, example)}. "
+            f"Write that part in torch, or {NO_GRADIENT_NEEDED}"
+        )
+
+
+def _hidden_operation(scalar: ScalarModel, row: Rows, example: int) -> str:
+    """Return ": " and the first operation that may hide a dependence from torch; "" if none is seen."""
+    with torch.enable_grad():
+        values = scalar.values(tuple(x.clone().requires_grad_() for x in row), torch.tensor([example]))
+    waiting, seen = [values.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            return f": {type(node).__name__.removesuffix('Backward')}, an autograd.Function"
+        waiting += [before for before, _ in node.next_functions]
+    program = recorded(scalar, row, example)
+    for node in () if program is None else program.nodes:
+        if "detach" in str(node.op):
+            return f": {node.op} (module {node.module or '-'}, {node.where or '?'})"
+    return ""
 
 
 def _not_finite(program: Program | str, point: Rows, gradient: Tensor, example: int) -> NonFiniteError:
@@ -180,6 +264,11 @@ class PathGradients:
         self.game = game
         self.rows = rows or gradient_rows(game)
         self._ends = self._find() if linear_first else None
+        if self._ends is not None and not game.scalar.gradient_checked:
+            some = slice(0, CHECKED_ROWS)  # past the layer the gradient is never asked of the whole model
+            value_and_gradient(
+                game.scalar, tuple(x[some] for x in game.inputs), torch.arange(game.batch)[some]
+            )
 
     @property
     def linear_first(self) -> bool:

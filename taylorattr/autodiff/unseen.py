@@ -10,6 +10,7 @@ from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import captured_program
+from taylorattr.autodiff.derivative_check import goes_in_steps, rounding_of
 from taylorattr.errors import KinkWarning, NonFiniteError, warn
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.kinks import kink_nodes
@@ -46,6 +47,41 @@ def say_kinks(
                 KinkWarning,
             )
             return
+    say_steps(what, scalar, points, result)
+
+
+def say_steps(what: str, scalar: ScalarModel, points: Sequence[Rows], result: Tensor) -> None:
+    """Warn where derivatives are all zero because the model goes in steps, as trees behind numpy do.
+
+    Args:
+        what: What was computed, in the plural.
+        scalar: The model.
+        points: Each example's point.
+        result: Shape (B, …).
+    """
+    if bool(result.any()):
+        return
+    examples = torch.arange(len(points))
+    rows = tuple(torch.cat(parts) for parts in zip(*points, strict=True))
+
+    def derive(at: Rows) -> tuple[Tensor, Rows]:
+        leaves = tuple(p.detach().clone().requires_grad_() for p in at)
+        with torch.enable_grad():
+            values = scalar.values(leaves, examples)
+            if not values.requires_grad:
+                return values, tuple(torch.zeros_like(p) for p in leaves)
+            return values.detach(), torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
+
+    try:
+        steps = goes_in_steps(lambda at: scalar.values(at, examples), derive, rows, rounding_of(scalar))
+    except (RuntimeError, ValueError):  # a model may refuse points it was not asked about
+        return
+    if steps:
+        warn(
+            f"the {what} are zero because the model is piecewise constant: its output moves in steps (trees, "
+            "rounding, comparisons, argmax), which no derivative sees. ta.harsanyi and shapley need none",
+            KinkWarning,
+        )
 
 
 def require_finite_derivatives(

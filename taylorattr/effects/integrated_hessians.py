@@ -19,6 +19,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
+from taylorattr.autodiff.unseen import say_steps
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, warn
 from taylorattr.maths.quadrature import MAX_NODES
@@ -187,6 +188,7 @@ def integrated_hessians(
         diagnostics={**game.diagnostics, "engine": engines},
     )
     _say_gaps(result, tolerance)
+    say_steps("integrated Hessians", game.scalar, [game.input(e) for e in range(game.batch)], result.values)
     return result
 
 
