@@ -1,8 +1,9 @@
 """Does the model behave like a function of each row? Checked once, before any analysis.
 
-One example, the witness, is evaluated twice, in different batches and at different places. Where the two
-agree like two runs of one call, the model neither draws random numbers, nor keeps state, nor mixes rows;
-where they do not, the first call is made again to tell which it is.
+Every example is evaluated twice, in different batches and at different places: once with all others, once
+with those whose number is even, or odd, as its own. Where the two agree like two runs of one call, the model
+neither draws random numbers, nor keeps state, nor mixes rows; where they do not, a call is made again to tell
+which it is. One example would not do: the largest or longest of a batch does not feel the others.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel, Trial, require_unwritten
-from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError
+from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError, TaylorAttrError
 from taylorattr.program.arguments import results
 from taylorattr.program.isolate import preserved_rng
 from taylorattr.program.record import record
@@ -162,23 +163,78 @@ class Outputs:
         return twin
 
     def _compare(self, f_x: Tensor) -> None:
-        """Compare f of the witness in its two batches."""
-        before, now = float(self._scalar.tried[-1]), float(f_x[self._witness])
+        """Compare f of every example in two batches, and of the one that was tried in a third.
+
+        Raises:
+            NondeterministicModelError: If a call made again gives something else.
+            ShapeError: If an example has another output in another batch, beyond rounding.
+            TaylorAttrError: What a further call of the model may raise.
+        """
         known = f_x if self._f_baseline is None else torch.cat([f_x, self._f_baseline])
         largest = max(1e-3, float(known.abs().max()))
-        spread, exact = abs(before - now), _same_call(largest, self._scalar.dtype)
-        if spread <= exact:
-            return
+        allowed = 1e3 * _coarsest(self._scalar) * largest
         with torch.inference_mode(False), preserved_rng():
-            if not self._scalar.draws:
-                _compare_repeat(self._scalar.tried, _call(self._scalar, *self._first), exact)
-        if spread > _same_row(largest, self._scalar.dtype):
-            raise ShapeError(
-                f"the output of an example depends on the other rows of its batch: {now:.8g} in one batch, "
-                f"{before:.8g} in another. Batch statistics (BatchNorm without running statistics), a "
-                "softmax, mean or norm over dimension 0 and factors by position do that; make every row "
-                "independent"
-            )
+            if abs(float(self._scalar.tried[-1]) - float(f_x[self._witness])) > allowed:
+                if not self._scalar.draws:
+                    again = _call(self._scalar, *self._first)
+                    _compare_repeat(self._scalar.tried, again, _same_call(largest, self._scalar.dtype))
+                self._require_close(
+                    f_x[self._witness, None], self._scalar.tried[-1:], allowed, self._first_x()
+                )
+            if len(f_x) == 1:
+                return
+            for start in (0, 1):
+                part = torch.arange(start, len(f_x), 2)
+                apart = tuple(x[part.to(x.device)] for x in self._x)
+                try:
+                    other = self._evaluate(apart, part)
+                except TaylorAttrError:
+                    raise
+                except (RuntimeError, ValueError):  # it runs on whole batches only, as a single row may not
+                    return
+                self._require_close(f_x[part.to(f_x.device)], other, allowed, (apart, part))
+
+    def _first_x(self) -> Trial:
+        """Return the example that was tried, as a row of its own."""
+        rows, examples = self._first
+        return tuple(r[-1:] for r in rows), examples[-1:]
+
+    def _require_close(self, together: Tensor, apart: Tensor, allowed: float, rows: Trial) -> None:
+        """Refuse outputs of the same examples in two batches that differ by more than rounding.
+
+        Raises:
+            NondeterministicModelError: If the second call made again gives something else.
+            ShapeError: If they differ.
+        """
+        spread = (together - apart).abs()
+        if not bool((spread > allowed).any()):
+            return
+        xs, examples = rows
+        again = self._evaluate(xs, examples)
+        if not self._scalar.draws and len(examples) > 1:
+            _compare_repeat(apart, again, allowed)
+        # what rounding of the inputs does to the outputs (sums that cancel), rounding inside does too
+        generator = torch.Generator().manual_seed(0)
+        eps = _coarsest(self._scalar)
+        shaken = tuple(
+            x * (1 + eps * (2 * torch.randint(0, 2, x.shape, generator=generator).to(x) - 1))
+            if x.is_floating_point()
+            else x
+            for x in xs
+        )
+        felt = (self._evaluate(shaken, examples) - again).abs().max()
+        allowed = max(allowed, 30 * float(felt))
+        if not bool((spread > allowed).any()):
+            return
+        k = int(spread.argmax())
+        raise ShapeError(
+            "the output of an example depends on the other rows of its batch: that of example "
+            f"{int(examples[k])} is {float(together[k]):.8g} in a batch with all examples and "
+            f"{float(apart[k]):.8g} with fewer. Batch statistics (BatchNorm without running statistics), a "
+            "softmax, mean, maximum or norm over dimension 0, cutting to the longest row and factors by "
+            "position do that; make every row independent, or call taylorattr one example at a time. If it "
+            "is only rounding, pass dtype=torch.float64"
+        )
 
     def _require_repeatable(self) -> None:
         """Compare two calls of a model that moves a global generator: it may have seeded it itself."""
@@ -238,9 +294,10 @@ def _same_call(largest: float, dtype: torch.dtype) -> float:
     return 1e3 * torch.finfo(dtype).eps * largest
 
 
-def _same_row(largest: float, dtype: torch.dtype) -> float:
-    """Tolerance between batch sizes: kernels round differently, batch statistics change leading digits."""
-    return 10 * torch.finfo(dtype).eps ** 0.5 * largest
+def _coarsest(scalar: ScalarModel) -> float:
+    """Return eps of the coarsest dtype the model computes in: kernels round differently by batch size."""
+    lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
+    return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)
 
 
 def _compare_repeat(first: Tensor, again: Tensor, tolerance: float) -> None:

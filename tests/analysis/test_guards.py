@@ -178,11 +178,11 @@ class Counting:
 def test_equal_baselines_are_evaluated_once():
     model = Counting()
     game = Question(model, X, 0.5).game
-    assert model.rows == [1, 3 + 1]
+    assert model.rows == [1, 3 + 1, 2, 1]  # the last two: every example in another batch
     torch.testing.assert_close(game.f_baseline, torch.full((3,), 4 * np.exp(0.5)).double())
     other = Counting()
     assert torch.equal(Question(other, X, X + 1).game.f_baseline, (X + 1).double().exp().sum(1))
-    assert other.rows == [1, 3 + 3]
+    assert other.rows == [1, 3 + 3, 2, 1]
 
 
 def test_values_handed_in_replace_a_run_on_the_inputs():
@@ -191,13 +191,13 @@ def test_values_handed_in_replace_a_run_on_the_inputs():
     assert model.rows == [2]
     values = game.inputs[0].exp().sum(1)
     game.outputs.settle(values)
-    assert torch.equal(game.f_input, values) and model.rows == [2]
+    assert torch.equal(game.f_input, values) and model.rows == [2, 2, 1]
 
 
 def test_without_values_handed_in_the_inputs_are_run_when_asked_for():
     model = Counting()
     game = Question(model, X, 0.5, input_later=True).game
-    assert torch.equal(game.f_input, X.double().exp().sum(1)) and model.rows == [2, 3]
+    assert torch.equal(game.f_input, X.double().exp().sum(1)) and model.rows == [2, 3, 2, 1]
 
 
 @pytest.mark.parametrize("later", [False, True])
@@ -263,7 +263,7 @@ def test_both_ends_handed_in_leave_one_row_to_try():
     start = game.baselines[0][:1].exp().sum(1)
     game.outputs.settle_baseline(start)
     game.outputs.settle(game.inputs[0].exp().sum(1))
-    assert model.rows == [1]
+    assert model.rows == [1, 2, 1]
     assert torch.equal(game.f_baseline, start.expand(3))
     with pytest.raises(NonFiniteError, match="output is nan at the baseline of example 2"):
         Question(Counting(), X, 0.5, input_later=True, baseline_later=True).game.outputs.settle_baseline(
@@ -275,7 +275,7 @@ def test_ends_that_nobody_hands_in_are_run_when_asked_for():
     model = Counting()
     game = Question(model, X, X + 1, input_later=True, baseline_later=True).game
     assert torch.equal(game.f_baseline, (X + 1).double().exp().sum(1)) and model.rows == [1, 3]
-    assert torch.equal(game.f_input, X.double().exp().sum(1)) and model.rows == [1, 3, 3]
+    assert torch.equal(game.f_input, X.double().exp().sum(1)) and model.rows == [1, 3, 3, 2, 1]
 
 
 def test_the_first_example_that_is_not_finite_is_named_whichever_was_tried():
