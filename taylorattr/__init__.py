@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from taylorattr import errors
 
+# Arguments of the model that all examples share
+from taylorattr.analysis.forward_arguments import shared
+
 # Players: which elements of the input move together
 from taylorattr.analysis.players import Players
 
@@ -173,5 +176,6 @@ __all__ = [
     "probe",
     "reformulate",
     "report",
+    "shared",
     "symbolic_effects",
 ]

@@ -150,7 +150,10 @@ def require_finite(tensor: Tensor, name: str) -> None:
 def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
     """Return the baseline of one input tensor with its shape and dtype; a view where rows are shared."""
     integral = not x.is_floating_point()
+    if isinstance(baseline, np.ndarray):
+        baseline = torch.as_tensor(baseline)
     if isinstance(baseline, Tensor):
+        baseline = _broadcast(baseline, x)
         require_plain(baseline, name)
         if (
             baseline.ndim != x.ndim
@@ -186,6 +189,19 @@ def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
             "smaller baseline or pass inputs.double()"
         )
     return torch.full((1,) * x.ndim, value, dtype=x.dtype, device=x.device).expand(x.shape)
+
+
+def _broadcast(baseline: Tensor, x: Tensor) -> Tensor:
+    """Return a baseline spread over missing leading and size-one dimensions; as it is where it does not fit.
+
+    So (C, 1, 1) and (1, C, 1, 1) are one number per channel, and the shape of one example is one row for all.
+    A 1-d tensor goes along the last dimension, as in numpy, also where it is as long as the batch.
+    """
+    if not 0 < baseline.ndim <= x.ndim:
+        return baseline
+    full = baseline.reshape((1,) * (x.ndim - baseline.ndim) + tuple(baseline.shape))
+    fits = all(have in (1, want) for have, want in zip(full.shape[1:], x.shape[1:], strict=True))
+    return full.expand(len(full), *x.shape[1:]) if fits and len(full) in (1, len(x)) else baseline
 
 
 def _shapes(x: Tensor) -> str:
@@ -373,6 +389,9 @@ class TargetSelector:
                 )
             return output.reshape(rows)
         width = len(self.common) if self.common is not None else self.each.shape[1]  # type: ignore[union-attr]
+        if width < len(shape) and all(size == 1 for size in shape[width:]):
+            # (B, K, 1, 1) of a fully convolutional network: one class is one number
+            output, shape = output.reshape(rows, *shape[:width]), shape[:width]
         if width != len(shape):
             raise TargetError(
                 f"target={_short(self.target)} has {width} indices but one example's output has shape "

@@ -44,8 +44,9 @@ class Question:
             int, a tuple, one per example) or a callable output -> (B,).
         players: Which elements move together: integer mask(s), index lists or ``ta.Players``; None: every
             element is a player.
-        additional_forward_args: What the model takes after the inputs; a non-tuple is one argument, a tensor
-            of leading size B holds one entry per example.
+        additional_forward_args: What the model takes after the inputs; a dict by keyword, a non-tuple is one
+            argument. A tensor of leading size B holds one entry per example, unless ``ta.shared(tensor)``
+            says that all share it or the model runs only so.
         dtype: Dtype of the analysis; None keeps the model's own.
         internal_batch_size: Rows per model call; None: chosen from memory.
         seed: Seed of everything drawn at random; the global generators are left alone.

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from taylorattr.aliases import AnyTarget, Tensors
+from taylorattr.analysis.forward_arguments import ForwardArguments
 from taylorattr.analysis.inputs import TargetSelector, tensor_output
 from taylorattr.analysis.model_errors import at_the_model
 from taylorattr.analysis.private_model import ModelCopy, PrivateModel
@@ -45,13 +47,15 @@ class ScalarModel:
         model: Module or callable on tensors, or the private copies of one that were made before.
         inputs: Tensor (B, …) or tuple of them: fixes B, and serves to try the copy.
         target: Captum's TargetType or a callable output -> (B,).
-        additional_forward_args: What the model takes after the inputs; a non-tuple is one argument. Tensors
-            of leading size B hold one entry per example, everything else is passed on as it is.
+        additional_forward_args: What the model takes after the inputs; a dict by keyword, a non-tuple is one
+            argument. Tensors of leading size B hold one entry per example unless they are marked by
+            ``ta.shared`` or the model runs only where they are not; everything else is passed on as it is.
         dtype: Dtype of the analysis; None keeps the model's own.
         integers_allowed: Whether integer outputs are accepted (no derivatives are needed).
         trial: Rows the copy is tried on, tensors (R, …), with the example of each; None: the first inputs.
 
     Attributes:
+        arguments: The additional forward arguments, and which hold one entry per example.
         function: The copy; takes inputs and extra arguments, returns the model's output.
         modules: The outermost private modules.
         dtype: Dtype of the values, `native` unless promoted.
@@ -88,16 +92,15 @@ class ScalarModel:
         self.private = model if isinstance(model, PrivateModel) else PrivateModel(model)
         facts = self.private.facts
         self.native = _native_dtype(facts.dtypes, rows)
-        extra = additional_forward_args
-        self._extra = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
-        per_example = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == self.batch for a in self._extra)
-        self.varies = self.batch > 1 and (self.selector.each is not None or per_example)
+        self.arguments = ForwardArguments.of(additional_forward_args, self.batch)
         self.gradient_checked = False
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
         self.device = self._device_for(facts.device or rows[0].device)
         if facts.fixed_batch is not None:
             self.diagnostics["fixed_batch_size"] = facts.fixed_batch
+        self.arguments = self.arguments.read(partial(self._native_rows, rows), self.batch)
+        self.varies = self.batch > 1 and (self.selector.each is not None or any(self.arguments.per_example))
         copied = self._try(rows, trial or self._first(rows), integers_allowed)
         self.function, self.modules = copied.function, copied.modules
         self.diagnostics |= {
@@ -123,7 +126,7 @@ class ScalarModel:
     def unguarded_values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
         """Return `values`; a model that draws random numbers moves the user's generators."""
         try:
-            output = self.function(*xs, *_sliced(self.extra, self.batch, examples))
+            output = self._prepared.call(self.function, xs, self._prepared.rows(examples))
         except Exception as error:
             at_the_model(error, xs, self.extra)
             raise
@@ -155,17 +158,39 @@ class ScalarModel:
         """
         copied = self._copied(None)
         examples = torch.tensor([example])
-        extra = _sliced(_prepared(self._extra, None, self.device), self.batch, examples)
+        arguments = self._arguments_in(None)
+        extra = arguments.rows(examples)
 
         def scalar(*xs: Tensor) -> Tensor:
             try:
-                output = copied.function(*xs, *extra)
+                output = arguments.call(copied.function, xs, extra)
             except Exception as error:
                 at_the_model(error, xs, extra)
                 raise
             return self.selector.select(output, examples)
 
         return scalar, copied.modules[0] if len(copied.modules) == 1 else None
+
+    @property
+    def extra(self) -> tuple[Any, ...]:
+        """The additional forward arguments as the analysis passes them on, those by keyword last."""
+        return self._prepared.values
+
+    def _arguments_in(self, dtype: torch.dtype | None) -> ForwardArguments:
+        """Return the additional forward arguments copied, cast and moved."""
+        return self.arguments.prepared(lambda value: _cast(value, dtype, self.device).clone())
+
+    def _native_rows(
+        self, rows: tuple[Tensor, ...], arguments: ForwardArguments, examples: Tensor | None
+    ) -> Tensor:
+        """Return f of some examples in the model's own dtype; None: of all, with every argument as it is."""
+        given = arguments.prepared(lambda value: _cast(value, self.native, self.device).clone())
+        which = torch.arange(self.batch) if examples is None else examples
+        xs = tuple(_cast(x[which.to(x.device)], self.native, self.device).clone() for x in rows)
+        with torch.no_grad(), preserved_rng():
+            values = given.values if examples is None else given.rows(examples)
+            output = given.call(self._copied(None).function, xs, values)
+            return self.selector.select(output, which).detach().to(self.native)
 
     def _copied(self, dtype: torch.dtype | None) -> ModelCopy:
         """Return the private copy in a dtype, None for the model's own, where the analysis runs."""
@@ -209,7 +234,7 @@ class ScalarModel:
             raise
         except Exception as error:  # whatever a user's forward may raise
             self._require_not_alone(copied, trial, rows, error)
-            at_the_model(error, trial[0], self._extra)
+            at_the_model(error, trial[0], self.arguments.values)
             raise
         if reason:
             self.dtype = self.native
@@ -264,12 +289,12 @@ class ScalarModel:
 
     def _trial(self, copied: ModelCopy, trial: Trial, dtype: torch.dtype) -> Tensor:
         rows, examples = trial
-        self.extra = _prepared(self._extra, dtype, self.device)
+        self._prepared = arguments = self._arguments_in(dtype)
         kept = tuple(_cast(x, dtype, self.device) for x in rows)
         xs = tuple(x.clone() for x in kept)
         versions = [x._version for x in xs]
         with torch.no_grad(), preserved_rng() as draws:
-            seen = observe(lambda: copied.function(*xs, *_sliced(self.extra, self.batch, examples)))
+            seen = observe(lambda: arguments.call(copied.function, xs, arguments.rows(examples)))
         self.draws = draws.happened
         require_unwritten(xs, kept, versions)
         output, self.operations = seen.result, seen.operations
@@ -291,19 +316,6 @@ def _native_dtype(own: list[torch.dtype], rows: tuple[Tensor, ...]) -> torch.dty
 def _cast(tensor: Tensor, dtype: torch.dtype | None, device: torch.device) -> Tensor:
     floating = dtype is not None and tensor.is_floating_point()
     return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)
-
-
-def _prepared(extra: tuple[Any, ...], dtype: torch.dtype | None, device: torch.device) -> tuple[Any, ...]:
-    """Return the extra arguments with tensors copied, cast and moved."""
-    return tuple(_cast(a, dtype, device).clone() if isinstance(a, Tensor) else a for a in extra)
-
-
-def _sliced(extra: tuple[Any, ...], batch: int, examples: Tensor) -> tuple[Any, ...]:
-    """Return the extra arguments of each row's example."""
-    return tuple(
-        a[examples.to(a.device)] if isinstance(a, Tensor) and a.ndim and a.shape[0] == batch else a
-        for a in extra
-    )
 
 
 def _eps(dtype: torch.dtype) -> float:

@@ -149,8 +149,7 @@ def _alike(scalar: ScalarModel) -> list[list[int]]:
     """Return the examples in groups with one target and the same extra arguments."""
     if not scalar.varies:
         return [list(range(scalar.batch))]
-    per_example = any(isinstance(a, Tensor) and a.ndim and len(a) == scalar.batch for a in scalar.extra)
-    if per_example or scalar.selector.each is None:
+    if any(scalar.arguments.per_example) or scalar.selector.each is None:
         return [[e] for e in range(scalar.batch)]
     groups: dict[tuple[int, ...], list[int]] = {}
     for e, target in enumerate(scalar.selector.each.tolist()):

@@ -60,7 +60,7 @@ def _alike(game: Game) -> list[list[int]]:
     scalar = game.scalar
     if not scalar.varies:
         return [list(range(game.batch))]
-    own = any(isinstance(a, Tensor) and a.ndim and a.shape[0] == game.batch for a in scalar.extra)
+    own = any(scalar.arguments.per_example)
     if own or scalar.selector.each is None:
         return [[example] for example in range(game.batch)]
     groups: dict[tuple[int, ...], list[int]] = {}

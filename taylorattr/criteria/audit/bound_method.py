@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.forward_arguments import shared
 from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.coalitions import masked_rows
@@ -83,18 +84,20 @@ class AuditedExample:
         parts = self.game.baseline(self.example)
         return parts if self.question.as_tuple else parts[0]
 
-    def extra_for(self, count: int) -> tuple[Any, ...] | None:
+    def extra_for(self, count: int) -> Any:
         """Return the additional forward arguments for that many rows; None where there are none."""
-        extra = self.question.additional_forward_args
-        parts = extra if isinstance(extra, tuple) else () if extra is None else (extra,)
-        batch, k = self.game.batch, self.example
-        own = tuple(
-            part[k : k + 1].expand(count, *part.shape[1:])
-            if isinstance(part, Tensor) and part.ndim and len(part) == batch
-            else part  # a constant that all examples share
-            for part in parts
-        )
-        return own or None
+        arguments, k = self.game.scalar.arguments, self.example
+        own: list[Any] = []
+        for part, each in zip(arguments.values, arguments.per_example, strict=True):
+            if each:
+                own.append(part[k : k + 1].expand(count, *part.shape[1:]))
+            elif isinstance(part, Tensor) and part.ndim and len(part) == count:
+                own.append(shared(part))  # a constant that happens to be as long as these rows are many
+            else:
+                own.append(part)
+        if arguments.keywords:
+            return dict(zip(arguments.keywords, own, strict=True))
+        return tuple(own) or None
 
     def asked_at(self, rows: Any, count: int, **changes: Any) -> Question:
         """Return the question about masked rows of this example, on the same private copies of the model.

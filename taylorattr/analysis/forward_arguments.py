@@ -1,0 +1,172 @@
+"""What the model takes after the inputs: by position or keyword, one entry per example or one for all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.errors import OptionError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """A tensor that all examples share, whatever its first size; made by `shared`."""
+
+    value: Tensor
+
+
+def shared(tensor: Tensor) -> Shared:
+    """Mark an additional forward argument as one for all examples.
+
+    A tensor whose first size is the batch size may hold one entry per example or be a constant that happens
+    to be as long: edges (2, E) of two graphs, class weights (C,) of C examples. Where both readings run, it
+    is taken per example; this says that it is not.
+
+    Args:
+        tensor: The argument.
+
+    Returns:
+        What ``additional_forward_args`` takes in its place.
+
+    Raises:
+        OptionError: If it is no tensor: everything else is shared anyway.
+
+    Examples:
+        >>> import torch, taylorattr as ta
+        >>> weights = torch.tensor([[1.0], [10.0]])
+        >>> x, model = torch.ones(2, 2), lambda z, w: (z @ w)[:, 0]
+        >>> found = ta.attribute("gradient_x_input", model, x, additional_forward_args=ta.shared(weights))
+        >>> found.player_scores.tolist()
+        [[1.0, 10.0], [1.0, 10.0]]
+    """
+    if not isinstance(tensor, Tensor):
+        raise OptionError(
+            f"ta.shared takes a tensor; given a {type(tensor).__name__}, which all examples share without it"
+        )
+    return Shared(tensor)
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardArguments:
+    """The additional forward arguments of a model.
+
+    Attributes:
+        values: Positional ones, then those by keyword.
+        keywords: Names of the last ones.
+        per_example: Which are tensors with one entry per example.
+        marked: Which are marked as shared.
+    """
+
+    values: tuple[Any, ...]
+    keywords: tuple[str, ...]
+    per_example: tuple[bool, ...]
+    marked: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, given: Any, batch: int) -> ForwardArguments:
+        """Return them from what a user passes: None, one argument, a tuple of them or a dict of keywords.
+
+        Raises:
+            OptionError: If a keyword is no string.
+        """
+        keywords: tuple[str, ...] = ()
+        if isinstance(given, dict):
+            bad = next((name for name in given if not isinstance(name, str)), None)
+            if bad is not None:
+                raise OptionError(
+                    f"additional_forward_args has the key {bad!r}; a dict holds keyword arguments of the "
+                    "model, {'mask': tensor}. To pass a dict as one argument, put it in a tuple: (given,)"
+                )
+            keywords, parts = tuple(given), tuple(given.values())
+        else:
+            parts = given if isinstance(given, tuple) else () if given is None else (given,)
+        marked = tuple(isinstance(part, Shared) for part in parts)
+        values = tuple(part.value if isinstance(part, Shared) else part for part in parts)
+        per_example = tuple(
+            isinstance(value, Tensor) and value.ndim > 0 and value.shape[0] == batch and not mark
+            for value, mark in zip(values, marked, strict=True)
+        )
+        return cls(values, keywords, per_example, marked)
+
+    def prepared(self, change: Callable[[Tensor], Tensor]) -> ForwardArguments:
+        """Return them with every tensor changed."""
+        return replace(self, values=tuple(change(v) if isinstance(v, Tensor) else v for v in self.values))
+
+    def rows(self, examples: Tensor) -> tuple[Any, ...]:
+        """Return the values for rows of these examples."""
+        return tuple(
+            value[examples.to(value.device)] if own else value
+            for value, own in zip(self.values, self.per_example, strict=True)
+        )
+
+    def call(self, function: Callable[..., Any], xs: tuple[Tensor, ...], values: tuple[Any, ...]) -> Any:
+        """Return function(inputs, arguments), those by keyword as such."""
+        split = len(values) - len(self.keywords)
+        return function(*xs, *values[:split], **dict(zip(self.keywords, values[split:], strict=True)))
+
+    def readings(self) -> Iterator[ForwardArguments]:
+        """Yield the ways to read tensors as long as the batch, those with fewest shared ones first."""
+        open_ = [k for k, own in enumerate(self.per_example) if own]
+        counts = range(len(open_) + 1) if len(open_) <= 4 else (0, len(open_))
+        for count in counts:
+            for chosen in itertools.combinations(open_, count):
+                own = tuple(flag and k not in chosen for k, flag in enumerate(self.per_example))
+                yield replace(self, per_example=own)
+
+    def read(
+        self, evaluate: Callable[[ForwardArguments, Tensor | None], Tensor], batch: int
+    ) -> ForwardArguments:
+        """Return the reading under which other rows have the outputs of the whole batch.
+
+        The whole batch with all arguments as they are is right under every reading. Where none agrees, the
+        first is kept, and whoever checks the rows says so.
+
+        Args:
+            evaluate: (arguments, examples or None for all with every argument as it is) -> f.
+            batch: Number of examples B.
+
+        Raises:
+            ShapeError: If the model runs on the whole batch, but on other rows in no reading.
+        """
+        if batch == 1 or not any(self.per_example):
+            return self
+        try:
+            truth = evaluate(self, None)
+        except Exception:  # whatever a user's forward may raise; the trial says it in words
+            return self
+        orders = [torch.tensor([batch - 1, 0]), torch.tensor([batch // 2])]
+        ran = False
+        for reading in self.readings():
+            try:
+                found = [evaluate(reading, order) for order in orders]
+            except Exception:  # this reading does not fit the model
+                continue
+            ran = True
+            size = 10 * torch.finfo(truth.dtype).eps ** 0.5 * max(1e-3, float(truth.abs().max()))
+            if all(
+                bool(((f - truth[o.to(truth.device)]).abs() <= size).all())
+                for f, o in zip(found, orders, strict=True)
+            ):
+                return reading
+        if ran:
+            return self
+        names = [
+            f"additional_forward_args[{self.name(k)!r}] of shape {tuple(self.values[k].shape)}"
+            for k, own in enumerate(self.per_example)
+            if own
+        ]
+        raise ShapeError(
+            f"{', '.join(names)} as long as the batch of {batch}: read as one entry per example and as one "
+            "tensor for all, the model runs on the whole batch only. Pass ta.shared(tensor) where all "
+            "examples share it, and let forward take any number of rows"
+        )
+
+    def name(self, k: int) -> int | str:
+        """Return the position or the keyword of an argument."""
+        split = len(self.values) - len(self.keywords)
+        return k if k < split else self.keywords[k - split]
