@@ -312,3 +312,46 @@ def scatter_reduce(
     rows = torch.cat([own, rows], -1)
     found = rows.prod(-1) if reduce == "prod" else rows.amax(-1) if reduce == "amax" else rows.amin(-1)
     return found.movedim(-1, dim)
+
+
+@formula("grid_sampler_2d", "grid_sampler_3d")
+def grid_sampler(x: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool) -> Tensor:
+    """Σ over all pixels p of x_p·Π_d max(0, 1 − |place_d − p_d|): linear interpolation without an index.
+
+    So the difference between two grids is one of functions of the places, and not a switch of pixels.
+
+    Args:
+        x: Shape (B, C, *space).
+        grid: Places, shape (B, *out, dimensions), the last dimension of space first.
+        mode: 0, linear interpolation.
+        padding: 0 zeros outside of the image, 1 its border.
+        align_corners: Whether −1 and 1 are the middles of the outermost pixels, or their edges.
+
+    Returns:
+        Shape (B, C, *out).
+
+    Raises:
+        MissingRuleError: If the interpolation is not linear, or outside stands the mirror image.
+    """
+    if mode != 0 or padding == 2:
+        raise MissingRuleError(
+            "grid_sample with a grid that depends on the inputs has a rule for mode='bilinear' and "
+            "padding_mode='zeros' or 'border' only"
+        )
+    space, places = x.shape[2:], grid.flatten(1, -2)  # (B, P, dimensions)
+    found = x
+    for d in reversed(range(len(space))):
+        size, at = space[d], places[..., len(space) - 1 - d]
+        at = (at + 1) / 2 * (size - 1) if align_corners else ((at + 1) * size - 1) / 2
+        # on the border's last pixel torch's derivative is 0, as that of this clamp
+        at = size - 1 - torch.relu(size - 1 - torch.relu(at)) if padding == 1 else at
+        pixels = torch.arange(size, dtype=x.dtype, device=x.device).unsqueeze(1)
+        away = pixels - at.unsqueeze(1)  # (B, size, P)
+        # max(0, 1 − |away|) with torch's derivative of a place that lies on a pixel, that on its right
+        weights = torch.relu(away - 1) - 2 * torch.relu(away) + torch.relu(away + 1)
+        if d == len(space) - 1:
+            found = torch.bmm(x.flatten(1, -2), weights).reshape(*x.shape[:-1], -1)
+        else:
+            lines = weights.reshape(len(x), *[1] * (d + 1), size, -1)
+            found = (found * lines).sum(-2)
+    return found.reshape(*x.shape[:2], *grid.shape[1:-1])

@@ -147,6 +147,14 @@ def _loss(width: str) -> Reader:
     return read
 
 
+def _sampled(a: Arguments, y: Any) -> State:
+    """grid_sample: between which pixels each place lies."""
+    sizes = torch.tensor(a["input"].shape[:1:-1], dtype=a["grid"].dtype, device=a["grid"].device)
+    corners = a["align_corners"]
+    at = (a["grid"] + 1) / 2 * (sizes - 1) if corners else ((a["grid"] + 1) * sizes - 1) / 2
+    return Levels(at.round() if a["interpolation_mode"] == 1 else at.floor())
+
+
 def _cast(a: Arguments, y: Any) -> State:
     return Levels(y) if a["self"].is_floating_point() else NONE
 
@@ -205,6 +213,8 @@ _BY_OVERLOAD: dict[OpOverload, Reader] = {
     aten.signbit.default: _cuts(0.0),
     aten.copysign.Scalar: _cuts(0.0),
     aten.copysign.Tensor: lambda a, y: _sides([a["self"], a["other"]]),
+    aten.grid_sampler_2d.default: _sampled,
+    aten.grid_sampler_3d.default: _sampled,
     aten.smooth_l1_loss.default: _loss("beta"),
     aten.huber_loss.default: _loss("delta"),
     **dict.fromkeys(

@@ -48,7 +48,7 @@ Kind: TypeAlias = Literal[
     "prod",  # products of the entries along a dimension
     "order",  # sort, topk, median: entries chosen by their rank
     "switch",  # comparisons, indices, fills: the result has no derivative
-    "choice",  # a move whose mask or index depends on the inputs; never in the table, only in use
+    "choice",  # a move, product, quotient by a mask or index that depends on the inputs; only in use
 ]
 
 Pieces: TypeAlias = Literal["affine", "constant", "curved"]
@@ -103,7 +103,7 @@ class Operation:
             mask.
         """
         factors = sum(not set(group).isdisjoint(moving) for group in self.factors)
-        if choosing and self.kind in ("move", "product"):
+        if choosing and self.kind in ("move", "product", "quotient"):
             return "choice"
         if self.kind in ("unit", "pair"):
             return None if choosing or not 1 <= len(moving) <= 2 else ("unit", "pair")[len(moving) - 1]
@@ -238,6 +238,8 @@ _rows("unit", "sign sgn floor ceil round trunc", entrywise=True, breaks="jump", 
 _rows("pair", "pow float_power atan2 hypot logaddexp logaddexp2", entrywise=True)
 _rows("pair", "xlogy special_xlog1py", "self", entrywise=True, pieces="curved")
 _rows("pair", "mse_loss")
+# only with a grid that depends on the inputs: with a constant one it is recorded as the weighted sum it is
+_rows("pair", "grid_sampler_2d grid_sampler_3d", breaks="bend")
 _rows("pair", "smooth_l1_loss huber_loss", breaks="bend")
 _rows("pair", "remainder fmod copysign", entrywise=True, breaks="jump", pieces="affine")
 _rows("pair", "floor_divide heaviside div.Tensor_mode div.Scalar_mode", entrywise=True, breaks="jump",

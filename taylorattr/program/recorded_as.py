@@ -84,6 +84,27 @@ def _put(active: IsActive, x: Tensor, index: Tensor, source: Tensor, accumulate:
     return flat.reshape(x.shape)
 
 
+@recorded_as("unfold_backward")
+def _fold(active: IsActive, windows: Tensor, shape: Sequence[int], dim: int, size: int, step: int) -> Tensor:
+    """Windows (…, count, …, size) added up where they overlap: the overlap-add of ``istft``."""
+    count = windows.shape[dim]
+    starts = torch.arange(count, device=windows.device).unsqueeze(1) * step
+    places = (starts + torch.arange(size, device=windows.device)).reshape(-1)
+    entries = windows.movedim(-1, dim + 1).flatten(dim, dim + 1)
+    return torch.zeros(list(shape), dtype=windows.dtype, device=windows.device).index_add(
+        dim, places, entries
+    )
+
+
+@recorded_as("bincount")
+def _bincount(active: IsActive, places: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Any:
+    """Weights added up by place."""
+    if weights is None or active(places):
+        return NotImplemented
+    count = max(int(places.max()) + 1 if len(places) else 0, minlength)
+    return torch.zeros(count, dtype=weights.dtype, device=weights.device).index_add(0, places, weights)
+
+
 @recorded_as("index_reduce")
 def _index_reduce(
     active: IsActive, x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
@@ -219,6 +240,24 @@ def _solve(active: IsActive, a: Tensor, b: Tensor, *, left: bool = True, check_e
     # what torch needs for its derivative only
     factors, pivots, info = aten.linalg_lu_factor_ex(a)
     return (found.squeeze(-1) if vector else found), factors, pivots, info
+
+
+@recorded_as("cholesky_solve")
+def _cholesky_solve(active: IsActive, b: Tensor, factor: Tensor, upper: bool = False) -> Any:
+    """A⁻¹B with the Cholesky factor of a constant matrix A."""
+    return NotImplemented if active(factor) else torch.cholesky_inverse(factor, upper) @ b
+
+
+@recorded_as("linalg_lu_solve")
+def _lu_solve(
+    active: IsActive, factors: Tensor, pivots: Tensor, b: Tensor, *, left: bool = True, adjoint: bool = False
+) -> Any:
+    """A⁻¹B, or BA⁻¹, with the LU factors of a constant matrix A."""
+    if active(factors):
+        return NotImplemented
+    unit = torch.eye(factors.shape[-1], dtype=factors.dtype, device=factors.device).expand(factors.shape)
+    inverse = torch.linalg.lu_solve(factors, pivots, unit, adjoint=adjoint)
+    return inverse @ b if left else b @ inverse
 
 
 @recorded_as("linalg_solve_triangular")

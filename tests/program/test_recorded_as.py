@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from taylorattr.program.formulas import grid_sampler
 from taylorattr.program.record import record
 from taylorattr.program.recorded_as import RECORDED_AS
 from taylorattr.program.walk import replay
@@ -95,6 +96,22 @@ CALLS = {
     "solve, vector": (lambda b: torch.linalg.solve(MATRIX, b), [(4,)]),
     "solve, right": (lambda b: torch.linalg.solve(MATRIX, b, left=False), [(2, 4)]),
     "solve, triangular": (lambda b: torch.linalg.solve_triangular(MATRIX, b, upper=True), [(4, 2)]),
+    "solve, Cholesky": (
+        lambda b: torch.cholesky_solve(b, torch.linalg.cholesky(MATRIX @ MATRIX.mT)),
+        [(4, 2)],
+    ),
+    "solve, LU": (lambda b: torch.linalg.lu_solve(*torch.linalg.lu_factor(MATRIX), b), [(4, 2)]),
+    "bincount": (lambda x: torch.bincount(torch.tensor([0, 2, 0, 3]), weights=x, minlength=5), [(4,)]),
+    "istft": (
+        lambda x: torch.istft(
+            torch.stft(x, 8, 4, window=torch.ones(8).to(x), return_complex=True) * 0.5,
+            8,
+            4,
+            window=torch.ones(8).to(x),
+            length=24,
+        ),
+        [(2, 24)],
+    ),
     "conv1d": (lambda x, w: F.conv1d(x, w, normal(6), 2, 1, 2, 3), [(2, 6, 9), (6, 2, 3)]),
     "conv2d": (lambda x, w, b: F.conv2d(x, w, b, (2, 1), (0, 2)), [(2, 2, 5, 4), (3, 2, 2, 3), (3,)]),
     "conv3d": (lambda x, w: F.conv3d(x, w, padding=1), [(1, 2, 3, 3, 2), (1, 2, 2, 2, 1)]),
@@ -142,3 +159,22 @@ def test_a_convolution_with_constant_weights_stays_whole():
 def test_an_operation_that_a_rule_names_stays_whole():
     program = record(lambda x: x.nansum(1), (torch.randn(2, 4),), whole=frozenset({"nansum"}))
     assert [node.op.overloadpacket.__name__ for node in program.nodes] == ["nansum"]
+
+
+@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("space", [(5, 4), (3, 4, 5)])
+def test_a_moving_grid_has_a_formula_with_the_values_and_the_derivatives_of_torch(space, padding, corners):
+    x, grid = normal(2, 3, *space), normal(2, *[3] * len(space), len(space))
+    grid.view(-1)[:4] = torch.tensor([-1.0, 0.0, 1.0, -1.0])  # places on pixels, where it bends
+    x, grid = x.requires_grad_(), grid.requires_grad_()
+    theirs = F.grid_sample(x, grid, "bilinear", ("zeros", "border")[padding], corners)
+    ours = grid_sampler(x, grid, 0, padding, corners)
+    assert torch.allclose(ours, theirs, atol=1e-12)
+    weights = normal(*theirs.shape)
+    for mine, other in zip(
+        torch.autograd.grad((ours * weights).sum(), (x, grid)),
+        torch.autograd.grad((theirs * weights).sum(), (x, grid)),
+        strict=True,
+    ):
+        assert torch.allclose(mine, other, atol=1e-12)

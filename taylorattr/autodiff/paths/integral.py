@@ -13,6 +13,7 @@ from taylorattr.autodiff.captured import captured_program
 from taylorattr.autodiff.paths.grid import TooManyPiecesError
 from taylorattr.autodiff.paths.operations import NotPiecewiseLinearError
 from taylorattr.autodiff.paths.pieces import FOLLOWED, Rows, integrated_gradient
+from taylorattr.errors import MissingRuleError
 from taylorattr.memory import available, keep_freed_blocks
 from taylorattr.program.kinks import kink_nodes
 from taylorattr.program.program import Program
@@ -74,7 +75,10 @@ def _program(game: Game, example: int) -> Program:
     if program.notes:
         raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
     # after writing out, so that kinks inside composite operations (scatter_reduce, aminmax) are seen
-    program = without_formulas(program, [x.to(game.dtype) for x in game.input(example)], FOLLOWED)
+    try:
+        program = without_formulas(program, [x.to(game.dtype) for x in game.input(example)], FOLLOWED)
+    except MissingRuleError as error:
+        raise NotPiecewiseLinearError(str(error)) from error
     if not kink_nodes(program):
         raise NotPiecewiseLinearError("it has no kinks")
     return program
