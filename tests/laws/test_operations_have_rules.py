@@ -262,7 +262,7 @@ _CIRCULAR = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular").double()
 
 
 WITHOUT_DIFFERENCE_RULE = {"sparsemax"}
-"""A quotient by a number of entries that differs between the two ends is a switch, and no rule divides that."""
+"""A quotient by a number of entries that differs between the ends is a switch, which no rule divides."""
 
 
 @pytest.mark.parametrize("operation", sorted(WITHOUT_DIFFERENCE_RULE))
