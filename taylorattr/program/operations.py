@@ -239,7 +239,7 @@ _rows("pair", "pow float_power atan2 hypot logaddexp logaddexp2", entrywise=True
 _rows("pair", "xlogy special_xlog1py", "self", entrywise=True, pieces="curved")
 _rows("pair", "mse_loss")
 # only with a grid that depends on the inputs: with a constant one it is recorded as the weighted sum it is
-_rows("pair", "grid_sampler_2d grid_sampler_3d", breaks="bend")
+_rows("pair", "grid_sampler_2d grid_sampler_3d", "input", breaks="bend", pieces="curved")
 _rows("pair", "smooth_l1_loss huber_loss", breaks="bend")
 _rows("pair", "remainder fmod copysign", entrywise=True, breaks="jump", pieces="affine")
 _rows("pair", "floor_divide heaviside div.Tensor_mode div.Scalar_mode", entrywise=True, breaks="jump",

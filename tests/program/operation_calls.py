@@ -262,3 +262,7 @@ call("topk", self=X, k=2, dim=1)
 call("kthvalue", self=X, k=2, dim=1)
 alike("median.dim nanmedian.dim mode", self=r(2, 3).round(decimals=0) + r(2, 3) * 0.1, dim=1)
 call("scatter_reduce.two", self=X, dim=1, index=PLACES.expand(2, 3), src=r(2, 3), reduce="amax")
+
+for name, space in (("grid_sampler_2d", (3, 4)), ("grid_sampler_3d", (3, 4, 2))):
+    sampled = {"input": r(2, 1, *space), "grid": r(2, *space, len(space)) / 2}
+    call(name, **sampled, interpolation_mode=0, padding_mode=0, align_corners=False)
