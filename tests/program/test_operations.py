@@ -233,6 +233,10 @@ UNLIKE_THEIR_CALL = {
     "mode": "jumps where entries become equal, which lines through random numbers do not meet",
     "atan2": "its branch cut is a convention of the angle, not a kink of a model",
     "scatter_reduce": "bends for maxima and is curved for products",
+    **dict.fromkeys(
+        ("grid_sampler_2d", "grid_sampler_3d"),
+        "curved between pixels; on long lines mostly 0, outside of them",
+    ),
 }
 """Rows that lines through the arguments of the call do not show, and why."""
 
