@@ -25,9 +25,6 @@ from taylorattr.files import read_array, read_arrays, read_json, read_text, read
 SUFFIXES = (".npy", ".npz", ".csv")
 """Of files that hold data."""
 
-LARGEST_SINGLE = float(np.finfo(np.float32).max)
-"""Largest number in single precision, in which data are read."""
-
 SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 """Data sets that scikit-learn bundles: nothing is downloaded."""
 
@@ -90,7 +87,8 @@ class Data:
 def load(spec: str, drop: list[str] | None = None, *, option: str = "--data") -> Data:
     """Read ``FILE.npy``, ``FILE.npz`` (its arrays are the inputs), ``FILE.csv`` or ``sklearn:NAME``.
 
-    Floating-point data become float32, the dtype most models are trained in; integers stay integers.
+    Floating-point data become float32, the dtype most models are trained in, unless a number would become
+    infinite or 0 there; integers become int64, or float64 with a warning where they are larger.
 
     Returns:
         The data.
@@ -159,42 +157,34 @@ def names(path: str) -> tuple[str, ...]:
 
 
 def _tensor(array: np.ndarray, origin: str) -> Tensor:
-    """Return floating-point numbers as float32, integers as int64, bools as they are.
+    """Return floating-point numbers as float32, integers as int64 where they fit, bools as they are.
 
     Raises:
-        FileError: If the array holds anything else, nothing, or numbers that are too large for that.
+        FileError: If the array holds anything else, or nothing.
     """
     if array.ndim == 0 or array.size == 0:
         raise FileError(f"{origin} has shape {array.shape}; expected examples along the first dimension")
     if array.dtype.kind == "f":
-        return torch.from_numpy(_in_single_precision(array, origin))
+        return torch.from_numpy(_as_short_as_it_holds(array))
     if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max:
-            raise FileError(f"{origin} holds {array.max()} (uint64), more than int64 holds")
+            warn(
+                f"{origin} holds {array.max()}, above int64; its integers are read as float64",
+                PrecisionWarning,
+            )
+            return torch.from_numpy(array.astype(np.float64))
         return torch.from_numpy(array.astype(np.int64, copy=False))
     if array.dtype.kind == "b":
         return torch.from_numpy(array)
     raise FileError(f"{origin} holds {array.dtype}, expected floating-point or integer numbers")
 
 
-def _in_single_precision(array: np.ndarray, origin: str) -> np.ndarray:
-    """Return an array as float32.
-
-    Raises:
-        FileError: If a finite number would become infinite.
-    """
-    if array.dtype.itemsize <= 4:
-        return array.astype(np.float32, copy=False)
+def _as_short_as_it_holds(array: np.ndarray) -> np.ndarray:
+    """Return numbers as float32; as float64 where one of them would become infinite or 0."""
     with np.errstate(over="ignore", under="ignore"):
-        single = array.astype(np.float32)
-    lost = np.isinf(single) & np.isfinite(array)
-    if lost.any():
-        where = tuple(int(k[0]) for k in np.nonzero(lost))
-        raise FileError(f"{origin} holds {array[where]} at {where}, more than float32 holds; scale the data")
-    vanished = int(((single == 0) & (array != 0)).sum())
-    if vanished:
-        warn(f"{origin}: {vanished} numbers are smaller than float32 holds and count as 0", PrecisionWarning)
-    return single
+        single = array.astype(np.float32, copy=False)
+    lost = (np.isinf(single) & np.isfinite(array)) | ((single == 0) & (array != 0))
+    return array.astype(np.float64, copy=False) if lost.any() else single
 
 
 def _npy(path: Path, named: str) -> Data:
@@ -238,14 +228,13 @@ def _csv(path: Path, drop: list[str], named: str) -> Data:
             line = r + first + 1
             raise FileError(f"{named}: line {line} has {len(row)} cells, the first has {len(rows[0])}")
         for c, column in enumerate(columns):
-            value = float(row[column]) if _is_number(row[column]) else None
-            if value is None or not abs(value) <= LARGEST_SINGLE:
+            values[r, c] = float(row[column]) if _is_number(row[column]) else math.nan
+            if not math.isfinite(values[r, c]):
                 cell = f"line {r + first + 1}, column {header[column] if header else column}"
-                what = "not a number" if value is None or math.isnan(value) else "more than float32 holds"
                 raise FileError(
-                    f"{named}: {row[column][:40]!r} at {cell} is {what}; leave the column out with --drop"
+                    f"{named}: {row[column][:40]!r} at {cell} is not a number; leave the column out with "
+                    "--drop"
                 )
-            values[r, c] = value
     return Data((_tensor(values, named),), tuple(header[c] for c in columns) if header else None)
 
 
