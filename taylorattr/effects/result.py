@@ -139,6 +139,8 @@ def _suffixed(path: str | os.PathLike[str]) -> Path:
 def _checked(cls: type[Any], result: Any) -> Any:
     if not isinstance(result, cls):
         raise FormatError(f"this is a {type(result).__name__}, not a {cls.__name__}; load it with that class")
+    # entries of dictionaries have no declared types: those that a page needs are found by printing it
+    repr(result)
     return result
 
 
