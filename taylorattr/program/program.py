@@ -76,6 +76,8 @@ class Program:
         sources: Tensors only the prelude reads, by value number.
         learned: Numbers of the constants that are parameters or computed from some: the weights of layers, as
             opposed to tables and filters that the model's author wrote down. All where there are none.
+        unshared: Numbers of the constants that may hold numbers of single examples: matrices from outside the
+            model, and what is computed from them.
         plan: What :func:`taylorattr.program.walk.walk` prepared at its first use; nobody else's business.
             A program is not changed after its first walk.
         lowered: What the polynomial engine prepared at its first use (``autodiff.polynomial.lowered``).
@@ -90,5 +92,6 @@ class Program:
     prelude: list[Node] = field(default_factory=list)
     sources: dict[int, Tensor] = field(default_factory=dict)
     learned: frozenset[int] = frozenset()
+    unshared: frozenset[int] = frozenset()
     plan: Any = field(default=None, repr=False, compare=False)
     lowered: Any = field(default=None, repr=False, compare=False)

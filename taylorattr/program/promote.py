@@ -55,6 +55,7 @@ def promote(program: Program, dtype: torch.dtype) -> Program:
         output=program.output,
         notes=program.notes,
         learned=program.learned,
+        unshared=program.unshared,
     )
 
 

@@ -72,6 +72,7 @@ def prune(
         prelude=_renumber(prelude, number),
         sources={number[i]: tensors[i].detach() for i in sources},
         learned=frozenset(number[i] for i in constants if i in learned),
+        unshared=frozenset(number[i] for i in _unshared([*constants, *sources], prelude, tensors, constants)),
     )
 
 
@@ -81,12 +82,35 @@ def _learned(leaves: Iterable[int], prelude: Sequence[Node], tensors: Sequence[T
     A plain function has no parameters: its constants are its weights, all of them.
     """
     leaves = list(leaves)
-    learned = {i for i in leaves if isinstance(tensors[i], nn.Parameter) or tensors[i].requires_grad}
+    learned = {i for i in leaves if _is_parameter(tensors[i])}
     learned = learned or set(leaves)
     for node in prelude:
         if not learned.isdisjoint(operands(node)):
             learned.update(results(node))
     return learned
+
+
+def _unshared(
+    leaves: Sequence[int], prelude: Sequence[Node], tensors: Sequence[Tensor], constants: Sequence[int]
+) -> list[int]:
+    """Return the constants that may hold numbers of single examples.
+
+    Of the size of a constant nothing can be told where the batch holds one example, and what a constant is
+    must not depend on that. So what is no parameter, and not computed from parameters, counts as shared by
+    the examples only where it is a vector or a number.
+    """
+    computed = {i for node in prelude for i in results(node)}
+    found = {
+        i for i in leaves if i not in computed and tensors[i].dim() > 1 and not _is_parameter(tensors[i])
+    }
+    for node in prelude:
+        if not found.isdisjoint(operands(node)):
+            found.update(results(node))
+    return [i for i in constants if i in found]
+
+
+def _is_parameter(tensor: Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) or tensor.requires_grad
 
 
 def with_last_uses(nodes: Sequence[Node], output: int, constants: Iterable[int]) -> list[Node]:

@@ -28,6 +28,7 @@ from taylorattr.autodiff.polynomial.steps import (
 from taylorattr.autodiff.polynomial.walks import advance
 from taylorattr.errors import BudgetError, MissingRuleError
 from taylorattr.program.arguments import Arguments, named
+from taylorattr.program.layers import with_biases_at
 from taylorattr.program.operations import Kind, only_adds_up, operation_of
 from taylorattr.program.program import Node, Program
 from taylorattr.program.refusals import BY_KIND, BY_NAME
@@ -238,8 +239,9 @@ def network(program: Program, point: Sequence[Tensor], batch_norms: Collection[s
     Raises:
         MissingRuleError: If an operation is neither affine, nor a function of one value, nor a maximum.
     """
-    # composite operations as their formulas, as relevance records them: the two are compared sum by sum
-    program = without_formulas(program, point)
+    # composite operations as their formulas, biases inside their layers, as relevance records them: the two
+    # are compared sum by sum
+    program = with_biases_at(without_formulas(program, point), point, batch_norms)
     grouping = _Grouping(program, batch_norms)
     entries = tuple(grouping.builder.slot(x.detach()[None, None]) for x in point)
     output = walk(program, entries, grouping)

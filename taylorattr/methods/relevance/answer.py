@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ def explain(
     merge: bool = False,
     assign: Callable[[Recording], Sequence[tuple[Matcher, Rule]]] | None = None,
     walk: Callable[[Recording, RuleTable], list[Tensor]] = propagate,
+    alone: Callable[[Recording], bool] | None = None,
 ) -> Scores:
     """Record, walk, check, in blocks of examples.
 
@@ -53,6 +55,7 @@ def explain(
         merge: Whether affine chains are folded first.
         assign: Rules by position in the network (composites), behind the user's.
         walk: The walk.
+        alone: Whether the examples of a recording must be recorded one by one instead.
 
     Returns:
         Scores of the elements.
@@ -61,8 +64,15 @@ def explain(
     keep_freed_blocks()
     found: list[list[Tensor]] = []
     diagnostics: dict[str, Any] = {}
-    for part in blocks(game.batch, question.internal_batch_size or game.batch):
+    parts = deque(blocks(game.batch, question.internal_batch_size or game.batch))
+    while parts:
+        part = parts.popleft()
         recording = record_rows(game, part, reference=reference, kept=named_operations(rules))
+        if alone is not None and alone(recording):
+            parts.extendleft(
+                slice(e, e + 1) for e in reversed(range(part.start, part.start + recording.batch))
+            )
+            continue
         if recording.batch == game.batch:
             game.outputs.settle(recording.output)
             if reference:

@@ -34,10 +34,11 @@ from taylorattr.methods.relevance.rule import Matcher, Rule
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Box, FixedShares, Gamma
 from taylorattr.methods.relevance.site import Site
 from taylorattr.program.arguments import results
+from taylorattr.program.program import Node
 from taylorattr.registry import Registry
 
 Bounds: TypeAlias = None | float | Tensor
-"""A bound of the first layer's input; None: what the batch shows."""
+"""A bound of the first layer's input; None: what the example shows."""
 
 Assignment: TypeAlias = Callable[[Recording], Sequence[tuple[Matcher, Rule]]]
 """Recording -> pairs of matcher and rule, first match wins."""
@@ -81,22 +82,62 @@ def first_layer(rule: Rule) -> Assignment:
 
 
 def bounded_first_layer(low: Bounds, high: Bounds) -> Assignment:
-    """Return the assignment of z^B to the first layers; a bound that is None is read off the batch."""
+    """Return the assignment of z^B to the first layers; a bound that is None is read off each example.
+
+    Where `boxes_need_one_example`, the recording must hold a single one.
+    """
 
     def assign(recording: Recording) -> Sequence[tuple[Matcher, Rule]]:
-        numbers = first_layers(recording)
         pairs: list[tuple[Matcher, Rule]] = []
-        for number in sorted(numbers):
-            maker = recording.makers.get(number)
-            if maker is None:
-                continue
+        for number, maker in _first_layers(recording):
             x = site_of(recording, maker).x[0]
-            lowest = float(x.min()) if low is None else low
-            highest = float(x.max()) if high is None else high
+            rows = x.reshape(recording.batch, -1) if _by_example(recording, maker) else x.reshape(1, -1)
+            lowest = _spread(rows.amin(1), x) if low is None else low
+            highest = _spread(rows.amax(1), x) if high is None else high
             pairs.append((_among({number}), Box(lowest, highest)))
         return pairs
 
     return assign
+
+
+def boxes_need_one_example(recording: Recording) -> bool:
+    """Whether the smallest and largest input of an example are found only where it is recorded alone.
+
+    Its rows in a first layer's input are known while nothing but entrywise operations and views lies between
+    the two: those keep the entries in order, examples first.
+
+    Args:
+        recording: Of some examples.
+
+    Returns:
+        Whether it must be recorded again, one example at a time.
+    """
+    return recording.batch > 1 and not all(
+        _by_example(recording, node) for _, node in _first_layers(recording)
+    )
+
+
+def _first_layers(recording: Recording) -> list[tuple[int, Node]]:
+    """Return the first layers with the numbers of their results."""
+    return [(i, recording.makers[i]) for i in sorted(first_layers(recording)) if i in recording.makers]
+
+
+def _by_example(recording: Recording, node: Node) -> bool:
+    """Whether the entries of a layer's input lie in memory order example by example."""
+    inputs = {ref.index for ref in recording.program.inputs}
+    (index,) = site_of(recording, node).operands[:1]
+    while index not in inputs:
+        site = site_of(recording, recording.makers[index])
+        same = site.entrywise and site.y.shape == site.x[0].shape
+        if len(site.operands) != 1 or not (same or site.name in ("view", "_unsafe_view", "reshape")):
+            return False
+        (index,) = site.operands
+    return recording.values[index].shape[0] == recording.batch
+
+
+def _spread(bounds: Tensor, x: Tensor) -> Tensor:
+    """One number per example, at every entry of x."""
+    return bounds.reshape(-1, 1).expand(-1, x.numel() // len(bounds)).reshape(x.shape)
 
 
 def _among(numbers: set[int]) -> Callable[[Site], bool]:

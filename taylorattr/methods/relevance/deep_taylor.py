@@ -8,7 +8,12 @@ from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
-from taylorattr.methods.relevance.composites import Bounds, bounded_first_layer, first_layer
+from taylorattr.methods.relevance.composites import (
+    Bounds,
+    bounded_first_layer,
+    boxes_need_one_example,
+    first_layer,
+)
 from taylorattr.methods.relevance.lrp import lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
@@ -67,8 +72,16 @@ def deep_taylor(
         assign = first_layer(FixedShares("square"))
     elif first == "z_B":
         assign = bounded_first_layer(low, high)
+    alone = boxes_need_one_example if first == "z_B" and (low is None or high is None) else None
     scores = explain(
-        question, table, reference=False, rules=rules, balance=balance, merge=merge, assign=assign
+        question,
+        table,
+        reference=False,
+        rules=rules,
+        balance=balance,
+        merge=merge,
+        assign=assign,
+        alone=alone,
     )
     scores.diagnostics |= empty.report(question.game.f_input, "deep_taylor")
     scores.diagnostics |= {"first": first, "bias": bias, "epsilon": epsilon, "constant": constant,

@@ -6,7 +6,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
-from taylorattr.methods.relevance.composites import Bounds, composite_rules
+from taylorattr.methods.relevance.composites import Bounds, boxes_need_one_example, composite_rules
 from taylorattr.methods.relevance.lrp import Attention, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
@@ -62,8 +62,16 @@ def lrp_epsilon(
     table = lrp_rules(eps=epsilon, constant=constant, attention=attention, method="lrp_epsilon")
     assign = composite_rules(composite, low, high) if composite is not None else None
     folded = composite is not None if merge is None else merge
+    reads_off = composite == "EpsilonGammaBox" and (low is None or high is None)
     scores = explain(
-        question, table, reference=False, rules=rules, balance=balance, merge=folded, assign=assign
+        question,
+        table,
+        reference=False,
+        rules=rules,
+        balance=balance,
+        merge=folded,
+        assign=assign,
+        alone=boxes_need_one_example if reads_off else None,
     )
     scores.diagnostics |= {
         "epsilon": epsilon,

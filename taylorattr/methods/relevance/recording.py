@@ -17,6 +17,7 @@ from taylorattr.analysis.game import Game
 from taylorattr.errors import CaptureError
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.capture import refuse_frozen_values
+from taylorattr.program.layers import with_biases
 from taylorattr.program.program import Node, Program
 from taylorattr.program.record import record
 from taylorattr.program.written_out import in_reals, record_written_out, written_out
@@ -98,13 +99,13 @@ class Recording:
         """
         if all(len(b) == 1 for b in baselines) and self.batch > 1:
             try:
-                at_b = record_written_out(lambda *xs: function(*xs), baselines, module=module, kept=self.kept)
+                at_b = _recorded(function, baselines, module, self.kept)
             except Exception:  # a model written for one batch size may raise anything; expanded it runs
                 at_b = None
             if at_b is not None and _mismatch(self.program, at_b) is None and self._serves(at_b):
                 return Recording(self.program, self.values, _all_values(at_b), self.batch, self.kept)
         expanded = tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines)
-        at_b = record_written_out(lambda *xs: function(*xs), expanded, module=module, kept=self.kept)
+        at_b = _recorded(function, expanded, module, self.kept)
         problem = _mismatch(self.program, at_b)
         if problem is not None:
             raise CaptureError(
@@ -123,6 +124,13 @@ class Recording:
             elif value.dim() != mine.dim() or value.shape[1:] != mine.shape[1:] or value.shape[0] != 1:
                 return False
         return True
+
+
+def _recorded(
+    function: Scalar, inputs: tuple[Tensor, ...], module: nn.Module | None, kept: frozenset[str]
+) -> Program:
+    """Return the program at a baseline, spelled as the one at x is."""
+    return with_biases(record_written_out(lambda *xs: function(*xs), inputs, module=module, kept=kept), kept)
 
 
 def record_at(
@@ -150,7 +158,7 @@ def record_at(
     """
     program = record(function, inputs, module=module, keep_values=True, whole=kept)
     refuse_frozen_values(program, function, inputs, module=module)
-    program = written_out(in_reals(program), kept)
+    program = with_biases(written_out(in_reals(program), kept), kept)
     return Recording(program, _all_values(program), None, batch or inputs[0].shape[0], kept)
 
 
