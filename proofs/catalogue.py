@@ -32,6 +32,7 @@ from proofs import (
     lime,
     lrp_alpha_beta,
     lrp_epsilon,
+    lrp_products,
     lrp_zero_is_gradient,
     mixtures,
     mobius_as_integral,
@@ -113,6 +114,7 @@ MODULES = (
     quadrature,
     integrated_gradients_by_effect,
     # from the layer to the network
+    lrp_products,
     lrp_zero_is_gradient,
     one_hidden_layer,
     formal_allocation,

@@ -52,6 +52,8 @@ FALSE_CLAIMS = [
     ("frame_of_coalition_effects", "(−1)^s for (−1)^{s+1}", lambda s: sp.Integer(-1) ** s),
     ("frame_of_coalition_effects", "no sign", lambda s: sp.Integer(1)),
     ("order_by_support", "(−1)^t for (−1)^{s−t}", sign_of_the_subset),
+    ("lrp_products", "half each", lambda: (sp.Rational(1, 2), sp.Rational(1, 2))),
+    ("lrp_products", "all to the gate", lambda: (sp.Integer(1), sp.Integer(0))),
     ("exact_tails", "one order too few", lambda effect, parts: effect - sp.Add(*parts[:-1])),
     ("exact_tails", "added", lambda effect, parts: effect + sp.Add(*parts)),
     ("series_remainder", "one power of ρ too many", lambda rho, K: rho ** (-K - 1) / (rho - 1)),

@@ -15,12 +15,15 @@ from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Scores
 from taylorattr.methods.relevance.merge import merged
-from taylorattr.methods.relevance.propagate import balance_of, balances, propagate
+from taylorattr.methods.relevance.propagate import balance_of, balances, growth_of, propagate
 from taylorattr.methods.relevance.recording import Recording, record_rows
 from taylorattr.methods.relevance.rule import Matcher, Overrides, Rule, RuleTable, named_operations
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
-_LARGE = 100.0
+LARGE = 100.0
+"""Σ|scores| over what is explained, from which on a reader is told."""
+_MISSED = 1e-2
+"""Share of f(x) − f(b) that may be missing without a word, whatever the size of the scores."""
 
 
 def relative_gap(scores: list[Tensor], total: Tensor) -> Tensor:
@@ -109,15 +112,16 @@ def _join(total: dict[str, Any], block: dict[str, Any], start: int) -> None:
 
 
 def difference_diagnostics(
-    recording: Recording, rules: RuleTable, scores: list[Tensor], balance: bool
+    recording: Recording, rules: RuleTable, scores: list[Tensor], balance: bool, *, quiet: bool = False
 ) -> dict[str, Any]:
-    """Check completeness; where it fails, find the operation by its balance, and warn.
+    """Check size and completeness; where one fails, find the operation by its balance, and warn.
 
     Args:
         recording: With a reference.
         rules: The rules that were used.
         scores: What each input element got.
         balance: Whether the balance is asked for.
+        quiet: Whether nothing is said of the size of the scores, as after the first of many references.
 
     Returns:
         Diagnostics.
@@ -130,13 +134,24 @@ def difference_diagnostics(
         found["balance"] = [
             [entry.to_dict() for entry in ledger.entries] for ledger in balances(recording, rules)
         ]
-    if float(gap[worst]) > tolerance:
+    size, missed = size_of(scores, recording.batch), gap * size_of(scores, recording.batch)
+    ends = torch.maximum(recording.output.abs(), recording.output_at_b.abs()).double()
+    total = recording.gap.abs().double()
+    # beside exploded scores a gap of many times f(x) − f(b) is small; below the rounding of f it says nothing
+    rounding = 8 * torch.finfo(recording.output.dtype).eps * ends
+    missing = (missed > _MISSED * total) & (missed > rounding)
+    if bool(missing.any()) and float(gap[worst]) <= tolerance:
+        worst = int(torch.where(missing, missed / total.clamp_min(1e-300), 0.0).argmax())
+    if not quiet:
+        found |= _grown(recording, rules, size, torch.maximum(ends, total))
+    if float(gap[worst]) > tolerance or bool(missing[worst]):
         entry = balance_of(recording, rules, worst).worst()
         found["incomplete"] = entry.to_dict() if entry is not None else {}
         where = f"{entry.op} (module '{entry.module}', {entry.where})" if entry is not None else "nowhere"
         warn(
-            f"the scores of example {worst} miss f(x) − f(b) by {float(gap[worst]):.1e} of their size; the "
-            f"largest remainder is at {where}: its rule is not complete, or float32 rounding is the cause "
+            f"the scores of example {worst} miss f(x) − f(b) by {float(gap[worst]):.1e} of their size, by "
+            f"{float(missed[worst]):.2g}; the largest remainder is at {where}: its rule is not complete, or "
+            "float32 rounding is the cause "
             "(pass dtype=torch.float64)",
             PrecisionWarning,
         )
@@ -168,12 +183,8 @@ def conservation_diagnostics(
             tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
             if entry is not None and abs(entry.remainder) > tolerance * scale:
                 found.setdefault("remainders", {})[str(example)] = entry.to_dict()
-    size = sum(s.reshape(recording.batch, -1).abs().sum(1) for s in scores)
-    assert isinstance(size, Tensor)
-    output = recording.output.abs()
-    blown = (size > _LARGE * output) & (size > 0)
-    if bool(blown.any()):
-        found["larger_than_output"] = blown.nonzero().reshape(-1).tolist()
+    size, output = size_of(scores, recording.batch), recording.output.abs().double()
+    found |= _grown(recording, rules, size, output)
     lost = (size == 0) & (output > 0)  # the balance says which operation gave it up
     if bool(lost.any()):
         found["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
@@ -183,4 +194,56 @@ def conservation_diagnostics(
             "their scores are 0. balance=True names the operation that gives it up",
             PrecisionWarning,
         )
+    return found
+
+
+def size_of(scores: list[Tensor], batch: int) -> Tensor:
+    """Return Σ|scores| of each example, shape (B,), float64."""
+    return torch.stack([s.reshape(batch, -1).double().abs().sum(1) for s in scores]).sum(0)
+
+
+_REMEDIES = {
+    "deeplift_reveal_cancel": "deeplift_rescale keeps closer to the values",
+    "lrp_epsilon": "a larger epsilon=, or constant='share', bounds it",
+    "lrp_alpha_beta": "a smaller alpha=, or constant='share', bounds it",
+    "deep_taylor": "bias='denominator', or constant='share', bounds it",
+}
+"""Method -> what to try where its relevance grows."""
+
+
+def _grown(recording: Recording, rules: RuleTable, size: Tensor, explained: Tensor) -> dict[str, Any]:
+    """Warn where Σ|scores| is far larger than what is explained; return the examples and the operation.
+
+    Args:
+        recording: What was walked.
+        rules: The rules that were used.
+        size: Σ|scores|, (B,).
+        explained: The size of the output, (B,).
+
+    Returns:
+        Diagnostics: ``larger_than_output``, and ``grew_at`` where one operation stands out.
+    """
+    blown = (size > LARGE * explained) & (size > 0)
+    if not bool(blown.any()):
+        return {}
+    ratio = torch.where(blown, size / explained.clamp_min(1e-300), 0.0)
+    worst = int(ratio.argmax())
+    found: dict[str, Any] = {"larger_than_output": blown.nonzero().reshape(-1).tolist()}
+    # the parts of RevealCancel are walked by rules of their own, which have no ledger
+    parts = rules.method == "deeplift_reveal_cancel"
+    entry = None if parts else growth_of(recording, rules, worst)
+    place = "unit by unit" if parts else "by a little at many operations"
+    if entry is not None and entry.outgoing > 2 * entry.incoming:
+        factor = entry.outgoing / entry.incoming
+        found["grew_at"] = {"op": entry.op, "module": entry.module, "where": entry.where, "factor": factor}
+        place = (
+            f"most at {entry.op} (module '{entry.module}', {entry.where}), {factor:.2g} times what came in"
+        )
+    remedy = _REMEDIES.get(rules.method, "integrated_gradients keeps to the size of the output")
+    warn(
+        f"{rules.method}: Σ|scores| of example {worst} is {float(size[worst]):.2g} where the output is "
+        f"{float(explained.expand(len(size))[worst]):.2g}: relevance of both signs grew on the way, {place}, "
+        f"and cancels in the sum. These scores say little about the output; {remedy}",
+        PrecisionWarning,
+    )
     return found

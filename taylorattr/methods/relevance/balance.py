@@ -186,6 +186,18 @@ class Ledger:
         return max(self.entries, key=lambda e: abs(e.remainder), default=None)
 
 
+class Sizes(Ledger):
+    """Takes Σ|relevance| in place of the sums: what an operation makes of it that cancels in a sum shows."""
+
+    def _sums(self, amount: Tensor) -> Layouts:
+        return [amount.abs().sum(dtype=torch.float64).reshape(1).cpu()]
+
+    def largest_growth(self) -> Entry | None:
+        """The operation that hands on the largest multiple of what it receives."""
+        received = [e for e in self.entries if e.incoming > 0]
+        return max(received, key=lambda e: e.outgoing / e.incoming, default=None)
+
+
 def _quantity(site: Site, index: int) -> Tensor:
     x = site.values[index]
     return x if site.reference is None else finite_difference(x, site.reference[index])

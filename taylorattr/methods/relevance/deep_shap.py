@@ -160,7 +160,8 @@ class _Job:
             recording = at_x.against(function, lay(starts), module)
             f_start = f_start + (recording.output - recording.gap) / count
             scores = propagate(recording, used)
-            self.found |= difference_diagnostics(recording, used, scores, False)
+            said = "larger_than_output" in self.found
+            self.found |= difference_diagnostics(recording, used, scores, False, quiet=said)
             for w in range(walks):
                 if w and self.neuron.sampled:
                     scores = propagate(recording, used)

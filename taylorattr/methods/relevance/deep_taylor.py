@@ -14,7 +14,7 @@ from taylorattr.methods.relevance.composites import (
     boxes_need_one_example,
     first_layer,
 )
-from taylorattr.methods.relevance.lrp import lrp_rules
+from taylorattr.methods.relevance.lrp import Products, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, EmptyGroups, FixedShares
@@ -30,6 +30,7 @@ def deep_taylor(
     bias: Bias = "ignore",
     epsilon: float = 0.0,
     constant: Constant = "pass",
+    products: Products = "gate",
     merge: bool = False,
     rules: Overrides | None = None,
     balance: bool = False,
@@ -48,6 +49,7 @@ def deep_taylor(
         bias: ``ignore`` as published, or c⁺ in the ``denominator``.
         epsilon: ε of sums of activations and BatchNorm.
         constant: What becomes of σ(0) ≠ 0: ``pass`` or ``share``.
+        products: Of a sigmoid times a signal: ``gate``: all to the signal (Arras et al. 2017); ``half`` each.
         merge: Whether BatchNorm and chains of dense layers are folded first.
         rules: Your rules, by operation, module path or predicate.
         balance: Whether the diagnostics carry the balance of every operation, example by example.
@@ -66,7 +68,9 @@ def deep_taylor(
         raise OptionError(f"low= and high= bound the input for first='z_B'; leave them out (first={first!r})")
     empty = EmptyGroups()
     weights = AlphaBeta(1.0, 0.0, bias, empty)
-    table = lrp_rules(eps=epsilon, weights=weights, constant=constant, method="deep_taylor")
+    table = lrp_rules(
+        eps=epsilon, weights=weights, constant=constant, products=products, method="deep_taylor"
+    )
     assign = None
     if first == "w2":
         assign = first_layer(FixedShares("square"))
@@ -85,5 +89,5 @@ def deep_taylor(
     )
     scores.diagnostics |= empty.report(question.game.f_input, "deep_taylor")
     scores.diagnostics |= {"first": first, "bias": bias, "epsilon": epsilon, "constant": constant,
-                           "merged": merge}  # fmt: skip
+                           "products": products, "merged": merge}  # fmt: skip
     return scores

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import Scores, method
-from taylorattr.methods.relevance.answer import explain
+from taylorattr.methods.relevance.answer import LARGE, explain, size_of
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.parts import Bookkeeping, PartsWalk
 from taylorattr.methods.relevance.recording import Recording
@@ -33,7 +33,10 @@ def deeplift_reveal_cancel(
     With depth the parts outgrow the values (by 1e10 in ten layers of a randomly initialised network): units
     are then compared at points far from any value, where a ReLU hands on about half of each part. The scores
     stay complete, and the diagnostics say ``parts_over_scores``, the largest (Δf⁺ − Δf⁻)/Σ|scores|.
-    ``variables`` keeps to the size of the values.
+    ``variables`` keeps to the size of the values, but for powers and exponentials: there the secants to parts
+    far outside the values grow with the parts. Where the scores of an example exceed a hundred times its
+    outputs, such functions take the plain secant for both parts, a choice: the value is one variable, as in
+    the product x·x·x. The diagnostics count these examples as ``tamed``.
 
     Args:
         question: What is asked.
@@ -56,12 +59,25 @@ def deeplift_reveal_cancel(
 
     Source: Shrikumar et al. (2017), arXiv 1704.02685, §3.5.
     """
-    ratios = [0.0]
+    ratios, counts = [0.0], [0]
 
     def walk(recording: Recording, used: RuleTable) -> list[Tensor]:
         parts = PartsWalk(recording, used, bookkeeping)
         scores = parts.run()
-        size = torch.stack([s.reshape(recording.batch, -1).abs().sum(1) for s in scores]).sum(0)
+        size = size_of(scores, recording.batch)
+        largest = torch.maximum(recording.output.abs(), recording.output_at_b.abs()).maximum(
+            recording.gap.abs()
+        )
+        blown = size > LARGE * largest
+        if bool(blown.any()):
+            tamed = PartsWalk(recording, used, bookkeeping, tame=True).run()
+            better = blown & (size_of(tamed, recording.batch) < size)
+            counts.append(int(better.sum()))
+            scores = [
+                torch.where(better.reshape(-1, *[1] * (s.dim() - 1)), t, s)
+                for s, t in zip(scores, tamed, strict=True)
+            ]
+            size = size_of(scores, recording.batch)
         ratios.extend((parts.output_spread / size)[size > 0].tolist())
         return scores
 
@@ -72,6 +88,7 @@ def deeplift_reveal_cancel(
         "max_rule": max_rule,
         "merged": merge,
         "outside_domain": "plain secant",
+        "tamed": sum(counts),
         "parts_over_scores": max(ratios),
     }
     return scores

@@ -8,7 +8,7 @@ from taylorattr.errors import OptionError
 from taylorattr.methods.relevance.rule import Rule, RuleTable
 from taylorattr.methods.relevance.rules.choices import FrozenChoice
 from taylorattr.methods.relevance.rules.lrp_linear import Epsilon, Move
-from taylorattr.methods.relevance.rules.lrp_products import EulerProd, HalfGate
+from taylorattr.methods.relevance.rules.lrp_products import EulerProd, GateProduct
 from taylorattr.methods.relevance.rules.lrp_units import Constant, RelevanceUnit
 from taylorattr.methods.relevance.rules.maxima import WinnerTakesAll
 from taylorattr.methods.relevance.rules.norms import EulerMoment, FrozenScale
@@ -19,6 +19,9 @@ from taylorattr.methods.relevance.rules.softmax import LogSumExpRelevance, Softm
 Attention: TypeAlias = Literal["frozen", "uniform", "tangent"]
 """(R26): all to the values; (R27): half to the pattern, which passes it on by either form of softmax."""
 
+Products: TypeAlias = Literal["gate", "half"]
+"""Of a product of a gate (sigmoid) and a signal: all to the signal, (76), or one half each, (75)."""
+
 
 def lrp_rules(
     *,
@@ -26,6 +29,7 @@ def lrp_rules(
     weights: Rule | None = None,
     constant: Constant = "pass",
     attention: Attention = "frozen",
+    products: Products = "gate",
     method: str = "this method",
 ) -> RuleTable:
     """Return the rules of LRP on operations.
@@ -35,6 +39,7 @@ def lrp_rules(
         weights: Rule of sums with constant weights; None: ε.
         constant: What becomes of σ(0) ≠ 0.
         attention: What softmax patterns get.
+        products: What gates get.
         method: Name for error messages.
 
     Returns:
@@ -45,7 +50,9 @@ def lrp_rules(
     """
     if attention not in ("frozen", "uniform", "tangent"):
         raise OptionError(f"attention={attention!r}; expected 'frozen', 'uniform' or 'tangent'")
-    epsilon = Epsilon(eps)
+    if products not in ("gate", "half"):
+        raise OptionError(f"products={products!r}; expected 'gate' or 'half'")
+    epsilon, gates = Epsilon(eps), products == "gate"
     move = Move()
     frozen = attention == "frozen"
     return RuleTable(
@@ -58,10 +65,10 @@ def lrp_rules(
             "batch_norm": epsilon,
             "unit": RelevanceUnit(eps, constant),
             "pair": PairRelevance(),
-            "product": HalfProduct(frozen),
-            "matmul": HalfMatmul(frozen, eps),
+            "product": HalfProduct(frozen, gates),
+            "matmul": HalfMatmul(frozen, eps, gates),
             "quotient": FrozenDivisor(),
-            "glu": HalfGate(),
+            "glu": GateProduct(half=not gates),
             "softmax": SoftmaxRelevance("tangent" if attention == "tangent" else "uniform"),
             "log_softmax": LogSumExpRelevance(),
             "logsumexp": LogSumExpRelevance(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
-from taylorattr.methods.relevance.lrp import Attention, lrp_rules
+from taylorattr.methods.relevance.lrp import Attention, Products, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, EmptyGroups
@@ -21,6 +21,7 @@ def lrp_alpha_beta(
     epsilon: float = 1e-6,
     constant: Constant = "pass",
     attention: Attention = "frozen",
+    products: Products = "gate",
     merge: bool = False,
     rules: Overrides | None = None,
     balance: bool = False,
@@ -40,6 +41,7 @@ def lrp_alpha_beta(
         epsilon: ε of the other sums.
         constant: What becomes of σ(0) ≠ 0: ``pass`` or ``share``.
         attention: What softmax patterns get: ``frozen``, ``uniform``, ``tangent``.
+        products: Of a sigmoid times a signal: ``gate``: all to the signal (Arras et al. 2017); ``half`` each.
         merge: Whether BatchNorm and chains of dense layers are folded first.
         rules: Your rules, by operation, module path or predicate.
         balance: Whether the diagnostics carry the balance of every operation, example by example.
@@ -55,7 +57,12 @@ def lrp_alpha_beta(
     empty = EmptyGroups()
     weights = AlphaBeta(alpha, beta, bias, empty)
     table = lrp_rules(
-        eps=epsilon, weights=weights, constant=constant, attention=attention, method="lrp_alpha_beta"
+        eps=epsilon,
+        weights=weights,
+        constant=constant,
+        attention=attention,
+        products=products,
+        method="lrp_alpha_beta",
     )
     scores = explain(question, table, reference=False, rules=rules, balance=balance, merge=merge)
     scores.diagnostics |= empty.report(question.game.f_input, "lrp_alpha_beta") | {
@@ -65,6 +72,7 @@ def lrp_alpha_beta(
         "epsilon": epsilon,
         "constant": constant,
         "attention": attention,
+        "products": products,
         "merged": merge,
     }
     return scores

@@ -7,7 +7,7 @@ from taylorattr.errors import OptionError
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, boxes_need_one_example, composite_rules
-from taylorattr.methods.relevance.lrp import Attention, lrp_rules
+from taylorattr.methods.relevance.lrp import Attention, Products, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
 from taylorattr.methods.relevance.rules.lrp_units import Constant
 
@@ -20,6 +20,7 @@ def lrp_epsilon(
     composite: str | None = None,
     constant: Constant = "pass",
     attention: Attention = "frozen",
+    products: Products = "gate",
     merge: bool | None = None,
     low: Bounds = None,
     high: Bounds = None,
@@ -39,6 +40,7 @@ def lrp_epsilon(
             named ``share``.
         attention: ``frozen``: patterns are weights, all relevance goes to the values; ``uniform`` or
             ``tangent``: half to the pattern, through softmax against uniform attention, or its Jacobian.
+        products: Of a sigmoid times a signal: ``gate``: all to the signal (Arras et al. 2017); ``half`` each.
         merge: Whether BatchNorm and chains of dense layers are folded first; None: with a composite only.
         low: Lower bound of the first layer's input, for ``EpsilonGammaBox``; None: its smallest value.
         high: Upper bound, likewise.
@@ -59,7 +61,9 @@ def lrp_epsilon(
             "low= and high= bound the first layer's input for composite='EpsilonGammaBox'; leave them "
             f"out, or choose it (composite={composite!r})"
         )
-    table = lrp_rules(eps=epsilon, constant=constant, attention=attention, method="lrp_epsilon")
+    table = lrp_rules(
+        eps=epsilon, constant=constant, attention=attention, products=products, method="lrp_epsilon"
+    )
     assign = composite_rules(composite, low, high) if composite is not None else None
     folded = composite is not None if merge is None else merge
     reads_off = composite == "EpsilonGammaBox" and (low is None or high is None)
@@ -78,6 +82,7 @@ def lrp_epsilon(
         "composite": composite,
         "constant": constant,
         "attention": attention,
+        "products": products,
         "merged": folded,
     }
     return scores

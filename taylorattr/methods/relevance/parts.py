@@ -43,6 +43,7 @@ class PartsWalk:
         recording: With a reference.
         rules: Difference rules.
         bookkeeping: How a unit's result is split for the next layer.
+        tame: Whether both parts take the plain secant at functions whose slope has no bound (powers, exp).
         spreads: A of each value that is still to be read.
         maps: Of each unit, by its result.
         plain: Operations whose |M| is unknown: their result counts as one variable.
@@ -53,6 +54,7 @@ class PartsWalk:
     recording: Recording
     rules: RuleTable
     bookkeeping: Bookkeeping = "parts"
+    tame: bool = False
     spreads: dict[int, Tensor] = field(default_factory=dict)
     maps: dict[int, PartMap] = field(default_factory=dict)
     plain: dict[int, Rule] = field(default_factory=dict)
@@ -167,7 +169,11 @@ class PartsWalk:
                 return found
             return torch.where((start > 0) == (end > 0), found, torch.nan)
 
-        return general_map(z0, z, effect, spread, guarded, slope)
+        def nowhere(start: Tensor, end: Tensor) -> Tensor:
+            return torch.full_like(z, torch.nan)
+
+        tamed = self.tame and _without_bound(site)
+        return general_map(z0, z, effect, spread, nowhere if tamed else guarded, slope)
 
     def _backward(self, seed: Tensor | None) -> list[Tensor]:
         program, recording = self.recording.program, self.recording
@@ -234,3 +240,12 @@ def _add(total: dict[int, Tensor], site: Site, given: Pulled | Relevance, rule: 
         raise site.refuse(f"rule {rule.name!r} gives relevances; RevealCancel carries multipliers")
     for i, g in by_value(site, given, rule):
         total[i] = total[i] + g if i in total else g
+
+
+_STEEP = frozenset("exp exp2 expm1 sinh cosh square".split())
+
+
+def _without_bound(site: Site) -> bool:
+    """Whether the slope of a unit has no bound, so that secants to far points are as large as one likes."""
+    exponent = site.named.get("exponent")
+    return site.name in _STEEP or (site.name == "pow" and isinstance(exponent, (int, float)) and exponent > 1)

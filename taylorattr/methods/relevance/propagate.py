@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.errors import NonFiniteError, ShapeError
 from taylorattr.methods.relevance import linear_map
-from taylorattr.methods.relevance.balance import Ledger
+from taylorattr.methods.relevance.balance import Entry, Ledger, Sizes
 from taylorattr.methods.relevance.recording import Recording
 from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule, RuleTable
 from taylorattr.methods.relevance.site import Site, finite_difference
 from taylorattr.program.program import Node, Ref
+
+LedgerT = TypeVar("LedgerT", bound=Ledger)
 
 
 def propagate(
@@ -247,9 +250,17 @@ _TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 
 def balance_of(recording: Recording, rules: RuleTable, example: int) -> Ledger:
     """Return the balance of one example's relevance: the walk again, seeded with that example alone."""
+    return _walked(recording, rules, example, Ledger())
+
+
+def growth_of(recording: Recording, rules: RuleTable, example: int) -> Entry | None:
+    """Return the operation at which Σ|relevance| of one example grows most, None where none has any."""
+    return _walked(recording, rules, example, Sizes()).largest_growth()
+
+
+def _walked(recording: Recording, rules: RuleTable, example: int, ledger: LedgerT) -> LedgerT:
     seed = torch.zeros_like(recording.output)
     seed[example] = 1.0
-    ledger = Ledger()
     propagate(recording, rules, seed, ledger=ledger)
     return ledger
 

@@ -10,19 +10,26 @@ from taylorattr.methods.relevance.rule import Pulled, Rule
 from taylorattr.methods.relevance.site import Site
 
 
-class HalfGate(Rule):
-    """GLU, a·σ(g): (R24) half to a, half to σ(g), which (R21) by the secant from 0 hands to g.
+class GateProduct(Rule):
+    """GLU, a·σ(g): (76) all to the signal a; or (75) half to σ(g), which the secant from 0 hands to g.
 
     The half of σ(0) = ½ that g cannot take is the named share ``constant``.
+
+    Attributes:
+        half: Whether the gate takes its half.
     """
 
-    name = "half"
+    def __init__(self, half: bool = False) -> None:
+        self.half = half
+        self.name = "half" if half else "signal"
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
-        """Return both halves' multipliers, joined."""
+        """Return the multipliers of signal and gate, joined."""
         dim = site.named["dim"]
         a, g = site.x[0].chunk(2, dim)
         s = g.sigmoid()
+        if not self.half:
+            return [torch.cat([m * s, torch.zeros_like(g)], dim)]
         slope = torch.where(g == 0, 0.25, (s - 0.5) / torch.where(g == 0, 1.0, g))
         site.give_up("constant", m, a / 4)
         return [torch.cat([m * s / 2, m * a / 2 * slope], dim)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from taylorattr.methods.relevance.maths.secant import smooth
 from taylorattr.methods.relevance.rule import Pulled, Rule
 from taylorattr.methods.relevance.site import Site, fit
 from taylorattr.program.arguments import operands
+from taylorattr.program.program import Node
 
 
 def means(site: Site) -> list[Tensor]:
@@ -141,30 +142,46 @@ class MeanProd(Rule):
 
 
 class HalfProduct(Rule):
-    """(R24) LRP: m_a = ½·m·b, m_b = ½·m·a (a product is homogeneous of degree 2); a frozen factor gets 0.
+    """(75) LRP: m_a = w_a·m·b, m_b = w_b·m·a with w_a + w_b = 1, so that R = m·a·b is handed on whole.
 
-    A factor is frozen where it was made by a normalising operation (softmax, rsqrt, reciprocal) and the
-    other was not: (R26) all relevance of attention goes to the values, of a norm to what it scales.
+    One half each (a product is homogeneous of degree 2), except:
+
+    - a factor made by a normalising operation (softmax, rsqrt, reciprocal) gets 0 where the other was not:
+      all relevance of attention goes to the values, of a norm to what it scales;
+    - a gate (sigmoid) gets 0 where the other is none: (76), the signal takes all. A half of the gate would
+      pass a sigmoid, whose σ(0) ≠ 0 makes relevance of any size of it, in recurrent nets once per step.
+
+    Attributes:
+        frozen: Whether normalising factors are told.
+        gates: Whether gates are.
     """
 
     name = "half"
 
-    def __init__(self, frozen: bool = True) -> None:
-        self.frozen = frozen
+    def __init__(self, frozen: bool = True, gates: bool = True) -> None:
+        self.frozen, self.gates_told = frozen, gates
+
+    def shares(self, site: Site) -> tuple[float, float]:
+        """Return w_a and w_b."""
+        for told, test in ((self.frozen, is_frozen), (self.gates_told, is_gate)):
+            first, second = (told and test(site, i) for i in site.operands[-2:])
+            if first != second:
+                return (0.0, 1.0) if first else (1.0, 0.0)
+        return 0.5, 0.5
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return the share of each factor."""
-        share_a, share_b = shares_of_factors(site) if self.frozen else (0.5, 0.5)
+        share_a, share_b = self.shares(site)
         a, b = site.x
         found_a = fit(m * b * share_a, a) if share_a else None
         return [found_a, fit(m * a * share_b, b) if share_b else None]
 
 
 class HalfMatmul(HalfProduct):
-    """(R24) for a matrix product of two activations, (R26) where one is an attention pattern."""
+    """(75) for a matrix product of two activations, one of which may be an attention pattern or gates."""
 
-    def __init__(self, frozen: bool = True, eps: float = 0.0) -> None:
-        super().__init__(frozen)
+    def __init__(self, frozen: bool = True, eps: float = 0.0, gates: bool = True) -> None:
+        super().__init__(frozen, gates)
         self.eps = eps
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
@@ -172,7 +189,7 @@ class HalfMatmul(HalfProduct):
         m = stabilised(site, m, self.eps)
         if site.note is not None:
             site.give_up("bias", m, site.at_zero()[0])
-        share_a, share_b = shares_of_factors(site) if self.frozen else (0.5, 0.5)
+        share_a, share_b = self.shares(site)
         *added, a, b = _matmul_pull(site, m, site.x)
         found = [a * share_a if a is not None and share_a else None]
         found.append(b * share_b if b is not None and share_b else None)
@@ -209,24 +226,39 @@ _THROUGH = frozenset(
 )
 
 
+_GATES = frozenset("sigmoid hardsigmoid special_expit".split())
+_AFFINE = frozenset("add sub rsub neg mul div".split())
+
+
 def is_frozen(site: Site, index: int) -> bool:
     """Whether a value comes from a normalising operation through rearrangements and constant factors only."""
-    while (node := site.makers.get(index)) is not None:
-        name = str(node.op).split(".")[1]
+
+    def freezes(node: Node) -> bool:
+        name = _name(node)
         exponent = node.args[1] if name == "pow" else 0
-        if name in _FREEZERS or (isinstance(exponent, (int, float)) and exponent < 0):
+        return name in _FREEZERS or (isinstance(exponent, (int, float)) and exponent < 0)
+
+    return _comes_from(site, index, freezes, frozenset({"mul", "div"}))
+
+
+def is_gate(site: Site, index: int) -> bool:
+    """Whether a value is a sigmoid, rearranged, scaled or shifted by constants: σ(z), 1 − σ(z), 2σ(z)."""
+    return _comes_from(site, index, lambda node: _name(node) in _GATES, _AFFINE)
+
+
+def _comes_from(site: Site, index: int, source: Callable[[Node], bool], steps: frozenset[str]) -> bool:
+    """Whether a value was made by a source; between lie rearrangements, and steps with constants only."""
+    while (node := site.makers.get(index)) is not None:
+        if source(node):
             return True
+        name = _name(node)
         found = [i for i in operands(node) if i in site.active]
-        moved = name in _THROUGH or (name in ("mul", "div") and len(found) == 1)
+        moved = name in _THROUGH or (name in steps and len(found) == 1)
         if not moved or not found:
             return False
         index = found[-1] if name == "where" else found[0]
     return False
 
 
-def shares_of_factors(site: Site) -> tuple[float, float]:
-    """Return the shares of the two factors of a product: one half each, or all to the one not frozen."""
-    first, second = (is_frozen(site, i) for i in site.operands[-2:])
-    if first == second:
-        return 0.5, 0.5
-    return (0.0, 1.0) if first else (1.0, 0.0)
+def _name(node: Node) -> str:
+    return str(node.op).split(".")[1]
