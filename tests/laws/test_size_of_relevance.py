@@ -190,6 +190,20 @@ def test_reveal_cancel_of_powers_is_bounded_or_said(cube: str, bookkeeping: str)
         require_size(result, warned, result.delta)
 
 
+@pytest.mark.parametrize("bookkeeping", ["variables", "parts"])
+def test_reveal_cancel_of_a_cube_needs_no_warning_and_has_one_size(bookkeeping: str) -> None:
+    x, b = torch.randn(2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).split(1)
+    sizes = []
+    for cube in CUBES.values():
+        result, _ = said(
+            lambda c=cube: ta.attribute(
+                "deeplift_reveal_cancel", Block(new_gelu(c)), x, b, target=0, bookkeeping=bookkeeping
+            )
+        )
+        sizes.append(float(result.player_scores.abs().sum() / result.delta.abs()))
+    assert max(sizes) <= 20 * min(sizes) and max(sizes) <= 1e3
+
+
 # ------------------------------------------------------------------------------------- gates and signals
 
 
@@ -239,3 +253,24 @@ def test_two_signals_share_their_product() -> None:
         )
     )
     assert result.player_scores.tolist() == [[3.0, 3.0]]
+
+
+def test_half_each_is_still_to_be_had() -> None:
+    model = Gated(torch.sigmoid)
+    x, y = torch.randn(2, 3, dtype=torch.float64), torch.randn(2, 2, dtype=torch.float64)
+    result, _ = said(lambda: ta.attribute("lrp_epsilon", model, (x, y), target=0, products="half"))
+    assert float(result.scores[1].abs().max()) > 0 and result.diagnostics["products"] == "half"
+    with pytest.raises(ta.errors.OptionError, match="expected 'gate' or 'half'"):
+        ta.attribute("deep_taylor", model, (x, y), target=0, products="third")
+
+
+def test_a_gated_linear_unit_is_the_product_it_is_made_of() -> None:
+    x = torch.randn(2, 6, dtype=torch.float64)
+    one, two = (
+        ta.attribute("lrp_epsilon", f, x, epsilon=0.0).player_scores
+        for f in (
+            lambda x: F.glu(x, 1).sum(1),
+            lambda x: (x.chunk(2, 1)[0] * torch.sigmoid(x.chunk(2, 1)[1])).sum(1),
+        )
+    )
+    assert torch.allclose(one, two, atol=1e-12) and float(one[:, 3:].abs().max()) == 0
