@@ -257,8 +257,19 @@ def _engine(series: TaylorSeries) -> dict[str, Any]:
 
 
 def _warn(series: TaylorSeries, order: int, verdicts: list[dict[str, Any]]) -> None:
-    switching = [(verdict.get("kinks") or {}).get("path", 0) for verdict in verdicts]
-    if order >= 2 and series.has_kinks():
+    counts = [verdict.get("kinks") or {} for verdict in verdicts]
+    switching = [kinks.get("path", 0) for kinks in counts]
+    on_kink = sum(kinks.get("at_expansion", 0) for kinks in counts)
+    # a kink on the same side everywhere is none; without a diagnosis nobody has looked
+    felt = any(not kinks or kinks["path"] or any(kinks["per_player"]) for kinks in counts)
+    if order >= 2 and on_kink:
+        end = "baseline" if series.frame == "baseline" else "input"
+        warn(
+            f"{on_kink} gates lie exactly on their kink at the {end} (ReLU, LeakyReLU, abs or the like of "
+            f"0): derivatives there are a convention; move the {end} a little",
+            KinkWarning,
+        )
+    if order >= 2 and series.has_kinks() and felt:
         counted = ", ".join(map(str, switching[:5])) + (", …" if len(switching) > 5 else "")
         warn(
             "the model has kinks (ReLU, max, abs, clamp or the like), and Taylor effects of order ≥ 2 miss "

@@ -227,6 +227,7 @@ def case(seed: int) -> tuple[torch.nn.Module, Tensor, Tensor]:
 def main(count: int, start: int = 0) -> None:
     """Print the confusion table over seeded networks, four correct methods and three defects on each."""
     seen = dict.fromkeys(("right", "accused", "undecided", "planted", "caught", "told", "as meant"), 0)
+    by_kind = {name: [0, 0, 0] for name in WRAPPED}  # planted, caught, named as meant
     for seed in range(start, start + count):
         model, x, b = case(seed)
         for right in (rescale(model, 0, b), "deeplift_rescale", "integrated_gradients", "shapley"):
@@ -245,11 +246,17 @@ def main(count: int, start: int = 0) -> None:
             kinds = [fault.kind for fault in report.misuse]
             seen["planted"] += 1
             seen["caught"] += report.exit_status == 1
+            by_kind[name][0] += 1
+            by_kind[name][1] += report.exit_status == 1
+            by_kind[name][2] += kind in kinds
             if kind:
                 seen["as meant"] += 1
                 seen["told"] += kind in kinds
             if report.exit_status != 1 or (kind and kind not in kinds):
                 print("missed" if report.exit_status != 1 else "another name", name, seed, kinds, report.each)
+    print("| kind | planted | caught | named as meant |\n| --- | --- | --- | --- |")
+    for name, (planted, caught, told) in by_kind.items():
+        print(f"| {name} | {planted} | {caught} | {told if WRAPPED[name][1] else '–'} |")
     print(seen)
 
 

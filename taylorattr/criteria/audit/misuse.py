@@ -142,7 +142,10 @@ def misuses(
                 "returned is chance; use far more samples, or check what the method is bound to",
             )
         ]
-    faults = [*_normalised(table), *_repeated(table)] if symptoms.wrong_sums else []
+    # the same scores everywhere are scores at the baseline too, which stand out where rounding hides the sums
+    faults = [*_constant(table)] if symptoms.wrong_sums or symptoms.starts else []
+    if symptoms.wrong_sums and not faults:
+        faults += [*_normalised(table), *_repeated(table)]
     if symptoms.wrong_sums or symptoms.leaks:  # swapped scores have right sums
         faults += _out_of_order(table, names)
     if symptoms.wrong_sums:
@@ -225,9 +228,13 @@ def _whole_output() -> Misuse:
     )
 
 
-def _normalised(table: ScoreTable) -> Iterator[Misuse]:
-    """Yield that every row has the same scores, or scores of the same norm, though f moves."""
-    if len(table.v) < 4:  # of two rows with scores the norms may agree by chance
+FEWEST_COMPARED_ROWS = 4
+"""Of fewer rows with scores the norms may agree by chance."""
+
+
+def _constant(table: ScoreTable) -> Iterator[Misuse]:
+    """Yield that every row has the same scores though f moves."""
+    if len(table.v) < FEWEST_COMPARED_ROWS:
         return
     largest = np.abs(table.a).max()
     if 0 < largest and np.abs(table.a - table.a[:, :1]).max() <= SAME_SCORES_WITHIN * largest:
@@ -235,6 +242,11 @@ def _normalised(table: ScoreTable) -> Iterator[Misuse]:
             "constant",
             "the scores are the same for every input while f moves: they do not depend on what is passed",
         )
+
+
+def _normalised(table: ScoreTable) -> Iterator[Misuse]:
+    """Yield that every row has scores of the same norm though f moves by unequal steps."""
+    if len(table.v) < FEWEST_COMPARED_ROWS:
         return
     norms = table.norms
     if norms is None:
