@@ -98,6 +98,31 @@ def require_whole_number(name: str, value: object, least: int = 1, *, optional: 
         raise OptionError(f"{name}={value!r}; expected {expected}{' or None' if optional else ''}")
 
 
+def require_number(name: str, value: object, *, above: float = 0.0, optional: bool = False) -> None:
+    """Refuse what is no real number above a bound; infinity is one, NaN is not.
+
+    Raises:
+        OptionError: Names the argument and what was given.
+    """
+    if value is None and optional:
+        return
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > above:
+        raise OptionError(
+            f"{name}={value!r}; expected a number above {above:g}{' or None' if optional else ''}"
+        )
+
+
+def require_instance(name: str, value: object, kinds: type | tuple[type, ...], expected: str) -> None:
+    """Refuse what is of another type.
+
+    Raises:
+        OptionError: Names the argument, its type and what was expected.
+    """
+    if not isinstance(value, kinds):
+        what = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+        raise OptionError(f"{name} is {what}; expected {expected}")
+
+
 class TaylorAttrWarning(UserWarning):
     """Base of every warning issued by this package."""
 

@@ -58,7 +58,10 @@ def input_tuple(inputs: Tensors) -> tuple[Tensor, ...]:
             f"inputs of shape {tuple(parts[0].shape)} are an empty batch; pass at least one example"
         )
     if sum(part[0].numel() for part in parts) == 0:
-        raise ShapeError(f"inputs of shape {tuple(parts[0].shape)} have no elements to explain")
+        raise ShapeError(
+            f"inputs of shape {tuple(parts[0].shape)} have no elements to explain; expected at least "
+            "one number per example"
+        )
     for i, part in enumerate(parts):
         require_finite(part, _name("inputs", i, len(parts)))
     return parts
@@ -264,6 +267,8 @@ def _fitting_references(part: Any, x: Tensor, name: str) -> Tensor:
         if not x.is_floating_point() and not isinstance(part, int):
             raise DtypeError(f"{name} is {part!r} for inputs of {x.dtype}; pass an integer tensor (R, …)")
         return torch.full((1, *shape), part or 0, dtype=x.dtype, device=x.device)
+    if isinstance(part, Tensor):
+        require_plain(part, name)
     if not isinstance(part, Tensor):
         raise ShapeError(f"{name} is a {type(part).__name__}; expected a tensor (R, {_listed(shape)})")
     if tuple(part.shape[1:]) != shape or part.ndim != x.ndim:

@@ -421,6 +421,10 @@ def _spatial(x: Tensor) -> tuple[int, int]:
 
 
 def _pair(shape: tuple[int, int], what: str) -> tuple[int, int]:
-    if len(tuple(shape)) != 2 or any(not isinstance(s, int) or s < 1 for s in shape):
+    if (
+        not isinstance(shape, (tuple, list))
+        or len(shape) != 2
+        or any(not isinstance(s, int) or s < 1 for s in shape)
+    ):
         raise PlayerError(f"{what} shape {shape!r}; expected two positive integers (rows, columns)")
     return shape[0], shape[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, Trial
-from taylorattr.errors import OptionError, TaylorAttrError, require_whole_number
+from taylorattr.errors import OptionError, TaylorAttrError, require_instance, require_whole_number
 from taylorattr.program.isolate import preserved_rng
 
 REFERENCE_ROWS = 256
@@ -85,6 +86,7 @@ class Question:
                 torch, or the model no callable instance.
         """
         require_whole_number("internal_batch_size", self.internal_batch_size, optional=True)
+        require_instance("seed", self.seed, numbers.Integral, "an integer")
         dtype = self.dtype
         if dtype is not None and not isinstance(dtype, torch.dtype):
             raise OptionError(

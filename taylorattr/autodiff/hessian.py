@@ -21,7 +21,7 @@ from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.second_order import hessian_sum, selected_hessians
 from taylorattr.autodiff.unseen import require_finite_derivatives, say_kinks
-from taylorattr.errors import BudgetError, OptionError
+from taylorattr.errors import BudgetError, OptionError, require_number, require_whole_number
 from taylorattr.memory import available
 from taylorattr.program.program import Program
 
@@ -77,8 +77,8 @@ def hessian(
     which ``detach`` and custom backward passes count as the operations they are; where the model cannot be
     captured or an operation has no rule, by double backward passes. Attention works on CPU.
     """
-    if internal_batch_size is not None and internal_batch_size < 1:
-        raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
+    require_whole_number("internal_batch_size", internal_batch_size, optional=True)
+    require_number("memory_limit", memory_limit, optional=True)
     if players is None and baselines is not None:
         raise OptionError(
             "baselines do not enter a Hessian over elements; pass players=… for derivatives along Δ = x − b"

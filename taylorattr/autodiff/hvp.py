@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.game import blocks
-from taylorattr.analysis.inputs import require_finite
+from taylorattr.analysis.inputs import require_finite, require_plain
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
@@ -21,7 +21,7 @@ from taylorattr.autodiff.hessian import unit_rows
 from taylorattr.autodiff.polynomial.engine import MANY_PLAYERS
 from taylorattr.autodiff.second_order import hessian_vectors, selected_hessians
 from taylorattr.autodiff.unseen import require_finite_derivatives, say_kinks
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import ShapeError, require_whole_number
 from taylorattr.memory import available
 from taylorattr.program.program import Program
 
@@ -69,8 +69,7 @@ def hvp(
 
     Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
     """
-    if internal_batch_size is not None and internal_batch_size < 1:
-        raise OptionError(f"internal_batch_size={internal_batch_size}; expected a positive integer or None")
+    require_whole_number("internal_batch_size", internal_batch_size, optional=True)
     scalar, x = Question(
         model, inputs, target=target, additional_forward_args=additional_forward_args, dtype=dtype
     ).point
@@ -79,6 +78,11 @@ def hvp(
         raise ShapeError(f"{len(parts)} vectors for {len(x)} input tensors; expected one for each")
     directions = []
     for part, point in zip(parts, x, strict=True):
+        if not isinstance(part, Tensor):
+            raise ShapeError(
+                f"vectors are a {type(part).__name__}; expected tensors like the inputs, {tuple(point.shape)}"
+            )
+        require_plain(part, "vectors")
         if part.ndim != point.ndim or part.shape[1:] != point.shape[1:] or len(part) not in (1, len(point)):
             one = "" if len(point) == 1 else f" or {(1, *point.shape[1:])}"
             raise ShapeError(

@@ -18,7 +18,7 @@ from taylorattr.design.ways.other_rules import ByMethod
 from taylorattr.design.ways.paths import Power, Straight
 from taylorattr.design.ways.sampled_orders import Draw, SampledOrders
 from taylorattr.design.ways.taylor_table import TaylorTable
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, require_instance
 from taylorattr.methods import METHODS
 from taylorattr.registry import DESIGNS
 
@@ -120,6 +120,7 @@ def unregister(rule: str | DesignedRule) -> None:
         >>> "equal_parts" in ta.RULES
         False
     """
+    require_instance("the rule", rule, (str, DesignedRule), "a designed rule or its name")
     name = rule if isinstance(rule, str) else rule.name
     if name in built_in():
         raise OptionError(f"{name!r} is a built-in rule, which stays")
@@ -204,6 +205,7 @@ def attributor(rule: str | AllocationRule | DesignedRule, **quantities: Any) -> 
     if isinstance(rule, str) and rule in DESIGNS and not quantities:
         return DESIGNS[rule]
     found = RULES[rule] if isinstance(rule, str) else rule
+    require_instance("the rule", found, AllocationRule, "a name in ta.RULES or a rule made by ta.design")
     if quantities:
         found = found.fixed(found.name, **quantities)
     if (

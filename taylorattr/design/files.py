@@ -36,7 +36,7 @@ from taylorattr.design.families import (
     weighted_shapley,
 )
 from taylorattr.design.formula_limits import bounded_fraction
-from taylorattr.errors import FormatError, OptionError
+from taylorattr.errors import FormatError, OptionError, require_instance
 from taylorattr.files import parsing, read_json, reading
 from taylorattr.maths.measures import Atoms, Beta, Blend, Measure, Moments
 
@@ -62,6 +62,7 @@ def to_dict(designed: DesignedRule) -> dict[str, Any]:
     Raises:
         FormatError: If it was made from a Python function, which has no plain form.
     """
+    require_instance("designed", designed, DesignedRule, "a rule made by ta.design")
     return {"format": FORMAT, "version": VERSION, **_recipe(designed)}
 
 
@@ -75,7 +76,9 @@ def from_dict(data: Mapping[str, Any]) -> DesignedRule:
         FormatError: If it is no such dictionary, or comes from a later version of the format.
     """
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-        raise FormatError(f"not a designed rule (no entry format={FORMAT!r})")
+        raise FormatError(
+            f"not a designed rule (no entry format={FORMAT!r}); expected what ta.design.to_dict returned"
+        )
     version = data.get("version")
     if not isinstance(version, int) or not 1 <= version <= VERSION:
         raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
@@ -122,6 +125,7 @@ def load(path: str | os.PathLike[str]) -> DesignedRule:
 
 def _suffixed(path: str | os.PathLike[str]) -> Path:
     """Return the path if it ends in .json."""
+    require_instance("path", path, (str, os.PathLike), "the path of a .json file")
     where = Path(path)
     if where.suffix != ".json":
         raise OptionError(f"{where} has the suffix {where.suffix!r}; designed rules are kept as .json")

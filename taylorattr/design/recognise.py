@@ -18,7 +18,7 @@ from taylorattr.criteria.paper.algebra import treats_players_alike
 from taylorattr.criteria.paper.cases import Case, cases
 from taylorattr.design.formulas import inlined, of_player, same, simplified
 from taylorattr.design.ways.paths import Exponents
-from taylorattr.errors import OptionError, TaylorAttrError
+from taylorattr.errors import OptionError, TaylorAttrError, require_instance
 from taylorattr.maths.measures import LARGEST_DEGREE, Measure, Moments
 
 LOOKED_UP_FIRST = ("integrated_gradients", "shapley", "occlusion_1", "gradient_x_input")
@@ -60,6 +60,7 @@ def recognise(rule: AllocationRule) -> Recognised | None:
     Args:
         rule: A rule of players.
     """
+    require_instance("rule", rule, AllocationRule, "a rule made by ta.design, or ta.RULES[name]")
     if rule.receivers is not PLAYERS:
         return None
     settings = cases(rule)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from taylorattr.aliases import Frame
 from taylorattr.effects.result import Result
-from taylorattr.errors import MissingExtraError, OptionError, ShapeError
+from taylorattr.errors import MissingExtraError, OptionError, ShapeError, require_whole_number
 from taylorattr.maths.frames import other_frame_
 from taylorattr.maths.interaction_indices import interaction_index
 from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions
@@ -151,6 +151,7 @@ class CoalitionTable(Result, abstract=True):
 
     def order_values(self, k: int) -> Tensor:
         """Return the entries with |S| = k, shape (B, C(n, k)); (B, 0) for orders not in the table."""
+        require_whole_number("k", k, 0)
         where = self.coalitions.positions(k)
         return self.values[:, where if isinstance(where, slice) else torch.from_numpy(where)]
 
@@ -187,6 +188,7 @@ class CoalitionTable(Result, abstract=True):
 
     def top(self, k: int = 10) -> list[list[Effect]]:
         """Return the k non-zero entries largest in size, ∅ left out, for each example."""
+        require_whole_number("k", k, 0)
         return [self._top_of(example, k) for example in range(self.batch)]
 
     def _top_of(self, example: int, k: int) -> list[Effect]:
@@ -326,6 +328,7 @@ class HarsanyiEffects(CoalitionTable):
         Raises:
             OptionError: If the name is unknown, the order out of range, or the table truncated.
         """
+        require_whole_number("order", order, 0, optional=True)
         table = self._full_in_baseline_frame(of_truncated, f"the index {name}")
         values = interaction_index(table, name, order)
         size = 1 if name in ("SV", "Banzhaf") else min(2, self.n) if order is None else order

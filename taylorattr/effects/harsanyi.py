@@ -29,7 +29,7 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint, fingerprint
 from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
-from taylorattr.errors import BudgetError, OptionError
+from taylorattr.errors import BudgetError, OptionError, require_instance, require_number
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.subsets import MAX_MASK_PLAYERS, count_up_to, masks_up_to, of_size, popcounts
 
@@ -132,6 +132,9 @@ def coalition_effects(
     check_frame(frame)
     if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
         raise OptionError(f"max_order={max_order!r}; expected None or an integer ≥ 1")
+    require_number("max_evaluations", max_evaluations, optional=True)
+    if checkpoint is not None:
+        require_instance("checkpoint", checkpoint, (str, os.PathLike), "the path of a folder, or None")
     game = question.game
     held = None if max_order is None or max_order >= game.n else max_order
     _check_budget(game, held, max_evaluations)

@@ -21,7 +21,7 @@ from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.autodiff.unseen import say_steps
 from taylorattr.effects.result import Result
-from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, warn
+from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, require_number, warn
 from taylorattr.maths.quadrature import MAX_NODES
 from taylorattr.memory import available
 from taylorattr.program.program import Program
@@ -152,8 +152,7 @@ def integrated_hessians(
     """
     if n_nodes is not None and (not isinstance(n_nodes, int) or not 1 <= n_nodes <= MAX_NODES // 2):
         raise OptionError(f"n_nodes={n_nodes!r}; expected 1 … {MAX_NODES // 2}, or None")
-    if not tolerance > 0:
-        raise OptionError(f"tolerance={tolerance!r}; expected a positive number")
+    require_number("tolerance", tolerance)
     game = Question(
         model,
         inputs,

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from taylorattr.atomic import replacing
 from taylorattr.effects.field_types import require_types
-from taylorattr.errors import FormatError, MissingExtraError, OptionError
+from taylorattr.errors import FormatError, MissingExtraError, OptionError, require_instance
 from taylorattr.files import parse_json, parsing, read_arrays, read_json, reading
 from taylorattr.registry import Registry
 
@@ -85,6 +85,7 @@ class Result:
         Raises:
             OptionError: If the suffix is none of these.
         """
+        require_instance("path", path, (str, os.PathLike), "the path of a file")
         path = Path(path)
         if path.suffix in WRITERS:
             WRITERS[path.suffix](self, path)
@@ -130,6 +131,7 @@ class Result:
 
 
 def _suffixed(path: str | os.PathLike[str]) -> Path:
+    require_instance("path", path, (str, os.PathLike), "the path of a file")
     path = Path(path)
     if path.suffix not in (".npz", ".json"):
         raise OptionError(f"{path} has the suffix {path.suffix!r}; results are kept as .npz or .json")
@@ -173,7 +175,10 @@ def _encode(value: Any, put: Callable[[Tensor], dict[str, Any]]) -> Any:
 
 def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise FormatError(f"not a taylorattr result (no entry format={FORMAT!r})")
+        raise FormatError(
+            f"not a taylorattr result (no entry format={FORMAT!r}); expected what to_dict() or save() of a "
+            "result wrote"
+        )
     version = data.get("version")
     if not isinstance(version, int) or not 1 <= version <= VERSION:
         raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
@@ -191,7 +196,7 @@ def _decode_result(data: Any, get: Callable[[dict[str, Any]], Tensor]) -> Any:
 def _result_type(name: Any) -> type[Result]:
     """Return the class of that name; its module is imported when it has not been so far."""
     if not isinstance(name, str):
-        raise FormatError(f"the type of the result is {name!r:.60}, no name")
+        raise FormatError(f"the type of the result is {name!r:.60}; expected the name of a class of results")
     if name not in RESULTS and name in HOMES:
         importlib.import_module(HOMES[name])
     if name not in RESULTS:

@@ -29,6 +29,8 @@ from taylorattr.errors import (
     KinkWarning,
     NonFiniteError,
     OptionError,
+    require_number,
+    require_whole_number,
     warn,
 )
 from taylorattr.maths.mobius import mobius_
@@ -135,6 +137,7 @@ def taylor_effects(
         OptionError: If the order is below 1 or the frame unknown.
     """
     check_frame(frame)
+    require_number("memory_limit", memory_limit, optional=True)
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     with preserved_rng():
@@ -335,8 +338,7 @@ def degree_by_support(
     Source: eq. (57).
     """
     check_frame(frame)
-    if order < 1:
-        raise OptionError(f"order={order}; expected at least 1")
+    require_whole_number("order", order)
     question = Question(
         model,
         inputs,

@@ -21,7 +21,7 @@ from taylorattr.effects.coalition_table import (
     player_position,
 )
 from taylorattr.effects.result import Result
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import OptionError, ShapeError, require_whole_number
 from taylorattr.maths.multi_index import count_up_to, enumerate_up_to, monomials
 from taylorattr.maths.subsets import Coalitions, ranks
 from taylorattr.maths.subsets import count_up_to as subsets_up_to
@@ -99,6 +99,7 @@ class TaylorEffects(Result):
         Raises:
             OptionError: If m is not 1 … order.
         """
+        require_whole_number("m", m)
         return self.values[:, self._slice(m)]
 
     @property

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import OptionError, ShapeError, require_instance
 
 
 def aopc(curves: Tensor) -> Tensor:
@@ -73,10 +73,12 @@ def relative_change(curves: Tensor) -> Tensor:
 
     NaN or infinite where the output at the input is 0.
     """
+    _require_points(curves)
     return 100 * (curves[..., :1] - curves).abs() / curves[..., :1].abs()
 
 
 def _require_points(curves: Tensor) -> None:
     """Raise ShapeError unless there is a point before and one after a replacement."""
+    require_instance("curves", curves, Tensor, "a tensor (…, L+1): torch.as_tensor(curves)")
     if curves.ndim == 0 or curves.shape[-1] < 2:
         raise ShapeError(f"curves have shape {tuple(curves.shape)}; expected (…, L+1) with at least 2 points")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.errors import OptionError, ShapeError
-from taylorattr.evaluation.ranking import Rank, ranking, score_tensor
+from taylorattr.evaluation.ranking import Rank, ranking, score_tensor, tensor_of
 from taylorattr.maths.mobius import players_of, zeta
 
 
@@ -34,10 +34,14 @@ def coalition_table(values: HarsanyiEffects | Tensor | np.ndarray) -> Tensor:
                 "ta.harsanyi(...) without max_order, or use player_curves(...), which runs the model"
             )
         return torch.from_numpy(zeta(values.in_frame("baseline").values.detach().cpu().numpy()))
-    table = torch.as_tensor(values)
+    table = tensor_of(values, "values", "ta.harsanyi effects or a table (B, 2**n) of numbers")
     table = table if table.is_floating_point() else table.double()
     table = table[None] if table.ndim == 1 else table
     if table.ndim != 2:
+        raise ShapeError(
+            f"values have shape {tuple(table.shape)}; expected (B, 2**n), one column per coalition"
+        )
+    if not table.numel():
         raise ShapeError(
             f"values have shape {tuple(table.shape)}; expected (B, 2**n), one column per coalition"
         )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.effects.coalition_table import HarsanyiEffects
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import OptionError, ShapeError, require_instance
 from taylorattr.evaluation.coalition_curves import coalition_table, fitting_scores
 
 Agreement: TypeAlias = Literal["cosine", "pearson", "spearman"]
@@ -94,6 +94,7 @@ def baseline_variance(scores: Tensor) -> Tensor:
     Raises:
         ShapeError: If there are fewer than two baselines, or no players.
     """
+    require_instance("scores", scores, Tensor, "a tensor (R, …, B, n), one set of scores per baseline")
     if scores.ndim < 2 or len(scores) < 2:
         raise ShapeError(
             f"scores have shape {tuple(scores.shape)}; expected (R, …, n) with R ≥ 2 baselines in front"

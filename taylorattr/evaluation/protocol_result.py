@@ -189,7 +189,12 @@ def bootstrap_interval(
 
     Source: Efron (1987), "Better bootstrap confidence intervals".
     """
-    values = np.asarray(values, dtype=np.float64)
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"values are a {type(values).__name__}; expected an array (B,) of numbers"
+        ) from None
     if values.ndim != 1 or len(values) < 2:
         raise ShapeError(
             f"values of shape {values.shape}; an interval over examples needs at least 2 of them"

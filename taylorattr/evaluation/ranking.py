@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +14,18 @@ Rank: TypeAlias = Literal["signed", "abs"]
 """Whether scores are ranked as they are or by their magnitude."""
 
 
+def tensor_of(values: Any, name: str, expected: str) -> Tensor:
+    """Return numbers as a tensor.
+
+    Raises:
+        OptionError: If they are none that torch can hold.
+    """
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise OptionError(f"{name} are a {type(values).__name__}; expected {expected}") from None
+
+
 def score_tensor(scores: Tensor | np.ndarray, name: str = "scores") -> Tensor:
     """Return scores as a floating-point tensor (…, n); float64 for arrays and integers.
 
@@ -21,7 +33,7 @@ def score_tensor(scores: Tensor | np.ndarray, name: str = "scores") -> Tensor:
         ShapeError: If there is no dimension of players, or it is empty.
         NonFiniteError: If a score is NaN or infinite.
     """
-    result = torch.as_tensor(scores)
+    result = tensor_of(scores, name, "a tensor or array (…, n) of numbers")
     if not result.is_floating_point():
         result = result.double()
     if result.ndim == 0 or result.shape[-1] == 0:

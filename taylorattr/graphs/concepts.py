@@ -8,7 +8,7 @@ import numpy as np
 
 from taylorattr.effects.coalition_table import Effect, HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
-from taylorattr.errors import NonFiniteError, OptionError
+from taylorattr.errors import NonFiniteError, OptionError, require_instance
 from taylorattr.graphs.pair_table import check_example
 
 
@@ -63,6 +63,9 @@ def sparse_concepts(
 
     Source: Li & Zhang (2023), "Does a neural network really encode symbolic concepts?", on sparsity.
     """
+    require_instance(
+        "effects", effects, (TaylorEffects, HarsanyiEffects), "those of ta.decompose or ta.harsanyi"
+    )
     if not 0 < share <= 1 or of not in ("delta", "size"):
         raise OptionError(f"share={share!r}, of={of!r}; share is above 0 and at most 1, of delta or size")
     check_example(example, effects.batch)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import networkx as nx
 
-from taylorattr.errors import BudgetError, OptionError
+from taylorattr.errors import BudgetError, OptionError, require_instance
 
 Node: TypeAlias = Any
 """Key of a node: a player's name, in a hypergraph also a tuple."""
@@ -38,6 +38,7 @@ class Clique(NamedTuple):
 
 def weighted_degree(graph: nx.Graph) -> dict[Node, float]:
     """Return Σ_j |strength_ij| over the edges shown, per node."""
+    require_instance("graph", graph, nx.Graph, "a graph of ta.interaction_graph")
     return {node: float(degree) for node, degree in graph.degree(weight="weight")}
 
 
@@ -70,6 +71,7 @@ def centrality(graph: nx.Graph, kind: str = "eigenvector") -> dict[Node, float]:
     Raises:
         OptionError: If the kind is unknown, or the power iteration of ``eigenvector`` does not converge.
     """
+    require_instance("graph", graph, nx.Graph, "a graph of ta.interaction_graph")
     if kind not in CENTRALITIES:
         raise OptionError(f"kind={kind!r}; expected one of {', '.join(CENTRALITIES)}")
     if not graph.number_of_edges():
@@ -94,6 +96,7 @@ def communities(graph: nx.Graph, *, resolution: float = 1.0, seed: int = 0) -> l
 
     Source: Blondel et al. (2008), the Louvain method, as networkx has it.
     """
+    require_instance("graph", graph, nx.Graph, "a graph of ta.interaction_graph")
     if not graph.number_of_edges():
         return [frozenset({node}) for node in graph]
     groups = nx.community.louvain_communities(graph, weight="weight", resolution=resolution, seed=seed)
@@ -133,6 +136,7 @@ def backbone(graph: nx.Graph) -> nx.Graph:
 
     Nodes, attributes and the kept edges are those of the graph; ``shown_share`` is that of what is kept.
     """
+    require_instance("graph", graph, nx.Graph, "a graph of ta.interaction_graph")
     tree = nx.maximum_spanning_tree(graph, weight="weight")
     shares: dict[str, Any] = {}
     if "shown_share" in graph.graph:

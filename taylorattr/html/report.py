@@ -9,7 +9,7 @@ from typing import Any
 
 from taylorattr.atomic import replacing
 from taylorattr.effects.result import Result
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, require_instance
 from taylorattr.html.contents import contents_of
 from taylorattr.html.page import render
 from taylorattr.html.question import About, default_title
@@ -84,6 +84,7 @@ def checked(path: str | os.PathLike[str]) -> Path:
         FileNotFoundError: If its folder does not exist.
         IsADirectoryError: If it is a folder itself.
     """
+    require_instance("path", path, (str, os.PathLike), "the path of a page, .html")
     page_path = Path(path)
     if page_path.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{page_path} has the suffix {page_path.suffix!r}; a report is written as .html")

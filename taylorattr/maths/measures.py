@@ -198,7 +198,13 @@ class Moments(Measure):
             OptionError: If it is not given.
         """
         if callable(self.given):
-            return self.given(k)
+            try:
+                return self.given(k)
+            except Exception as error:  # whatever a user's function may raise
+                raise OptionError(
+                    f"the moments are a function, and for k = {k} it raised {type(error).__name__}: {error}; "
+                    "expected the number M_k for every k ≥ 0"
+                ) from error
         if k >= len(self.given):
             raise OptionError(f"moment M_{k} is needed, and {len(self.given)} are given; pass more moments")
         return self.given[k]
@@ -290,7 +296,13 @@ class Density(Measure):
             OptionError: If g is not finite there, or gives no array of the nodes' shape.
         """
         nodes, weights = path_rule("gauss_legendre", count)
-        values = np.asarray(self.density(nodes), dtype=np.float64)
+        try:
+            values = np.asarray(self.density(nodes), dtype=np.float64)
+        except Exception as error:  # whatever a user's function may raise
+            raise OptionError(
+                f"the density raised {type(error).__name__}: {error}, called with an array of {len(nodes)} "
+                "places in [0, 1]; expected a function that returns its value at each of them"
+            ) from error
         if values.shape != nodes.shape or not np.isfinite(values).all():
             raise OptionError(
                 "the density gives "

@@ -14,7 +14,7 @@ from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, require_instance, require_number
 from taylorattr.methods.method import AnyMethod, attributed, find
 from taylorattr.reformulation.answer import Answer, Request, Rows
 from taylorattr.reformulation.designed_rules import designed_rule
@@ -127,6 +127,8 @@ def reformulate(
         )
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
+    require_number("max_players", max_players)
+    require_instance("seed", seed, int, "an integer")
     question = Question(
         model,
         inputs,

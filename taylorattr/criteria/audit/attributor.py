@@ -362,7 +362,15 @@ def binds(
 
     Returns:
         What ``ta.audit`` takes as method.
+
+    Raises:
+        OptionError: If make is not callable.
     """
+    if not callable(make):
+        raise OptionError(
+            f"make is a {type(make).__name__}; expected a function of model, baselines and target that "
+            "returns a function of rows"
+        )
     own_name = getattr(make, "__name__", type(make).__name__)
     return Binds(make, settings, name or own_name, references, nodes, exactness, parts, compared, row_by_row)
 

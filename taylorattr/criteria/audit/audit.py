@@ -30,7 +30,7 @@ from taylorattr.criteria.audit.faulty_operation import faulty_operation, refusal
 from taylorattr.criteria.audit.judgement import JudgedExample, gravest, judged
 from taylorattr.criteria.audit.score_tables import ScoreTable
 from taylorattr.criteria.audit.statistics import gap_by_order, ratio, worst
-from taylorattr.errors import MethodError, OptionError
+from taylorattr.errors import MethodError, OptionError, require_whole_number
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import Attributes
 
@@ -115,6 +115,7 @@ def audit(
     :func:`taylorattr.analysis.question.Question.game`.
     """
     _check_numbers(tol, repeats, samples, supports, max_order)
+    require_whole_number("seed", seed, 0)
     audited_method = attributor(method, options)
     if beside is not None:
         METHODS[beside]  # a wrong name is answered before anything is measured
@@ -148,7 +149,7 @@ def audit(
 
 def _check_numbers(tol: Any, repeats: Any, samples: Any, supports: Any, max_order: Any) -> None:
     """Refuse numbers out of range before anything is measured."""
-    if tol is not None and not 0 < tol < 1:
+    if tol is not None and not (isinstance(tol, (int, float)) and 0 < tol < 1):
         raise OptionError(f"tol={tol!r}; expected a number between 0 and 1, or None")
     if not isinstance(repeats, int) or repeats < FEWEST_REPEATS:
         raise OptionError(f"repeats={repeats!r}; expected an integer ≥ {FEWEST_REPEATS}")

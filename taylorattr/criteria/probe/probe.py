@@ -33,7 +33,7 @@ from taylorattr.criteria.probe.power_units import Responses, error_in_brief, res
 from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.criteria.probe.rule_from_monomials import MonomialAnswer
 from taylorattr.criteria.probe.rule_from_units import rule_of_units
-from taylorattr.errors import OptionError, TaylorAttrWarning
+from taylorattr.errors import OptionError, TaylorAttrWarning, require_whole_number
 from taylorattr.methods import attribute
 from taylorattr.methods.method import AnyMethod, Attributes, find
 from taylorattr.program.isolate import preserved_rng
@@ -93,6 +93,8 @@ def probe(
 
     Source: docs/theory.md §7, eq. (49) to (51).
     """
+    for name, value in {"n_players": n_players, "order": order, "repeats": repeats}.items():
+        require_whole_number(name, value, 0)
     if n_players < 1 or order < 1 or repeats < 2:
         raise OptionError(
             f"n_players={n_players}, order={order}, repeats={repeats}; expected at least 1, 1 and 2"
@@ -123,7 +125,9 @@ def probe(
         )
         if on_monomials.table is None and not activations.distances:
             raise OptionError(
-                f"attribute_fn(f, x, b) took neither monomials nor single units ({evidence[-1]}). f is a "
+                f"attribute_fn(f, x, b) took neither monomials nor single units ({evidence[-1]}); "
+                "expected a name in ta.METHODS or a "
+                f"function of (f, x, b). f is a "
                 f"module (B, {n_players}) -> (B,); x and b are float64 tensors of shape (1, {n_players})"
             )
         probed, why = None, []

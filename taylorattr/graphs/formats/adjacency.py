@@ -9,7 +9,14 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from taylorattr.errors import MissingExtraError, NonFiniteError, OptionError, PlayerError, ShapeError
+from taylorattr.errors import (
+    MissingExtraError,
+    NonFiniteError,
+    OptionError,
+    PlayerError,
+    ShapeError,
+    require_instance,
+)
 
 
 def to_adjacency(graph: nx.Graph, edge: str = "strength", node: str | None = "independent") -> np.ndarray:
@@ -26,6 +33,7 @@ def to_adjacency(graph: nx.Graph, edge: str = "strength", node: str | None = "in
     Raises:
         OptionError: If an edge or node lacks the attribute.
     """
+    require_instance("graph", graph, nx.Graph, "a graph of ta.interaction_graph")
     row_of = {name: i for i, name in enumerate(graph)}
     matrix = np.zeros((len(row_of), len(row_of)))
     for one, other, values in graph.edges(data=True):
@@ -76,11 +84,17 @@ def from_adjacency(matrix: Any, names: Sequence[Hashable] | None = None, **facts
         **facts: Attributes of the graph, such as ``kind`` and ``frame``.
 
     Raises:
+        OptionError: If it does not hold numbers.
         ShapeError: If it is not square and symmetric.
         PlayerError: If names are not unique or not as many as the rows.
         NonFiniteError: If an entry is not finite.
     """
-    values = np.asarray(matrix, dtype=float)
+    try:
+        values = np.asarray(matrix, dtype=float)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"the adjacency is a {type(matrix).__name__}; expected an array (n, n) of numbers or a DataFrame"
+        ) from None
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not np.array_equal(
         values, values.T, equal_nan=True
     ):  # fmt: skip

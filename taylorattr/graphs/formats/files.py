@@ -10,7 +10,7 @@ from typing import NamedTuple
 import networkx as nx
 
 from taylorattr.atomic import replacing
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, require_instance
 from taylorattr.files import read_text, reading
 from taylorattr.graphs.formats import dot, gexf, graphml, node_link
 
@@ -65,6 +65,7 @@ def read_graph(path: str | os.PathLike[str]) -> nx.Graph:
         FileError: If the file is damaged or was written by another program.
         FileNotFoundError: If there is no such file.
     """
+    require_instance("path", path, (str, os.PathLike), "the path of a file")
     path = Path(path)
     kind = _format(path)
     with reading(path, "a graph"):
