@@ -156,8 +156,8 @@ def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
     if isinstance(baseline, np.ndarray):
         baseline = torch.as_tensor(baseline)
     if isinstance(baseline, Tensor):
-        baseline = _broadcast(baseline, x)
         require_plain(baseline, name)
+        baseline = _broadcast(baseline, x)
         if (
             baseline.ndim != x.ndim
             or baseline.shape[1:] != x.shape[1:]

@@ -65,7 +65,7 @@ class Players:
             raise PlayerError(
                 "players are empty; expected at least one player, a list of element indices: [[0, 1], [2]]"
             )
-        if names is not None and (isinstance(names, str) or not isinstance(names, Iterable)):
+        if names is not None and not isinstance(names, Iterable):
             raise PlayerError(f"names are {describe(names)}; expected a list with one name per player")
         labels = tuple(f"group{i}" for i in range(len(listed))) if names is None else tuple(map(str, names))
         if len(labels) != len(listed):

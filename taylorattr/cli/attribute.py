@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, option, references
-from taylorattr.cli.request import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_result_suffix
 from taylorattr.errors import OptionError
 from taylorattr.methods import METHODS, attribute

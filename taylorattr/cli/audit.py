@@ -9,8 +9,8 @@ from tqdm import tqdm
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import resolve_players
 from taylorattr.analysis.question import Question
+from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
 from taylorattr.cli.method_arguments import audited_method, option, references
-from taylorattr.cli.request import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_result_suffix
 from taylorattr.errors import OptionError
 from taylorattr.methods import AttributionMethod

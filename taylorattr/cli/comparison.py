@@ -10,9 +10,9 @@ import torch
 
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.cli.data_files import Data
+from taylorattr.cli.arguments import Request, single, target
+from taylorattr.cli.data import Data
 from taylorattr.cli.model_files import load_fitting
-from taylorattr.cli.request import Request, single, target
 from taylorattr.errors import OptionError, TargetError
 
 

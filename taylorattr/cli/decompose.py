@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from taylorattr.atomic import replacing
-from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
+from taylorattr.cli.arguments import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder, require_result_suffix
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.harsanyi import harsanyi

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from taylorattr.cli.request import threads
+from taylorattr.cli.arguments import threads
 
 SUMMARY = "train a small network on bundled data and take one prediction apart (no arguments needed)"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from taylorattr.atomic import replacing
 from taylorattr.cli import comparison, decompose
-from taylorattr.cli.request import add_shared_arguments, read_request, threads
+from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects

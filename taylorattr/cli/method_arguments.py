@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taylorattr.cli import data_files
+from taylorattr.cli import data as data_files
+from taylorattr.cli.arguments import Request, single
 from taylorattr.cli.own_code import callable_without_arguments, imported
-from taylorattr.cli.request import Request, single
 from taylorattr.errors import OptionError, TaylorAttrError
 from taylorattr.methods import METHODS, AttributionMethod
 from taylorattr.methods.method import find

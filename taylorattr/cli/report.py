@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from taylorattr.cli.arguments import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, audited_method, references
-from taylorattr.cli.request import Request, add_shared_arguments, read_request, threads
 from taylorattr.cli.written_files import require_folder
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.result import Result

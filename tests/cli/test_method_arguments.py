@@ -8,7 +8,7 @@ import torch
 
 import taylorattr as ta
 from taylorattr.cli import main
-from taylorattr.cli.data_files import load
+from taylorattr.cli.data import load
 
 RULES = """
 import taylorattr as ta

@@ -92,7 +92,7 @@ def test_other_subcommands_write_pages(place):
         (["--data", "t.csv"], "--model and --data go together"),
         (["absent.npz"], "absent.npz"),
         (["t.csv"], "results are kept as .npz or .json"),
-        (["broken.json"], "cannot be read as a taylorattr result"),
+        (["broken.json"], "it is damaged or was written by another program"),
         (["s.json", "--out", "page.pdf"], "a report is written as .html"),
         (["s.json", "--out", "absent/page.html"], "there is no folder absent"),
         (["s.json", "--examples", "first"], "is not of the form 0,3"),

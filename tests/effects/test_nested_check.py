@@ -27,7 +27,8 @@ def without_derivative(z):
 
 
 def without_second_derivative(z):
-    return torch.stack([torch.pdist(row[:, None]).sum() for row in z])
+    first = torch.zeros(len(z), dtype=torch.long)
+    return torch.nn.functional.multi_margin_loss(z, first, reduction="none")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -244,7 +244,7 @@ def test_an_operation_without_a_rule_is_named_and_computed_all_the_same():
     assert not bool(found.converged[0])
 
 
-def test_a_use_of_an_operation_that_its_rule_does_not_cover_is_computed_all_the_same():
+def test_a_convolution_of_two_values_in_groups_needs_no_fallback():
     """A grouped convolution whose weights depend on the input."""
 
     def one(row):
@@ -255,7 +255,8 @@ def test_a_use_of_an_operation_that_its_rule_does_not_cover_is_computed_all_the_
         return torch.stack([one(row) for row in x])
 
     x = torch.arange(1.0, 11.0, dtype=torch.float64)[None] / 10
-    with pytest.warns(FallbackWarning, match="convolution"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FallbackWarning)
         found = ta.decompose(model, x, order=2, with_tails=False)
     k, i = x[0, :4].reshape(2, 2), x[0, 4:].reshape(2, 3)
     expected = sum(float(k[c] @ i[c, s : s + 2]) for c in (0, 1) for s in (0, 1))

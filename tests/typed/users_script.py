@@ -17,6 +17,15 @@ model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Lin
 x = torch.rand(2, 4)
 folder = Path(tempfile.mkdtemp())
 
+# arguments that all examples share
+weighted = ta.attribute(
+    "gradient_x_input",
+    lambda z, weights: (z @ weights)[:, 0],
+    x,
+    additional_forward_args=ta.shared(torch.ones(4, 1)),
+)
+assert_type(weighted, ta.Attribution)
+
 # decompose
 players = ta.Players.elements(x, names=["height", "width", "depth", "mass"])
 effects = ta.decompose(model, x, order=4, players=players)

@@ -7,12 +7,17 @@ from torch import Tensor
 
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import Scores, method
-from taylorattr.methods.relevance.answer import LARGE, explain, size_of
+from taylorattr.methods.relevance.answer import explain, size_of
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.parts import Bookkeeping, PartsWalk
 from taylorattr.methods.relevance.recording import Recording
 from taylorattr.methods.relevance.rule import Overrides, RuleTable
 from taylorattr.methods.relevance.rules.maxima import MaxRule
+
+TAMED_ABOVE = 1e6
+"""Σ|scores| over the largest output beyond which powers and exponentials take the plain secant. Far above
+what parts do to polynomial units (a few hundred times their outputs), where the definition has to hold; far
+below 1e16, where nothing of the scores is left in double precision."""
 
 
 @method("deeplift_reveal_cancel", family="relevance")
@@ -34,7 +39,7 @@ def deeplift_reveal_cancel(
     are then compared at points far from any value, where a ReLU hands on about half of each part. The scores
     stay complete, and the diagnostics say ``parts_over_scores``, the largest (Δf⁺ − Δf⁻)/Σ|scores|.
     ``variables`` keeps to the size of the values, but for powers and exponentials: there the secants to parts
-    far outside the values grow with the parts. Where the scores of an example exceed a hundred times its
+    far outside the values grow with the parts. Where the scores of an example exceed a million times its
     outputs, such functions take the plain secant for both parts, a choice: the value is one variable, as in
     the product x·x·x. The diagnostics count these examples as ``tamed``.
 
@@ -68,7 +73,7 @@ def deeplift_reveal_cancel(
         largest = torch.maximum(recording.output.abs(), recording.output_at_b.abs()).maximum(
             recording.gap.abs()
         )
-        blown = size > LARGE * largest
+        blown = size > TAMED_ABOVE * largest
         if bool(blown.any()):
             tamed = PartsWalk(recording, used, bookkeeping, tame=True).run()
             better = blown & (size_of(tamed, recording.batch) < size)

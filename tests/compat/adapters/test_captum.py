@@ -107,11 +107,11 @@ def test_a_model_that_a_class_does_not_take_is_told_with_the_operation():
     assert isinstance(found.value.__cause__, TypeError)
 
 
-def test_gradient_times_input_breaks_at_an_activation():
+def test_gradient_times_input_is_wrong_by_itself_and_no_activation_is_blamed():
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.Linear(8, 1))
     found = ta.audit("captum:InputXGradient", seeded(model, seed=1), X, target=0)
     assert found.complete.status == "fails"
-    assert found.blame is not None and found.blame.operation == "1"
+    assert found.blame is not None and found.blame.found == "itself" and found.blame.operation == ""
 
 
 def test_feature_masks_follow_the_players():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from taylorattr.cli import data_files
+from taylorattr.cli import data as data_files
 from taylorattr.errors import DtypeError, FormatError, OptionError
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from taylorattr.analysis.players import Players
 from taylorattr.analysis.question import Question
-from taylorattr.cli import data_files
+from taylorattr.cli import data as data_files
 from taylorattr.cli.model_files import load_fitting
 from taylorattr.cli.written_files import require_folder
 from taylorattr.errors import FileError, OptionError
