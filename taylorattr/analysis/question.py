@@ -19,7 +19,7 @@ from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, Trial
-from taylorattr.errors import OptionError, TaylorAttrError, require_instance, require_whole_number
+from taylorattr.errors import OptionError, require_instance, require_whole_number
 from taylorattr.program.isolate import preserved_rng
 
 REFERENCE_ROWS = 256
@@ -207,7 +207,7 @@ class Question:
         try:
             trial = first_rows(x, b, later=self.input_later, both=self.baseline_later)
             return self._tried(x, trial), self.baseline_later
-        except TaylorAttrError:
+        except Exception:  # the model's own error, of whatever type
             if not self.baseline_later:
                 raise
         # a model that does not run on one row may run on two
