@@ -37,7 +37,8 @@ def same(first: Expr, second: Expr) -> bool:
     first, second = _members_marked(first), _members_marked(second)
     for one, other in ((first, second), (second, first)):
         if isinstance(one, sp.Piecewise):
-            return one.args[-1].cond == sp.true and all(same(branch, other) for branch, _ in one.args)
+            cases: list[Any] = list(one.args)  # (expression, condition)
+            return cases[-1].cond == sp.true and all(same(branch, other) for branch, _ in cases)
     return simplified(first - second) == 0
 
 

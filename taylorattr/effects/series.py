@@ -83,9 +83,12 @@ class TaylorSeries:
             return self.game.f_input, self.game.f_baseline
         f_input, f_baseline = self.game.f_input.to(self.dtype), self.game.f_baseline.to(self.dtype)
         for group in self.groups:
-            for e in group.examples if group.program is not None else ():
+            program = group.program
+            if program is None:
+                continue
+            for e in group.examples:
                 (b, _), (x, _) = ends_of(self.game, "baseline", e, self.dtype)
-                f_input[e], f_baseline[e] = (replay(group.program, point)[0] for point in (x, b))
+                f_input[e], f_baseline[e] = (replay(program, point)[0] for point in (x, b))
         return f_input, f_baseline
 
     def coefficients(

@@ -120,9 +120,10 @@ def kept_state(module: nn.Module | None) -> Generator[None, None, None]:
             for name in [n for n in vars(part) if n not in names]:
                 del vars(part)[name]
             vars(part).update(names)
-            for registered, saved in ((part._parameters, parameters), (part._buffers, tensors)):
-                registered.clear()
-                registered.update(saved)
+            part._parameters.clear()
+            part._parameters.update(parameters)
+            part._buffers.clear()
+            part._buffers.update(tensors)
         with torch.no_grad():
             for buffer, saved in buffers:
                 if not torch.equal(buffer, saved):

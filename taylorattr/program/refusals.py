@@ -16,21 +16,27 @@ Engine: TypeAlias = Literal["taylor", "relevance", "layerwise", "paths"]
 _NO_SERIES = "its Taylor coefficients have no recursion here; engine='nested' differentiates it"
 _MIXES = "it mixes its inputs in a way no one-layer ratio of the methods divides"
 
+
+def _for_all(names: str, reason: str) -> dict[str, str]:
+    """Return a reason for each of the names, which are separated by spaces."""
+    return dict.fromkeys(names.split(), reason)
+
+
 BY_NAME: dict[Engine, dict[str, str]] = {
-    "taylor": dict.fromkeys(
+    "taylor": _for_all(
         "lgamma digamma polygamma sinc erfinv special_erfinv special_entr special_log_ndtr special_i0 "
-        "special_i0e special_i1 special_i1e special_erfcx".split(),
+        "special_i0e special_i1 special_i1e special_erfcx",
         _NO_SERIES,
     ),
     "relevance": {
         "histc": "a histogram is a step function of every entry at once; count with sums of sigmoids",
     },
-    "layerwise": dict.fromkeys(
+    "layerwise": _for_all(
         "lgamma digamma polygamma sinc erfinv special_erfinv special_entr special_log_ndtr special_i0 "
-        "special_i0e special_i1 special_i1e special_erfcx log_sigmoid".split(),
+        "special_i0e special_i1 special_i1e special_erfcx log_sigmoid",
         "how far its Taylor series reaches is not written down here",
     )
-    | dict.fromkeys("frac nan_to_num".split(), "it jumps, and no one-layer ratio divides a jump"),
+    | _for_all("frac nan_to_num", "it jumps, and no one-layer ratio divides a jump"),
     "paths": {},
 }
 """Engine -> operation (all overloads) -> why, and what to do."""

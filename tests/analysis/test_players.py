@@ -123,7 +123,6 @@ X = (torch.zeros(2, 4),)
         (lambda: Players([[0.5]]), "player 0 holds 0.5; expected integer indices"),
         (lambda: Players([["a"]]), "player 0 holds 'a'; expected integer indices"),
         (lambda: Players(None), "players are a NoneType"),
-        (lambda: Players([[0], [1]], "ab"), "names are a str"),
         (lambda: Players.from_mask(torch.full((3,), -1)), "names nobody"),
         (lambda: Players([0, 1]), "player 0 is 0; expected a list"),
         (lambda: Players([[0, 1], [1]], ["a", "b"]), "element 1 belongs to 'a' and to 'b'"),

@@ -202,7 +202,7 @@ def recipe_blame(
     make = _maker(method)
     rows = audited.rows(present, own_dtype=False)
     tolerance = min(tol, LARGEST_BLAME_TOLERANCE)
-    model = holding_arguments(audited)
+    model: Any = holding_arguments(audited)  # a module as the model is one
     found = blame(make, model, rows, audited.baseline(), target=audited.target, tolerance=tolerance)
     if found.found not in ("found", "context"):
         return found
@@ -248,7 +248,7 @@ def _doubled(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(part.detach().double() if part.is_floating_point() else part for part in parts)
 
 
-def _output_shape(model: nn.Module, x: tuple[Tensor, ...]) -> tuple[int, ...]:
+def _output_shape(model: Any, x: tuple[Tensor, ...]) -> tuple[int, ...]:
     """Return the shape of the model's output of one row."""
     copied = copy.deepcopy(model).double().eval()
     with torch.no_grad():
