@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,12 +130,68 @@ def kept_state(module: nn.Module | None) -> Generator[None, None, None]:
                     buffer.copy_(saved)
 
 
+class _SharedSwitch:
+    """A switch of the whole process that stays thrown while any thread needs it.
+
+    Threads that each saved and restored it would leave it thrown: the second saves what the first has set.
+
+    Args:
+        throw: Makes the context that throws the switch on entry and puts it back on leaving.
+    """
+
+    def __init__(self, throw: Callable[[], AbstractContextManager[None]]) -> None:
+        self._throw, self._lock = throw, threading.Lock()
+        self._users, self._thrown = 0, ExitStack()
+
+    @contextmanager
+    def __call__(self) -> Generator[None, None, None]:
+        """Keep the switch thrown while the context is open."""
+        with self._lock:
+            if not self._users:
+                self._thrown.enter_context(self._throw())
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._thrown.close()
+
+
+@contextmanager
+def _attention_written_out() -> Generator[None, None, None]:
+    fastpath = mha.get_fastpath_enabled()
+    try:
+        mha.set_fastpath_enabled(False)
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        mha.set_fastpath_enabled(fastpath)
+
+
+@contextmanager
+def _cells_written_out() -> Generator[None, None, None]:
+    onednn_on, cudnn_on = mkldnn.enabled, cudnn.enabled
+    try:
+        mkldnn.enabled = False
+        cudnn.enabled = False
+        yield
+    finally:
+        mkldnn.enabled = onednn_on
+        cudnn.enabled = cudnn_on
+
+
+_ATTENTION = _SharedSwitch(_attention_written_out)
+_CELLS = _SharedSwitch(_cells_written_out)
+
+
 @contextmanager
 def unfused(recurrent: bool = True) -> Generator[None, None, None]:
     """Attention as matrix products and softmax, no oneDNN or cuDNN recurrent cells, no fused encoder layers.
 
-    The switches are restored on leaving, also after an exception. They belong to the process: other
-    threads run unfused kernels (the same numbers up to rounding, more slowly) while the context is open.
+    The switches are restored when the last thread leaves, also after an exception. They belong to the
+    process: other threads run unfused kernels (the same numbers up to rounding, more slowly) meanwhile.
 
     Args:
         recurrent: Whether recurrent layers may run, so that oneDNN and cuDNN must be off altogether: their
@@ -144,15 +200,5 @@ def unfused(recurrent: bool = True) -> Generator[None, None, None]:
     Yields:
         Nothing.
     """
-    fastpath, onednn_on, cudnn_on = mha.get_fastpath_enabled(), mkldnn.enabled, cudnn.enabled
-    try:
-        mha.set_fastpath_enabled(False)
-        if recurrent:
-            mkldnn.enabled = False
-            cudnn.enabled = False
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        mha.set_fastpath_enabled(fastpath)
-        mkldnn.enabled = onednn_on
-        cudnn.enabled = cudnn_on
+    with _ATTENTION(), _CELLS() if recurrent else nullcontext():
+        yield

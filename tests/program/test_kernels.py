@@ -32,3 +32,14 @@ def test_a_switch_that_was_off_stays_off():
         assert not mha.get_fastpath_enabled()
     finally:
         mha.set_fastpath_enabled(True)
+
+
+def test_threads_that_overlap_leave_the_switches_as_they_were():
+    before = switches()
+    first, second = unfused(), unfused()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # in the order of entering, as threads may
+    assert not mha.get_fastpath_enabled()
+    second.__exit__(None, None, None)
+    assert switches() == before
