@@ -19,7 +19,7 @@ from taylorattr.analysis.forward_arguments import shared
 # Players: which elements of the input move together
 from taylorattr.analysis.players import Players
 
-# Attribute: fifteen methods under one call, one result
+# Attribute: fifteen methods, systems and extensions under one call, one result
 from taylorattr.attribution import Attribution
 
 # Derivatives: Hessian-vector products and Hessians in bounded memory
@@ -36,7 +36,7 @@ from taylorattr.effects.result import HOMES, WRITERS, Result
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.taylor import decompose, degree_by_support
 from taylorattr.effects.taylor_effects import TaylorEffects
-from taylorattr.methods import METHODS, attribute
+from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, attribute
 
 # Names whose modules need sympy or networkx are imported when they are first used (`_LATER`). Type checkers
 # read these lines instead, each from the file that defines the name: where a package re-exports a function
@@ -136,8 +136,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "EXTENSIONS",
     "METHODS",
     "RULES",
+    "SYSTEMS",
     "AllocationRule",
     "Attribution",
     "AuditReport",

@@ -23,9 +23,9 @@ from taylorattr.methods.option_types import check, keyword_types
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
 from taylorattr.registry import DESIGNS, Registry
 
-Family: TypeAlias = Literal["gradient", "occlusion", "relevance", "rule"]
-"""How a method looks at the model: by its derivatives, by replacing inputs, by its operations; or by a
-designed rule, in the way that the rule admits."""
+Family: TypeAlias = Literal["gradient", "occlusion", "relevance", "rule", "system", "extension"]
+"""How a method looks at the model: by its derivatives, by replacing inputs, by its operations; by a designed
+rule, in the way that the rule admits; as a system beside the framework; or by another method, extended."""
 
 
 Exactness: TypeAlias = Literal["closed", "quadrature", "sampled", "unknown"]
@@ -37,7 +37,7 @@ Explained: TypeAlias = Literal["inputs", "layer"]
 
 @dataclass(frozen=True)
 class AttributionMethod:
-    """One entry of `METHODS`.
+    """One entry of `METHODS`, `SYSTEMS` or `EXTENSIONS`.
 
     Attributes:
         name: Its name.
@@ -95,6 +95,13 @@ FIFTEEN = (
 
 METHODS: Registry[AttributionMethod] = Registry("attribution method", FIFTEEN)
 
+SYSTEMS: Registry[AttributionMethod] = Registry("system", ("mip_in", "prune_grad"))
+"""Systems that explain a prediction and share out no effects: `attribute` takes their names, and no ratio,
+proof or criterion belongs to them."""
+
+EXTENSIONS: Registry[AttributionMethod] = Registry("extension", ("ig_multi", "ig_patch", "ig_patch_multi"))
+"""Methods of this project's own that are another method asked differently; their ratio is that method's."""
+
 
 @runtime_checkable
 class Attributes(Protocol):
@@ -119,6 +126,9 @@ def find(method: AnyMethod) -> AttributionMethod:
     if isinstance(method, AttributionMethod):
         return method
     if isinstance(method, str):
+        for registry in (SYSTEMS, EXTENSIONS):
+            if method in registry:
+                return registry[method]
         if method in DESIGNS and method not in METHODS:
             return DESIGNS[method].attribution_method
         return METHODS[method]
@@ -144,7 +154,11 @@ def method(
     explains: Explained = "inputs",
     chooses_mode: bool = False,
 ) -> Callable[[Callable[..., Scores]], Callable[..., Scores]]:
-    """Return a decorator that registers ``function(question, *, **options) -> Scores`` under a name."""
+    """Return a decorator that registers ``function(question, *, **options) -> Scores`` under a name.
+
+    A system is listed in `SYSTEMS`, an extension in `EXTENSIONS`, any other family in `METHODS`.
+    """
+    registry = {"system": SYSTEMS, "extension": EXTENSIONS}.get(family, METHODS)
 
     def add(function: Callable[..., Scores]) -> Callable[..., Scores]:
         summary = (function.__doc__ or "").strip().split("\n")[0]
@@ -161,7 +175,7 @@ def method(
             explains=explains,
             chooses_mode=chooses_mode,
         )
-        METHODS.register(name)(entry)
+        registry.register(name)(entry)
         return function
 
     return add
@@ -189,7 +203,8 @@ def attribute(
     """Share f(x) − f(b) among the players by one of the methods in ``ta.METHODS``.
 
     Args:
-        method: Name of the method, or a designed rule.
+        method: Name of the method, of a system in ``ta.SYSTEMS`` or of an extension in ``ta.EXTENSIONS``; or
+            a designed rule.
         model: As in `Question`.
         inputs: As in `Question`.
         baselines: As in `Question`. For ``expected_gradients``, ``deep_shap`` and ``prediction_difference`` a

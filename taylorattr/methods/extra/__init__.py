@@ -1,0 +1,1 @@
+"""Systems beside the fifteen methods, which share out no effects, and extensions of those methods."""
