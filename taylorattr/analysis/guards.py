@@ -124,8 +124,12 @@ class Outputs:
         assert self._f_input is not None
         return self._f_input
 
-    def settle(self, values: Tensor) -> None:
-        """Take f(x), shape (B,), from a run of the model on all of x in one batch, once; check it.
+    def settle(self, values: Tensor, rows: Rows | None = None) -> None:
+        """Take f(x) from a run of the model on all of x in one batch, once; check it.
+
+        Args:
+            values: Shape (B,).
+            rows: x as that run had it, in another memory layout: so is it evaluated again.
 
         Raises:
             NonFiniteError: If an output is NaN or infinite.
@@ -136,7 +140,7 @@ class Outputs:
             return
         values = values.detach()
         _require_finite(self._scalar, self._x, values, "input")
-        self._compare(values)
+        self._compare(values, rows or self._x)
         self._f_input = values.clone()
 
     def settle_baseline(self, values: Tensor) -> None:
@@ -162,7 +166,7 @@ class Outputs:
         twin._f_baseline = f_baseline
         return twin
 
-    def _compare(self, f_x: Tensor) -> None:
+    def _compare(self, f_x: Tensor, rows: Rows) -> None:
         """Compare f of every example in two batches, and of the one that was tried in a third.
 
         Raises:
@@ -185,7 +189,7 @@ class Outputs:
                 return
             for start in (0, 1):
                 part = torch.arange(start, len(f_x), 2)
-                apart = tuple(x[part.to(x.device)] for x in self._x)
+                apart = tuple(x[part.to(x.device)] for x in rows)
                 try:
                     other = self._evaluate(apart, part)
                 except TaylorAttrError:

@@ -77,7 +77,7 @@ def explain(
             )
             continue
         if recording.batch == game.batch:
-            game.outputs.settle(recording.output)
+            game.outputs.settle(recording.output, recording.inputs)
             if reference:
                 game.outputs.settle_baseline(recording.output_at_b)
         if merge:
@@ -134,7 +134,7 @@ def difference_diagnostics(
         found["balance"] = [
             [entry.to_dict() for entry in ledger.entries] for ledger in balances(recording, rules)
         ]
-    size, missed = size_of(scores, recording.batch), gap * size_of(scores, recording.batch)
+    missed = gap * size_of(scores, recording.batch)
     ends = torch.maximum(recording.output.abs(), recording.output_at_b.abs()).double()
     total = recording.gap.abs().double()
     # beside exploded scores a gap of many times f(x) − f(b) is small; below the rounding of f it says nothing
@@ -143,7 +143,7 @@ def difference_diagnostics(
     if bool(missing.any()) and float(gap[worst]) <= tolerance:
         worst = int(torch.where(missing, missed / total.clamp_min(1e-300), 0.0).argmax())
     if not quiet:
-        found |= _grown(recording, rules, size, torch.maximum(ends, total))
+        found |= _grown(recording, rules, scores, torch.maximum(ends, total))
     if float(gap[worst]) > tolerance or bool(missing[worst]):
         entry = balance_of(recording, rules, worst).worst()
         found["incomplete"] = entry.to_dict() if entry is not None else {}
@@ -184,7 +184,7 @@ def conservation_diagnostics(
             if entry is not None and abs(entry.remainder) > tolerance * scale:
                 found.setdefault("remainders", {})[str(example)] = entry.to_dict()
     size, output = size_of(scores, recording.batch), recording.output.abs().double()
-    found |= _grown(recording, rules, size, output)
+    found |= _grown(recording, rules, scores, output)
     lost = (size == 0) & (output > 0)  # the balance says which operation gave it up
     if bool(lost.any()):
         found["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
@@ -211,18 +211,19 @@ _REMEDIES = {
 """Method -> what to try where its relevance grows."""
 
 
-def _grown(recording: Recording, rules: RuleTable, size: Tensor, explained: Tensor) -> dict[str, Any]:
+def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explained: Tensor) -> dict[str, Any]:
     """Warn where Σ|scores| is far larger than what is explained; return the examples and the operation.
 
     Args:
         recording: What was walked.
         rules: The rules that were used.
-        size: Σ|scores|, (B,).
+        scores: What each input element got.
         explained: The size of the output, (B,).
 
     Returns:
         Diagnostics: ``larger_than_output``, and ``grew_at`` where one operation stands out.
     """
+    size = size_of(scores, recording.batch)
     blown = (size > LARGE * explained) & (size > 0)
     if not bool(blown.any()):
         return {}
@@ -231,7 +232,7 @@ def _grown(recording: Recording, rules: RuleTable, size: Tensor, explained: Tens
     found: dict[str, Any] = {"larger_than_output": blown.nonzero().reshape(-1).tolist()}
     # the parts of RevealCancel are walked by rules of their own, which have no ledger
     parts = rules.method == "deeplift_reveal_cancel"
-    entry = None if parts else growth_of(recording, rules, worst)
+    entry = None if parts else growth_of(recording, rules, worst, scores)
     place = "unit by unit" if parts else "by a little at many operations"
     if entry is not None and entry.outgoing > 2 * entry.incoming:
         factor = entry.outgoing / entry.incoming

@@ -81,7 +81,12 @@ class Ledger:
         rows: Number of parts every tensor is summed in. With 1, sums run over everything, the batch included:
             seed a single example, or rows with unequal weights, so that faults of two rows cannot cancel.
             With B, every dimension that may hold the examples is tried; `settle` finds the right one.
+
+    Attributes:
+        asks_for_shares: Whether rules are to work out what they give up, such as the response to inputs 0.
     """
+
+    asks_for_shares = True
 
     def __init__(self, rows: int = 1) -> None:
         self.rows = rows
@@ -189,6 +194,8 @@ class Ledger:
 class Sizes(Ledger):
     """Takes Σ|relevance| in place of the sums: what an operation makes of it that cancels in a sum shows."""
 
+    asks_for_shares = False
+
     def _sums(self, amount: Tensor) -> Layouts:
         return [amount.abs().sum(dtype=torch.float64).reshape(1).cpu()]
 
@@ -205,6 +212,6 @@ def _quantity(site: Site, index: int) -> Tensor:
 
 def _product(m: Tensor, quantity: Tensor) -> Tensor:
     product = m * quantity
-    if bool(torch.isnan(product).any()):  # 0 · ∞, where a masked value gets nothing
+    if bool(torch.isnan(product.sum())):  # 0 · ∞, where a masked value gets nothing
         product = torch.where(m == 0, 0.0, product)
     return product

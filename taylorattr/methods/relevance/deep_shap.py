@@ -146,7 +146,7 @@ class _Job:
         kept = named_operations(self.rules)
         at_x, lay = in_best_layout(game, lambda lay: (record_at(function, lay(xs), module, kept=kept), lay))
         if at_x.batch == game.batch:
-            game.outputs.settle(at_x.output)
+            game.outputs.settle(at_x.output, at_x.inputs)
         used = self.table.with_overrides(self.rules, at_x.program)
         rows = [question.reference_rows(e) for e in range(part.start, part.start + at_x.batch)]
         count = rows[0][0].shape[0]
@@ -160,8 +160,9 @@ class _Job:
             recording = at_x.against(function, lay(starts), module)
             f_start = f_start + (recording.output - recording.gap) / count
             scores = propagate(recording, used)
-            said = "larger_than_output" in self.found
+            said, draws = "larger_than_output" in self.found, self.neuron.generator.get_state()
             self.found |= difference_diagnostics(recording, used, scores, False, quiet=said)
+            self.neuron.generator.set_state(draws)  # what a warning walks again leaves the scores as they are
             for w in range(walks):
                 if w and self.neuron.sampled:
                     scores = propagate(recording, used)

@@ -141,7 +141,7 @@ def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> S
         recording.readers,
         recording.makers,
         recording.program.learned,
-        ledger.note if ledger is not None else None,
+        ledger.note if ledger is not None and ledger.asks_for_shares else None,
     )
 
 
@@ -253,9 +253,31 @@ def balance_of(recording: Recording, rules: RuleTable, example: int) -> Ledger:
     return _walked(recording, rules, example, Ledger())
 
 
-def growth_of(recording: Recording, rules: RuleTable, example: int) -> Entry | None:
-    """Return the operation at which Σ|relevance| of one example grows most, None where none has any."""
+def growth_of(recording: Recording, rules: RuleTable, example: int, scores: Sequence[Tensor]) -> Entry | None:
+    """Return the operation at which Σ|relevance| of one example grows most, None where none has any.
+
+    That example's rows are walked by themselves, where this gives its scores again; else the whole batch is,
+    seeded with that example alone.
+
+    Args:
+        recording: Of some examples.
+        rules: Their rules.
+        example: Which one.
+        scores: What the walk of all gave to the inputs, (B, …).
+    """
+    if recording.batch > 1:
+        alone, sizes = recording.alone(example), Sizes()
+        try:
+            own = propagate(alone, rules, ledger=sizes)
+        except Exception:  # rows that do not lie along the first dimension, or a size that is written down
+            own = []
+        if len(own) == len(scores) and all(map(_close, own, (s[example : example + 1] for s in scores))):
+            return sizes.largest_growth()
     return _walked(recording, rules, example, Sizes()).largest_growth()
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and float((a - b).abs().max()) <= 1e-3 * float(b.abs().max())
 
 
 def _walked(recording: Recording, rules: RuleTable, example: int, ledger: LedgerT) -> LedgerT:

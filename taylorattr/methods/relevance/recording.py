@@ -64,6 +64,11 @@ class Recording:
                 self.makers[i] = node
 
     @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """x as it was recorded, tensors (B, …)."""
+        return tuple(self.values[ref.index] for ref in self.program.inputs)
+
+    @property
     def output(self) -> Tensor:
         """f(x), shape (B,)."""
         return self.values[self.program.output.index]
@@ -79,6 +84,24 @@ class Recording:
     def gap(self) -> Tensor:
         """f(x) − f(b), shape (B,)."""
         return self.output - self.output_at_b
+
+    def alone(self, example: int) -> Recording:
+        """Return one example's rows of every value that has the batch as its first dimension.
+
+        Only a guess: attention merges batch and heads, and an operation may hold the batch size as a number.
+        """
+        active = self.active
+
+        def row(number: int, value: Tensor) -> Tensor:
+            by_example = number in active and value.dim() and len(value) == self.batch
+            return value[example : example + 1] if by_example else value
+
+        values, reference = (
+            None if end is None else {i: row(i, value) for i, value in end.items()}
+            for end in (self.values, self.reference)
+        )
+        assert values is not None
+        return Recording(self.program, values, reference, 1, self.kept)
 
     def against(self, function: Scalar, baselines: tuple[Tensor, ...], module: nn.Module | None) -> Recording:
         """Return this program with the values at other baselines.

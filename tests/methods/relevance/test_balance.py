@@ -10,7 +10,7 @@ from taylorattr.methods.method import attribute
 from taylorattr.methods.relevance import linear_map
 from taylorattr.methods.relevance import propagate as module
 from taylorattr.methods.relevance.lrp import lrp_rules
-from taylorattr.methods.relevance.propagate import balance_of, balances
+from taylorattr.methods.relevance.propagate import balance_of, balances, growth_of, propagate
 from taylorattr.methods.relevance.recording import record_at
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Gamma
 from tests.methods.relevance.networks import (
@@ -85,16 +85,38 @@ def walks_taken(monkeypatch, recording):
     return count
 
 
+POSITIONS_FIRST = (lambda x: (x.transpose(0, 1) @ draw(4, 4)).relu().transpose(0, 1)), (draw(3, 3, 4),), ()
+"""Three positions and three examples: the first dimension holds the examples or not, of one size."""
+
+REVERSED = (lambda x: (x.flip(0) @ draw(4, 4)).relu().flip(0)), (draw(3, 4),), ()
+"""A row of what lies between belongs to another example."""
+
+BEYOND_ROWS = {"positions first": POSITIONS_FIRST, "reversed": REVERSED}
+
+
+@pytest.mark.parametrize("name", [*(n for n in NETWORKS if n != "two inputs"), *BEYOND_ROWS])
+def test_growth_in_a_batch_is_that_of_the_example_recorded_alone(name):
+    model, (x,), _ = (NETWORKS | BEYOND_ROWS)[name]
+    module_, table = model if isinstance(model, nn.Module) else None, lrp_rules(eps=1e-3)
+    together = record_at(readout(model), (x,), module_)
+    scores = propagate(together, table)
+    for e in range(len(x)):
+        alone = record_at(readout(model), (x[e : e + 1],), module_)
+        mine = growth_of(together, table, e, scores)
+        other = growth_of(alone, table, 0, propagate(alone, table))
+        assert mine.op == other.op and mine.module == other.module
+        assert (mine.incoming, mine.outgoing) == pytest.approx((other.incoming, other.outgoing), rel=1e-9)
+
+
 def test_two_walks_serve_every_example(monkeypatch):
     net = transformer()
     assert walks_taken(monkeypatch, record_at(readout(net), (draw(6, 5, 8),), net)) == 2
 
 
 def test_examples_in_another_dimension_are_found(monkeypatch):
-    """Three positions and three examples: shapes tell nothing, only the second walk does."""
-    w = draw(4, 4)
-    model = lambda x: (x.transpose(0, 1) @ w).relu().transpose(0, 1)  # noqa: E731
-    assert walks_taken(monkeypatch, record_at(readout(model), (draw(3, 3, 4),), None)) == 2
+    """Shapes tell nothing, only the second walk does."""
+    model, point, _ = POSITIONS_FIRST
+    assert walks_taken(monkeypatch, record_at(readout(model), point, None)) == 2
 
 
 def test_examples_that_no_dimension_holds_get_a_walk_each(monkeypatch):
