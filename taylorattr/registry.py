@@ -19,6 +19,8 @@ class Registry(Mapping[str, T], Generic[T]):
         order: Names listed first, in this order, whichever is registered first.
         lent: Another registry whose names are found here as well, so that an entry is held in one place.
         as_entry: What an entry of that registry is here.
+        synonyms: Name -> what else the thing is called, for the hint to a name that is not there; letters,
+            digits and nothing else of both are compared, in small letters.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Registry(Mapping[str, T], Generic[T]):
         *,
         lent: Registry[Any] | None = None,
         as_entry: Callable[[Any], T] = lambda entry: entry,
+        synonyms: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Start empty."""
         self.kind = kind
@@ -35,6 +38,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries: dict[str, T] = {}
         self._lent: Mapping[str, Any] = {} if lent is None else lent
         self._as_entry = as_entry
+        self._synonyms = dict(synonyms or {})
 
     def register(self, name: str, *, replace: bool = False) -> Callable[[T], T]:
         """Return a decorator that files its argument under name and hands it back unchanged.
@@ -88,9 +92,18 @@ class Registry(Mapping[str, T], Generic[T]):
             return self._entries[name]
         if name in self._lent:
             return self._as_entry(self._lent[name])
-        near = difflib.get_close_matches(str(name), list(self), n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = self.near(name)
+        hint = f"did you mean {near!r}? " if near else ""
         raise OptionError(f"no {self.kind} is called {name!r}; {hint}known: {', '.join(self)}")
+
+    def near(self, name: object) -> str | None:
+        """Return the entry that a name which is not there means: by a synonym, else by its spelling."""
+        # a synonym goes first: of two short names, the one that looks alike is as often another thing
+        meant = {_plain(word): own for own in self for word in (own, *self._synonyms.get(own, ()))}
+        if _plain(name) in meant:
+            return meant[_plain(name)]
+        alike = difflib.get_close_matches(str(name), list(self), n=1, cutoff=0.5)
+        return alike[0] if alike else None
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the entry of that name, or the default where there is none."""
@@ -112,6 +125,11 @@ class Registry(Mapping[str, T], Generic[T]):
     def __repr__(self) -> str:
         """List the names."""
         return f"Registry of {self.kind}: {', '.join(self)}"
+
+
+def _plain(name: object) -> str:
+    """Return the letters and digits of a name, in small letters."""
+    return "".join(c for c in str(name).lower() if c.isalnum())
 
 
 DESIGNS: Registry[Any] = Registry("designed rule")

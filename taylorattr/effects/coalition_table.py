@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from taylorattr import memory
 from taylorattr.aliases import Frame
 from taylorattr.effects.result import Result
-from taylorattr.errors import MissingExtraError, OptionError, ShapeError, require_whole_number
+from taylorattr.errors import BudgetError, MissingExtraError, OptionError, ShapeError, require_whole_number
 from taylorattr.maths.frames import other_frame_
-from taylorattr.maths.interaction_indices import interaction_index
-from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions
+from taylorattr.maths.interaction_indices import VALUES_ONLY, interaction_index
+from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions, count_up_to
 
 
 class Effect(NamedTuple):
@@ -240,8 +241,8 @@ class CoalitionTable(Result, abstract=True):
         return "\n".join(lines)
 
 
-SHAPIQ_NAMES = {"SV": "SV", "Banzhaf": "BV", "SII": "SII", "k-SII": "k-SII", "STII": "STII", "FSII": "FSII"}
-"""Our index names -> shapiq's."""
+SHAPIQ_NAMES = {"Banzhaf": "BV"}
+"""Our index names -> shapiq's, where it has another."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -249,7 +250,8 @@ class InteractionIndex(CoalitionTable):
     """An interaction index per coalition with |S| ≤ order; ∅ carries f(b).
 
     Attributes:
-        index: ``SV``, ``Banzhaf``, ``SII``, ``k-SII``, ``STII`` or ``FSII``; the other fields are those of
+        index: ``SV``, ``Banzhaf``, ``BV``, ``SII``, ``k-SII``, ``STII``, ``FSII``, ``BII``, ``FBII`` or
+            ``CHII``; the other fields are those of
             :class:`~taylorattr.effects.coalition_table.CoalitionTable`.
     """
 
@@ -262,7 +264,7 @@ class InteractionIndex(CoalitionTable):
             MissingExtraError: If shapiq is not installed.
             OptionError: If there are several examples and none is chosen.
         """
-        return self._to_shapiq(SHAPIQ_NAMES[self.index], self.values, example)
+        return self._to_shapiq(SHAPIQ_NAMES.get(self.index, self.index), self.values, example)
 
     def __repr__(self) -> str:
         """Show the largest entries with their names."""
@@ -292,33 +294,20 @@ class HarsanyiEffects(CoalitionTable):
         if self.error_bound is not None and self.error_bound.shape != expected:
             raise ShapeError(f"error_bound has shape {tuple(self.error_bound.shape)}; expected {expected}")
 
-    def _full_in_baseline_frame(self, of_truncated: bool, wanted: str) -> np.ndarray:
-        """Return a full table (B, 2^n) in frame b that the caller may write to."""
-        if not (self.full and self.truncated_at is None) and not of_truncated:
-            taylor, size = self.truncated_at, self.max_order
-            what = f"|S| ≤ {size}" if taylor is None else f"Taylor terms of order ≤ {taylor}"
-            raise OptionError(
-                f"{wanted} needs every effect, and this table holds {what} only; compute the full one with "
-                "harsanyi(...), or pass of_truncated=True to take what is missing as zero"
-            )
-        if self.full:
-            table = self.values.numpy().copy()
-        elif self.n <= 26:
-            table = np.zeros((self.batch, 1 << self.n), dtype=self.values.numpy().dtype)
-            table[:, self.masks] = self.values.numpy()
-        else:
-            raise OptionError(
-                f"{wanted} works on all 2**{self.n} coalitions; group variables with players=..."
-            )
-        return other_frame_(table, "input") if self.frame == "input" else table
+    @property
+    def _complete(self) -> bool:
+        """Whether every effect is held, and whole."""
+        return self.largest_order == self.n and self.truncated_at is None
 
     def index(self, name: str, order: int | None = None, *, of_truncated: bool = False) -> InteractionIndex:
-        """Return the sums Σ_{T⊇S} c(|S|, |T|) J(T) that an interaction index is, eq. (62), (63).
+        """Return the sums Σ_{T⊇S} c(|S|, |T|) J(T) that an interaction index is, eq. (62), (63), (77).
 
-        Effects in frame ``input`` are converted by eq. (8) first.
+        Effects in frame ``input`` are converted by eq. (8) first. Of a table up to ``max_order`` only what
+        it holds is looked at, so the number of players does not matter.
 
         Args:
-            name: ``SV``, ``Banzhaf``, ``SII``, ``k-SII``, ``STII`` or ``FSII``.
+            name: ``SV``, ``Banzhaf`` (or ``BV``), ``SII``, ``k-SII``, ``STII``, ``FSII``, ``BII``, ``FBII``
+                or ``CHII``.
             order: Largest |S|; default 1 for SV and Banzhaf, 2 for the others.
             of_truncated: Allow a table that does not hold everything; what it lacks counts as zero.
 
@@ -327,41 +316,61 @@ class HarsanyiEffects(CoalitionTable):
 
         Raises:
             OptionError: If the name is unknown, the order out of range, or the table truncated.
+            BudgetError: If the coalitions with |S| ≤ order do not fit into memory.
         """
         require_whole_number("order", order, 0, optional=True)
-        table = self._full_in_baseline_frame(of_truncated, f"the index {name}")
-        values = interaction_index(table, name, order)
-        size = 1 if name in ("SV", "Banzhaf") else min(2, self.n) if order is None else order
-        complete = self.full and self.truncated_at is None
+        if not (self._complete or of_truncated):
+            taylor, size = self.truncated_at, self.max_order
+            what = f"|S| ≤ {size}" if taylor is None else f"Taylor terms of order ≤ {taylor}"
+            raise OptionError(
+                f"the index {name} needs every effect, and this table holds {what} only; compute the full "
+                "one with harsanyi(...), or pass of_truncated=True to take what is missing as zero"
+            )
+        size = order if order is not None else 1 if name in VALUES_ONLY else min(2, self.n)
+        needed = 8 * self.batch * count_up_to(self.n, size)
+        if needed > memory.available(needed):
+            raise BudgetError(
+                f"an index of order {size} of {self.n} players has {count_up_to(self.n, size):,} entries per "
+                f"example, {needed / 2**30:.3g} GiB in all; take a smaller order, or group variables with "
+                "players=..."
+            )
+        effects = self.in_frame("baseline", of_truncated=True)
         return InteractionIndex(
-            values=torch.from_numpy(values),
+            values=torch.from_numpy(
+                interaction_index(effects.values.numpy(), name, order, held=self.coalitions)
+            ),
             names=self.names,
             frame="baseline",
             delta=self.delta,
             f_input=self.f_input,
             f_baseline=self.f_baseline,
             max_order=size,
-            diagnostics={} if complete else {"of_truncated": True},
+            diagnostics={} if self._complete else {"of_truncated": True},
             index=name,
         )
 
-    def in_frame(self, frame: Frame) -> HarsanyiEffects:
-        """Return the effects of a full table in the given frame, by eq. (8).
+    def in_frame(self, frame: Frame, *, of_truncated: bool = False) -> HarsanyiEffects:
+        """Return the effects in the given frame, by eq. (8).
 
         Rounding errors of J(S) become sums over its supersets, so the error bound is not carried over.
 
+        Args:
+            frame: ``baseline`` or ``input``.
+            of_truncated: Allow a table without the larger coalitions; their effects count as zero.
+
         Raises:
-            OptionError: If the table is truncated.
+            OptionError: If the table lacks coalitions, and ``of_truncated`` does not allow it.
         """
         check_frame(frame)
         if frame == self.frame:
             return self
-        if not self.full:
+        if self.largest_order < self.n and not of_truncated:
             raise OptionError(
                 f"frame {frame} sums over all supersets, and this table holds |S| ≤ {self.max_order} only; "
-                f"compute it with harsanyi(..., frame={frame!r})"
+                f"compute it with harsanyi(..., frame={frame!r}), or pass of_truncated=True to take what is "
+                "missing as zero"
             )
-        table = other_frame_(self.values.numpy().copy(), self.frame)
+        table = other_frame_(self.values.numpy().copy(), self.frame, self.coalitions)
         return HarsanyiEffects(
             values=torch.from_numpy(table),
             names=self.names,
@@ -369,6 +378,7 @@ class HarsanyiEffects(CoalitionTable):
             delta=self.delta,
             f_input=self.f_input,
             f_baseline=self.f_baseline,
+            max_order=self.max_order,
             diagnostics=dict(self.diagnostics),
             truncated_at=self.truncated_at,
         )

@@ -46,7 +46,8 @@ def of_effects(effects: HarsanyiEffects, kind: str, of_truncated: bool) -> PairT
                 "compute the full one with harsanyi(...), or pass of_truncated=True, which "
                 "takes what is missing as zero"
             )
-        effects = effects.in_frame("baseline")  # the coefficients of indices are those of AND-effects
+        # the coefficients of indices are those of AND-effects
+        effects = effects.in_frame("baseline", of_truncated=of_truncated)
     table = of_coalitions(effects, kind, _fold_weights(kind, effects.n))
     return replace(table, rounding=_rounding(effects, _fold_weights(kind, effects.n)))
 

@@ -29,9 +29,9 @@ def interaction_graph(
         effects: What ``decompose``, ``harsanyi``, ``.index(...)``, ``symbolic_effects``,
             ``integrated_hessians``, ``hessian`` (a tensor) or ``attribute`` (no edges) returns.
         index: What an edge is. Of effects: ``pair`` (default) J({i,j}) alone; ``total`` Σ_{S⊇{i,j}} |J(S)|,
-            whose sign is that of Σ J(S); ``k-SII``, ``STII``, ``FSII`` or ``SII``: all orders folded into
-            pairs, Σ_{T⊇{i,j}} c(2, |T|) J(T), eq. (62), (63), in frame ``baseline``; ``hessian``, of Taylor
-            effects, I(e_i + e_j). Other results are what they are.
+            whose sign is that of Σ J(S); ``k-SII``, ``STII``, ``FSII``, ``SII``, ``BII``, ``FBII`` or
+            ``CHII``: all orders folded into pairs, Σ_{T⊇{i,j}} c(2, |T|) J(T), eq. (62), (77), in frame
+            ``baseline``; ``hessian``, of Taylor effects, I(e_i + e_j). Other results are what they are.
         top: Show at most this many edges, the strongest.
         threshold: Show edges with |strength| ≥ threshold; None leaves out those that rounding explains.
         min_share: Show the fewest strongest edges that have this share of the sum of all |strength|.

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from taylorattr.aliases import Frame, MultiIndex
-from taylorattr.maths.mobius import mobius_, players_of, superset_sum_
-from taylorattr.maths.subsets import popcounts
+from taylorattr.maths.mobius import mobius_, players_of, superset_sum_, truncated_superset_sum_
+from taylorattr.maths.subsets import Coalitions, popcounts
 
 
 def lower(kappa: MultiIndex) -> Iterator[MultiIndex]:
@@ -91,24 +91,30 @@ def or_effects_(table: np.ndarray) -> np.ndarray:
     return effects
 
 
-def other_frame_(table: np.ndarray, frame: Frame) -> np.ndarray:
-    """Turn a full table of effects in one frame into that of the other in place, eq. (8).
+def other_frame_(table: np.ndarray, frame: Frame, held: Coalitions | None = None) -> np.ndarray:
+    """Turn a table of effects in one frame into that of the other in place, eq. (8).
 
     J^x(S) = (−1)^{|S|+1} Σ_{R⊇S} J(R) for S ≠ ∅, and the same from x to b. The entry of ∅ goes from f(b)
     to f(x) = f(b) + Σ_{S≠∅} J(S), or back.
 
     Args:
-        table: C-contiguous full table of effects, shape (…, 2^n).
+        table: C-contiguous table of effects, shape (…, C).
         frame: The frame of the table given.
+        held: The coalitions of its columns; None: all 2^n, in bitmask order. Where larger coalitions are
+            left out, their effects count as zero.
 
     Returns:
         The same array.
     """
     # Σ_{R⊇∅} J(R) is the whole sum: the superset sums give delta at ∅, where the constant has to come back
-    n = players_of(table)
     constant = table[..., 0].copy()
-    superset_sum_(table)
+    if held is None or held.max_order is None:
+        superset_sum_(table)
+        sizes = popcounts(players_of(table))
+    else:
+        truncated_superset_sum_(table, held.n, held.max_order)
+        sizes = held.sizes
     delta = table[..., 0] - constant
-    np.negative(table, out=table, where=popcounts(n) % 2 == 0)
+    np.negative(table, out=table, where=sizes % 2 == 0)
     table[..., 0] = constant + delta if frame == "baseline" else constant - delta
     return table

@@ -143,3 +143,21 @@ def truncated_zeta_(table: np.ndarray, n: int, k: int) -> np.ndarray:
     for targets, sources in removal_maps(n, k):
         table[..., targets] += table[..., sources]
     return table
+
+
+def truncated_superset_sum_(table: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Replace J(S), |S| ≤ k, by Σ_{R⊇S, |R|≤k} J(R) in place.
+
+    Bit for bit :func:`superset_sum_` of the full table with zeros at |R| > k; Σ_{s≤k} s·C(n, s) additions.
+
+    Args:
+        table: Shape (…, Σ_{s≤k} C(n, s)), by size then lexicographic.
+        n: Number of players.
+        k: Largest size.
+
+    Returns:
+        The same array.
+    """
+    for targets, sources in removal_maps(n, k):
+        table[..., sources] += table[..., targets]
+    return table

@@ -93,7 +93,22 @@ FIFTEEN = (
 )  # fmt: skip
 """The methods in the order in which they are listed, docs/theory.md §4."""
 
-METHODS: Registry[AttributionMethod] = Registry("attribution method", FIFTEEN)
+METHODS: Registry[AttributionMethod] = Registry(
+    "attribution method",
+    FIFTEEN,
+    synonyms={
+        "gradient_x_input": ("input x gradient", "grad x input"),
+        "integrated_gradients": ("IG",),
+        "expected_gradients": ("gradient SHAP", "EG"),
+        "occlusion_1": ("occlusion", "feature ablation", "leave one out"),
+        "shapley": ("SHAP", "shapley value", "shapley values", "SV"),
+        "lrp_epsilon": ("LRP", "epsilon rule"),
+        "lrp_alpha_beta": ("alpha beta rule", "LRP alpha1 beta0"),
+        "deeplift_rescale": ("DeepLIFT", "rescale"),
+        "deeplift_reveal_cancel": ("reveal cancel",),
+        "deep_shap": ("deep explainer", "DeepLIFT SHAP"),
+    },
+)
 
 SYSTEMS: Registry[AttributionMethod] = Registry("system", ("mip_in", "prune_grad"))
 """Systems that explain a prediction and share out no effects: `attribute` takes their names, and no ratio,

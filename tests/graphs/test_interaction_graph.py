@@ -83,7 +83,7 @@ def test_a_total_is_the_size_of_every_effect_that_holds_the_pair(effects):
         assert found["sign"] == np.sign(sum(parts))
 
 
-@pytest.mark.parametrize("index", ["SII", "k-SII", "STII", "FSII"])
+@pytest.mark.parametrize("index", ["SII", "k-SII", "STII", "FSII", "BII", "FBII", "CHII"])
 def test_an_index_is_the_one_of_the_effects(index):
     effects = ta.harsanyi(bent, POINT)
     other = ta.harsanyi(bent, POINT, frame="input")
@@ -182,7 +182,7 @@ def test_many_effects_ask_what_to_show():
 def test_bad_input():
     effects = harsanyi_of(np.arange(8.0))
     cases = [
-        ({"index": "shapley"}, OptionError, "pair, total, SII, k-SII, STII, FSII, hessian"),
+        ({"index": "shapley"}, OptionError, "pair, total, SII, k-SII, STII, FSII, BII, FBII, CHII, hessian"),
         ({"index": "hessian"}, OptionError, "Taylor effects"),
         ({"example": 1}, OptionError, "examples 0 … 0"),
         ({"top": -1}, OptionError, "top=-1"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taylorattr.errors import OptionError
-from taylorattr.maths.interaction_indices import INDICES, bernoulli, interaction_index
+from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY, bernoulli, interaction_index
 from taylorattr.maths.mobius import mobius
 from taylorattr.maths.subsets import Coalitions, to_mask
 from tests.strategies import games
@@ -116,6 +116,32 @@ def fsii_by_least_squares(v, n, k):
     return {c: Fraction(int(e.p), int(e.q)) for c, e in zip(columns, solution, strict=False) if c}
 
 
+def bii_by_derivatives(v, n, k):
+    return {
+        c: Fraction(sum(derivative(v, c, t) for t in without(n, c)), 2 ** (n - len(c))) for c in up_to(n, k)
+    }
+
+
+def chii_by_orders(v, n, k):
+    """The mean over all orders of Δ_S v at those who stand before the last of S and are not of S."""
+    totals = dict.fromkeys(up_to(n, k), 0)
+    for order in itertools.permutations(range(n)):
+        for c in totals:
+            last = max(order.index(i) for i in c)
+            before = tuple(i for i in order[:last] if i not in c)
+            totals[c] += derivative(v, c, before)
+    return {c: Fraction(total, factorial(n)) for c, total in totals.items()}
+
+
+def fbii_by_least_squares(v, n, k):
+    """min Σ_T (v(T) − Σ_{S⊆T, |S|≤k} E(S))², every coalition with the same weight."""
+    rows, columns = list(Coalitions(n, n)), list(Coalitions(n, k))
+    a = sympy.Matrix([[int(set(c) <= set(t)) for c in columns] for t in rows])
+    target = sympy.Matrix([int(v[to_mask(t)]) for t in rows])
+    solution = (a.T * a).LUsolve(a.T * target)
+    return {c: Fraction(int(e.p), int(e.q)) for c, e in zip(columns, solution, strict=True) if c}
+
+
 def by_coalition(v, name, k):
     n = players_of(v)
     values = interaction_index(mobius(v), name, k)
@@ -134,7 +160,12 @@ def test_banzhaf_is_the_mean_over_coalitions(v):
 
 @pytest.mark.parametrize(
     ("name", "definition"),
-    (("SII", sii_by_derivatives), ("k-SII", k_sii_by_aggregation), ("STII", stii_by_definition)),
+    (
+        ("SII", sii_by_derivatives),
+        ("k-SII", k_sii_by_aggregation),
+        ("STII", stii_by_definition),
+        ("BII", bii_by_derivatives),
+    ),
 )
 @settings(max_examples=40)
 @given(games(min_players=1, max_players=5), st.integers(1, 5))
@@ -150,6 +181,27 @@ def test_faith_sii_is_the_weighted_least_squares_fit(v, k):
     n = players_of(v)
     k = min(k, n - 1)  # at k = n the kernel no longer matters and the fit is the function itself
     assert by_coalition(v, "FSII", k) == fsii_by_least_squares(v, n, k)
+
+
+@settings(max_examples=15)
+@given(games(min_players=1, max_players=4), st.integers(1, 4))
+def test_faith_banzhaf_is_the_least_squares_fit(v, k):
+    n = players_of(v)
+    assert by_coalition(v, "FBII", min(k, n)) == fbii_by_least_squares(v, n, min(k, n))
+
+
+@settings(max_examples=15)
+@given(games(min_players=1, max_players=4), st.integers(1, 4))
+def test_the_chaining_index_is_the_mean_over_maximal_chains(v, k):
+    n = players_of(v)
+    assert by_coalition(v, "CHII", min(k, n)) == chii_by_orders(v, n, min(k, n))
+
+
+@given(games(min_players=1, max_players=4))
+def test_order_1_is_the_value_of_its_family(v):
+    assert by_coalition(v, "BV", 1) == by_coalition(v, "Banzhaf", 1)
+    assert by_coalition(v, "BII", 1) == by_coalition(v, "FBII", 1) == by_coalition(v, "Banzhaf", 1)
+    assert by_coalition(v, "CHII", 1) == by_coalition(v, "SV", 1)
 
 
 @given(games(min_players=1, max_players=5), st.integers(1, 5), st.sampled_from(["k-SII", "STII", "FSII"]))
@@ -170,7 +222,7 @@ def test_every_efficient_index_of_order_1_is_shapley_and_of_order_n_mobius(v):
 
 @given(games(min_players=2, max_players=4, batch=3), st.sampled_from(sorted(INDICES)))
 def test_floats_and_batches_follow_the_exact_values(v, name):
-    k = 1 if name in ("SV", "Banzhaf") else 2
+    k = 1 if name in VALUES_ONLY else 2
     floats = interaction_index(mobius(v.astype(float)), name, k)
     exact = np.stack([interaction_index(mobius(row), name, k) for row in v]).astype(float)
     # coefficients are rationals rounded once, values below 16·50: sums of at most 16 terms
@@ -197,7 +249,7 @@ def test_unknown_names_and_orders_are_refused():
 def test_agrees_with_shapiq(name, k):
     import shapiq
 
-    if name in ("SV", "Banzhaf"):
+    if name in VALUES_ONLY:
         k = 1
     n = 5
     v = np.random.default_rng(0).normal(size=1 << n)

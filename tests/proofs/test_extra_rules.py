@@ -10,6 +10,8 @@ import sympy as sp
 from proofs import (
     archipelago,
     banzhaf_interaction,
+    chaining_index,
+    faith_banzhaf,
     faith_sii,
     k_sii,
     semivalues,
@@ -51,6 +53,8 @@ OF_COALITIONS = {
     "stii": stii,
     "fsii": lambda S, T: faith_sii.claimed(len(S), len(T), LARGEST),
     "banzhaf_interaction": lambda S, T: banzhaf_interaction.claimed(len(S), len(T)),
+    "fbii": lambda S, T: faith_banzhaf.claimed(len(S), len(T), LARGEST),
+    "chii": lambda S, T: chaining_index.claimed(len(S), len(T)),
 }
 """Rule -> share of J(T) that S ⊆ T receives."""
 

@@ -5,7 +5,16 @@ from fractions import Fraction
 import pytest
 import sympy as sp
 
-from proofs import faith_sii, k_sii, semivalues, shapley_interaction_index, shapley_taylor_index
+from proofs import (
+    banzhaf_interaction,
+    chaining_index,
+    faith_banzhaf,
+    faith_sii,
+    k_sii,
+    semivalues,
+    shapley_interaction_index,
+    shapley_taylor_index,
+)
 from taylorattr.maths.interaction_indices import INDICES
 
 LARGEST = 8
@@ -26,6 +35,9 @@ def exact(value):
         ("k-SII", k_sii.claimed),
         ("STII", lambda s, t, k: shapley_taylor_index.claimed(t, k) if s == k else sp.Integer(s == t)),
         ("FSII", faith_sii.claimed),
+        ("BII", lambda s, t, k: banzhaf_interaction.claimed(s, t)),
+        ("FBII", faith_banzhaf.claimed),
+        ("CHII", lambda s, t, k: chaining_index.claimed(s, t)),
     ],
 )
 def test_interaction_indices(name, proved):

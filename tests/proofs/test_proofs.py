@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from proofs import faith_sii
+from proofs import faith_banzhaf, faith_sii
 from proofs.catalogue import THEOREMS
 from proofs.smooth import Smooth
 from proofs.theorem import ProofError, check
@@ -81,6 +81,10 @@ FALSE_CLAIMS = [
         "1/C(t, k) at the top, which is STII",
         lambda s, t, k: sp.Rational(int(s in (t, k)), comb(t, s)),
     ),
+    ("faith_banzhaf", "signs lost", lambda s, t, k: abs(faith_banzhaf.claimed(s, t, k))),
+    ("faith_banzhaf", "Faith-SII", faith_sii.claimed),
+    ("chaining_index", "1/t", lambda s, t: sp.Integer(1) / t),
+    ("chaining_index", "1/(t−s+1), which is SII", lambda s, t: sp.Integer(1) / (t - s + 1)),
     ("integrated_hessians", "κ_i κ_j/m", lambda ki, kj, m: sp.sympify(ki) * kj / m),
     ("integrated_hessians", "κ_i κ_j/(m(m+1))", lambda ki, kj, m: sp.sympify(ki) * kj / (m * (m + 1))),
     ("double_path_integral", "ln s", sp.log),

@@ -1,7 +1,7 @@
 """Interaction indices as allocations of effects to coalitions: S receives c(|S|, |T|) J(T) for every T ⊇ S.
 
-docs/theory.md eq. (62). The receivers are all coalitions up to order k; r = |S| is the receiver's size, s
-that of the effect's support.
+docs/theory.md eq. (62), (77). The receivers are all coalitions up to order k; r = |S| is the receiver's size,
+s that of the effect's support.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sympy as sp
 from taylorattr.allocation.receivers import COALITION, ORDER, UP_TO_ORDER, no_order, r
 from taylorattr.allocation.rule import RULES, AllocationRule, Domain
 from taylorattr.allocation.symbols import Bernoulli, Expr, Indicator, choose, j, kappa, q, s, total
+from taylorattr.registry import Registry
 
 _k: Expr = sp.Symbol("k", integer=True, positive=True)
 _common: Expr = total(COALITION[j] * Indicator(kappa[j] > 0))
@@ -19,7 +20,7 @@ _same: Expr = Indicator(sp.Eq(r, s))
 _two: Expr = sp.Integer(2)
 
 
-def _index(name: str, share: Expr, source: str, proof: str) -> AllocationRule:
+def _index(name: str, share: Expr, source: str, proof: str, equation: str = "(62)") -> AllocationRule:
     return RULES.add(
         AllocationRule(
             name=name,
@@ -28,7 +29,7 @@ def _index(name: str, share: Expr, source: str, proof: str) -> AllocationRule:
             frame="baseline",
             granularity="support",
             domain=Domain("every function", excludes=no_order),
-            source=f"eq. (62); {source}",
+            source=f"eq. {equation}; {source}",
             proof=proof,
             needs={"k": ORDER},
             receivers=UP_TO_ORDER,
@@ -71,12 +72,41 @@ BANZHAF_INTERACTION = _index(
 )
 
 
+FBII = _index(
+    "fbii",
+    sp.Piecewise((_same, s <= _k), ((-1) ** (_k - r) * choose(s - r - 1, _k - r) * _two ** (r - s), True)),
+    "Tsai, Yeh & Ravikumar (2023), arXiv 2203.00870",
+    "faith_banzhaf",
+    "(77)",
+)
+
+CHII = _index("chii", r / s, "Marichal & Roubens (1999)", "chaining_index", "(77)")
+
+INDEX_RULES: Registry[AllocationRule] = Registry(
+    "interaction index",
+    synonyms={
+        "sii": ("shapley interaction", "shapley interaction index"),
+        "k_sii": ("n-SII", "n-shapley", "n-shapley values"),
+        "stii": ("STI", "shapley taylor"),
+        "fsii": ("faith shap", "faith SII"),
+        "bii": ("banzhaf", "banzhaf interaction index"),
+        "fbii": ("faith banzhaf", "faith BII"),
+        "chii": ("chaining", "chaining interaction index"),
+    },
+)
+"""Name of an index -> its rule; ``bii`` and ``banzhaf_interaction`` are one."""
+for _rule in (SII, K_SII, STII, FSII, BANZHAF_INTERACTION, FBII, CHII):
+    INDEX_RULES.register(_rule.name)(_rule)
+INDEX_RULES.register("bii")(BANZHAF_INTERACTION)
+
+
 def interaction_rule(index: str, order: int, name: str | None = None) -> AllocationRule:
     """Return an interaction index with its order, as a rule whose receivers are coalitions.
 
     Args:
-        index: ``sii``, ``k_sii``, ``stii``, ``fsii`` or ``banzhaf_interaction``.
+        index: ``sii``, ``k_sii``, ``stii``, ``fsii``, ``bii`` (or ``banzhaf_interaction``), ``fbii`` or
+            ``chii``.
         order: Largest size of a coalition that receives.
         name: Name of the rule; default the index and its order.
     """
-    return RULES[index].fixed(name or f"{index}/order_{order}", k=order)
+    return INDEX_RULES[index].fixed(name or f"{index}/order_{order}", k=order)

@@ -129,14 +129,12 @@ def _share(shares: Callable[[int], Any], size: int) -> Fraction:
         raise OptionError(f"shares({size}) gives no number: {type(error).__name__}: {error}") from error
 
 
-INDICES = ("sii", "k_sii", "stii", "fsii", "banzhaf_interaction")
-
-
 def interaction(index: str, order: int = 2, name: str | None = None) -> DesignedRule:
     """Make an interaction index: effects are shared out to coalitions of at most `order` players.
 
     Args:
-        index: ``sii``, ``k_sii``, ``stii``, ``fsii`` or ``banzhaf_interaction``.
+        index: ``sii``, ``k_sii``, ``stii``, ``fsii``, ``bii`` (or ``banzhaf_interaction``), ``fbii`` or
+            ``chii``.
         order: Largest size of a coalition that receives.
         name: Name of the rule; default: the index and its order.
 
@@ -146,8 +144,6 @@ def interaction(index: str, order: int = 2, name: str | None = None) -> Designed
     Raises:
         OptionError: If there is no such index, or the order is below 1.
     """
-    if index not in INDICES:
-        raise OptionError(f"no interaction index is called {index!r}; known: {', '.join(INDICES)}")
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     made = interaction_rule(index, order, name or f"my_{index}_{order}")

@@ -99,20 +99,22 @@ def test_free_shares_that_do_not_add_up_are_refused():
         ta.design.sharing(np.zeros((4, 3)), name="test_bad")
 
 
-@pytest.mark.parametrize("index", ["sii", "k_sii", "stii", "fsii", "banzhaf_interaction"])
+@pytest.mark.parametrize(
+    "index", ["sii", "k_sii", "stii", "fsii", "banzhaf_interaction", "bii", "fbii", "chii"]
+)
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_interaction_rules_are_the_indices_of_the_effects(index, order):
     network = relu_network(4)
     x = torch.randn(2, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     harsanyi = ta.harsanyi(network, x)
-    names = {"sii": "SII", "k_sii": "k-SII", "stii": "STII", "fsii": "FSII", "banzhaf_interaction": "BII"}
+    names = {"k_sii": "k-SII"}
     rule = ta.design.interaction(index, order, name="test_index")
     found = rule(network, x)
     if index == "banzhaf_interaction":
         pytest.importorskip("scipy")
         expected = banzhaf(harsanyi, order)
     else:
-        given = harsanyi.index(names[index], order=order)
+        given = harsanyi.index(names.get(index, index.upper()), order=order)
         expected = {tuple(c): given.values[:, k] for k, c in enumerate(given.coalitions) if c}
     for column, who in enumerate(found.names):
         coalition = tuple(harsanyi.names.index(name) for name in who.split(" × "))
