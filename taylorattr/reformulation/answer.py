@@ -16,12 +16,9 @@ from taylorattr.allocation.context import Context
 from taylorattr.allocation.layerwise.formal import FormalAllocation
 from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
-from taylorattr.analysis.game import Game
 from taylorattr.analysis.question import Question
 from taylorattr.attribution import Attribution
 from taylorattr.effects.coalition_table import HarsanyiEffects
-from taylorattr.effects.harsanyi import coalition_effects
-from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods.method import AttributionMethod
@@ -61,37 +58,13 @@ class Request:
     bound: bool
     options: Mapping[str, Any]
 
-    @property
-    def method(self) -> str:
-        """Name of the method."""
-        return self.entry.name
+    def against(self, start: Rows, *, integers_allowed: bool = False) -> Question:
+        """Return the question about effects against one of the baselines.
 
-    @property
-    def n(self) -> int:
-        """Number of receivers of the method."""
-        return self.direct.n
-
-    def game(self, start: Rows, *, integers_allowed: bool = False) -> Game:
-        """Return f̃ between one baseline and the inputs."""
-        return replace(self.question, baselines=start, integers_allowed=integers_allowed).game
-
-    def taylor(self, inputs: Rows, baselines: Rows, order: int, frame: Frame = "baseline") -> TaylorEffects:
-        """Return Taylor effects, with diagnosis of the series."""
-        # the coalitions that probe the series are the same whatever the method draws: their seed is 0
-        asked = self.question.with_inputs(inputs, baselines, integers_allowed=False, seed=0)
-        return taylor_effects(asked, order, frame, diagnose=True)
-
-    def undiagnosed(self, inputs: Rows, baselines: Rows, order: int) -> TaylorEffects:
-        """Return Taylor effects between two points, without diagnosis."""
-        asked = self.question.with_inputs(inputs, baselines, integers_allowed=False, show_progress=False)
-        return taylor_effects(asked, order)
-
-    def coalitions(
-        self, baselines: Rows, frame: Frame = "baseline", max_order: int | None = None
-    ) -> HarsanyiEffects:
-        """Return the exact effects of all coalitions, or of those up to a size."""
-        asked = replace(self.question, baselines=baselines, integers_allowed=True)
-        return coalition_effects(asked, frame, max_order=max_order)
+        Derivatives need floating-point inputs, coalitions do not, whatever the method itself takes.
+        """
+        # the coalitions that probe a series are the same whatever the method draws: their seed is 0
+        return replace(self.question, baselines=start, integers_allowed=integers_allowed, seed=0)
 
     def rule(self) -> AllocationRule:
         """Return the method's rule in the frame asked for.
@@ -99,15 +72,15 @@ class Request:
         Raises:
             OptionError: If the method has no ratio in that frame.
         """
-        rules = list(RULES.of_method(self.method))
-        if self.frame is None:
-            return rules[0]
-        for rule in rules:
-            if self.frame in rule.frames and rule.variant in ("", "input"):
-                return rule
+        first = RULES[self.entry.name]
+        if self.frame is None or self.frame in first.frames:
+            return first
+        of_the_input = f"{first.name}/input"
+        if self.frame == "input" and of_the_input in RULES:
+            return RULES[of_the_input]
         raise OptionError(
-            f"{self.method} has no ratio in frame {self.frame!r}; it has: "
-            + ", ".join(f"{rule.name} ({rule.frame})" for rule in rules)
+            f"{first.name} has no ratio in frame {self.frame!r}; it has: "
+            + ", ".join(f"{rule.name} ({rule.frame})" for rule in RULES.of_method(first.name))
         )
 
 
@@ -162,9 +135,8 @@ def shared_out(
     else:
         allocated = allocate(chosen, effects[0], contexts[0])
     answer = Answer(allocated, rule, tuple(effects), tuple(contexts))
-    answer.errors["rounding"] = mean(
-        [rounding(rule, context, table) for context, table in zip(contexts, effects, strict=True)]
-    )
+    of_tables = [rounding(rule, context, table) for context, table in zip(contexts, effects, strict=True)]
+    answer.errors["rounding"] = torch.stack(of_tables).mean(0)
     return answer
 
 
@@ -186,11 +158,6 @@ def rounding(rule: AllocationRule, context: Context, effects: TaylorEffects | Ha
                 size = size + bound[kappas.sum(1)] @ ratios
         rows.append(size + ROUNDING_UNITS * np.finfo(np.float64).eps * ends[e])
     return torch.from_numpy(np.stack(rows))
-
-
-def mean(parts: Sequence[Tensor]) -> Tensor:
-    """Return the mean over references."""
-    return torch.stack(list(parts)).mean(0)
 
 
 def kinks(effects: TaylorEffects, example: int) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.allocation.rule import RULES, CarriesRule
+from taylorattr.effects.harsanyi import coalition_effects
 from taylorattr.errors import OptionError
 from taylorattr.reformulation.answer import Answer, Request, shared_out
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
@@ -17,22 +18,22 @@ ALLOWED = 10.0
 players may cancel."""
 
 
-def designed_rule(request: Request, owner: Any) -> Answer:
+def designed_rule(request: Request) -> Answer:
     """Return Σ w·I by the ratio that the rule was defined by.
 
     Support-level rules are rebuilt from the exact effects of all coalitions up to ``max_players``; others,
     and beyond that, from Taylor effects.
 
     Args:
-        request: What is asked.
-        owner: The designed rule.
+        request: What is asked, of a method that a designed rule carries.
 
     Raises:
         OptionError: Another frame than the rule's, receivers that are coalitions, or a rule that is not filed
             in ``ta.RULES``, where a result looks its ratio up.
     """
+    owner = request.entry.owner
     if not isinstance(owner, CarriesRule):
-        raise OptionError(f"{request.method} has no ratio to hold its scores against")
+        raise OptionError(f"{request.entry.name} has no ratio to hold its scores against")
     rule = owner.rule
     if request.frame is not None and request.frame not in rule.frames:
         raise OptionError(
@@ -44,11 +45,14 @@ def designed_rule(request: Request, owner: Any) -> Answer:
             f"{rule.name} is not filed in ta.RULES, where a reformulation looks its ratio up: file it with "
             f"ta.RULES.add(rule)"
         )
-    players = request.game(request.starts[0], integers_allowed=True).names
+    players = request.against(request.starts[0], integers_allowed=True).game.names
     context = owner.context(players)
     if rule.granularity == "support" and len(players) <= request.max_players:
         frame = request.frame or rule.frames[0]
-        exact = [request.coalitions(start).in_frame(frame) for start in request.starts]  # pyright: ignore[reportArgumentType]
+        exact = [
+            coalition_effects(request.against(start, integers_allowed=True)).in_frame(frame)  # pyright: ignore[reportArgumentType]
+            for start in request.starts
+        ]
         answer = shared_out(rule, exact, [context] * len(exact))
     else:
         answer = from_terms(request, rule, lambda game: context)

@@ -60,7 +60,7 @@ def grad_cam(request: Request) -> Answer:
     first-order effects at A, which are everything for any head.
     """
     said = request.direct.diagnostics
-    game = request.game(request.starts[0])
+    game = request.against(request.starts[0]).game
     path, module = find_layer(request.question.model, game.scalar, said["layer"])
     examples = torch.arange(game.batch)
     maps, _ = activation_and_gradient(game.scalar, path, module, game.inputs, examples)
@@ -143,17 +143,15 @@ def tails(head: Head, maps: Tensor, order: int) -> Tensor:
         s, epsilon = t[:, 0, None, None], t[:, 1, None, None]
         return head((s * a + epsilon * step).reshape(-1, *maps.shape[1:]), example)
 
-    def expand(far: Rows, near: Rows, order: int) -> TaylorEffects:
-        return taylor_effects(question.with_inputs(far, near), order)
-
-    def linear_in_epsilon(kappas: np.ndarray, row: int) -> np.ndarray:
+    def linear_in_epsilon(kappas: np.ndarray, example: int) -> np.ndarray:
         return (kappas[:, 1:] == 1).astype(np.float64)
 
     end = maps.new_tensor([[1.0, 0.0]]).expand(len(example), 2)
     both = (torch.ones_like(end),)
     question = Question(along, (end,), additional_forward_args=(example, p))
-    found = lagrange_bound(linear_in_epsilon, expand, (end,), (torch.zeros_like(end),), order, direction=both)
-    return found.reshape(batch, positions)
+    start = (torch.zeros_like(end),)
+    bound = lagrange_bound(question, linear_in_epsilon, (end,), start, order, direction=both)
+    return bound.reshape(batch, positions)
 
 
 def _from_zero(table: _Cells, pooled: bool, remarks: list[str]) -> Answer | None:

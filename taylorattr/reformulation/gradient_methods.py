@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,21 +14,22 @@ from torch import Tensor
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.analysis.game import Game
+from taylorattr.analysis.question import Question
+from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, TaylorAttrWarning
 from taylorattr.maths.path_rules import path_rule
 from taylorattr.methods.gradient.smooth_grad import deviations
-from taylorattr.reformulation.answer import Answer, Request, Rows, kinks, mean, shared_out, smooth
-from taylorattr.reformulation.truncation import (
-    POINTS,
-    POINTS_OF_MANY,
-    lagrange_bound,
-    quadrature_error,
-    ratios,
-)
+from taylorattr.reformulation.answer import Answer, Request, Rows, kinks, shared_out, smooth
+from taylorattr.reformulation.truncation import POINTS, POINTS_OF_MANY, lagrange_bound
 
 NOISY_INPUTS = 8
 """Noisy inputs whose tails are looked at."""
+
+
+def by_terms(request: Request) -> Answer:
+    """Return the method's own ratio on Taylor effects."""
+    return from_terms(request, request.rule())
 
 
 def gradient_x_input(request: Request) -> Answer:
@@ -81,14 +83,15 @@ def smooth_grad(request: Request) -> Answer:
             "it at 'delta'"
         )
     rule = request.rule()
-    tables, contexts, bounds, remarks = [], [], [], []
-    games = [request.game(start) for start in request.starts]
+    tables, bounds, remarks = [], [], []
+    questions = [request.against(start) for start in request.starts]
+    games = [question.game for question in questions]
     sigmas = [deviations(g, request.options["stdev"], request.options["noise_level"]) for g in games]
-    pairs = [
+    contexts = [
         {"sigma": by_player(g, s), "Delta": by_player(g, deltas(g))}
         for g, s in zip(games, sigmas, strict=True)
     ]
-    still = any(bool(((c["Delta"] == 0) & (c["sigma"] != 0)).any()) for c in pairs)
+    still = any(bool(((c["Delta"] == 0) & (c["sigma"] != 0)).any()) for c in contexts)
     if still and rule.frames == ("input",):
         raise OptionError(
             "smooth_grad in frame 'input' has no finite ratio where Δ = 0 and σ ≠ 0, eq. (17); leave frame "
@@ -97,19 +100,21 @@ def smooth_grad(request: Request) -> Answer:
     if still:
         rule = RULES["smooth_grad/coefficients"]
         remarks.append("some Δ = 0: the effects are the coefficients ∂^κ f(b)/κ!, those at Δ = 1, eq. (17)")
-    for game, sigma, context in zip(games, sigmas, pairs, strict=True):
-        far = tuple(b + 1 for b in game.baselines) if still else game.inputs
-        table = request.taylor(far, game.baselines, request.order, rule.frames[0])
+    for question, game, sigma in zip(questions, games, sigmas, strict=True):
+        expanded = question
+        if still:
+            expanded = question.with_inputs(tuple(b + 1 for b in game.baselines), game.baselines)
+        table = taylor_effects(expanded, request.order, rule.frames[0], diagnose=True)
         tables.append(table)
-        contexts.append(context)
         if request.bound:
             origin = game.inputs if table.frame == "input" else game.baselines
-            bounds.append(_noisy_tail(request, game, sigma, origin) * smooth(table))
+            tail = _noisy_tail(question, sigma, origin, request.order, request.question.generator())
+            bounds.append(tail * smooth(table))
     answer = shared_out(rule, tables, contexts)
     direct = request.direct
     answer.allocated = replace(answer.allocated, f_input=direct.f_input, f_baseline=direct.f_baseline)
     if bounds:
-        answer.errors["truncation"] = mean(bounds)
+        answer.errors["truncation"] = torch.stack(bounds).mean(0)
         remarks.append(
             f"truncation at order {request.order}: an estimate, the mean over {NOISY_INPUTS} noisy inputs of "
             "Lagrange's form, eq. (59). The noise reaches beyond any disc of convergence, so the orders need "
@@ -120,84 +125,85 @@ def smooth_grad(request: Request) -> Answer:
     return answer
 
 
-def _noisy_tail(request: Request, game: Game, sigmas: Rows, origin: Rows) -> Tensor:
+def _noisy_tail(
+    question: Question, sigmas: Rows, origin: Rows, order: int, generator: torch.Generator
+) -> Tensor:
     """Return the mean over noisy inputs y of what order K leaves out of Δ_i ∂_i f(y), shape (B, n).
 
     The tail of (y − o)_i ∂_i f(y), expanded at o, is that of Gradient × Input; the factor Δ_i/(y − o)_i makes
     it that of Δ_i ∂_i f(y).
     """
-    generator = request.question.generator()
-    found = []
+    game, gradient = question.game, RULES["gradient_x_input"]
+    tails = []
     for _ in range(NOISY_INPUTS):
         noise = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x) for x in game.inputs]
         y = tuple(x + s * e for x, s, e in zip(game.inputs, sigmas, noise, strict=True))
-        tail = lagrange_bound(
-            ratios(RULES["gradient_x_input"], {}),
-            request.undiagnosed,
-            y,
-            origin,
-            request.order,
-            points=POINTS_OF_MANY,
-        )
+        tail = lagrange_bound(question, gradient.ratios, y, origin, order, points=POINTS_OF_MANY)
         steps = by_player(game, tuple(a - o for a, o in zip(y, origin, strict=True))).cpu()
         ratio = (by_player(game, deltas(game)).cpu() / steps).abs()
-        found.append(torch.where(tail == 0, tail, tail * ratio))
-    return mean(found)
+        tails.append(torch.where(tail == 0, tail, tail * ratio))
+    return torch.stack(tails).mean(0)
 
 
 def add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any, list[int]]]) -> None:
-    """Add what the nodes change up to order K, and weigh the tail as the nodes do, eq. (19)."""
+    """Add what nodes change up to order K, and weigh the tail as they do, eq. (19).
+
+    The change is |Σ_κ κ_i (1/|κ| − Q(|κ|)) I(κ)|.
+    """
     quadrature = RULES["integrated_gradients/quadrature"]
-    found, grown = [], []
+    changes, growths = [], []
     for (way, name, counts), table in zip(paths, answer.effects, strict=True):
         assert isinstance(table, TaylorEffects)
         if way != "quadrature":
-            found.append(torch.zeros_like(answer.errors["rounding"]))
-            grown.append(torch.ones(len(counts), 1, dtype=torch.float64))
+            changes.append(torch.zeros_like(answer.errors["rounding"]))
+            growths.append(torch.ones(len(counts), 1, dtype=torch.float64))
             continue
-        nodes = [_nodes(name, count) for count in counts]
-        found.append(quadrature_error(quadrature, table, nodes))
-        # max |Σ κ_i I_τ| Σ_q ω_q α_q^K bounds the tail; the bound at hand has 1/(K + 1) in place of the sum
-        top = request.order + 1
-        shares = [float((node["omega"] * node["alpha"] ** (top - 1)).sum()) for node in nodes]
-        grown.append(torch.tensor([top * share for share in shares], dtype=torch.float64)[:, None])
-    answer.errors["quadrature"] = mean(found)
+        kappas, top = table.multi_indices, request.order + 1
+        exact = kappas / kappas.sum(1, keepdims=True)  # not by the rule that is put to the test
+        change, growth = [], []
+        for e, count in enumerate(counts):
+            alpha, omega = path_rule(name, int(count))
+            ratios = quadrature.ratios(kappas, {"alpha": alpha, "omega": omega})
+            change.append(table.values[e].double().cpu() @ torch.from_numpy(exact - ratios))
+            # max |Σ κ_i I_τ| Σ_q ω_q α_q^K bounds the tail; the bound at hand has 1/(K + 1) for the sum
+            growth.append(top * float((omega * alpha ** (top - 1)).sum()))
+        changes.append(torch.stack(change).abs())
+        growths.append(torch.tensor(growth, dtype=torch.float64)[:, None])
+    answer.errors["quadrature"] = torch.stack(changes).mean(0)
     if "truncation" in answer.errors:
-        answer.errors["truncation"] = answer.errors["truncation"] * torch.stack(grown).amax(0).clamp_min(1)
-
-
-def _nodes(rule: Any, count: int) -> dict[str, Any]:
-    alpha, omega = path_rule(rule, int(count))
-    return {"alpha": alpha, "omega": omega}
+        answer.errors["truncation"] = answer.errors["truncation"] * torch.stack(growths).amax(0).clamp_min(1)
 
 
 def from_terms(
-    request: Request, rule: AllocationRule, context_of: Callable[[Game], Context] = lambda game: {}
+    request: Request, rule: AllocationRule, context_of: Callable[[Game], Context] | None = None
 ) -> Answer:
     """Return Σ w·I over the Taylor effects of every baseline, with bounds of what separates it.
 
     Args:
         request: What is asked.
         rule: The ratio.
-        context_of: What it reads besides κ.
+        context_of: What it reads besides κ; None: nothing.
     """
     frame = request.frame if request.frame in rule.frames else rule.frames[0]
     tables, contexts, bounds = [], [], []
     for start in request.starts:
-        game = request.game(start)
+        question = request.against(start)
+        game = question.game
         with warnings.catch_warnings():
             if not rule.domain.series:  # first order at x is everything, whatever lies between
                 warnings.simplefilter("ignore", TaylorAttrWarning)
-            table = request.taylor(game.inputs, game.baselines, request.order, frame)
+            table = taylor_effects(question, request.order, frame, diagnose=True)
+        context = {} if context_of is None else context_of(game)
         tables.append(table)
-        contexts.append(context_of(game))
+        contexts.append(context)
         if request.bound:
-            weights = ratios(rule, contexts[-1])
-            found = lagrange_bound(weights, request.undiagnosed, game.inputs, game.baselines, request.order)
-            bounds.append(found * _validity(rule, table))
+            weights = partial(rule.ratios, context=context)
+            tail = lagrange_bound(question, weights, game.inputs, game.baselines, request.order)
+            # NaN where kinks leave the tail without a bound; a first-order ratio leaves nothing out
+            bounds.append(tail * smooth(table) if rule.domain.series else tail)
     answer = shared_out(rule, tables, contexts)
     if bounds:
-        answer.errors["truncation"] = mean(bounds)
+        answer.errors["truncation"] = torch.stack(bounds).mean(0)
         answer.remarks += (
             f"truncation at order {request.order}: Lagrange's form, the largest next order among {POINTS} "
             "points of the segment, eq. (59)",
@@ -205,11 +211,6 @@ def from_terms(
     answer.add_sampling(request.direct)
     answer.remarks += doubts(tables, rule)
     return answer
-
-
-def _validity(rule: AllocationRule, table: TaylorEffects) -> Tensor | float:
-    """Return NaN where no bound of the tail holds; first-order ratios leave nothing out."""
-    return smooth(table) if rule.domain.series else 1.0
 
 
 def doubts(tables: list[TaylorEffects], rule: AllocationRule) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from torch import Tensor
 from taylorattr.aliases import Frame
 from taylorattr.allocation.context import Context
 from taylorattr.allocation.rule import RULES, AllocationRule
+from taylorattr.effects.harsanyi import coalition_effects
+from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods.occlusion.occlusion_patch import player_windows
-from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, mean, shared_out, smooth
+from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, shared_out, smooth
 from taylorattr.reformulation.gradient_methods import unsure
 from taylorattr.reformulation.truncation import WINDOWS_WITH_RAYS, ray_tails
 
@@ -24,11 +26,11 @@ WINDOWS_AS_PLAYERS = (
 
 def occlusion_1(request: Request) -> Answer:
     """1[i∈S] in frame b, 1[S={i}] in frame x."""
-    return _answer(request, request.rule(), {}, torch.eye(request.n), players_alone=True)
+    return _answer(request, request.rule(), {}, torch.eye(request.direct.n), players_alone=True)
 
 
-def shapley(request: Request) -> Answer:
-    """1/|S|, eq. (27)."""
+def by_coalitions(request: Request) -> Answer:
+    """Return the method's own ratio on the effects of coalitions, such as 1/|S|, eq. (27)."""
     answer = _answer(request, request.rule(), {}, None)
     if answer.add_sampling(request.direct):
         answer.remarks += (f"the method samples: {STANDARD_ERRORS:g} of its standard errors are allowed",)
@@ -37,7 +39,7 @@ def shapley(request: Request) -> Answer:
 
 def occlusion_patch(request: Request) -> Answer:
     """Windows with their coefficients, eq. (25)."""
-    game = request.game(request.starts[0], integers_allowed=True)
+    game = request.against(request.starts[0], integers_allowed=True).game
     wanted = (request.options[name] for name in ("window", "stride", "windows"))
     found, _ = player_windows(game, *wanted)
     averaged = request.options["overlap"] == "average"
@@ -57,7 +59,7 @@ def prediction_difference(request: Request) -> Answer:
             "prediction_difference in log-odds is no sum of effects of f nor of logit f, eq. (26); use "
             "form='difference', or analyse a model whose output is the logit"
         )
-    answer = _answer(request, request.rule(), {}, torch.eye(request.n), players_alone=True)
+    answer = _answer(request, request.rule(), {}, torch.eye(request.direct.n), players_alone=True)
     if request.options["tol"] is not None and answer.add_sampling(request.direct):
         answer.remarks += (
             "tol= lets the method take a part of the references, the effects are those of all",
@@ -90,8 +92,11 @@ def _answer(
     frame = request.frame or rule.frames[0]
     if frame not in rule.frames:
         raise OptionError(f"{rule.name} has no ratio in frame {frame!r}; it has one in {rule.frame!r}")
-    if request.n <= request.max_players:
-        exact = [request.coalitions(start).in_frame(frame) for start in request.starts]
+    if request.direct.n <= request.max_players:
+        exact = [
+            coalition_effects(request.against(start, integers_allowed=True)).in_frame(frame)
+            for start in request.starts
+        ]
         return shared_out(rule, exact, [context] * len(exact))
     if players_alone and (frame == "input" or request.frame is None):
         return _players_alone(request)
@@ -100,10 +105,14 @@ def _answer(
 
 def _players_alone(request: Request) -> Answer:
     """Return the allocation in frame x, where the OR-effect of each player alone is its score, eq. (8)."""
-    singles = [request.coalitions(start, frame="input", max_order=1) for start in request.starts]
+    n = request.direct.n
+    singles = [
+        coalition_effects(request.against(start, integers_allowed=True), "input", max_order=1)
+        for start in request.starts
+    ]
     answer = shared_out(RULES["occlusion_1/input"], singles, [{}] * len(singles))
     answer.remarks += (
-        f"{request.n} players have too many coalitions for frame 'baseline'; in frame 'input' the score of a "
+        f"{n} players have too many coalitions for frame 'baseline'; in frame 'input' the score of a "
         "player is its own OR-effect Jˣ({i}), and n + 1 outputs are enough",
     )
     return answer
@@ -122,28 +131,29 @@ def _from_terms(
     Raises:
         OptionError: For integer inputs, which have no Taylor effects.
     """
+    n = request.direct.n
     remedy = (
         "group the inputs with players= (ta.Players.grid or .patches for images, .tokens for text, .columns "
         f"for tables), or raise max_players={request.max_players}{advice}"
     )
     if any(not x.is_floating_point() for x in request.question.rows):
         raise OptionError(
-            f"{request.n} players have 2^{request.n} coalitions, and integer inputs no Taylor effects to "
+            f"{n} players have 2^{n} coalitions, and integer inputs no Taylor effects to "
             f"stand for them: {remedy}"
         )
     rays = windows is not None and len(windows) <= WINDOWS_WITH_RAYS and request.bound and frame == "baseline"
     tables: list[TaylorEffects] = []
     tails = []
     for start in request.starts:
-        game = request.game(start)
-        tables.append(request.taylor(game.inputs, game.baselines, request.order, frame))
+        question = request.against(start)
+        tables.append(taylor_effects(question, request.order, frame, diagnose=True))
         if rays and windows is not None:
-            found = ray_tails(request, start, windows)
-            tails.append(_to_receivers(rule, windows, found) * smooth(tables[-1]))
+            of_windows = ray_tails(question, windows, request.order)
+            tails.append(_to_receivers(rule, windows, of_windows) * smooth(tables[-1]))
     answer = shared_out(rule, tables, [context] * len(tables))
-    said = f"terms up to order {request.order} stand for the 2^{request.n} coalitions of {request.n} players"
+    said = f"terms up to order {request.order} stand for the 2^{n} coalitions of {n} players"
     if tails:
-        answer.errors["truncation"] = mean(tails)
+        answer.errors["truncation"] = torch.stack(tails).mean(0)
         said += "; what they leave out is bounded along the ray of each window, eq. (58), (59)"
     else:
         answer.errors["truncation"] = torch.full_like(answer.errors["rounding"], torch.nan)

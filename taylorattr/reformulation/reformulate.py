@@ -15,11 +15,12 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
 from taylorattr.errors import OptionError, require_instance, require_number
-from taylorattr.methods.method import AnyMethod, attributed, find
+from taylorattr.methods.method import AnyMethod, Family, attributed, find
 from taylorattr.reformulation.answer import Answer, Request, Rows
 from taylorattr.reformulation.designed_rules import designed_rule
 from taylorattr.reformulation.grad_cam import grad_cam
 from taylorattr.reformulation.gradient_methods import (
+    by_terms,
     expected_gradients,
     gradient_x_input,
     integrated_gradients,
@@ -27,14 +28,22 @@ from taylorattr.reformulation.gradient_methods import (
 )
 from taylorattr.reformulation.layers import through_layers
 from taylorattr.reformulation.occlusion_methods import (
+    by_coalitions,
     occlusion_1,
     occlusion_patch,
     prediction_difference,
-    shapley,
 )
 from taylorattr.reformulation.result import Reformulation
 
-ANSWERS: dict[str, Callable[[Request], Answer]] = {
+OF_FAMILY: dict[Family, Callable[[Request], Answer]] = {
+    "gradient": by_terms,
+    "occlusion": by_coalitions,
+    "relevance": through_layers,
+    "rule": designed_rule,
+}
+"""Family of methods -> how their scores come out of effects: by the ratio of the method alone."""
+
+WITH_A_CONTEXT: dict[str, Callable[[Request], Answer]] = {
     "gradient_x_input": gradient_x_input,
     "smooth_grad": smooth_grad,
     "integrated_gradients": integrated_gradients,
@@ -43,15 +52,8 @@ ANSWERS: dict[str, Callable[[Request], Answer]] = {
     "occlusion_1": occlusion_1,
     "occlusion_patch": occlusion_patch,
     "prediction_difference": prediction_difference,
-    "shapley": shapley,
-    "lrp_epsilon": through_layers,
-    "lrp_alpha_beta": through_layers,
-    "deep_taylor": through_layers,
-    "deeplift_rescale": through_layers,
-    "deeplift_reveal_cancel": through_layers,
-    "deep_shap": through_layers,
 }
-"""Method -> how its scores come out of effects."""
+"""Method -> the same, where its options, nodes or windows have a say as well."""
 
 MAX_PLAYERS = 14
 """Most players whose 2^n coalitions are evaluated by default."""
@@ -119,6 +121,11 @@ def reformulate(
     Source: eq. (10), (28), (45); Deng et al., arXiv 2303.01506.
     """
     entry = find(method)
+    if entry.family not in OF_FAMILY:
+        raise OptionError(
+            f"{entry.name} shares out no effects, so there is no sum of them to hold its scores against; the "
+            "scores themselves: ta.attribute"
+        )
     if frame not in (None, "baseline", "input"):
         raise OptionError(f"frame={frame!r}; expected 'baseline', 'input' or None")
     if frame is not None and entry.family == "relevance":
@@ -153,15 +160,14 @@ def reformulate(
         bound=bound,
         options={**entry.options, **options},
     )
-    own = entry.family == "rule"
-    answer = designed_rule(request, entry.owner) if own else ANSWERS[entry.name](request)
+    answer = WITH_A_CONTEXT.get(entry.name, OF_FAMILY[entry.family])(request)
     return Reformulation(
         method=entry.name,
         rule="" if answer.rule is None else answer.rule.name,
         direct=direct,
         allocated=answer.allocated,
         effects=answer.effects,
-        context=tuple(_kept(context) for context in answer.context),
+        context=tuple({name: _kept(value) for name, value in read.items()} for read in answer.context),
         errors=answer.errors,
         remarks=answer.remarks,
         layers=answer.layers,
@@ -180,13 +186,9 @@ def _starts(direct: Attribution, question: Question, *, several: bool) -> tuple[
     return tuple(tuple(b[r : r + 1] for b in rows) for r in range(len(rows[0])))
 
 
-def _kept(context: Any) -> dict[str, Any]:
-    """Return a context as a result keeps it: tensors and numbers."""
-
-    def kept(value: Any) -> Any:
-        if isinstance(value, int | float | torch.Tensor):
-            return value
-        array = plain(value)
-        return torch.as_tensor(array.astype(float) if array.dtype == object else array)
-
-    return {name: kept(value) for name, value in context.items()}
+def _kept(value: Any) -> Any:
+    """Return a quantity of a context as a result keeps it: a tensor or a number."""
+    if isinstance(value, int | float | torch.Tensor):
+        return value
+    array = plain(value)
+    return torch.as_tensor(array.astype(float) if array.dtype == object else array)

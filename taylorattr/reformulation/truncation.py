@@ -15,19 +15,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.allocation.context import Context
-from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.players import Players
+from taylorattr.analysis.question import Question
 from taylorattr.effects.taylor import taylor_effects
-from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import TaylorAttrWarning
-from taylorattr.reformulation.answer import Request, Rows
+from taylorattr.reformulation.answer import Rows
 
 POINTS = 9
 """Points of the segment at which the next order is looked at, both ends among them."""
@@ -38,21 +35,10 @@ POINTS_OF_MANY = 5
 WINDOWS_WITH_RAYS = 128
 """Most windows whose rays are looked at."""
 
-Expand = Callable[[Rows, Rows, int], TaylorEffects]
-"""(far ends, expansion points, order) -> effects in frame b."""
-
-Weights = Callable[[np.ndarray, int], np.ndarray]
-"""(multi-indices, example) -> w(κ), shape (M, R)."""
-
-
-def ratios(rule: AllocationRule, context: Context) -> Weights:
-    """Return a rule's ratios with its context."""
-    return lambda kappas, example: rule.ratios(kappas, context, example=example)
-
 
 def lagrange_bound(
-    weights: Weights,
-    expand: Expand,
+    question: Question,
+    weights: Callable[..., np.ndarray],
     inputs: Rows,
     baselines: Rows,
     order: int,
@@ -63,8 +49,9 @@ def lagrange_bound(
     """Return max_τ |Σ_{|κ|=K+1} w_i(κ) I_τ(κ)| over the grid, shape (B, R).
 
     Args:
-        weights: w(κ), κ_i times a function of the order.
-        expand: Taylor effects in frame b between two points.
+        question: What is asked of the model, whose inputs and baselines are not looked at.
+        weights: ``weights(kappas, example=e)``, w(κ) of example e, shape (M, R): κ_i times a function of the
+            order.
         inputs: x, tensors (B, …).
         baselines: b, tensors (B, …).
         order: K.
@@ -80,52 +67,31 @@ def lagrange_bound(
         far = tuple(at + reach * step for at, step in zip(near, steps, strict=True))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TaylorAttrWarning)  # said of the effects themselves
-            effects = expand(far, near, order + 1)
+            effects = taylor_effects(question.with_inputs(far, near, show_progress=False), order + 1)
         top = effects.order_values(order + 1).double().cpu() / reach ** (order + 1)
         kappas = effects.multi_indices[-top.shape[1] :]
-        rows = [top[e] @ torch.from_numpy(np.array(weights(kappas, e))) for e in range(len(top))]
+        rows = [top[e] @ torch.from_numpy(np.array(weights(kappas, example=e))) for e in range(len(top))]
         here = torch.stack(rows).abs()
         largest = here if largest is None else torch.maximum(largest, here)
     assert largest is not None
     return largest
 
 
-def quadrature_error(
-    quadrature: AllocationRule, effects: TaylorEffects, nodes: list[dict[str, Any]]
-) -> Tensor:
-    """Return |Σ_κ κ_i (1/|κ| − Q(|κ|)) I(κ)|: what a quadrature changes, eq. (19), shape (B, n).
-
-    Args:
-        quadrature: The ratio κ_i Q(|κ|).
-        effects: Taylor effects.
-        nodes: Context of the quadrature for every example.
-    """
-    kappas = effects.multi_indices
-    exact = kappas / kappas.sum(1, keepdims=True)  # not the rule that is put to the test
-    rows = [
-        effects.values[e].double().cpu() @ torch.from_numpy(exact - quadrature.ratios(kappas, nodes[e]))
-        for e in range(effects.batch)
-    ]
-    return torch.stack(rows).abs()
-
-
-def ray_tails(request: Request, start: Rows, windows: Tensor) -> Tensor:
+def ray_tails(question: Question, windows: Tensor, order: int) -> Tensor:
     """Return max |g_N^{(K+1)}|/(K+1)! + max |g_{N∖W}^{(K+1)}|/(K+1)! for every window, shape (B, W).
 
     Args:
-        request: What is asked.
-        start: Baselines.
+        question: What is asked.
         windows: Players of each window, shape (W, n), 0 or 1.
+        order: K.
     """
-    game = request.game(start)
+    game = question.game
     together = Players([list(range(sum(owner.numel() for owner in game.maps)))], names=("x − b",))
-    asked = replace(request.question, players=together, integers_allowed=False, show_progress=False)
-
-    def expand(far: Rows, near: Rows, order: int) -> TaylorEffects:
-        return taylor_effects(asked.with_inputs(far, near), order)
+    along_the_ray = replace(question, players=together)
 
     def largest(end: Rows) -> Tensor:
-        return lagrange_bound(_all, expand, end, game.baselines, request.order, points=POINTS_OF_MANY)[:, 0]
+        found = lagrange_bound(along_the_ray, _all, end, game.baselines, order, points=POINTS_OF_MANY)
+        return found[:, 0]
 
     whole = largest(game.inputs)
     tails = []

@@ -8,9 +8,9 @@ from all units is the relevance that is expanded one layer below. Nothing of a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import torch
 from torch import Tensor
@@ -22,35 +22,24 @@ from taylorattr.allocation.layerwise.difference import DifferenceLayers
 from taylorattr.allocation.layerwise.relevance import RelevanceLayers, RelevanceRule
 from taylorattr.allocation.layerwise.result import LayerRecord, Layerwise
 from taylorattr.allocation.layerwise.reveal_cancel import RevealCancelLayers
+from taylorattr.allocation.lrp_alpha_beta import LRP_ALPHA_BETA
 from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.errors import CaptureError, OptionError
+from taylorattr.methods import METHODS
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "lrp_epsilon": {"epsilon": 1e-6, "constant": "pass"},
-    "lrp_alpha_beta": {
-        "alpha": 2.0, "beta": None, "bias": "denominator", "epsilon": 1e-6, "constant": "pass",
-    },
-    "deep_taylor": {
-        "first": "z_plus", "low": None, "high": None, "bias": "ignore", "epsilon": 0.0, "constant": "pass",
-    },
-    "deeplift_rescale": {},
-    "deeplift_reveal_cancel": {"bookkeeping": "parts"},
-    "deep_shap": {"components": "linear_activation"},
-}  # fmt: skip
-"""Method -> options it has here, with the defaults of the method itself."""
-
-CHOICES = {
-    "constant": ("pass", "share"),
-    "bias": ("denominator", "ignore"),
-    "first": ("z_plus", "w2", "z_B"),
-    "bookkeeping": ("parts", "variables"),
-    "components": ("linear_activation", "neuron"),
+WITH_RATIOS: dict[str, tuple[str, ...]] = {
+    "lrp_epsilon": ("epsilon", "constant"),
+    "lrp_alpha_beta": ("alpha", "beta", "bias", "epsilon", "constant"),
+    "deep_taylor": ("first", "low", "high", "bias", "epsilon", "constant"),
+    "deeplift_rescale": (),
+    "deeplift_reveal_cancel": ("bookkeeping",),
+    "deep_shap": ("components",),
 }
-"""Option -> what it may be."""
+"""Method -> those of its options that the ratios of its units know."""
 
 Walk = DifferenceLayers | RelevanceLayers
 
@@ -86,7 +75,7 @@ def layerwise(
         players: Which elements move together; None: every element.
         additional_forward_args: What the model takes after the inputs.
         order: Highest order K of the terms, at least 1.
-        **options: Of the method, as in ``ta.attribute``; `OPTIONS` lists them.
+        **options: Of the method, as in ``ta.attribute``; those in `WITH_RATIOS`.
 
     Returns:
         Scores, tail, and one record per operation.
@@ -99,41 +88,58 @@ def layerwise(
 
     Source: docs/theory.md eq. (28) to (43); Deng et al., arXiv 2303.01506.
     """  # noqa: DOC502 -- raised by what is called
-    used = _options(method, options)
+    _check_options(method, options)
     if not isinstance(order, int) or order < 1:
         raise OptionError(f"order={order!r}; expected an integer ≥ 1")
-    if method in ("lrp_epsilon", "lrp_alpha_beta", "deep_taylor") and not _zero(baselines):
+    if METHODS[method].zero_baseline and not _zero(baselines):
         raise OptionError(f"{method} explains f(x) against 0; leave baselines out, or use deeplift_rescale")
-    starts: Sequence[Any] = [baselines]
+    question = Question(
+        model, inputs, baselines, target=target, players=players,
+        additional_forward_args=additional_forward_args,
+    )  # fmt: skip
+    questions = [question]
     if method == "deep_shap" and baselines is not None and not isinstance(baselines, int | float):
         rows = input_tuple(baselines)  # type: ignore[arg-type]
-        starts = [tuple(r[k : k + 1] for r in rows) for k in range(len(rows[0]))]
-    found = []
-    for start in starts:
-        game = Question(
-            model, inputs, start, target=target, players=players,
-            additional_forward_args=additional_forward_args,
-        ).game  # fmt: skip
-        found.append(_against(method, game, order, used))
-    return found[0] if len(found) == 1 else _mean(found)
+        questions = [question.against(tuple(r[k : k + 1] for r in rows)) for k in range(len(rows[0]))]
+    return chained(method, questions, order, options)
 
 
-def _options(method: str, given: dict[str, Any]) -> dict[str, Any]:
-    if method not in OPTIONS:
-        raise OptionError(f"method {method!r} has no layer-wise form; expected one of {', '.join(OPTIONS)}")
-    known = OPTIONS[method]
-    for name, value in given.items():
-        if name not in known:
-            listed = ", ".join(f"{k}={v!r}" for k, v in known.items()) or "none"
-            raise OptionError(f"layerwise {method} has no option {name!r}; its options: {listed}")
-        if name in CHOICES and value not in CHOICES[name]:
-            raise OptionError(f"{name}={value!r}; expected {' or '.join(map(repr, CHOICES[name]))}")
-    used = known | given
+def chained(method: str, questions: Sequence[Question], order: int, options: Mapping[str, Any]) -> Layerwise:
+    """Return what `layerwise` does of a question, the mean over several that differ in their baselines.
+
+    Args:
+        method: As in `layerwise`.
+        questions: One for each reference.
+        order: K.
+        options: Of the method, among `WITH_RATIOS`; the others are the method's defaults.
+
+    Raises:
+        OptionError: If α − β is not 1.
+    """
+    defaults = METHODS[method].options
+    used = {name: options.get(name, defaults[name]) for name in WITH_RATIOS[method]}
     if method == "lrp_alpha_beta":
         used["beta"] = used["alpha"] - 1 if used["beta"] is None else used["beta"]
-        if abs(used["alpha"] - used["beta"] - 1) > 1e-9 or used["beta"] < 0:
-            raise OptionError(f"alpha={used['alpha']!r}, beta={used['beta']!r}; expected α − β = 1, β ≥ 0")
-    return used
+        reason = LRP_ALPHA_BETA.domain.excludes(used)
+        if reason is not None:
+            raise OptionError(f"{method} with {reason}")
+    parts = [_against(method, question.game, order, used) for question in questions]
+    return parts[0] if len(parts) == 1 else _mean(parts)
+
+
+def _check_options(method: str, options: Mapping[str, Any]) -> None:
+    """Raise OptionError for a method or option without ratios, or a value that the method does not know."""
+    if method not in WITH_RATIOS:
+        listed = ", ".join(WITH_RATIOS)
+        raise OptionError(f"method {method!r} has no layer-wise form; expected one of {listed}")
+    entry = METHODS[method]
+    for name, value in options.items():
+        if name not in WITH_RATIOS[method]:
+            listed = ", ".join(f"{k}={entry.options[k]!r}" for k in WITH_RATIOS[method]) or "none"
+            raise OptionError(f"layerwise {method} has no option {name!r}; its options: {listed}")
+        annotation = entry.option_types[name]
+        if get_origin(annotation) is Literal and value not in get_args(annotation):
+            raise OptionError(f"{name}={value!r}; expected {' or '.join(map(repr, get_args(annotation)))}")
 
 
 def _zero(baselines: Baselines) -> bool:

@@ -153,10 +153,18 @@ def formal_allocation(
         )
     if not isinstance(order, int) or order < 1:
         raise OptionError(f"order={order!r}; expected an integer ≥ 1")
-    game = Question(
+    question = Question(
         model, inputs, baselines, target=target, players=players,
         additional_forward_args=additional_forward_args,
-    ).game  # fmt: skip
+    )  # fmt: skip
+    return formal_shares(method, question, order, components)
+
+
+def formal_shares(
+    method: FormalMethod, question: Question, order: int, components: Literal["linear_activation", "neuron"]
+) -> FormalAllocation:
+    """Return A_i(κ) of a question; see `formal_allocation`."""
+    game = question.game
     if game.batch != 1:
         raise OptionError(f"{game.batch} examples given; formal_allocation takes one at a time")
     algebra = Algebra(game.n, order)

@@ -9,7 +9,7 @@ from torch import nn
 
 import taylorattr as ta
 from taylorattr.allocation.layerwise import components
-from taylorattr.allocation.layerwise.chain import OPTIONS, layerwise
+from taylorattr.allocation.layerwise.chain import WITH_RATIOS, layerwise
 from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
 from tests.allocation.units import Polynomial, Power
@@ -373,7 +373,12 @@ def test_a_matrix_too_large_to_split_by_sign(monkeypatch):
         layerwise("lrp_alpha_beta", dense(nn.Tanh()), points(5)[0], target=0)
 
 
-def test_defaults_are_those_of_the_methods():
-    for method, options in OPTIONS.items():
+def test_options_and_defaults_are_those_of_the_methods():
+    x, _ = points(2)
+    for method, names in WITH_RATIOS.items():
         known = ta.METHODS[method].options
-        assert {name: known[name] for name in options} == options
+        used = layerwise(method, nn.Linear(2, 1).double().eval(), x).options
+        expected = {name: known[name] for name in names}
+        if method == "lrp_alpha_beta":
+            expected["beta"] = expected["alpha"] - 1  # None stands for it
+        assert used == expected
