@@ -93,21 +93,32 @@ class ForwardArguments:
         )
         return cls(values, keywords, per_example, marked)
 
-    def prepared(self, change: Callable[[Tensor], Tensor]) -> ForwardArguments:
-        """Return them with every tensor changed."""
-        return replace(self, values=tuple(change(v) if isinstance(v, Tensor) else v for v in self.values))
+    def copied(self, dtype: torch.dtype | None, device: torch.device) -> ForwardArguments:
+        """Return them with every tensor copied, cast and moved; see `cast`."""
+        values = (cast(v, dtype, device).clone() if isinstance(v, Tensor) else v for v in self.values)
+        return replace(self, values=tuple(values))
 
-    def rows(self, examples: Tensor) -> tuple[Any, ...]:
-        """Return the values for rows of these examples."""
-        return tuple(
-            value[examples.to(value.device)] if own else value
-            for value, own in zip(self.values, self.per_example, strict=True)
-        )
+    def call(self, function: Callable[..., Any], xs: tuple[Tensor, ...], examples: Tensor | None) -> Any:
+        """Return function(inputs, arguments) for rows of these examples, arguments by keyword as such.
 
-    def call(self, function: Callable[..., Any], xs: tuple[Tensor, ...], values: tuple[Any, ...]) -> Any:
-        """Return function(inputs, arguments), those by keyword as such."""
+        Args:
+            function: The model.
+            xs: Its inputs, each (R, …).
+            examples: Whose arguments each row takes, (R,); None: every argument as it is.
+        """
+        values = self.values
+        if examples is not None and values:
+            pairs = zip(values, self.per_example, strict=True)
+            values = tuple(value[examples.to(value.device)] if own else value for value, own in pairs)
         split = len(values) - len(self.keywords)
         return function(*xs, *values[:split], **dict(zip(self.keywords, values[split:], strict=True)))
+
+    def of_example(self, example: int) -> ForwardArguments:
+        """Return what rows of one example take: its own entries, (1, …), and what all share."""
+        pairs = zip(self.values, self.per_example, strict=True)
+        return replace(
+            self, values=tuple(value[example : example + 1] if own else value for value, own in pairs)
+        )
 
     def readings(self) -> Iterator[ForwardArguments]:
         """Yield the ways to read tensors as long as the batch, those with fewest shared ones first."""
@@ -133,8 +144,6 @@ class ForwardArguments:
         Raises:
             ShapeError: If the model runs on the whole batch, but on other rows in no reading.
         """
-        if batch == 1 or not any(self.per_example):
-            return self
         try:
             truth = evaluate(self, None)
         except Exception:  # whatever a user's forward may raise; the trial says it in words
@@ -170,3 +179,9 @@ class ForwardArguments:
         """Return the position or the keyword of an argument."""
         split = len(self.values) - len(self.keywords)
         return k if k < split else self.keywords[k - split]
+
+
+def cast(tensor: Tensor, dtype: torch.dtype | None, device: torch.device) -> Tensor:
+    """Return a tensor on a device, in a dtype unless it holds integers; None keeps its own."""
+    floating = dtype is not None and tensor.is_floating_point()
+    return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -148,14 +148,17 @@ def blocks(total: int, size: int) -> Iterator[slice]:
 
 
 def move_unnamed(
-    players: Players, maps: tuple[Tensor, ...], x: tuple[Tensor, ...], b: tuple[Tensor, ...]
+    rest: Literal["fixed", "baseline"],
+    maps: tuple[Tensor, ...],
+    x: tuple[Tensor, ...],
+    b: tuple[Tensor, ...],
 ) -> None:
-    """Put the elements of no player where ``rest`` says, in place: at their input or at their baseline."""
+    """Put the elements of no player where `rest` says, in place: at their input or at their baseline."""
     for owner, end, start in zip(maps, x, b, strict=True):
         unnamed = owner < 0
-        if players.rest == "fixed":
+        if rest == "fixed":
             start[:, unnamed] = end[:, unnamed]
-        elif players.rest == "baseline":
+        else:
             end[:, unnamed] = start[:, unnamed]
 
 

@@ -228,7 +228,6 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
         PlayerError: If a mask's shape differs from one example's, an index lies outside the example, or
             elements are left out and `rest` does not say what they do.
     """
-    shapes = example_shapes(inputs)
     if players is None:
         return Players.elements(inputs)
     masks = masks_in(players)
@@ -243,7 +242,7 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
             f"players is {describe(players)}; expected an integer mask of one example's shape, a list of "
             "index lists such as [[0, 1], [2]], or ta.Players (ta.Players.columns takes a dict)"
         )
-    _check_cover(result, shapes)
+    _check_cover(result, example_shapes(inputs))
     return result
 
 
@@ -259,21 +258,14 @@ def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, .
     """Return each input tensor's player of every element, −1 for the rest; shapes of one example, int64."""
     shapes = example_shapes(inputs)
     total = _total(shapes)
-    if len(players) == total and players.groups is _singles(total):
-        return _shaped(np.arange(total), shapes)
-    named = sum(map(len, players.groups))
-    elements = np.fromiter(itertools.chain.from_iterable(players.groups), np.int64, named)
-    owners = np.arange(len(players))
-    if named > len(players):
-        owners = np.repeat(owners, np.fromiter(map(len, players.groups), np.int64, len(players)))
-    owner = np.full(total, -1, np.int64)
-    owner[elements] = owners
-    return _shaped(owner, shapes)
-
-
-def _shaped(owner: np.ndarray, shapes: list[tuple[int, ...]]) -> tuple[Tensor, ...]:
-    """Split a player of every element into the input tensors."""
-    parts = torch.split(torch.from_numpy(owner), [math.prod(s) for s in shapes])
+    if len(players.groups) == total and players.groups is _singles(total):
+        owner = np.arange(total)
+    else:
+        sizes = np.fromiter(map(len, players.groups), np.int64, len(players))
+        members = itertools.chain.from_iterable(players.groups)
+        owner = np.full(total, -1, np.int64)
+        owner[np.fromiter(members, np.int64, sizes.sum())] = np.repeat(np.arange(len(players)), sizes)
+    parts = torch.split(torch.from_numpy(owner), [math.prod(shape) for shape in shapes])
     return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
 

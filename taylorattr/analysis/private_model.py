@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
 from taylorattr.analysis.exported import fixed_batch_size, in_fixed_batches, is_exported
@@ -163,7 +163,11 @@ class _Copier:
         if not self.copying:
             self.modules.append(module)
             return module
-        memo = {id(t): self._tensor(t) for t in _tensors(module)}
+        memo: dict[int, Any] = {}
+        for part in module.modules():
+            for name, value in part.__dict__.items():
+                if name != "_modules" and not name.endswith("_hooks"):
+                    memo.update((id(tensor), self._tensor(tensor)) for tensor in _tensors_in(value))
         try:
             result = _deep_copy(module, dict(memo))
         except Exception:  # attributes that refuse deepcopy: locks, streams, generators
@@ -229,16 +233,15 @@ class _Copier:
 
     def _convert_rest(self, module: nn.Module) -> None:
         """Promote what the prepared tensors did not reach: scripted modules, parameter subclasses."""
-
-        def converted(tensor: Tensor) -> Tensor:
-            floating = self.dtype is not None and tensor.is_floating_point()
-            return tensor.to(
-                device=self.device or tensor.device, dtype=self.dtype if floating else tensor.dtype
-            )
-
-        if any(converted(t) is not t for t in (*module.parameters(), *module.buffers())):
+        if any(
+            self.device not in (None, tensor.device)
+            or (tensor.is_floating_point() and self.dtype not in (None, tensor.dtype))
+            for tensor in (*module.parameters(), *module.buffers())
+        ):
             self.converted = True
-            module._apply(converted)
+            module._apply(
+                lambda t: t.to(device=self.device, dtype=self.dtype if t.is_floating_point() else None)
+            )
         for parameter in module.parameters():
             parameter.requires_grad_(False)
 
@@ -285,37 +288,33 @@ class _Copier:
         return result
 
 
-def _deep_copy(value: Any, memo: dict[int, Any]) -> Any:
-    """Return ``copy.deepcopy(value, memo)``, faster for modules that do not say how they are copied."""
-    if id(value) in memo:
-        return memo[id(value)]
-    if not isinstance(value, nn.Module) or not _copied_by_default(type(value)):
-        return copy.deepcopy(value, memo)
-    memo[id(value)] = result = type(value).__new__(type(value))
-    state = {name: part for name, part in value.__dict__.items() if name != "_compiled_call_impl"}
-    result.__setstate__({name: _attribute(part, memo) for name, part in state.items()})
-    return result
+def _deep_copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """Return ``copy.deepcopy(module, memo)``, faster where no part says itself how it is copied.
 
-
-def _attribute(value: Any, memo: dict[int, Any]) -> Any:
-    if isinstance(value, _ATOMS) or _is_literal(value):
-        return value
-    if not value and id(value) not in memo and type(value) in (dict, OrderedDict):  # hooks, mostly
-        memo[id(value)] = result = type(value)()
-        return result
-    if type(value) is set and not value:
-        return set()
-    if (type(value) is dict or type(value) is OrderedDict) and id(value) not in memo:
-        if all(isinstance(key, str) for key in value):
-            memo[id(value)] = result = type(value)()
-            result.update((key, _deep_copy(part, memo)) for key, part in value.items())
-            return result
-    return copy.deepcopy(value, memo)
-
-
-def _is_literal(value: Any) -> bool:
-    """Whether a tuple holds numbers and strings alone: sizes, strides; deepcopy returns it as it is."""
-    return type(value) is tuple and all(isinstance(item, _ATOMS) for item in value)
+    Every part is made empty first; then each is filled, those inside before those around them.
+    """
+    parts = list(module.modules())
+    if not all(_copied_by_default(type(part)) for part in parts):
+        return copy.deepcopy(module, memo)
+    memo.update((id(part), type(part).__new__(type(part))) for part in parts)
+    for part in reversed(parts):
+        state: dict[str, Any] = {}
+        for name, value in part.__dict__.items():
+            kind = type(value)
+            if isinstance(value, _ATOMS) or (kind is tuple and all(isinstance(v, _ATOMS) for v in value)):
+                state[name] = value  # sizes and strides: deepcopy returns them as they are, after a long look
+            elif id(value) in memo:
+                state[name] = memo[id(value)]
+            elif not value and kind in (dict, OrderedDict, set):  # hooks, mostly
+                memo[id(value)] = state[name] = kind()
+            elif kind is dict and all(isinstance(key, str) for key in value):  # parameters, buffers, parts
+                memo[id(value)] = state[name] = entries = {}
+                for key, item in value.items():
+                    entries[key] = memo[id(item)] if id(item) in memo else copy.deepcopy(item, memo)
+            elif name != "_compiled_call_impl":
+                state[name] = copy.deepcopy(value, memo)
+        memo[id(part)].__setstate__(state)
+    return memo[id(module)]
 
 
 @functools.cache
@@ -330,23 +329,12 @@ def _copied_by_default(kind: type) -> bool:
     )
 
 
-def _tensors(module: nn.Module) -> Iterator[Tensor]:
-    """Yield parameters, buffers and tensors kept as plain attributes, also in lists and dicts."""
-    for part in module.modules():
-        for name, value in list(part.__dict__.items()):
-            if name == "_modules" or name.endswith("_hooks"):
-                continue
-            yield from _tensors_in(value, 0)
-
-
-def _tensors_in(value: Any, depth: int) -> Iterator[Tensor]:
+def _tensors_in(value: Any, depth: int = 0) -> Iterator[Tensor]:
+    """Yield the tensors in nested lists, tuples and dicts."""
     if type(value) in (Tensor, nn.Parameter, nn.Buffer):
         yield value
-    elif isinstance(value, (list, tuple)) and depth < 3:
-        for item in value:
-            yield from _tensors_in(item, depth + 1)
-    elif isinstance(value, dict) and depth < 3:
-        for item in value.values():
+    elif isinstance(value, (list, tuple, dict)) and depth < 3:
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _tensors_in(item, depth + 1)
 
 
@@ -397,11 +385,12 @@ class PrivateModel:
             ShapeError: If one of them is on the meta device.
         """
         modules = own_modules(self.user_model)
-        tensors = _finite_parameters(modules)
+        only = modules[0] if len(modules) == 1 else None
+        tensors = _checked_tensors(modules)
         return ModelFacts(
             dtypes=[tensor.dtype for tensor in tensors if tensor.is_floating_point()],
             device=tensors[0].device if tensors else None,
-            fixed_batch=fixed_batch_size(modules[0]) if len(modules) == 1 else None,
+            fixed_batch=fixed_batch_size(only) if isinstance(only, fx.GraphModule) else None,
         )
 
     def copied(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
@@ -425,40 +414,28 @@ class PrivateModel:
         self._copies = {key: kept for key, kept in self._copies.items() if kept is not copied}
 
 
-def _finite_parameters(modules: list[nn.Module]) -> list[Tensor]:
-    """Return all parameters and buffers, having looked for NaN and infinity."""
+def _checked_tensors(modules: list[nn.Module]) -> list[Tensor]:
+    """Return all parameters and buffers, having looked for values that no analysis survives."""
     tensors: list[Tensor] = []
     for module in modules:
-        for name, parameter in module.named_parameters():
-            tensors.append(parameter)
-            _require_values(parameter, f"parameter {name!r}")
-            if not _finite(parameter):
-                raise NonFiniteError(
-                    f"parameter {name!r} holds NaN or infinity ({_count_bad(parameter)} of "
-                    f"{parameter.numel()} entries); check how the model was trained or loaded"
+        named = [("parameter", *pair) for pair in module.named_parameters()]
+        for kind, name, tensor in [*named, *(("buffer", *pair) for pair in module.named_buffers())]:
+            if tensor.device.type == "meta":
+                raise ShapeError(
+                    f"{kind} {name!r} is on the meta device and holds no numbers; load the weights first: "
+                    "model.to_empty(device='cpu') and model.load_state_dict(…)"
                 )
-        for name, buffer in module.named_buffers():  # infinities are common there: attention masks
-            tensors.append(buffer)
-            _require_values(buffer, f"buffer {name!r}")
-            if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
-                raise NonFiniteError(f"buffer {name!r} holds NaN; check how the model was trained or loaded")
+            tensors.append(tensor)
+            values = tensor.detach()
+            if kind == "parameter":
+                # a sum first: one pass, no temporaries; it is infinite also where finite entries overflow
+                fine = bool(values.sum().isfinite()) or bool(values.isfinite().all())
+            else:  # infinities are common there: attention masks
+                fine = not values.is_floating_point() or not bool(values.isnan().any())
+            if not fine:
+                bad = int((~values.isfinite() if kind == "parameter" else values.isnan()).sum())
+                raise NonFiniteError(
+                    f"{kind} {name!r} holds NaN{' or infinity' * (kind == 'parameter')} ({bad} of "
+                    f"{tensor.numel()} entries); check how the model was trained or loaded"
+                )
     return tensors
-
-
-def _require_values(tensor: Tensor, name: str) -> None:
-    if tensor.device.type == "meta":
-        raise ShapeError(
-            f"{name} is on the meta device and holds no numbers; load the weights first: "
-            "model.to_empty(device='cpu') and model.load_state_dict(…)"
-        )
-
-
-@torch.no_grad()
-def _finite(tensor: Tensor) -> bool:
-    tensor = tensor.detach()
-    quick = tensor.sum()  # one pass, no temporaries; infinite also where finite entries overflow
-    return bool(torch.isfinite(quick)) or bool(torch.isfinite(tensor).all())
-
-
-def _count_bad(tensor: Tensor) -> int:
-    return int((~torch.isfinite(tensor.detach())).sum())

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.analysis.forward_arguments import cast
 from taylorattr.analysis.game import Game, blocks, move_unnamed, say_zero_difference
 from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple, require_floating
 from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
-from taylorattr.analysis.scalar import ScalarModel, Trial
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.errors import OptionError, require_instance, require_whole_number
 from taylorattr.program.isolate import preserved_rng
 
@@ -146,9 +147,33 @@ class Question:
             InputMutationError: The model writes to its input.
             TaylorAttrError: What all of these are.
         """
-        if "game" not in self._memory:
-            self._memory["game"] = self._bound()
-        return self._memory["game"]
+        if "game" in self._memory:
+            return self._memory["game"]
+        # inference tensors could take no part in derivatives; whatever the model draws is put back
+        with torch.inference_mode(False), preserved_rng():
+            rows = self.rows
+            players = resolve_players(self.players, rows)
+            maps = player_maps(players, rows)
+            x = tuple(map(_own, rows))
+            b = tuple(map(_own, baseline_tuple(self.baselines, rows)))
+            if players.rest is not None:
+                move_unnamed(players.rest, maps, x, b)
+            scalar, baseline_later = self._tried(x, b, later=self.input_later, both=self.baseline_later)
+            x, b = (tuple(cast(part, scalar.dtype, scalar.device) for part in end) for end in (x, b))
+            maps = tuple(m.to(scalar.device) for m in maps)
+            outputs = Outputs(
+                scalar,
+                x,
+                b,
+                later=self.input_later,
+                both=baseline_later,
+                internal_batch_size=self.internal_batch_size,
+            )
+            diagnostics = dict(scalar.diagnostics)
+            say_zero_difference(x, b, diagnostics)
+        game = Game(scalar, x, b, players, maps, outputs, diagnostics, self.internal_batch_size)
+        self._memory["game"] = game
+        return game
 
     @property
     def point(self) -> tuple[ScalarModel, Rows]:
@@ -157,7 +182,11 @@ class Question:
         There is no baseline and there are no players; the errors are those of `game`.
         """
         if "point" not in self._memory:
-            self._memory["point"] = self._bound_at_inputs()
+            with torch.inference_mode(False), preserved_rng():
+                scalar, _ = self._tried(self.rows, self.rows, later=False, both=False)
+                x = tuple(cast(_own(part), scalar.dtype, scalar.device) for part in self.rows)
+                check_point(scalar, x)
+            self._memory["point"] = scalar, x
         return self._memory["point"]
 
     def once(self, key: Any, compute: Callable[[], Value]) -> Value:
@@ -170,59 +199,25 @@ class Question:
             self._memory[key] = compute()
         return self._memory[key]
 
-    def _bound(self) -> Game:
-        # inference tensors could take no part in derivatives; whatever the model draws is put back
-        with torch.inference_mode(False), preserved_rng():
-            rows = self.rows
-            start = baseline_tuple(self.baselines, rows)
-            players = resolve_players(self.players, rows)
-            x, b = tuple(map(_own, rows)), tuple(map(_own, start))
-            maps = player_maps(players, rows)
-            move_unnamed(players, maps, x, b)
-            scalar, baseline_later = self._tried_between(x, b)
-            x, b = (tuple(_cast(part, scalar) for part in end) for end in (x, b))
-            maps = tuple(m.to(scalar.device) for m in maps)
-            outputs = Outputs(
-                scalar,
-                x,
-                b,
-                later=self.input_later,
-                both=baseline_later,
-                internal_batch_size=self.internal_batch_size,
-            )
-            diagnostics = dict(scalar.diagnostics)
-            say_zero_difference(x, b, diagnostics)
-        return Game(scalar, x, b, players, maps, outputs, diagnostics, self.internal_batch_size)
-
-    def _bound_at_inputs(self) -> tuple[ScalarModel, Rows]:
-        with torch.inference_mode(False), preserved_rng():
-            rows = self.rows
-            scalar = self._tried(rows, first_rows(rows, rows, later=False))
-            x = tuple(_cast(_own(part), scalar) for part in rows)
-            check_point(scalar, x)
-        return scalar, x
-
-    def _tried_between(self, x: Rows, b: Rows) -> tuple[ScalarModel, bool]:
+    def _tried(self, x: Rows, b: Rows, *, later: bool, both: bool) -> tuple[ScalarModel, bool]:
         """Return the model tried on the first rows, and whether f(b) can still be left to the asker."""
-        try:
-            trial = first_rows(x, b, later=self.input_later, both=self.baseline_later)
-            return self._tried(x, trial), self.baseline_later
-        except Exception:  # the model's own error, of whatever type
-            if not self.baseline_later:
-                raise
-        # a model that does not run on one row may run on two
-        return self._tried(x, first_rows(x, b, later=self.input_later)), False
-
-    def _tried(self, rows: Rows, trial: Trial) -> ScalarModel:
-        return ScalarModel(
-            self.private or self.model,
-            rows,
-            target=self.target,
-            additional_forward_args=self.additional_forward_args,
-            dtype=self.dtype,
-            integers_allowed=self.integers_allowed,
-            trial=trial,
-        )
+        while True:
+            try:
+                scalar = ScalarModel(
+                    self.private or self.model,
+                    x,
+                    target=self.target,
+                    additional_forward_args=self.additional_forward_args,
+                    dtype=self.dtype,
+                    integers_allowed=self.integers_allowed,
+                    trial=first_rows(x, b, later=later, both=both),
+                )
+            except Exception:  # the model's own error, of whatever type
+                if not both:
+                    raise
+                both = False  # a model that does not run on one row may run on two
+            else:
+                return scalar, both
 
     def generator(self) -> torch.Generator:
         """Return a CPU generator of this question's seed; the global one is never touched."""
@@ -270,9 +265,3 @@ class Question:
 def _own(tensor: Tensor) -> Tensor:
     """Return a copy that no later write of the user's reaches."""
     return tensor.detach().clone(memory_format=torch.contiguous_format)
-
-
-def _cast(tensor: Tensor, scalar: ScalarModel) -> Tensor:
-    """Return a tensor on the device of the analysis, in its dtype unless it holds integers."""
-    dtype = scalar.dtype if tensor.is_floating_point() else tensor.dtype
-    return tensor.to(device=scalar.device, dtype=dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.analysis.forward_arguments import ForwardArguments
+from taylorattr.analysis.forward_arguments import ForwardArguments, cast
 from taylorattr.analysis.inputs import TargetSelector, tensor_output
 from taylorattr.analysis.model_errors import at_the_model
 from taylorattr.analysis.private_model import ModelCopy, PrivateModel
@@ -91,15 +90,20 @@ class ScalarModel:
         self.selector = TargetSelector(target, self.batch)
         self.private = model if isinstance(model, PrivateModel) else PrivateModel(model)
         facts = self.private.facts
-        self.native = _native_dtype(facts.dtypes, rows)
+        # the dtype the user runs the model in: the inputs' if the model has it, else the model's
+        given = [x.dtype for x in rows if x.is_floating_point()]
+        own = facts.dtypes or given or [torch.get_default_dtype()]
+        self.native = given[0] if given and given[0] in own else own[0]
         self.arguments = ForwardArguments.of(additional_forward_args, self.batch)
         self.gradient_checked = False
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
+        self._moved: torch.device | None = None  # where the copies go, if not where the model lies
         self.device = self._device_for(facts.device or rows[0].device)
         if facts.fixed_batch is not None:
             self.diagnostics["fixed_batch_size"] = facts.fixed_batch
-        self.arguments = self.arguments.read(partial(self._native_rows, rows), self.batch)
+        if self.batch > 1 and any(self.arguments.per_example):
+            self.arguments = self.arguments.read(partial(self._native_rows, rows), self.batch)
         self.varies = self.batch > 1 and (self.selector.each is not None or any(self.arguments.per_example))
         copied = self._try(rows, trial or self._first(rows), integers_allowed)
         self.function, self.modules = copied.function, copied.modules
@@ -109,28 +113,25 @@ class ScalarModel:
             "device": str(self.device),
         }
 
-    def values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+    def values(self, xs: tuple[Tensor, ...], examples: Tensor, *, guarded: bool = True) -> Tensor:
         """Return f of each row, in the dtype of the analysis; differentiable.
 
         Args:
             xs: Input tensors, each (R, …).
             examples: Shape (R,), int64 on any device: row r uses the target and extra arguments of this
                 example.
+            guarded: Whether the user's generators are put back if the model draws random numbers.
 
         Returns:
             Shape (R,), on the device of the analysis.
         """
-        with preserved_rng() if self.draws else nullcontext():
-            return self.unguarded_values(xs, examples)
-
-    def unguarded_values(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
-        """Return `values`; a model that draws random numbers moves the user's generators."""
-        try:
-            output = self._prepared.call(self.function, xs, self._prepared.rows(examples))
-        except Exception as error:
-            at_the_model(error, xs, self.extra)
-            raise
-        return self.selector.select(output, examples).to(self.dtype)
+        with preserved_rng() if guarded and self.draws else nullcontext():
+            try:
+                output = self._prepared.call(self.function, xs, examples)
+            except Exception as error:
+                at_the_model(error, xs, self.extra)
+                raise
+            return self.selector.select(output, examples).to(self.dtype)
 
     def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
         """Return the same model evaluated in another dtype, tried on the first rows of inputs (B, …).
@@ -156,16 +157,15 @@ class ScalarModel:
             The function of inputs (1, …) that gives (1,), and the private module it runs, for hooks; None
             where the model is not one module.
         """
-        copied = self._copied(None)
+        copied = self.private.copied(None, self._moved)
         examples = torch.tensor([example])
-        arguments = self._arguments_in(None)
-        extra = arguments.rows(examples)
+        arguments = self.arguments.copied(None, self.device).of_example(example)
 
         def scalar(*xs: Tensor) -> Tensor:
             try:
-                output = arguments.call(copied.function, xs, extra)
+                output = arguments.call(copied.function, xs, None)
             except Exception as error:
-                at_the_model(error, xs, extra)
+                at_the_model(error, xs, arguments.values)
                 raise
             return self.selector.select(output, examples)
 
@@ -176,25 +176,16 @@ class ScalarModel:
         """The additional forward arguments as the analysis passes them on, those by keyword last."""
         return self._prepared.values
 
-    def _arguments_in(self, dtype: torch.dtype | None) -> ForwardArguments:
-        """Return the additional forward arguments copied, cast and moved."""
-        return self.arguments.prepared(lambda value: _cast(value, dtype, self.device).clone())
-
     def _native_rows(
         self, rows: tuple[Tensor, ...], arguments: ForwardArguments, examples: Tensor | None
     ) -> Tensor:
         """Return f of some examples in the model's own dtype; None: of all, with every argument as it is."""
-        given = arguments.prepared(lambda value: _cast(value, self.native, self.device).clone())
         which = torch.arange(self.batch) if examples is None else examples
-        xs = tuple(_cast(x[which.to(x.device)], self.native, self.device).clone() for x in rows)
+        xs = tuple(cast(x[which.to(x.device)], self.native, self.device).clone() for x in rows)
         with torch.no_grad(), preserved_rng():
-            values = given.values if examples is None else given.rows(examples)
-            output = given.call(self._copied(None).function, xs, values)
+            function = self.private.copied(None, self._moved).function
+            output = arguments.copied(self.native, self.device).call(function, xs, examples)
             return self.selector.select(output, which).detach().to(self.native)
-
-    def _copied(self, dtype: torch.dtype | None) -> ModelCopy:
-        """Return the private copy in a dtype, None for the model's own, where the analysis runs."""
-        return self.private.copied(dtype, self.device if "moved" in self.diagnostics else None)
 
     def _device_for(self, device: torch.device) -> torch.device:
         try:
@@ -206,7 +197,8 @@ class ScalarModel:
                 "(pass dtype=torch.float32 to stay on the device)",
                 FallbackWarning,
             )
-            return torch.device("cpu")
+            self._moved = torch.device("cpu")
+            return self._moved
         return device
 
     def _first(self, rows: tuple[Tensor, ...]) -> Trial:
@@ -216,7 +208,7 @@ class ScalarModel:
     def _try(self, rows: tuple[Tensor, ...], trial: Trial, integers_allowed: bool) -> ModelCopy:
         """Return the copy to use, having run it on a few rows; sets dtype, extra, tried."""
         wanted = self.dtype
-        copied = self._copied(wanted)
+        copied = self.private.copied(wanted, self._moved)
         if copied.was_training:
             self.diagnostics["was_training"] = True
             warn(
@@ -228,7 +220,7 @@ class ScalarModel:
             result, reason = self._promoted(copied, trial, wanted)
             if result is None:
                 self.private.discard(copied)
-                copied = self._copied(None)
+                copied = self.private.copied(None, self._moved)
                 result = self._trial(copied, trial, self.native)
         except TaylorAttrError:
             raise
@@ -244,7 +236,7 @@ class ScalarModel:
                 "own dtype, and carries its rounding",
                 PrecisionWarning,
             )
-        elif self._lowered and _eps(self._lowered[1]) > _eps(wanted):
+        elif self._lowered and torch.finfo(self._lowered[1]).eps > torch.finfo(wanted).eps:
             self.diagnostics["lowered_by"], self.diagnostics["lowest_dtype"] = map(str, self._lowered)
             warn(
                 f"the model computes in {self._lowered[1]} inside (operation {self._lowered[0]!r}); the "
@@ -283,43 +275,28 @@ class ScalarModel:
             if wanted == self.native or isinstance(error, TaylorAttrError):
                 raise
             return None, f"running it so fails ({_first_line(error)})"
-        if wanted == self.native or not result.is_floating_point() or _eps(result.dtype) <= _eps(wanted):
+        if wanted == self.native or not result.is_floating_point():
+            return result, ""
+        if torch.finfo(result.dtype).eps <= torch.finfo(wanted).eps:
             return result, ""
         return None, f"its output is {result.dtype}"
 
     def _trial(self, copied: ModelCopy, trial: Trial, dtype: torch.dtype) -> Tensor:
+        """Return f of the rows of the trial by this copy, noting what is seen of the model on the way."""
         rows, examples = trial
-        self._prepared = arguments = self._arguments_in(dtype)
-        kept = tuple(_cast(x, dtype, self.device) for x in rows)
+        self._prepared = self.arguments.copied(dtype, self.device)
+        kept = tuple(cast(x, dtype, self.device) for x in rows)
         xs = tuple(x.clone() for x in kept)
         versions = [x._version for x in xs]
-        with torch.no_grad(), preserved_rng() as draws:
-            seen = observe(lambda: arguments.call(copied.function, xs, arguments.rows(examples)))
+        with torch.no_grad(), preserved_rng() as draws, Watch() as seen:
+            output = self._prepared.call(copied.function, xs, examples)
         self.draws = draws.happened
         require_unwritten(xs, kept, versions)
-        output, self.operations = seen.result, seen.operations
-        self.widest = seen.widest / len(examples)
+        self.operations, self.widest = frozenset(seen.operations), seen.widest / len(examples)
         self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"
         return self.selector.select(output, examples).detach()
-
-
-def _native_dtype(own: list[torch.dtype], rows: tuple[Tensor, ...]) -> torch.dtype:
-    """Return the dtype the user runs the model in: the inputs' if the model has it, else the model's."""
-    given = [x.dtype for x in rows if x.is_floating_point()]
-    if given and (not own or given[0] in own):
-        return given[0]
-    return own[0] if own else torch.get_default_dtype()
-
-
-def _cast(tensor: Tensor, dtype: torch.dtype | None, device: torch.device) -> Tensor:
-    floating = dtype is not None and tensor.is_floating_point()
-    return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)
-
-
-def _eps(dtype: torch.dtype) -> float:
-    return torch.finfo(dtype).eps
 
 
 def _first_line(error: BaseException) -> str:
@@ -327,38 +304,16 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:160]}"
 
 
-@dataclass(frozen=True)
-class Observation:
-    """What was seen during one call.
+class Watch(TorchFunctionMode):
+    """Sees the torch functions called while it is open; scripted code is seen from outside only.
 
     Attributes:
-        widest: Bytes of the largest tensor any operation returned.
-        total: Bytes of all tensors operations returned.
-        operations: Names of the torch functions called.
-        lowered_by: Name of the first operation that turned a floating tensor into a coarser dtype, else "".
+        widest: Bytes of the largest tensor any of them returned.
+        total: Bytes of all tensors they returned.
+        operations: Their names.
+        lowered_by: Name of the first one that turned a floating tensor into a coarser dtype, else "".
         lowest: The dtype it gave; None if there was no such operation.
-        result: What the call returned.
     """
-
-    widest: int
-    total: int
-    operations: frozenset[str]
-    lowered_by: str
-    lowest: torch.dtype | None
-    result: Any
-
-
-def observe(call: Callable[[], Any]) -> Observation:
-    """Run a call and watch the torch functions in it; scripted code is seen from outside only."""
-    with _Watch() as watch:
-        result = call()
-    return Observation(
-        watch.widest, watch.total, frozenset(watch.operations), watch.lowered_by, watch.lowest, result
-    )
-
-
-class _Watch(TorchFunctionMode):
-    """Collects what an `Observation` says; operations of the watch itself are not seen."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapped
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.scalar import ScalarModel, observe
+from taylorattr.analysis.scalar import ScalarModel, Watch
 from taylorattr.autodiff.captured import agrees_at, capture_at
 from taylorattr.autodiff.derivative_check import gradient_follows, rounding_of
 from taylorattr.autodiff.hessian import unit_rows
@@ -126,8 +126,8 @@ def gradient_rows(game: Game, passes: int = 1) -> int:
     """
     if game.internal_batch_size is not None:
         return game.internal_batch_size
-    with torch.no_grad(), preserved_rng():
-        seen = observe(lambda: game.scalar.values(game.input(0), torch.tensor([0])))
+    with torch.no_grad(), preserved_rng(), Watch() as seen:
+        game.scalar.values(game.input(0), torch.tensor([0]))
     kind = "cuda" if game.device.type == "cuda" else "cpu"
     low, high = _ROWS[kind]
     fitting = _CACHE_BYTES[kind] // max(seen.widest, 1)

@@ -15,7 +15,7 @@ from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.scalar import ScalarModel, observe
+from taylorattr.analysis.scalar import ScalarModel, Watch
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
@@ -245,8 +245,8 @@ def pass_size(scalar: ScalarModel, point: Rows, example: int, limit: int) -> tup
     The intermediate tensors of the rows stay near the cache, and in memory with those of both backward
     passes.
     """
-    with torch.no_grad():
-        seen = observe(lambda: scalar.values(point, torch.tensor([example])))
+    with torch.no_grad(), Watch() as seen:
+        scalar.values(point, torch.tensor([example]))
     fitting = limit // max(4 * seen.total, 1)
     cached = min(max(_CACHE_BYTES // max(seen.total, 1), _CHUNKS[0]), _CHUNKS[1])
     return max(1, min(cached, fitting)), any("conv" in name for name in seen.operations)

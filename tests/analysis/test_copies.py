@@ -178,3 +178,12 @@ def test_whether_anything_was_converted_is_said():
     assert copy_model(model, dtype=torch.float32).converted
     table = torch.ones(2)
     assert copy_model(lambda x: x * table, dtype=torch.float64).converted
+
+
+def test_what_two_layers_share_they_share_in_the_copy():
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
+    first.store = second.store = {}  # type: ignore[assignment]
+    first.seen = second.seen = set()  # type: ignore[assignment]
+    copied = copy_model(nn.Sequential(first, second)).modules[0]
+    assert copied[0].store is copied[1].store is not first.store  # type: ignore[index]
+    assert copied[0].seen is copied[1].seen is not first.seen  # type: ignore[index]
