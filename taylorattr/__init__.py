@@ -103,6 +103,7 @@ _RESULTS = {
     "taylorattr.evaluation.protocol_result": ("Difference",),
     "taylorattr.evaluation.pixel_perturbation": ("PixelPerturbation",),
     "taylorattr.evaluation.player_curves": ("PlayerCurves",),
+    "taylorattr.evaluation.sanity_checks": ("SanityCheck", "SanityVerdict"),
     "taylorattr.reformulation.result": ("Reformulation",),
 }
 """Module -> its result classes. A saved file names its class; reading it imports the module that has it."""

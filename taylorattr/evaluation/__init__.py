@@ -2,11 +2,19 @@
 
 from taylorattr.evaluation.areas import aopc, auc, aup, relative_change
 from taylorattr.evaluation.coalition_curves import coalition_table, deletion_curve, recovery_curve
+from taylorattr.evaluation.map_similarity import map_similarity
 from taylorattr.evaluation.objectives import agreement, baseline_variance, coalition_infidelity
 from taylorattr.evaluation.pixel_perturbation import PixelPerturbation, pixel_perturbation, pixel_removal
 from taylorattr.evaluation.player_curves import PlayerCurves, player_curves
 from taylorattr.evaluation.protocol_result import Difference, Measured, bootstrap_interval, difference
 from taylorattr.evaluation.ranking import ranking, tied_share
+from taylorattr.evaluation.sanity_checks import (
+    SanityCheck,
+    SanityVerdict,
+    label_randomisation,
+    parameter_randomisation,
+    sanity_verdict,
+)
 from taylorattr.evaluation.smooth_curves import (
     expected_aup,
     expected_deletion,
@@ -21,6 +29,8 @@ __all__ = [
     "Measured",
     "PixelPerturbation",
     "PlayerCurves",
+    "SanityCheck",
+    "SanityVerdict",
     "agreement",
     "aopc",
     "auc",
@@ -35,12 +45,16 @@ __all__ = [
     "expected_deletion",
     "expected_deletion_aopc",
     "expected_recovery",
+    "label_randomisation",
+    "map_similarity",
+    "parameter_randomisation",
     "pixel_perturbation",
     "pixel_removal",
     "player_curves",
     "ranking",
     "recovery_curve",
     "relative_change",
+    "sanity_verdict",
     "soft_memberships",
     "soft_ranks",
     "tied_share",

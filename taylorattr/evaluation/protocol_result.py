@@ -18,7 +18,11 @@ DRAWN_ENTRIES = 1 << 19
 
 
 class Measured(Result, abstract=True):
-    """A result with named numbers per example."""
+    """A result with named numbers per example; NaN where an example has no such number.
+
+    Means, errors, intervals and differences are over the examples that have one; :meth:`undefined` counts the
+    others.
+    """
 
     @property
     @abstractmethod
@@ -43,25 +47,40 @@ class Measured(Result, abstract=True):
             raise OptionError(f"no measure {name!r} here; there are {', '.join(self.measures)}")
         return self._measure(name)
 
+    def undefined(self, name: str) -> int:
+        """Return how many examples have no such number."""
+        return int(self.measure(name).isnan().sum())
+
+    def _numbers(self, name: str) -> Tensor:
+        """Return a measure of the examples that have it."""
+        values = self.measure(name)
+        return values[~values.isnan()]
+
     def mean(self, name: str) -> float:
-        """Return the mean of a measure over the examples."""
-        return float(self.measure(name).mean())
+        """Return the mean of a measure over the examples; NaN where none has it."""
+        return float(self._numbers(name).mean())
 
     def standard_error(self, name: str) -> float:
         """Return the standard error of that mean, s/√B over examples; NaN for one example."""
-        values = self.measure(name)
+        values = self._numbers(name)
         return float(values.std() / len(values) ** 0.5) if len(values) > 1 else float("nan")
 
     def interval(
         self, name: str, *, level: float = 0.95, samples: int = 10_000, seed: int = 0
     ) -> tuple[float, float]:
         """Return a bootstrap interval of that mean; see :func:`bootstrap_interval`."""
-        return bootstrap_interval(self.measure(name).numpy(), level=level, samples=samples, seed=seed)
+        return bootstrap_interval(self._numbers(name).numpy(), level=level, samples=samples, seed=seed)
 
     def _rows(self) -> list[str]:
         """Return a line per measure with its mean and error, for the results' texts."""
         width = max(map(len, self.measures))
-        return [f"  {m:<{width}}  {self.mean(m):8.4f} ± {self.standard_error(m):.4f}" for m in self.measures]
+        lines = []
+        for name in self.measures:
+            without = f"  (undefined for {self.undefined(name)})" if self.undefined(name) else ""
+            lines.append(
+                f"  {name:<{width}}  {self.mean(name):8.4f} ± {self.standard_error(name):.4f}{without}"
+            )
+        return lines
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,7 +90,7 @@ class Difference(Result):
     Attributes:
         measure: Which number.
         methods: Names of the first and the second.
-        values: First minus second, shape (B,).
+        values: First minus second, for the examples where both exist, shape (B,).
         low: Lower end of the interval of the mean.
         high: Upper end.
         level: Coverage of the interval.
@@ -146,6 +165,7 @@ def difference(
                 "with the same model, inputs and settings"
             )
     values = first.measure(measure) - second.measure(measure)
+    values = values[~values.isnan()]
     if len(values) < 2:
         raise ShapeError("one example has no spread; compare on at least 2")
     low, high = bootstrap_interval(values.numpy(), level=level, samples=samples, seed=seed)

@@ -27,12 +27,13 @@ def test_its_code_runs_and_finds_what_it_says():
             assert result.mean(measure) == pytest.approx(said, abs=range_)
         assert result.mean("random") == pytest.approx(rows["random"][0], abs=0.04)
         assert result.mean("morf") > result.mean("random") + 0.2 > result.mean("lerf") + 0.3
+    assert names["verdict"].passes and "dominated by the input" in names["verdict"].caveat
     # eight players, logits of size 20 in float32 and in float64
     assert torch.allclose(names["by_model"].recovery, names["by_table"], rtol=0, atol=1e-4)
 
 
 def test_it_names_everything_the_package_offers_for_use():
     hidden = {"Measured", "Difference", "PixelPerturbation", "PlayerCurves", "coalition_table", "ranking"}
-    hidden |= {"relative_change", "tied_share", "soft_ranks"}
+    hidden |= {"relative_change", "tied_share", "soft_ranks", "SanityCheck", "SanityVerdict"}
     missing = [name for name in ta.evaluation.__all__ if name not in hidden and f"{name}" not in PAGE]
     assert not missing, f"docs/evaluation.md does not mention {missing}"
