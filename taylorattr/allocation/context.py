@@ -69,17 +69,43 @@ def resolve(
         OptionError: A quantity is missing, or one is given that the rule does not read.
         ShapeError: A quantity has another shape.
     """
-    given = dict(context or {})
-    unknown = [name for name in given if name not in needs]
+    given = {name: value for name, value in (context or {}).items() if value is not None}
+    unknown = [name for name in context or {} if name not in needs]
     if unknown:
         raise OptionError(
             f"{rule} does not read {unknown[0]!r}; its context: {', '.join(needs) or 'nothing'}"
         )
-    missing = [name for name, need in needs.items() if given.get(name) is None and need.default is REQUIRED]
+    missing = {name: need for name, need in needs.items() if name not in given and need.default is REQUIRED}
     if missing:
-        raise OptionError(_missing(rule, {name: needs[name] for name in missing}))
-    found = {name: _value(rule, name, need, given, n, example) for name, need in needs.items()}
-    return found | _sizes(rule, needs, found)
+        raise OptionError(_missing(rule, missing))
+    values: dict[str, np.ndarray] = {}
+    sizes: dict[str, np.ndarray] = {}
+    for name, need in needs.items():
+        value = plain(given.get(name, need.default))
+        if value.ndim == len(need.axes) + 1 and example is not None:
+            if 1 < len(value) <= example or not len(value):
+                raise ShapeError(
+                    f"context {name!r} has {len(value)} examples; example {example} is asked for"
+                )
+            value = value[example if len(value) > 1 else 0]
+        expected = tuple(SIZES[axis](n) if axis in SIZES else axis for axis in need.axes)
+        fits = value.ndim == len(expected) and all(
+            isinstance(axis, str) or size == axis for size, axis in zip(value.shape, expected, strict=True)
+        )
+        if not fits:
+            raise ShapeError(
+                f"{rule}: context {name!r} has shape {value.shape}; expected {_shape(expected)} for {n} "
+                f"players: {need.meaning}"
+            )
+        for axis, size in zip(expected, value.shape, strict=True):
+            # a letter stands for one size, that of the first quantity which has it
+            if isinstance(axis, str) and int(sizes.setdefault(axis, np.asarray(size))) != size:
+                raise ShapeError(
+                    f"{rule}: context {name!r} has shape {value.shape}; expected {_shape(need.axes)}, and "
+                    f"{axis} is {int(sizes[axis])} elsewhere in the context"
+                )
+        values[name] = value
+    return values | sizes
 
 
 def varies(needs: Mapping[str, Need], context: Context | None) -> bool:
@@ -89,22 +115,6 @@ def varies(needs: Mapping[str, Need], context: Context | None) -> bool:
         name in needs and array.ndim == len(needs[name].axes) + 1 and len(array) > 1
         for name, array in given.items()
     )
-
-
-def _sizes(rule: str, needs: Mapping[str, Need], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the sizes that the context decides, by letter."""
-    sizes: dict[str, np.ndarray] = {}
-    for name, need in needs.items():
-        for axis, size in zip(need.axes, found[name].shape, strict=True):
-            if axis in SIZES:
-                continue
-            if axis in sizes and int(sizes[axis]) != size:
-                raise ShapeError(
-                    f"{rule}: context {name!r} has shape {found[name].shape}; expected "
-                    f"{_shape(need.axes)}, and {axis} is {int(sizes[axis])} elsewhere in the context"
-                )
-            sizes[axis] = np.asarray(size)
-    return sizes
 
 
 def _shape(axes: Sequence[object]) -> str:
@@ -122,26 +132,3 @@ def _missing(rule: str, needs: Mapping[str, Need]) -> str:
         f"{rule} depends on {', '.join(map(repr, needs))}, which the context lacks; pass "
         f"context={{{give}}}. {listed}"
     )
-
-
-def _value(
-    rule: str, name: str, need: Need, given: dict[str, Any], n: int, example: int | None
-) -> np.ndarray:
-    array = plain(need.default if given.get(name) is None else given[name])
-    if array.ndim == len(need.axes) + 1 and example is not None:
-        if len(array) == 1:
-            array = array[0]
-        elif example < len(array):
-            array = array[example]
-        else:
-            raise ShapeError(f"context {name!r} has {len(array)} examples; example {example} is asked for")
-    expected = tuple(SIZES[axis](n) if axis in SIZES else axis for axis in need.axes)
-    wrong = array.ndim != len(expected) or any(
-        isinstance(e, int) and size != e for e, size in zip(expected, array.shape, strict=False)
-    )
-    if wrong:
-        raise ShapeError(
-            f"{rule}: context {name!r} has shape {array.shape}; expected "
-            f"{_shape(expected)} for {n} players: {need.meaning}"
-        )
-    return array

@@ -7,8 +7,10 @@ exact. What a power, a moment or a binomial is worth is in :mod:`taylorattr.allo
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -26,18 +28,17 @@ from taylorattr.allocation.node_values import (
     sign,
     smallest,
 )
-from taylorattr.allocation.symbols import Bernoulli, Expr, Indicator, Moment, kappa, n
+from taylorattr.allocation.symbols import Bernoulli, Expr, Indicator, Moment, kappa, m, n, s
 from taylorattr.errors import OptionError, ShapeError
 
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
-    sp.StrictGreaterThan: lambda a, b: a > b,
-    sp.GreaterThan: lambda a, b: a >= b,
-    sp.StrictLessThan: lambda a, b: a < b,
-    sp.LessThan: lambda a, b: a <= b,
-    sp.Equality: lambda a, b: a == b,
-    sp.Unequality: lambda a, b: a != b,
+    sp.StrictGreaterThan: operator.gt,
+    sp.GreaterThan: operator.ge,
+    sp.StrictLessThan: operator.lt,
+    sp.LessThan: operator.le,
+    sp.Equality: operator.eq,
+    sp.Unequality: operator.ne,
 }
-
 
 MOST_TURNS = 1_000_000
 """Turns that all loops of one expression take together at most; some seconds."""
@@ -71,7 +72,9 @@ class Interpreter(Arithmetic):
         self.receivers = receivers
         self.bound: dict[Expr, int] = {n: kappas.shape[1]}
         self.first: dict[Expr, int] = {}
-        self.known: dict[Expr, Any] = {}
+        # nearly every ratio reads the order and the size of the support: two sums of the table, not two loops
+        sums = {m: kappas.sum(axis=1), s: (kappas > 0).sum(axis=1)}
+        self.known: dict[Expr, Any] = {letter: self.number(sizes)[:, None] for letter, sizes in sums.items()}
         self.turns = 0
 
     def __call__(self, expression: Expr) -> np.ndarray:
@@ -84,6 +87,9 @@ class Interpreter(Arithmetic):
         for kind, rule in NODES:
             if isinstance(node, kind):
                 return rule(self, node)
+        for kind, function in FUNCTIONS:
+            if isinstance(node, kind):
+                return function(self, *(self.visit(argument) for argument in node.args))
         raise OptionError(
             f"a ratio may not contain {type(node).__name__} ({node}); write it with +, *, /, powers, Sum, "
             "Product, Min, Max, Abs, sign, factorial, binomial, Piecewise, Indicator, Moment and Bernoulli"
@@ -151,10 +157,6 @@ def _exponents(read: Interpreter, column: Any) -> Any:
     return read.table[:, column]
 
 
-def _loop(read: Interpreter, node: Any, start: int, join: Callable[[Any, Any], Any]) -> Any:
-    return _turns(read, node.function, node.limits, start, join)
-
-
 def _turns(
     read: Interpreter, body: Any, limits: tuple[Any, ...], start: int, join: Callable[[Any, Any], Any]
 ) -> Any:
@@ -205,8 +207,8 @@ def _running(read: Interpreter, index: Any, low: Any, high: Any) -> Generator[in
 
 
 def _sum(read: Interpreter, node: Any) -> Any:
-    found = _inner_product(read, node) if node.function.is_Mul and len(node.limits) == 1 else None
-    return _loop(read, node, 0, lambda a, b: a + b) if found is None else found
+    product = _inner_product(read, node) if node.function.is_Mul and len(node.limits) == 1 else None
+    return _turns(read, node.function, node.limits, 0, operator.add) if product is None else product
 
 
 def _inner_product(read: Interpreter, node: Any) -> Any:
@@ -232,21 +234,15 @@ def _inner_product(read: Interpreter, node: Any) -> Any:
 
 
 def _product(read: Interpreter, node: Any) -> Any:
-    return _loop(read, node, 1, lambda a, b: a * b)
+    return _turns(read, node.function, node.limits, 1, operator.mul)
 
 
 def _add(read: Interpreter, node: Any) -> Any:
-    first, *rest = [read.visit(a) for a in node.args]
-    for value in rest:
-        first = first + value
-    return first
+    return reduce(operator.add, [read.visit(term) for term in node.args])
 
 
 def _mul(read: Interpreter, node: Any) -> Any:
-    first, *rest = [read.visit(a) for a in node.args]
-    for value in rest:
-        first = first * value
-    return first
+    return reduce(operator.mul, [read.visit(factor) for factor in node.args])
 
 
 def _indicator(read: Interpreter, node: Any) -> Any:
@@ -275,29 +271,28 @@ def _piecewise(read: Interpreter, node: Any) -> Any:
     return result
 
 
-def _of_values(function: Callable[..., Any]) -> Callable[[Interpreter, Any], Any]:
-    """A node whose value follows from the values of its arguments, in the arithmetic."""
-    return lambda read, node: function(read, *(read.visit(a) for a in node.args))
-
-
 NODES: tuple[tuple[Any, Callable[[Interpreter, Any], Any]], ...] = (
     (sp.Number, lambda read, node: read.number(node if read.exact else float(node))),
     (Indicator, _indicator),
-    (Moment, _of_values(moment)),
     (sp.Indexed, _indexed),
     (sp.Sum, _sum),
     (sp.Product, _product),
     (sp.Symbol, _symbol),
     (sp.Add, _add),
     (sp.Mul, _mul),
-    (sp.Pow, _of_values(power)),
     (sp.Piecewise, _piecewise),
-    (sp.Max, _of_values(largest)),
-    (sp.Min, _of_values(smallest)),
-    (sp.Abs, _of_values(lambda arithmetic, value: abs(value))),
-    (sp.sign, _of_values(sign)),
-    (sp.factorial, _of_values(of_whole_numbers(factorial))),
-    (sp.binomial, _of_values(of_whole_numbers(choose))),
-    (Bernoulli, _of_values(of_whole_numbers(bernoulli_number))),
 )
 """Kind of node -> its value, the first that fits."""
+
+FUNCTIONS: tuple[tuple[Any, Callable[..., Any]], ...] = (
+    (sp.Pow, power),
+    (Moment, moment),
+    (sp.Max, largest),
+    (sp.Min, smallest),
+    (sp.Abs, lambda arithmetic, value: abs(value)),
+    (sp.sign, sign),
+    (sp.factorial, of_whole_numbers(factorial)),
+    (sp.binomial, of_whole_numbers(choose)),
+    (Bernoulli, of_whole_numbers(bernoulli_number)),
+)
+"""Kind of node -> its value from the arithmetic and the values of its arguments."""

@@ -33,21 +33,19 @@ class Arithmetic:
 
     Args:
         exact: Whether to compute with ``Fraction``.
+
+    Attributes:
+        zero: 0 in this arithmetic.
+        one: 1.
     """
+
+    zero: Any
+    one: Any
 
     def __init__(self, exact: bool) -> None:
         """Choose the arithmetic."""
         self.exact = exact
-
-    @property
-    def one(self) -> Any:
-        """1 in this arithmetic."""
-        return self.number(1)[()]
-
-    @property
-    def zero(self) -> Any:
-        """0 in this arithmetic."""
-        return self.number(0)[()]
+        self.zero, self.one = (Fraction(0), Fraction(1)) if exact else (np.float64(0), np.float64(1))
 
     def number(self, value: Any) -> np.ndarray:
         """Return a number or array in this arithmetic."""
