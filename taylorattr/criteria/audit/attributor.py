@@ -159,7 +159,12 @@ class BoundPackageMethod(Bound):
         game = self.audited.game
         result = self.ask(self.audited.rows(present, own_dtype=False), len(present), seed)
         if self.method.chooses_mode:
-            self._keep_mode(result.diagnostics["mode"])
+            mode = result.diagnostics["mode"]
+            self.exactness = "closed" if mode == "exact" else "quadrature"
+            # ``auto`` looks at the whole batch, and batches that are integrated differently would give a row
+            # other scores in another batch, which is what the audit takes for misuse: all go as the first did
+            if not {"mode", "n_steps", "tol", "rule"} & set(self.options):
+                self._options_of_first_call = {"mode": mode}
         if self.method.family == "rule":
             self._keep_way(result.diagnostics)
         if result.names != game.names:
@@ -193,16 +198,6 @@ class BoundPackageMethod(Bound):
                 rows, count, seed=seed, internal_batch_size=None, integers_allowed=self.method.integers
             )
             return attributed(self.method, question, self._options_of_first_call | self.options | more)
-
-    def _keep_mode(self, mode: str) -> None:
-        """Let every later call integrate as the first one did; ``auto`` looks at the whole batch.
-
-        Batches that are integrated differently would give a row other scores in another batch, which is what
-        the audit takes for misuse.
-        """
-        self.exactness = "closed" if mode == "exact" else "quadrature"
-        if not {"mode", "n_steps", "tol", "rule"} & set(self.options):
-            self._options_of_first_call = {"mode": mode}
 
     def _keep_way(self, facts: Mapping[str, Any]) -> None:
         """Let every later call compute a designed rule as the first one did, for the same reason."""

@@ -6,7 +6,7 @@ coalition (`examination`), verdicts are reached (`judgement`), and the report is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -223,9 +223,14 @@ def _report(
     exact, names = reach.present[: reach.exact], game.names
     sizes = exact.sum(axis=1)
     worst_example = max(examples, key=lambda example: example.numbers.deficit.value)
+    at_worst = worst_example.numbers
     # how sums are shared says something only where they are right
     fair = all(example.verdicts[2].status in ("holds", "holds_to") for example in examples)
-    unequal = tuple(_asymmetry(example, exact, names, beside, seed) for example in examples) if fair else ()
+    unequal: list[Asymmetry] = []
+    for example in examples if fair else ():
+        measured, leading, count = example.numbers, example.numbers.tables[0], reach.exact
+        own = asymmetry(measured.J, measured.A, leading.v[:count], leading.a[:, :count], exact, names)
+        unequal.append(own if beside is None else with_other_method(own, beside, example.audited, seed))
     leaked = [_leak_of_elements(example.tables) for example in numbers]
     known_leaks = [leak for leak in leaked if leak is not None]
     finer = [example.refinement for example in examples if example.refinement is not None]
@@ -235,42 +240,49 @@ def _report(
         verdicts=tuple(gravest([example.verdicts[k] for example in examples]) for k in range(3)),
         each=tuple(example.verdicts for example in examples),
         misuse=tuple({fault.kind: fault for example in examples for fault in example.misuse}.values()),
-        deficit=_column([example.deficit.value for example in numbers]),
-        leak=_column([example.leak.value for example in numbers]),
-        offset=_column([example.offset.value for example in numbers]),
-        uncovered=_column([example.coverage.share for example in numbers]),
-        player_leak=_stack([example.player_leak for example in numbers]),
-        element_leak=_column(known_leaks) if len(known_leaks) == len(examples) else None,
-        allocation=_stack([example.A for example in numbers]),
-        effects=_stack([example.J for example in numbers]),
+        deficit=_per_example([example.deficit.value for example in numbers]),
+        leak=_per_example([example.leak.value for example in numbers]),
+        offset=_per_example([example.offset.value for example in numbers]),
+        uncovered=_per_example([example.coverage.share for example in numbers]),
+        player_leak=_per_example([example.player_leak for example in numbers]),
+        element_leak=_per_example(known_leaks) if len(known_leaks) == len(examples) else None,
+        allocation=_per_example([example.A for example in numbers]),
+        effects=_per_example([example.J for example in numbers]),
         max_order=reach.order,
-        mass=_stack([example.orders.mass for example in numbers]),
-        order_deficit=_stack([example.orders.deficit for example in numbers]),
-        order_leak=_stack([example.orders.leak for example in numbers]),
-        slope=_stack([example.orders.slope for example in numbers]),
-        gap=_column([_gap_at_input(example.tables) for example in numbers]),
-        gap_by_order=_stack(
+        mass=_per_example([example.orders.mass for example in numbers]),
+        order_deficit=_per_example([example.orders.deficit for example in numbers]),
+        order_leak=_per_example([example.orders.leak for example in numbers]),
+        slope=_per_example([example.orders.slope for example in numbers]),
+        gap=_per_example([_gap_at_input(example.tables) for example in numbers]),
+        gap_by_order=_per_example(
             [
                 np.mean([gap_by_order(t.a, example.J, example.A, sizes) for t in example.tables], axis=0)
                 for example in numbers
             ]
         ),
         worst=tuple(_worst_coalitions(example.J, example.A, exact, names) for example in numbers),
-        noise=_noise(worst_example),
+        noise={
+            "eps": at_worst.eps,
+            "delta": at_worst.delta,
+            "eta_deficit": at_worst.eta.deficit,
+            "eta_leak": at_worst.eta.leak,
+            "floor": at_worst.floor,
+            "tolerance": worst_example.tol,
+            "exactness": "sampled" if at_worst.repeats > 1 else worst_example.bound.exactness,
+            "repeats": at_worst.repeats,
+            "deficit_bounds": [at_worst.deficit.low, at_worst.deficit.high],
+            "leak_bounds": [at_worst.leak.low, at_worst.leak.high],
+        },
         sampled=drawn_orders(examples[0].bound, examples[0].audited, reach, supports, seed),
-        asymmetry=unequal,
+        asymmetry=tuple(unequal),
         refinement=max(finer, key=lambda one: one.fine, default=None),
         blame=faulty_operation(method, worst_example, names),
         notes=_notes(examples, unequal),
     )
 
 
-def _column(values: list[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def _stack(arrays: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(arrays).astype(np.float64))
+def _per_example(values: Sequence[float | np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.float64))
 
 
 def _gap_at_input(tables: list[ScoreTable]) -> float:
@@ -306,33 +318,7 @@ def _worst_coalitions(
     return tuple(rows)
 
 
-def _asymmetry(
-    example: JudgedExample, exact: np.ndarray, names: tuple[str, ...], beside: str | None, seed: int
-) -> Asymmetry:
-    """Return how unevenly one example's effects are shared, at its leading reference."""
-    numbers, table, count = example.numbers, example.numbers.tables[0], len(exact)
-    own = asymmetry(numbers.J, numbers.A, table.v[:count], table.a[:, :count], exact, names)
-    return own if beside is None else with_other_method(own, beside, example.audited, seed)
-
-
-def _noise(example: JudgedExample) -> dict[str, Any]:
-    """Return what statistics are compared with, as the report's ``noise``."""
-    numbers = example.numbers
-    return {
-        "eps": numbers.eps,
-        "delta": numbers.delta,
-        "eta_deficit": numbers.eta.deficit,
-        "eta_leak": numbers.eta.leak,
-        "floor": numbers.floor,
-        "tolerance": example.tol,
-        "exactness": "sampled" if numbers.repeats > 1 else example.bound.exactness,
-        "repeats": numbers.repeats,
-        "deficit_bounds": [numbers.deficit.low, numbers.deficit.high],
-        "leak_bounds": [numbers.leak.low, numbers.leak.high],
-    }
-
-
-def _notes(examples: list[JudgedExample], unequal: tuple[Asymmetry, ...]) -> tuple[str, ...]:
+def _notes(examples: list[JudgedExample], unequal: list[Asymmetry]) -> tuple[str, ...]:
     """Return what the audit could not do, and what else to know, in sentences."""
     bound = examples[0].bound
     notes = list(bound.blind)

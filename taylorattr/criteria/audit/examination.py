@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from taylorattr.criteria.audit import statistics
 from taylorattr.criteria.audit.bound_method import AuditedExample, Bound
 from taylorattr.criteria.audit.coalitions import Reach, inclusion_probability, sampled_supports, subsets_of
 from taylorattr.criteria.audit.noise import (
@@ -32,7 +34,6 @@ from taylorattr.criteria.audit.statistics import (
     Coverage,
     by_order,
     coverage,
-    deficit,
     gaps,
     leaks,
     offset,
@@ -200,13 +201,17 @@ class Examination:
         moves = rms(change)
         J, A, sigma = self._effects(eps, delta)
         player_leaks, at_baseline = self._leaks(a, present)
-        drawn_deficit, drawn_leak = self._of_drawn_coalitions(gap, change, a, present)
+        deficit = rms_of_draws(gap).over(moves)
+        leak = max(player_leaks, key=operator.attrgetter("value"))
+        if self.reach.drawn > 2:  # x and one more have no spread
+            drawn_deficit, drawn_leak = self._of_drawn_coalitions(gap, change, a, present)
+            deficit, leak = _at_least(deficit, drawn_deficit), _at_least(leak, drawn_leak)
         return ExampleNumbers(
             tables=tables,
             stability=self.stability,
             repeats=self.repeats,
-            deficit=_at_least(rms_of_draws(gap).over(moves), drawn_deficit),
-            leak=_at_least(max(player_leaks, key=lambda leak: leak.value), drawn_leak),
+            deficit=deficit,
+            leak=leak,
             offset=at_baseline,
             player_leak=np.array([leak.value for leak in player_leaks]),
             eta=noise_floor(v, a, present, moves, eps, delta),
@@ -234,7 +239,9 @@ class Examination:
             present: Their coalitions, shape (ΣC, n).
         """
         if self.repeats == 1:
-            return [_exactly(leak) for leak in leaks(a, present)], _exactly(offset(a, present))
+            return [Interval.exactly(leak) for leak in leaks(a, present)], Interval.exactly(
+                offset(a, present)
+            )
         scale = size_of_scores(a, present)
         each = []
         for i in range(len(a)):
@@ -262,7 +269,7 @@ class Examination:
 
     def _of_drawn_coalitions(
         self, gap: np.ndarray, change: np.ndarray, a: np.ndarray, present: np.ndarray
-    ) -> tuple[Interval | None, Interval | None]:
+    ) -> tuple[Interval, Interval]:
         """Return deficit and leak over the coalitions drawn at random, with the interval of their draw.
 
         Args:
@@ -271,8 +278,6 @@ class Examination:
             a: Scores, mean over the repeats, shape (n, ΣC).
             present: Their coalitions, shape (ΣC, n).
         """
-        if self.reach.drawn < 3:  # x and one more have no spread
-            return None, None
         whole = len(self.reach.present)
         drawn, references = np.arange(self.reach.exact, whole), range(len(self.tables))
         at = np.concatenate([drawn + r * whole for r in references])
@@ -284,18 +289,11 @@ class Examination:
         )
 
 
-def _exactly(value: float) -> Interval:
-    """Return a statistic that nothing was sampled for."""
-    return Interval(value, value, value)
-
-
-def _at_least(of_all: Interval, of_drawn: Interval | None) -> Interval:
+def _at_least(of_all: Interval, of_drawn: Interval) -> Interval:
     """Return the statistic of the coalitions drawn at random, at least as large as what was seen in all.
 
     Those of low order are no random sample of all, so only the drawn ones bound from below.
     """
-    if of_drawn is None:
-        return of_all
     return Interval(max(of_all.value, of_drawn.value), of_drawn.low, max(of_all.high, of_drawn.high))
 
 
@@ -392,7 +390,7 @@ def refinement(
     chosen = present[np.concatenate([[0], some])]
     first = measure(coarse, audited, chosen)
     second = measure(fine, audited, chosen, v=first.v)
-    return cause_of(nodes, deficit(first.v, first.a), deficit(second.v, second.a), tol)
+    return cause_of(nodes, statistics.deficit(first.v, first.a), statistics.deficit(second.v, second.a), tol)
 
 
 def cause_of(nodes: int, coarse: float, fine: float, tol: float) -> Refinement:

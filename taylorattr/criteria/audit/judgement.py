@@ -6,7 +6,9 @@ for certain, and is undecided where the noise is larger than the tolerance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -146,12 +148,8 @@ def judged(examination: Examination, tol: float | None) -> JudgedExample:
     finer = None
     if sums.status in ("fails", "undecided", "holds_to") and not blocked:
         finer = refinement(bound, audited, reach.present, tol)
-    complete = verdict(
-        "complete", sums, finding=_about_sums(numbers, finer), where=_worst_effect(numbers, reach, names)
-    )
-    no_leak = verdict(
-        "no_leak", leaks, finding=_about_leaks(numbers, names), where=_worst_leak(numbers, names)
-    )
+    complete = verdict("complete", sums, partial(_about_sums, numbers, finer, reach, names))
+    no_leak = verdict("no_leak", leaks, partial(_about_leaks, numbers, names))
     uncovered = numbers.coverage.uncovered[:MOST_UNCOVERED_NAMED]
     covered = coverage_verdict(
         numbers.coverage,
@@ -163,20 +161,21 @@ def judged(examination: Examination, tol: float | None) -> JudgedExample:
     return JudgedExample(numbers, bound, audited, (covered, no_leak, complete), wrong_uses, finer, tol)
 
 
-def verdict(criterion: Criterion, evidence: Evidence, *, finding: str, where: str) -> Verdict:
+def verdict(criterion: Criterion, evidence: Evidence, findings: Callable[[], tuple[str, str]]) -> Verdict:
     """Return the verdict on complete or no leak.
 
     Args:
         criterion: ``complete`` or ``no_leak``.
         evidence: The statistic.
-        finding: What it says, in words.
-        where: The worst coalition; empty where there is none.
+        findings: What is wrong, in words, and the worst coalition, empty where there is none; asked for only
+            where something is.
 
     Returns:
         The verdict; its statistic is the value, its tolerance max(tol, η).
     """
     status, value = evidence.status, evidence.value
     is_sampled = value.low < value.high
+    finding, where = findings() if status in ("fails", "holds_to") else ("", "")
     if evidence.blocked:
         statement = evidence.blocked
     elif status == "holds_to":
@@ -199,7 +198,7 @@ def verdict(criterion: Criterion, evidence: Evidence, *, finding: str, where: st
         statistic=value.value,
         tolerance=max(evidence.tol, evidence.eta),
         statement=statement,
-        witness=where if status in ("fails", "holds_to") else "",
+        witness=where,
     )
 
 
@@ -291,8 +290,13 @@ def _remedy(examination: Examination, bound: Bound, numbers: ExampleNumbers) -> 
     return "rounding is larger than the tolerance: use dtype=torch.float64, or subtract an output's constant"
 
 
-def _about_sums(numbers: ExampleNumbers, finer: Refinement | None) -> str:
-    """Return what is wrong with the sums: by how much, by which law of orders, and what more nodes did."""
+def _about_sums(
+    numbers: ExampleNumbers, finer: Refinement | None, reach: Reach, names: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return what is wrong with the sums, and the effect that is furthest from what is given of it.
+
+    What is wrong: by how much, by which law of orders, and what more nodes did.
+    """
     orders, total = numbers.orders, max(float(numbers.orders.mass.sum()), 1e-300)
     heavy = [k for k in range(len(orders.mass)) if orders.mass[k] > HEAVY_ORDER_SHARE * total]
     slopes = {k + 1: float(orders.slope[k]) for k in heavy}
@@ -307,40 +311,35 @@ def _about_sums(numbers: ExampleNumbers, finer: Refinement | None) -> str:
         elif max(abs(slope - 1) for slope in slopes.values()) > MISCOUNTED_BY:
             listed = ", ".join(f"{slope:.2g} at order {k}" for k, slope in list(slopes.items())[:4])
             sentence += f": effects are counted {listed} times"
-    return sentence + (f"; {finer.sentence}" if finer is not None else "")
+    if finer is not None:
+        sentence += f"; {finer.sentence}"
+    given = numbers.A.sum(axis=0)
+    columns = worst(given - numbers.J, 1).tolist()
+    if not columns:
+        return sentence, ""
+    c = columns[0]
+    coalition = _coalition(reach.present[c], names)
+    return sentence, f"the worst effect is that of {coalition}: {numbers.J[c]:.4g}, given {given[c]:.4g}"
 
 
-def _about_leaks(numbers: ExampleNumbers, names: tuple[str, ...]) -> str:
-    """Return who gets scores where he equals his baseline, and how large they are."""
+def _about_leaks(numbers: ExampleNumbers, names: tuple[str, ...]) -> tuple[str, str]:
+    """Return who gets scores where he equals his baseline and how large they are, and the largest of them."""
     if numbers.offset.value > numbers.leak.value:
-        return f"an input that equals its baseline gets scores, {numbers.offset.value:.2g} of the usual size"
-    top = int(numbers.player_leak.argmax())
-    size = f"{numbers.player_leak[top]:.2g} of the usual size"
-    return f"{names[top]} gets scores where it equals its baseline, {size}"
-
-
-def _worst_leak(numbers: ExampleNumbers, names: tuple[str, ...]) -> str:
-    """Return the largest score of a player at its baseline, with who moves there; empty where all are 0."""
+        size = f"{numbers.offset.value:.2g} of the usual size"
+        sentence = f"an input that equals its baseline gets scores, {size}"
+    else:
+        top = int(numbers.player_leak.argmax())
+        size = f"{numbers.player_leak[top]:.2g} of the usual size"
+        sentence = f"{names[top]} gets scores where it equals its baseline, {size}"
     table = numbers.tables[0]
     off = np.where(table.present.T, 0.0, np.abs(table.a))
     player, column = np.unravel_index(int(off.argmax()), off.shape)
     if off[player, column] == 0:
-        return ""
+        return sentence, ""
     present = table.present[column]
     verb = "moves" if present.sum() == 1 else "move"
     moving = f"only {_coalition(present, names)} {verb}" if present.any() else "nothing moves"
-    return f"{names[player]} gets {float(table.a[player, column]):.3g} where {moving}"
-
-
-def _worst_effect(numbers: ExampleNumbers, reach: Reach, names: tuple[str, ...]) -> str:
-    """Return the effect that is furthest from what is given of it; empty where none is."""
-    total = numbers.A.sum(axis=0)
-    columns = worst(total - numbers.J, 1).tolist()
-    if not columns:
-        return ""
-    c = columns[0]
-    coalition = _coalition(reach.present[c], names)
-    return f"the worst effect is that of {coalition}: {numbers.J[c]:.4g}, given {total[c]:.4g}"
+    return sentence, f"{names[player]} gets {float(table.a[player, column]):.3g} where {moving}"
 
 
 def _coalition(present: np.ndarray, names: tuple[str, ...]) -> str:

@@ -126,6 +126,11 @@ class Interval:
     low: float
     high: float
 
+    @classmethod
+    def exactly(cls, value: float) -> Interval:
+        """Return a statistic that nothing was sampled for."""
+        return cls(value, value, value)
+
     def over(self, scale: float) -> Interval:
         """Return the interval relative to a scale."""
         return Interval(ratio(self.value, scale), ratio(self.low, scale), ratio(self.high, scale))
@@ -133,10 +138,7 @@ class Interval:
 
 def rms_of_draws(draws: np.ndarray) -> Interval:
     """Return the rms over columns, shape (R, C): as it is of one row, without the noise of several."""
-    if len(draws) > 1:
-        return unbiased_rms(draws)
-    value = rms(draws)
-    return Interval(value, value, value)
+    return unbiased_rms(draws) if len(draws) > 1 else Interval.exactly(rms(draws))
 
 
 def unbiased_rms(draws: np.ndarray) -> Interval:
@@ -155,7 +157,7 @@ def unbiased_rms(draws: np.ndarray) -> Interval:
     R = len(draws)
     top = float(np.abs(draws).max(initial=0.0))
     if top == 0 or draws.shape[1] == 0:
-        return Interval(0.0, 0.0, 0.0)
+        return Interval.exactly(0.0)
     gram = (draws / top) @ (draws / top).T / draws.shape[1]
     cross = gram - np.diag(np.diag(gram))
     whole = float(cross.sum())
@@ -233,7 +235,7 @@ def sampled_leak(a: np.ndarray, present: np.ndarray, seed: int) -> Interval:
     """
     scale = float(np.abs(a).max(initial=0.0))
     if scale == 0 or not np.where(present.T, 0.0, a).any():
-        return Interval(0.0, 0.0, 0.0)
+        return Interval.exactly(0.0)
     inside = np.where(present.T, a / scale, 0.0) ** 2
     outside = np.where(present.T, 0.0, a / scale) ** 2
 
@@ -276,7 +278,7 @@ def share_of_mass(amounts: np.ndarray, J: np.ndarray, population: int) -> Interv
     parts, wholes, count = np.abs(amounts), np.abs(J), len(J)
     value = ratio(float(parts.sum()), float(wholes.sum()))
     if count < 2 or not math.isfinite(value) or value == 0:
-        return Interval(value, value, value)
+        return Interval.exactly(value)
     residuals = (parts - value * wholes) / float(wholes.mean())
     not_drawn = max(1 - count / population, 0.0)
     error = math.sqrt(not_drawn * float((residuals**2).sum()) / (count - 1) / count)
