@@ -63,6 +63,7 @@ class ScalarModel:
         tried: f of the rows of the trial, shape (R,).
         operations: Names of the torch functions called in the trial.
         widest: Bytes of the largest tensor they returned, per row.
+        total: Bytes of all tensors they returned, per row.
         draws: Whether a global generator of random numbers moved in the trial.
         gradient_checked: Whether a gradient of the model was compared with its values before.
         diagnostics: What was decided, by name.
@@ -292,7 +293,8 @@ class ScalarModel:
             output = self._prepared.call(copied.function, xs, examples)
         self.draws = draws.happened
         require_unwritten(xs, kept, versions)
-        self.operations, self.widest = frozenset(seen.operations), seen.widest / len(examples)
+        self.operations = frozenset(seen.operations)
+        self.widest, self.total = seen.widest / len(examples), seen.total / len(examples)
         self._lowered = (seen.lowered_by, seen.lowest) if seen.lowest is not None else None
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"

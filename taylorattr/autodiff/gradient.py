@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapped
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.scalar import ScalarModel, Watch
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import agrees_at, capture_at
 from taylorattr.autodiff.derivative_check import gradient_follows, rounding_of
 from taylorattr.autodiff.hessian import unit_rows
@@ -20,7 +20,6 @@ from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.autodiff.unseen import recorded, singular_place
 from taylorattr.errors import BudgetError, DtypeError, KinkWarning, NonFiniteError, warn
 from taylorattr.memory import available, keep_freed_blocks
-from taylorattr.program.isolate import preserved_rng
 from taylorattr.program.program import Program
 
 Rows = tuple[Tensor, ...]
@@ -126,13 +125,13 @@ def gradient_rows(game: Game, passes: int = 1) -> int:
     """
     if game.internal_batch_size is not None:
         return game.internal_batch_size
-    with torch.no_grad(), preserved_rng(), Watch() as seen:
-        game.scalar.values(game.input(0), torch.tensor([0]))
     kind = "cuda" if game.device.type == "cuda" else "cpu"
     low, high = _ROWS[kind]
-    fitting = _CACHE_BYTES[kind] // max(seen.widest, 1)
-    memory = available() // max(1, 3 * passes * seen.total) if kind == "cpu" else high
-    return max(1, min(max(low, fitting), high, memory))
+    rows = min(max(low, int(_CACHE_BYTES[kind] // max(game.scalar.widest, 1))), high)
+    if kind == "cuda":
+        return rows
+    row_bytes = max(1, 3 * passes * game.scalar.total)
+    return max(1, min(rows, int(available(rows * row_bytes) // row_bytes)))
 
 
 NO_GRADIENT_NEEDED = "use occlusion_1, shapley or ta.harsanyi, which need no gradient"
@@ -182,7 +181,7 @@ def _require_true_gradient(
             return found.detach(), torch.autograd.grad(found.sum(), leaves, materialize_grads=True)
 
     def evaluate(points: Rows) -> Tensor:
-        return scalar.values(points, who)
+        return scalar.values(points, who.repeat(len(points[0]) // len(who)))
 
     known = values[on], tuple(g[on] for g in gradients)
     with torch.inference_mode(False):

@@ -15,7 +15,7 @@ from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.analysis.scalar import ScalarModel, Watch
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
@@ -128,7 +128,7 @@ def hessian(
                     again = selected_hessians(program, point, n, directions, limit)
                     result[example] = result[example] if again is None else again[0][0]
             else:
-                chunk, convolves = pass_size(scalar, point, example, limit)
+                chunk, convolves = pass_size(scalar, limit)
                 curvature = Curvature(scalar, point, torch.tensor([example]))
                 for part, block in curvature_rows(
                     curvature, directions, n, internal_batch_size or chunk, try_forward=convolves
@@ -239,17 +239,15 @@ def _flat_sum(rows: Rows) -> Tensor:
     return flat[0] if len(flat) == 1 else torch.cat(flat, dim=2)
 
 
-def pass_size(scalar: ScalarModel, point: Rows, example: int, limit: int) -> tuple[int, bool]:
+def pass_size(scalar: ScalarModel, limit: int) -> tuple[int, bool]:
     """Return how many Hessian rows to do per pass, and whether the model has convolutions.
 
     The intermediate tensors of the rows stay near the cache, and in memory with those of both backward
     passes.
     """
-    with torch.no_grad(), Watch() as seen:
-        scalar.values(point, torch.tensor([example]))
-    fitting = limit // max(4 * seen.total, 1)
-    cached = min(max(_CACHE_BYTES // max(seen.total, 1), _CHUNKS[0]), _CHUNKS[1])
-    return max(1, min(cached, fitting)), any("conv" in name for name in seen.operations)
+    fitting = limit // max(4 * scalar.total, 1)
+    cached = min(max(_CACHE_BYTES // max(scalar.total, 1), _CHUNKS[0]), _CHUNKS[1])
+    return max(1, int(min(cached, fitting))), any("conv" in name for name in scalar.operations)
 
 
 def _require_memory(batch: int, n: int, dtype: torch.dtype, limit: int) -> None:

@@ -98,7 +98,7 @@ def _by_backward(
     game: Game, example: int, s: Tensor, weights: Tensor, memory_limit: int, internal_batch_size: int | None
 ) -> tuple[Tensor, Tensor]:
     """Return Σ_r w_r H̃(s_r) and g̃(s_r) by double backward passes, shapes (n, n) and (R, n)."""
-    chunk, convolves = pass_size(game.scalar, game.input(example), example, memory_limit)
+    chunk, convolves = pass_size(game.scalar, memory_limit)
     per_pass = max(1, (internal_batch_size or chunk) // len(s))
     collect = player_sum(game, example)
     curvature = _at(game, example, s)

@@ -184,6 +184,6 @@ def test_budget_and_options():
 
 def test_little_memory_takes_fewer_rows_at_a_time():
     scalar, point = Question(mlp(hidden=1000), points(1, 4), target=0).point
-    plenty, _ = hessian_module.pass_size(scalar, point, 0, 10**12)
-    little, _ = hessian_module.pass_size(scalar, point, 0, 10**6)
+    plenty, _ = hessian_module.pass_size(scalar, 10**12)
+    little, _ = hessian_module.pass_size(scalar, 10**6)
     assert plenty == 256 and 1 <= little < 32

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.program.isolate import untouched
+from taylorattr.program.isolate import preserved_rng, untouched
 
 
 class Busy(nn.Module):
@@ -45,3 +45,36 @@ def test_a_forward_leaves_no_trace(interrupted):
     assert (model.calls, model.cache, hasattr(model, "extra")) == (0, None, False)
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states[1:]
+
+
+@pytest.fixture
+def numpy_generator():
+    before = np.random.get_state()
+    np.random.seed(0)
+    yield
+    np.random.set_state(before)
+
+
+DRAWS = {
+    "torch": lambda: torch.rand(1),
+    "numpy": lambda: np.random.rand(),
+    "a normal number": lambda: np.random.randn(),  # makes two, one of which waits
+    "Python": lambda: random.random(),
+}
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+@pytest.mark.parametrize("draw", DRAWS)
+def test_every_draw_is_seen_and_put_back(numpy_generator, draw, waiting):
+    for _ in range(2):  # what numpy was asked before is not asked again
+        with preserved_rng() as drawn:
+            pass
+        assert not drawn.happened
+    if waiting:
+        np.random.randn()
+    with preserved_rng() as drawn:
+        first = DRAWS[draw]()
+    assert drawn.happened
+    with preserved_rng() as drawn:
+        assert DRAWS[draw]() == first
+    assert drawn.happened
