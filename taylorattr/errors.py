@@ -6,6 +6,9 @@ the builtin a caller would already catch.
 
 import sys
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 
@@ -151,8 +154,30 @@ class ZeroDifferenceWarning(TaylorAttrWarning):
     """Input and baseline coincide, so every effect is zero."""
 
 
+_HEARD: ContextVar[list[tuple[str, type[TaylorAttrWarning]]] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def hearing() -> Generator[list[tuple[str, type[TaylorAttrWarning]]]]:
+    """Collect this package's warnings instead of issuing them, for one who sums them up; of this thread only.
+
+    Yields:
+        What was said so far: message and category.
+    """
+    heard: list[tuple[str, type[TaylorAttrWarning]]] = []
+    token = _HEARD.set(heard)
+    try:
+        yield heard
+    finally:
+        _HEARD.reset(token)
+
+
 def warn(message: str, category: type[TaylorAttrWarning]) -> None:
     """Issue a warning that points at the line of the user's code which called this package."""
+    heard = _HEARD.get()
+    if heard is not None:
+        heard.append((message, category))
+        return
     package = str(Path(__file__).parent)
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):

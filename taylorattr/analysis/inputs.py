@@ -99,12 +99,19 @@ def require_floating(inputs: tuple[Tensor, ...]) -> None:
             raise DtypeError(f"{_name('inputs', i, len(inputs))} is {part.dtype}; {_REMEDY}")
 
 
-def baseline_tuple(baselines: Baselines, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+A_SET = "; for a set of R baselines, repeat each example R times, one baseline a row, and average the rows"
+"""What to do with a reference set where a call takes one baseline per example."""
+
+
+def baseline_tuple(
+    baselines: Baselines, inputs: tuple[Tensor, ...], a_set: str = A_SET
+) -> tuple[Tensor, ...]:
     """Return baselines as tensors with the shapes (B, …) and dtypes of the inputs.
 
     Args:
         baselines: None (zeros), a number, a tensor (1, …) or (B, …), or a tuple of these, one per input.
         inputs: Tensors (B, …).
+        a_set: What the message says to one who passes a reference set.
 
     Raises:
         ShapeError: If a baseline's shape is neither (1, …) nor (B, …), or there is not one per input.
@@ -125,7 +132,7 @@ def baseline_tuple(baselines: Baselines, inputs: tuple[Tensor, ...]) -> tuple[Te
         parts = (baselines,) * len(inputs)
     result = []
     for i, (part, x) in enumerate(zip(parts, inputs, strict=True)):
-        baseline = _fitting_baseline(part, x, _name("baselines", i, len(inputs)))
+        baseline = _fitting_baseline(part, x, _name("baselines", i, len(inputs)), a_set)
         require_finite(baseline, _name("baselines", i, len(inputs)))
         result.append(baseline)
     return tuple(result)
@@ -150,7 +157,7 @@ def require_finite(tensor: Tensor, name: str) -> None:
     )
 
 
-def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
+def _fitting_baseline(baseline: Any, x: Tensor, name: str, a_set: str) -> Tensor:
     """Return the baseline of one input tensor with its shape and dtype; a view where rows are shared."""
     integral = not x.is_floating_point()
     if isinstance(baseline, np.ndarray):
@@ -167,7 +174,7 @@ def _fitting_baseline(baseline: Any, x: Tensor, name: str) -> Tensor:
             if baseline.shape == x.shape[1:]:
                 hint = "; add the batch dimension: baseline.unsqueeze(0)"
             elif baseline.ndim == x.ndim and baseline.shape[1:] == x.shape[1:]:
-                hint = "; to average over a reference set, pass it as references="
+                hint = a_set
             raise ShapeError(f"{name} has shape {tuple(baseline.shape)}; expected {_shapes(x)}{hint}")
         if integral and (baseline.is_floating_point() or baseline.is_complex()):
             raise DtypeError(f"{name} is {baseline.dtype} for inputs of {x.dtype}; {_explicit(x)}")
@@ -267,9 +274,11 @@ def _fitting_references(part: Any, x: Tensor, name: str) -> Tensor:
         if not x.is_floating_point() and not isinstance(part, int):
             raise DtypeError(f"{name} is {part!r} for inputs of {x.dtype}; pass an integer tensor (R, …)")
         return torch.full((1, *shape), part or 0, dtype=x.dtype, device=x.device)
+    if isinstance(part, np.ndarray):
+        part = torch.as_tensor(part)
     if isinstance(part, Tensor):
         require_plain(part, name)
-    if not isinstance(part, Tensor):
+    else:
         raise ShapeError(f"{name} is a {type(part).__name__}; expected a tensor (R, {_listed(shape)})")
     if tuple(part.shape[1:]) != shape or part.ndim != x.ndim:
         hint = "; add the leading dimension: references.unsqueeze(0)" if tuple(part.shape) == shape else ""

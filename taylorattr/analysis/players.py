@@ -402,7 +402,8 @@ def _check_cover(players: Players, shapes: list[tuple[int, ...]]) -> None:
             )
         raise PlayerError(
             f"{text}Add them to a player, or pass ta.Players(…, "
-            "rest='fixed') to hold them at the input, rest='baseline' to hold them at the baseline"
+            "rest='fixed') to hold them at the input, ta.Players(…, rest='baseline') to hold them at the "
+            "baseline"
         )
 
 

@@ -15,13 +15,22 @@ from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.forward_arguments import cast
 from taylorattr.analysis.game import Game, blocks, move_unnamed, say_zero_difference
 from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
-from taylorattr.analysis.inputs import baseline_tuple, input_tuple, require_floating
+from taylorattr.analysis.inputs import (
+    A_SET,
+    baseline_tuple,
+    input_tuple,
+    reference_tuple,
+    require_floating,
+)
 from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.errors import OptionError, require_instance, require_whole_number
 from taylorattr.program.isolate import preserved_rng
+
+AVERAGED = "; to average over a reference set, pass it as references="
+"""What to do with a reference set where a call takes one under that name."""
 
 REFERENCE_ROWS = 256
 """References per model call where the user leaves the batch size open."""
@@ -53,8 +62,12 @@ class Question:
         internal_batch_size: Rows per model call; None: chosen from memory.
         seed: Seed of everything drawn at random; the global generators are left alone.
         show_progress: Whether to show a progress bar.
-        references: Reference set (R, …), as tensors that fit the inputs, for methods that average over one;
-            the baseline is then only a stand-in.
+        references: Reference set (R, …), as tensors that fit the inputs, for methods that average over one
+            themselves; the baseline is then only a stand-in.
+        one_of: R where the baseline is one of R references over which answers are averaged (`starts`): work
+            is planned for all, and an input that is among the references is no fault.
+        averages: Whether the public function takes a reference set, for the message to one who passes it as
+            baselines.
         integers_allowed: Whether integer inputs (token ids) and integer outputs are accepted.
         input_later: Whether f(x) is left to the asker, who runs the model on all of x in any case and gives
             its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
@@ -73,6 +86,8 @@ class Question:
     seed: int = 0
     show_progress: bool = False
     references: tuple[Tensor, ...] | None = None
+    one_of: int = 1
+    averages: bool = False
     integers_allowed: bool = False
     input_later: bool = False
     baseline_later: bool = False
@@ -109,9 +124,33 @@ class Question:
         """
         return replace(self, inputs=inputs, baselines=baselines, **changes)
 
-    def against(self, baselines: Baselines) -> Question:
-        """Return the same asked against other baselines, on the same copies of the model."""
-        return replace(self, baselines=baselines)
+    def against(self, baselines: Baselines, one_of: int = 1) -> Question:
+        """Return the same asked against other baselines, on the same copies of the model.
+
+        Args:
+            baselines: They.
+            one_of: Over how many such questions the answers are averaged.
+        """
+        return replace(self, baselines=baselines, one_of=one_of)
+
+    def starts(self, references: Tensors) -> list[Rows]:
+        """Return the references of a set one by one, each as baselines (1, …) for `against`.
+
+        Args:
+            references: Tensor (R, …), tuple of them, or a number.
+
+        Raises:
+            OptionError: If there are baselines as well.
+            ShapeError: If they do not fit the inputs.
+            DtypeError: If references of integer inputs are no integers.
+            NonFiniteError: If a value is NaN or infinite.
+        """
+        if self.baselines is not None:
+            raise OptionError(
+                "baselines and references are both given; references are baselines to average over"
+            )
+        rows = reference_tuple(references, self.rows, "references")
+        return [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
 
     @cached_property
     def rows(self) -> Rows:
@@ -155,7 +194,8 @@ class Question:
             players = resolve_players(self.players, rows)
             maps = player_maps(players, rows)
             x = tuple(map(_own, rows))
-            b = tuple(map(_own, baseline_tuple(self.baselines, rows)))
+            start = baseline_tuple(self.baselines, rows, AVERAGED if self.averages else A_SET)
+            b = tuple(map(_own, start))
             if players.rest is not None:
                 move_unnamed(players.rest, maps, x, b)
             scalar, baseline_later = self._tried(x, b, later=self.input_later, both=self.baseline_later)
@@ -170,7 +210,8 @@ class Question:
                 internal_batch_size=self.internal_batch_size,
             )
             diagnostics = dict(scalar.diagnostics)
-            say_zero_difference(x, b, diagnostics)
+            if self.one_of == 1 and self._one_baseline():
+                say_zero_difference(x, b, diagnostics)
         game = Game(scalar, x, b, players, maps, outputs, diagnostics, self.internal_batch_size)
         self._memory["game"] = game
         return game
@@ -218,6 +259,10 @@ class Question:
                 both = False  # a model that does not run on one row may run on two
             else:
                 return scalar, both
+
+    def _one_baseline(self) -> bool:
+        """Return whether there is one baseline and no more; of equal references, the first."""
+        return self.references is None or all(bool((r == r[:1]).all()) for r in self.references)
 
     def generator(self) -> torch.Generator:
         """Return a CPU generator of this question's seed; the global one is never touched."""

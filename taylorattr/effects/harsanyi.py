@@ -29,6 +29,7 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint, fingerprint
 from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
+from taylorattr.effects.references import FURTHER_TABLES, over_references, reference_folder
 from taylorattr.errors import BudgetError, OptionError, require_instance, require_number
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.subsets import MAX_MASK_PLAYERS, count_up_to, masks_up_to, of_size, popcounts
@@ -57,6 +58,7 @@ def harsanyi(
     show_progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     max_evaluations: int | None = MAX_EVALUATIONS,
+    references: Tensors | None = None,
 ) -> HarsanyiEffects:
     """Return the Möbius (Harsanyi) effects J(S) of a model's output between baseline and input.
 
@@ -80,11 +82,14 @@ def harsanyi(
         checkpoint: Folder where outputs are kept while they are computed; a call with the same
             arguments resumes there and evaluates only what is missing.
         max_evaluations: Refuse to compute more outputs than this; None: no limit.
+        references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
+            With checkpoint, each has a folder of its own inside.
 
     Returns:
         The effects, with a bound of their rounding error per order (:mod:`taylorattr.effects.rounding`);
         ``diagnostics`` holds the number of outputs ``evaluated`` and ``resumed``, and under
         ``orders_below_rounding`` for each example the orders none of whose effects rises above the bound.
+        With references also what :func:`taylorattr.effects.references.over_references` adds.
 
     Raises:
         BudgetError: If the table would take more memory, or more model outputs, than allowed.
@@ -110,10 +115,22 @@ def harsanyi(
         integers_allowed=True,
         internal_batch_size=internal_batch_size,
         show_progress=show_progress,
+        averages=True,
     )
-    return coalition_effects(
-        question, frame, max_order=max_order, checkpoint=checkpoint, max_evaluations=max_evaluations
-    )
+    if references is None:
+        return coalition_effects(
+            question, frame, max_order=max_order, checkpoint=checkpoint, max_evaluations=max_evaluations
+        )
+
+    def against(asked: Question, number: int) -> tuple[HarsanyiEffects]:
+        folder = None if checkpoint is None else reference_folder(checkpoint, number)
+        return (
+            coalition_effects(
+                asked, frame, max_order=max_order, checkpoint=folder, max_evaluations=max_evaluations
+            ),
+        )
+
+    return over_references(question, references, against)[0]
 
 
 def coalition_effects(
@@ -137,7 +154,7 @@ def coalition_effects(
         require_instance("checkpoint", checkpoint, (str, os.PathLike), "the path of a folder, or None")
     game = question.game
     held = None if max_order is None or max_order >= game.n else max_order
-    _check_budget(game, held, max_evaluations)
+    _check_budget(game, held, max_evaluations, question.one_of)
     rows = CoalitionRows(game.n, held, frame)
     memory.keep_freed_blocks()
     table = torch.empty(game.batch, rows.columns, dtype=game.dtype)
@@ -255,8 +272,9 @@ def _output_error(
     )
 
 
-def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None) -> None:
+def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None, references: int) -> None:
     n = game.n
+    each = f"each of {game.batch} example(s)" + f" and {references} references" * (references > 1)
     columns = 1 << n if max_order is None else count_up_to(n, max_order)
     what = f"2**{n}" if max_order is None else f"{columns:,}"
     remedy = (
@@ -266,6 +284,8 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
     bytes_per_output = torch.finfo(game.dtype).bits // 8
     if max_order is not None:
         bytes_per_output += 56 * max_order  # positions of every coalition's subsets, while they are sorted
+    if references > 1:
+        bytes_per_output += 8 * FURTHER_TABLES
     needed = game.batch * columns * bytes_per_output
     free = memory.available(needed)
     if needed > free:
@@ -273,9 +293,9 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
             f"the effects of {n} players are {what} numbers for each of {game.batch} example(s), "
             f"{needed >> 30:,} GiB, and {free >> 30:,} GiB may be used here: {remedy}"
         )
-    if max_evaluations is not None and game.batch * columns > max_evaluations:
+    if max_evaluations is not None and references * game.batch * columns > max_evaluations:
         raise BudgetError(
-            f"the effects of {n} players need {what} model outputs for each of {game.batch} example(s), more "
+            f"the effects of {n} players need {what} model outputs for {each}, more "
             f"than max_evaluations={max_evaluations:,}: {remedy}, or allow it with max_evaluations=None"
         )
 

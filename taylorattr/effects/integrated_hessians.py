@@ -20,6 +20,7 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.autodiff.unseen import say_steps
+from taylorattr.effects.references import FURTHER_TABLES, over_references
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, require_number, warn
 from taylorattr.maths.quadrature import MAX_NODES
@@ -114,6 +115,7 @@ def integrated_hessians(
     tolerance: float = 1e-6,
     internal_batch_size: int | None = None,
     memory_limit: int | None = None,
+    references: Tensors | None = None,
 ) -> IntegratedHessians:
     """Share f(x) − f(b) among pairs of players by integrating Hessians from b to x.
 
@@ -132,10 +134,12 @@ def integrated_hessians(
         tolerance: Accepted completeness and row gaps relative to Σ_ij |Γ_ij|.
         internal_batch_size: Points × Hessian rows per pass; None: chosen from memory.
         memory_limit: Bytes a pass and the result may take; None: half of what the machine has free.
+        references: Reference set (R, …) over which the shares are averaged, eq. (21); then without baselines.
 
     Returns:
         Γ with its completeness gaps, float64 on the CPU, in units of the model output. ``diagnostics`` holds
-        for each example the ``engine``: ``taylor walk``, or ``double backward`` and why.
+        for each example the ``engine``: ``taylor walk``, or ``double backward`` and why. With references,
+        ``nodes`` counts those of all, and `taylorattr.effects.references.over_references` says of means.
 
     Raises:
         OptionError: If n_nodes or tolerance is out of range.
@@ -153,7 +157,7 @@ def integrated_hessians(
     if n_nodes is not None and (not isinstance(n_nodes, int) or not 1 <= n_nodes <= MAX_NODES // 2):
         raise OptionError(f"n_nodes={n_nodes!r}; expected 1 … {MAX_NODES // 2}, or None")
     require_number("tolerance", tolerance)
-    game = Question(
+    question = Question(
         model,
         inputs,
         baselines,
@@ -162,15 +166,29 @@ def integrated_hessians(
         additional_forward_args=additional_forward_args,
         dtype=dtype,
         internal_batch_size=internal_batch_size,
-    ).game
+        averages=True,
+    )
+    ladder = LADDER if n_nodes is None else (n_nodes,)
+
+    def against(asked: Question, number: int = 0) -> tuple[IntegratedHessians]:
+        return (_integrated(asked, ladder, tolerance, memory_limit),)
+
+    return (against(question) if references is None else over_references(question, references, against))[0]
+
+
+def _integrated(
+    question: Question, ladder: tuple[int, ...], tolerance: float, memory_limit: int | None
+) -> IntegratedHessians:
+    """Return Γ against one baseline per example; see `integrated_hessians`."""
+    game = question.game
     limit = available() if memory_limit is None else memory_limit
-    needed = 8 * (game.batch + 2) * game.n**2
+    tables = game.batch * (1 + FURTHER_TABLES * (question.one_of > 1)) + 2
+    needed = 8 * tables * game.n**2
     if needed > limit:
         raise BudgetError(
             f"integrated Hessians of {game.batch} examples and {game.n} players need {needed / 2**30:.1f} "
             f"GiB (limit {limit / 2**30:.1f} GiB); group elements with players=…, or pass fewer examples"
         )
-    ladder = LADDER if n_nodes is None else (n_nodes,)
     with torch.inference_mode(False):
         programs = programs_between(game)
         shares = [

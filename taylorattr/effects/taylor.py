@@ -21,6 +21,7 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.unseen import singular_place
 from taylorattr.effects import convergence
 from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
+from taylorattr.effects.references import FURTHER_TABLES, over_references
 from taylorattr.effects.series import TaylorSeries
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import (
@@ -61,6 +62,7 @@ def decompose(
     internal_batch_size: int | None = None,
     memory_limit: int | None = None,
     show_progress: bool = False,
+    references: Tensors | None = None,
 ) -> TaylorEffects:
     """Split f(x) − f(b) into its Taylor effects I(κ) = ∂^κ f(b) Δ^κ / κ!, 1 ≤ |κ| ≤ order.
 
@@ -83,11 +85,12 @@ def decompose(
         internal_batch_size: As in `Question`.
         memory_limit: Bytes the computation may use; None: what the machine has.
         show_progress: As in `Question`.
+        references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
 
     Returns:
         The effects, in units of the model output. ``converged`` and ``reasons`` say whether the series
         reaches the other end; ``remainder`` is what the order leaves out of the sum, ``tails`` out of each
-        coalition.
+        coalition. With references, what :func:`taylorattr.effects.references.over_references` says of means.
 
     Raises:
         OptionError: If the order is below 1 or the frame unknown.
@@ -116,10 +119,17 @@ def decompose(
         internal_batch_size=internal_batch_size,
         seed=seed,
         show_progress=show_progress,
+        averages=True,
     )
-    return taylor_effects(
-        question, order, frame, with_tails=with_tails, diagnose=diagnose, memory_limit=memory_limit
-    )
+
+    def against(asked: Question, number: int = 0) -> tuple[TaylorEffects]:
+        return (
+            taylor_effects(
+                asked, order, frame, with_tails=with_tails, diagnose=diagnose, memory_limit=memory_limit
+            ),
+        )
+
+    return (against(question) if references is None else over_references(question, references, against))[0]
 
 
 def taylor_effects(
@@ -142,7 +152,7 @@ def taylor_effects(
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
     with preserved_rng():
         game = question.game
-        _check_budget(game.batch, game.n, order, memory_limit)
+        _check_budget(game.batch, game.n, order, memory_limit, question.one_of)
         series = TaylorSeries(question, frame)
         f_input, f_baseline = (end.cpu() for end in series.ends())
         steps = game.batch * (2 if diagnose else 1)
@@ -199,11 +209,12 @@ def _require_finite(series: TaylorSeries, blocks: list[Tensor]) -> None:
         )
 
 
-def _check_budget(batch: int, n: int, order: int, memory_limit: int | None) -> None:
+def _check_budget(batch: int, n: int, order: int, memory_limit: int | None, references: int) -> None:
     """Refuse a table that does not fit before anything is computed."""
     entries = count_up_to(n, order)
     # the values of every example three times (blocks, table, what is printed) and each index κ as int16
-    needed = entries * (8 * 3 * batch + 2 * n)
+    tables = 3 + FURTHER_TABLES * (references > 1)
+    needed = entries * (8 * tables * batch + 2 * n)
     limit = memory_limit if memory_limit is not None else available(needed)
     if needed > limit:
         raise BudgetError(
@@ -310,6 +321,7 @@ def degree_by_support(
     frame: Frame = "baseline",
     additional_forward_args: Any = None,
     dtype: torch.dtype = torch.float64,
+    references: Tensors | None = None,
 ) -> tuple[HarsanyiEffects, ...]:
     """Return J_m(S), the part of order m of every J(S), for m = 1 … order.
 
@@ -326,6 +338,7 @@ def degree_by_support(
         frame: ``baseline`` (series at b) or ``input`` (at x).
         additional_forward_args: As in `Question`.
         dtype: Dtype of the analysis and of the effects.
+        references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
 
     Returns:
         One full table per order; its ``delta`` is that of the whole function, its sum is [s^m] f(b + s·Δ).
@@ -347,7 +360,17 @@ def degree_by_support(
         additional_forward_args=additional_forward_args,
         players=players,
         dtype=dtype,
+        averages=True,
     )
+
+    def against(asked: Question, number: int = 0) -> tuple[HarsanyiEffects, ...]:
+        return _degrees(asked, order, frame)
+
+    return against(question) if references is None else over_references(question, references, against)
+
+
+def _degrees(question: Question, order: int, frame: Frame) -> tuple[HarsanyiEffects, ...]:
+    """Return J_m(S) for m = 1 … order; see `degree_by_support`."""
     with preserved_rng():
         game = question.game
         if game.n > MAX_PLAYERS:

@@ -260,6 +260,7 @@ def attribute(
         show_progress=show_progress,
         internal_batch_size=internal_batch_size,
         integers_allowed=find(method).integers,
+        averages=not find(method).zero_baseline,
     )
     return attributed(method, question, options, references=references, per_element=per_element)
 
@@ -288,10 +289,10 @@ def _questions(
     if entry.runs_at_the_ends and question.internal_batch_size is None:
         question = replace(question, input_later=True, baseline_later=not entry.zero_baseline)
     if references is not None:
-        _check_references_argument(entry, question.baselines)
-        rows = reference_tuple(references, question.rows, "references")
-        starts = [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
-        return [question.against(start) for start in starts], rows
+        _require_one_baseline(entry)
+        starts = question.starts(references)
+        rows = tuple(torch.cat(parts) for parts in zip(*starts, strict=True))
+        return [question.against(start, len(starts)) for start in starts], rows
     if entry.zero_baseline:
         _require_zero(entry, question.baselines)
     if not entry.references:
@@ -312,12 +313,10 @@ def _check_options(entry: AttributionMethod, options: Mapping[str, Any]) -> None
         check(entry.name, name, value, entry.option_types[name])
 
 
-def _check_references_argument(entry: AttributionMethod, baselines: Baselines) -> None:
+def _require_one_baseline(entry: AttributionMethod) -> None:
     if entry.references or entry.zero_baseline:
         remedy = "pass the set as baselines" if entry.references else "it knows no baseline but 0"
         raise OptionError(f"{entry.name} takes no references=: {remedy}")
-    if baselines is not None:
-        raise OptionError("baselines and references are both given; references are baselines to average over")
 
 
 def _say_one_reference(entry: AttributionMethod, baselines: Baselines) -> None:

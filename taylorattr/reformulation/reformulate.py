@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -147,12 +148,14 @@ def reformulate(
         seed=seed,
         show_progress=show_progress,
         integers_allowed=entry.integers,
+        averages=not entry.zero_baseline,
     )
     direct = attributed(entry, question, options, references=references)
+    starts = _starts(direct, question, several=entry.references or references is not None)
     request = Request(
-        question=question,
+        question=replace(question, one_of=len(starts)),
         entry=entry,
-        starts=_starts(direct, question, several=entry.references or references is not None),
+        starts=starts,
         direct=direct,
         order=order,
         frame=frame,

@@ -1,7 +1,13 @@
 """Indices of any number of players, their names, and hints that name only what exists."""
 
+import functools
+import inspect
 import itertools
+import re
+import warnings
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,3 +156,112 @@ def test_the_hint_is_the_thing_and_not_what_looks_like_it(word, meant):
 def test_methods_by_the_names_of_other_libraries(word, meant):
     with pytest.raises(OptionError, match=f"did you mean '{meant}'"):
         ta.attribute(word, lambda x: x.sum(1), torch.ones(1, 3))
+
+
+# --------------------------------------------------------------------------------- hints name what exists
+
+X = torch.rand(2, 3, dtype=torch.float64)
+SET = torch.rand(50, 3, dtype=torch.float64)
+
+
+def product(x):
+    return x.prod(1)
+
+
+def questions() -> dict[str, Callable[..., Any]]:
+    """Every public function that is asked about a model, as a call of model, inputs and keywords."""
+    rule = "integrated_gradients"
+    return {
+        "attribute": lambda *a, **k: ta.attribute(rule, *a, **k),
+        "reformulate": lambda *a, **k: ta.reformulate(rule, *a, **k),
+        "audit": lambda *a, **k: ta.audit(rule, *a, **k),
+        "decompose": ta.decompose,
+        "harsanyi": ta.harsanyi,
+        "degree_by_support": ta.degree_by_support,
+        "integrated_hessians": ta.integrated_hessians,
+        "hessian": lambda *a, **k: ta.hessian(*a, **{"players": [[0], [1, 2]], **k}),
+        "hvp": lambda model, x, **k: ta.hvp(model, x, torch.ones_like(x) if torch.is_tensor(x) else x, **k),
+        "design.fit": lambda *a, **k: ta.design.fit("deletion", "semivalue", *a, budget=2, **k),
+        "evaluation.player_curves": lambda model, x, **k: ta.evaluation.player_curves(model, x, X, **k),
+    }
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "a set of baselines": {"baselines": SET},
+    "a set of baselines, numpy": {"baselines": SET.numpy()},
+    "baselines of another width": {"baselines": torch.zeros(1, 4)},
+    "baselines of too many": {"baselines": (0.0, 0.0)},
+    "no baseline at all": {"baselines": "mean"},
+    "a target out of range": {"target": 7},
+    "a target for no output": {"target": (0, 0)},
+    "players that overlap": {"players": [[0, 1], [1, 2]]},
+    "players left out": {"players": [[0]]},
+    "a mask of another shape": {"players": torch.zeros(4, dtype=torch.long)},
+    "integers": {"inputs": torch.tensor([[1, 2, 3]])},
+    "one example without batch": {"inputs": torch.rand(3)},
+    "two tensors": {"inputs": (X, X)},
+    "an order of nothing": {"order": 0},
+    "an index of nothing": {"index": "BVV"},
+    "a dtype in words": {"dtype": "float64"},
+    "rows in words": {"internal_batch_size": "many"},
+    "additional arguments": {"additional_forward_args": (1, 2, 3)},
+    "vectors as outputs": {"model": lambda x: x * 2},
+    "no output": {"model": lambda x: None},
+    "NaN": {"inputs": X * float("nan")},
+}
+
+
+def public(name: str) -> Callable[..., Any]:
+    return functools.reduce(getattr, name.split("."), ta)
+
+
+def named_parameters(message: str) -> set[str]:
+    """The names before = that a message tells its reader to pass, without those inside a call it names."""
+    message = re.sub(r"'[^']*'", "", message)
+    before = None
+    while before != message:
+        before, message = message, re.sub(r"[\w.]+\([^()]*\)", "", message)
+    return set(re.findall(r"(?<![\w.*])([a-z_]+)=", message))
+
+
+def options_of(name: str) -> set[str]:
+    own = set(inspect.signature(public(name)).parameters)
+    return (
+        own | set(ta.METHODS["integrated_gradients"].options) if name in ("attribute", "reformulate") else own
+    )
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("door", questions())
+def test_a_hint_names_no_parameter_that_the_function_lacks(door, wrong):
+    given = dict(WRONG[wrong])
+    model, inputs = given.pop("model", product), given.pop("inputs", X)
+    known = set(inspect.signature(public(door)).parameters)
+    if not set(given) <= known:
+        pytest.skip("this function has no such parameter")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            questions()[door](model, inputs, **given)
+    except Exception as error:
+        assert named_parameters(str(error)) <= options_of(door), str(error)
+
+
+def test_the_law_sees_a_wrong_hint():
+    assert named_parameters("to average, pass it as references=") == {"references"}
+    assert named_parameters("lower order=, or use decompose(..., depth=2)") == {"order"}
+    assert not named_parameters("inputs.unsqueeze(0) of dtype 'a=b'")
+
+
+@pytest.mark.parametrize("door", [name for name in questions() if "baselines" in options_of(name)])
+def test_a_reference_set_is_taken_or_the_hint_can_be_followed(door):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ta.errors.TaylorAttrError) as caught:
+            questions()[door](product, X, baselines=SET)
+        if "references=" in str(caught.value):
+            assert "references" in inspect.signature(public(door)).parameters
+            if door != "design.fit":
+                questions()[door](product, X, references=SET[:3])
+        else:
+            assert "repeat each example R times" in str(caught.value), str(caught.value)

@@ -135,7 +135,7 @@ def audit(
     if audited_method.references:
         references = reference_tuple(baselines, question.rows, "baselines")
         starts = [tuple(r[i : i + 1] for r in references) for i in range(len(references[0]))]
-        questions = [question.against(start) for start in starts]
+        questions = [question.against(start, len(starts)) for start in starts]
     games = [one.game for one in questions]
     reach = reach_of(games[0].n, max_order, samples, seed)
     examples = []

@@ -58,7 +58,9 @@ class Source:
 
     def __post_init__(self) -> None:
         """Ask the model against every set of baselines, on the same private copies."""
-        self.games: tuple[Game, ...] = tuple(self.question.against(start).game for start in self.starts)
+        self.games: tuple[Game, ...] = tuple(
+            self.question.against(start, len(self.starts)).game for start in self.starts
+        )
 
     @property
     def n(self) -> int:

@@ -1,0 +1,237 @@
+"""Effects averaged over a reference set, eq. (21): the mean of the effects against each reference.
+
+What is linear in the effects holds of their mean as it holds of each: they add up to f(x) − E f(b), and an
+index or allocation of the mean is the mean of the indices and allocations. What is not linear, such as the
+verdict on a series, holds only if it holds against every reference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from taylorattr.aliases import Tensors
+from taylorattr.analysis.question import Question
+from taylorattr.effects.checkpoint import MANIFEST
+from taylorattr.effects.coalition_table import HarsanyiEffects
+from taylorattr.effects.result import Result
+from taylorattr.effects.rounding import unit_roundoff
+from taylorattr.effects.taylor_effects import TaylorEffects
+from taylorattr.errors import (
+    CheckpointError,
+    TaylorAttrWarning,
+    ZeroDifferenceWarning,
+    hearing,
+    require_instance,
+    warn,
+)
+
+R = TypeVar("R", bound=Result)
+
+FURTHER_TABLES = 4
+"""Tables of float64 beside that of one reference: the mean, the squared deviations, and two for a step."""
+
+
+def over_references(
+    question: Question, references: Tensors, effects: Callable[[Question, int], tuple[R, ...]]
+) -> tuple[R, ...]:
+    """Return effects averaged over a reference set, against one reference at a time.
+
+    Memory: `FURTHER_TABLES` beside what one reference takes, however many there are. Time: R times that of
+    one.
+
+    Args:
+        question: What is asked, without baselines.
+        references: Reference set (R, …).
+        effects: The question against one reference and its number -> effects, one table or several.
+
+    Returns:
+        The same tables. Values, f(b), delta, error bounds and tails are means; an error bound grows by the
+        rounding of the mean itself. ``converged`` holds if it holds against all references. ``diagnostics``
+        has the number of ``references`` and the ``spread``: per example and order the largest standard
+        deviation of an effect over them (R − 1 in the denominator; of coalitions from order 0 on).
+
+    Raises:
+        OptionError: If the question has baselines.
+        ShapeError: If the references do not fit the inputs.
+
+    Warns:
+        TaylorAttrWarning: What was said against single references, once per kind.
+    """
+    starts = question.starts(references)
+    means: list[_Mean[R]] = []
+    said: list[list[tuple[str, type[TaylorAttrWarning]]]] = []
+    for number, start in enumerate(starts):
+        with hearing() as heard:
+            results = effects(question.against(start, len(starts)), number)
+        said.append(heard)
+        if not means:
+            means = [_Mean(result) for result in results]
+        for mean, result in zip(means, results, strict=True):
+            mean.add(result)
+    _say(said)
+    found = tuple(mean.result() for mean in means)
+    _say_nothing_moves(question, starts, found[0])
+    return found
+
+
+def reference_folder(checkpoint: str | os.PathLike[str], number: int) -> Path:
+    """Return the checkpoint of one reference: a folder in that of the whole.
+
+    Raises:
+        CheckpointError: If the folder is the checkpoint of a computation with one baseline.
+    """
+    require_instance("checkpoint", checkpoint, (str, os.PathLike), "the path of a folder, or None")
+    if (Path(checkpoint) / MANIFEST).exists():
+        raise CheckpointError(
+            f"checkpoint {checkpoint} belongs to a computation without references=; choose another path, or "
+            "delete the folder"
+        )
+    return Path(checkpoint) / f"reference-{number:04d}"
+
+
+def _say(said: list[list[tuple[str, type[TaylorAttrWarning]]]]) -> None:
+    """Issue what is said of all references as it is, and of the rest the first of each kind, numbered."""
+    alike = [pair for pair in said[0] if all(pair in heard for heard in said)]
+    for message, category in alike:
+        warn(message, category)
+    first: dict[type[TaylorAttrWarning], str] = {}
+    counts: Counter[type[TaylorAttrWarning]] = Counter()
+    for number, heard in enumerate(said):
+        single = [pair for pair in heard if pair not in alike]
+        counts.update({category for _, category in single})
+        for message, category in single:
+            first.setdefault(category, f"against reference {number}: {message}")
+    for category, message in first.items():
+        others = counts[category] - 1
+        warn(message + f". {others} more of {len(said)} references likewise" * (others > 0), category)
+
+
+def _say_nothing_moves(question: Question, starts: Sequence[tuple[Tensor, ...]], result: Any) -> None:
+    """Warn of examples that equal every reference, and write their numbers into the diagnostics."""
+    rows = question.rows
+    same = torch.ones(len(rows[0]), dtype=torch.bool, device=rows[0].device)
+    for start in starts:
+        for x, reference in zip(rows, start, strict=True):
+            same &= (x == reference).reshape(len(x), -1).all(1)
+    equal = same.nonzero().reshape(-1).tolist()
+    if equal:
+        result.diagnostics["zero_difference"] = equal
+        warn(
+            f"example {equal[0]} equals every reference: its effects are zero; choose other references",
+            ZeroDifferenceWarning,
+        )
+
+
+class _Mean(Generic[R]):
+    """The mean of a result's tables, one reference after another (Welford 1962), and what else is to be said.
+
+    Attributes:
+        template: The last result with the means so far in place of its tables.
+        notes: What is no table, of every reference.
+    """
+
+    TABLES = ("values", "integrated_gradients", "delta", "f_input", "f_baseline", "error_bound")
+
+    def __init__(self, first: R) -> None:
+        """Start with nothing; the first result says which tables there are."""
+        self.template: Any = first
+        self.notes: list[dict[str, Any]] = []
+        tables = {name: getattr(first, name, None) for name in self.TABLES}
+        self._types = {name: t.dtype for name, t in tables.items() if t is not None}
+        self._means = {name: torch.zeros_like(tables[name], dtype=torch.float64) for name in self._types}
+        self._squares = torch.zeros_like(self._means["values"])
+        self._largest = torch.zeros(1, dtype=torch.float64)
+        tails = getattr(first, "tails", None)
+        self._tails = None if tails is None else _Mean(tails)
+
+    def add(self, result: R) -> None:
+        """Take in the result against one more reference."""
+        fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(cast("Any", result))}
+        self.notes.append({name: v for name, v in fields.items() if name not in (*self.TABLES, "tails")})
+        self._largest = torch.maximum(self._largest, _largest_by_order(result).double())
+        for name, mean in self._means.items():
+            value = fields[name].double()
+            change = value - mean
+            mean += change / len(self.notes)
+            if name == "values":
+                self._squares += change.mul_(value.sub(mean))
+        if self._tails is not None:
+            self._tails.add(fields["tails"])
+        tables = dict(self._means) | ({"tails": None} if "tails" in fields else {})
+        self.template = dataclasses.replace(cast("Any", result), **tables)
+
+    def result(self) -> R:
+        """Return the mean with the diagnostics of all references."""
+        count = len(self.notes)
+        changes: dict[str, Any] = {name: m.to(self._types[name]) for name, m in self._means.items()}
+        spread = dataclasses.replace(self.template, values=self._squares.div_(max(count - 1, 1)).sqrt_())
+        diagnostics = dict(self.notes[0]["diagnostics"])
+        diagnostics |= {"references": count, "spread": _largest_by_order(spread).tolist()}
+        for name in ("evaluated", "resumed"):
+            if name in diagnostics:
+                diagnostics[name] = sum(note["diagnostics"][name] for note in self.notes)
+        if "engine" in diagnostics:
+            diagnostics["engine"] = _one_or_each([note["diagnostics"]["engine"] for note in self.notes])
+        if "error_bound" in changes:
+            # every step rounds the mean by a few units of float64, the result by one of its dtype
+            units = 4 * count * unit_roundoff(torch.float64) + unit_roundoff(self._types["values"])
+            changes["error_bound"] = changes["error_bound"] + units * self._largest
+        if "converged" in self.notes[0]:
+            changes |= _verdicts(self.notes, diagnostics)
+        if "nodes" in self.notes[0]:
+            changes["nodes"] = tuple(map(sum, zip(*(note["nodes"] for note in self.notes), strict=True)))
+        if self._tails is not None:
+            changes["tails"] = self._tails.result()
+        mean: Any = dataclasses.replace(self.template, **changes, diagnostics=diagnostics)
+        if isinstance(mean, TaylorEffects):
+            sizes = [mean.order_values(m).abs().sum(1) for m in range(1, mean.order + 1)]
+            diagnostics["order_sizes"] = torch.stack(sizes, 1).tolist()
+        if isinstance(mean, HarsanyiEffects) and mean.error_bound is not None:
+            below = _largest_by_order(mean) <= mean.error_bound
+            diagnostics["orders_below_rounding"] = [
+                [k for k in range(1, len(row)) if bool(row[k])] for row in below
+            ]
+        return cast("R", mean)
+
+
+def _largest_by_order(result: Any) -> Tensor:
+    """Return max |value| of each order, shape (B, orders): |S| = 0 … K, |κ| = 1 … K, or all pairs as one."""
+    if isinstance(result, HarsanyiEffects):
+        orders = [result.order_values(k) for k in range(result.largest_order + 1)]
+    elif isinstance(result, TaylorEffects):
+        orders = [result.order_values(m) for m in range(1, result.order + 1)]
+    else:
+        orders = [result.values.flatten(1)]
+    return torch.stack([values.abs().amax(1) for values in orders], dim=1)
+
+
+def _verdicts(notes: list[dict[str, Any]], diagnostics: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict on the series of each example: that against the first reference where it is bad."""
+    converged, reasons, examples = [], [], []
+    for e in range(len(notes[0]["reasons"])):
+        failing = [r for r, note in enumerate(notes) if not bool(note["converged"][e])]
+        shown = failing[0] if failing else 0
+        reason = notes[shown]["reasons"][e]
+        if len({note["reasons"][e] for note in notes}) > 1:
+            of = f"{len(failing)} of {len(notes)} fail" if failing else f"all {len(notes)} pass"
+            reason = f"against reference {shown} ({of}): {reason}"
+        converged.append(not failing)
+        reasons.append(reason)
+        examples.append({**notes[shown]["diagnostics"]["examples"][e], "reference": shown})
+    diagnostics["examples"] = examples
+    return {"converged": torch.tensor(converged), "reasons": tuple(reasons)}
+
+
+def _one_or_each(engines: list[Any]) -> Any:
+    """Return the engine of all references, or one after another those that differ."""
+    if isinstance(engines[0], list):
+        return [_one_or_each(list(column)) for column in zip(*engines, strict=True)]
+    return "; ".join(dict.fromkeys(engines))
