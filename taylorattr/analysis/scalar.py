@@ -14,9 +14,9 @@ from torch.overrides import TorchFunctionMode
 
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.forward_arguments import ForwardArguments, cast
-from taylorattr.analysis.inputs import TargetSelector, tensor_output
 from taylorattr.analysis.model_errors import at_the_model
 from taylorattr.analysis.private_model import ModelCopy, PrivateModel
+from taylorattr.analysis.targets import TargetSelector, tensor_output
 from taylorattr.errors import (
     DtypeError,
     FallbackWarning,

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.inputs import TargetSelector, require_finite, tensor_output
+from taylorattr.analysis.inputs import require_finite
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
+from taylorattr.analysis.targets import TargetSelector, tensor_output
 from taylorattr.errors import OptionError, TargetError
 
 Output: TypeAlias = Literal["probability", "logit"]

@@ -65,7 +65,7 @@ def test_integer_baselines_keep_the_inputs_dtype():
         (lambda: require_floating((X, IDS)), DtypeError, r"inputs\[1\] is torch.int64.*embeddings.*harsanyi"),
         (lambda: baseline_tuple((0, 0), (X,)), ShapeError, "2 baselines for 1 input tensors"),
         (lambda: baseline_tuple(X, (X, X)), ShapeError, "one tensor for 2 input tensors"),
-        (lambda: baseline_tuple(torch.ones(5, 3), (X,)), ShapeError, "references="),
+        (lambda: baseline_tuple(torch.ones(5, 3), (X,)), ShapeError, "repeat each example R times"),
         (lambda: baseline_tuple("zeros", (X,)), ShapeError, "baselines is a str"),
         (lambda: baseline_tuple(math.nan, (X,)), NonFiniteError, "baselines holds nan in example 0"),
         (lambda: baseline_tuple(None, (IDS,)), DtypeError, r"None.*torch.full\(\(2, 3\), pad_id\)"),

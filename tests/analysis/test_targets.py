@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from taylorattr.analysis.inputs import TargetSelector
+from taylorattr.analysis.targets import TargetSelector
 from taylorattr.errors import ShapeError, TargetError
 
 OUTPUT = torch.arange(24.0).reshape(4, 3, 2)

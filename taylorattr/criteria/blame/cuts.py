@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.inputs import TargetSelector
+from taylorattr.analysis.targets import TargetSelector
 from taylorattr.criteria.blame.blamed_operation import Cut, Law, Probe
 from taylorattr.errors import OptionError
 
