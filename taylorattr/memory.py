@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -31,13 +32,14 @@ def available(needed: float = math.inf) -> int:
     return int(PLANNED_SHARE * min(_free(), _allowed()))
 
 
+@functools.cache
 def keep_freed_blocks() -> None:
     """Let the C library hand freed blocks of up to 31 MiB out again instead of returning them to the system.
 
     Otherwise every call of a network maps and unmaps pages for its intermediate tensors: 13,000 to 60,000
     page faults and 10 to 25 % of the time of 2^16 small forwards. glibc raises its thresholds to the size of
     the largest mapped block freed so far, at most 32 MiB; the block allocated here is never touched, so it
-    takes no memory. Elsewhere this does nothing.
+    takes no memory. Thresholds stay raised, so once for a process is enough. Elsewhere this does nothing.
     """
     torch.empty(31 << 20, dtype=torch.uint8)
 

@@ -98,12 +98,10 @@ class ForwardArguments:
         values = (cast(v, dtype, device).clone() if isinstance(v, Tensor) else v for v in self.values)
         return replace(self, values=tuple(values))
 
-    def call(self, function: Callable[..., Any], xs: tuple[Tensor, ...], examples: Tensor | None) -> Any:
-        """Return function(inputs, arguments) for rows of these examples, arguments by keyword as such.
+    def given(self, examples: Tensor | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what the model takes after its inputs, by position and by keyword.
 
         Args:
-            function: The model.
-            xs: Its inputs, each (R, …).
             examples: Whose arguments each row takes, (R,); None: every argument as it is.
         """
         values = self.values
@@ -111,14 +109,7 @@ class ForwardArguments:
             pairs = zip(values, self.per_example, strict=True)
             values = tuple(value[examples.to(value.device)] if own else value for value, own in pairs)
         split = len(values) - len(self.keywords)
-        return function(*xs, *values[:split], **dict(zip(self.keywords, values[split:], strict=True)))
-
-    def of_example(self, example: int) -> ForwardArguments:
-        """Return what rows of one example take: its own entries, (1, …), and what all share."""
-        pairs = zip(self.values, self.per_example, strict=True)
-        return replace(
-            self, values=tuple(value[example : example + 1] if own else value for value, own in pairs)
-        )
+        return values[:split], dict(zip(self.keywords, values[split:], strict=True))
 
     def readings(self) -> Iterator[ForwardArguments]:
         """Yield the ways to read tensors as long as the batch, those with fewest shared ones first."""

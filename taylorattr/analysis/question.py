@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,9 +34,6 @@ AVERAGED = "; to average over a reference set, pass it as references="
 
 REFERENCE_ROWS = 256
 """References per model call where the user leaves the batch size open."""
-
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +70,7 @@ class Question:
             its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
         baseline_later: Whether f(b) is left to the asker too, for ``game.outputs.settle_baseline``.
         private: Private copies of the model, to share between questions; None: new ones.
+        programs: What was captured for series of the game, by frame.
     """
 
     model: Callable[..., Any]
@@ -92,7 +90,8 @@ class Question:
     input_later: bool = False
     baseline_later: bool = False
     private: PrivateModel | None = None
-    _memory: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
+    programs: dict[str, list[Any]] = field(init=False, repr=False, default_factory=dict)
+    _memory: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what costs nothing to check.
@@ -186,6 +185,7 @@ class Question:
             InputMutationError: The model writes to its input.
             TaylorAttrError: What all of these are.
         """
+        # no cached_property: a warning on the way names the user's line, the first outside this package
         if "game" in self._memory:
             return self._memory["game"]
         # inference tensors could take no part in derivatives; whatever the model draws is put back
@@ -229,16 +229,6 @@ class Question:
                 check_point(scalar, x)
             self._memory["point"] = scalar, x
         return self._memory["point"]
-
-    def once(self, key: Any, compute: Callable[[], Value]) -> Value:
-        """Return what was computed under a key before, else compute it.
-
-        `functools.cached_property` would not do: a warning on the way is to name the user's line, and the
-        search for it ends at the first frame outside this package.
-        """
-        if key not in self._memory:
-            self._memory[key] = compute()
-        return self._memory[key]
 
     def _tried(self, x: Rows, b: Rows, *, later: bool, both: bool) -> tuple[ScalarModel, bool]:
         """Return the model tried on the first rows, and whether f(b) can still be left to the asker."""

@@ -128,7 +128,8 @@ class ScalarModel:
         """
         with preserved_rng() if guarded and self.draws else nullcontext():
             try:
-                output = self._prepared.call(self.function, xs, examples)
+                args, kwargs = self._prepared.given(examples)
+                output = self.function(*xs, *args, **kwargs)
             except Exception as error:
                 at_the_model(error, xs, self.extra)
                 raise
@@ -160,13 +161,13 @@ class ScalarModel:
         """
         copied = self.private.copied(None, self._moved)
         examples = torch.tensor([example])
-        arguments = self.arguments.copied(None, self.device).of_example(example)
+        args, kwargs = self.arguments.copied(None, self.device).given(examples)
 
         def scalar(*xs: Tensor) -> Tensor:
             try:
-                output = arguments.call(copied.function, xs, None)
+                output = copied.function(*xs, *args, **kwargs)
             except Exception as error:
-                at_the_model(error, xs, arguments.values)
+                at_the_model(error, xs, (*args, *kwargs))
                 raise
             return self.selector.select(output, examples)
 
@@ -184,8 +185,8 @@ class ScalarModel:
         which = torch.arange(self.batch) if examples is None else examples
         xs = tuple(cast(x[which.to(x.device)], self.native, self.device).clone() for x in rows)
         with torch.no_grad(), preserved_rng():
-            function = self.private.copied(None, self._moved).function
-            output = arguments.copied(self.native, self.device).call(function, xs, examples)
+            args, kwargs = arguments.copied(self.native, self.device).given(examples)
+            output = self.private.copied(None, self._moved).function(*xs, *args, **kwargs)
             return self.selector.select(output, which).detach().to(self.native)
 
     def _device_for(self, device: torch.device) -> torch.device:
@@ -289,8 +290,9 @@ class ScalarModel:
         kept = tuple(cast(x, dtype, self.device) for x in rows)
         xs = tuple(x.clone() for x in kept)
         versions = [x._version for x in xs]
+        args, kwargs = self._prepared.given(examples)
         with torch.no_grad(), preserved_rng() as draws, Watch() as seen:
-            output = self._prepared.call(copied.function, xs, examples)
+            output = copied.function(*xs, *args, **kwargs)
         self.draws = draws.happened
         require_unwritten(xs, kept, versions)
         self.operations = frozenset(seen.operations)

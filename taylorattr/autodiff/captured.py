@@ -68,17 +68,12 @@ def captured_program(
         CaptureError: If the model cannot be captured.
     """  # noqa: DOC502 -- raised by capture
     function, module = scalar.native_call(example)
-
-    def native(rows: Rows) -> Rows:
-        return tuple(part.detach().to(scalar.native) for part in rows)
-
-    return capture(
-        function,
-        native(point),
-        module=module,
-        second_point=None if second_point is None else native(second_point),
-        dtype=dtype or scalar.dtype,
+    here, there = (
+        None if rows is None else tuple(part.detach().to(scalar.native) for part in rows)
+        for rows in (point, second_point)
     )
+    assert here is not None
+    return capture(function, here, module=module, second_point=there, dtype=dtype or scalar.dtype)
 
 
 def captured_examples(game: Game, frame: Frame, dtype: torch.dtype) -> list[Captured]:

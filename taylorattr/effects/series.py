@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -55,8 +54,9 @@ class TaylorSeries:
         # captured there and promoted, then gives the digits that the model does not
         self.dtype = dtype = question.dtype or game.dtype
         self.sign = 1.0 if frame == "baseline" else -1.0  # eq. (6): in frame x the directions are −Δ
-        programs = partial(captured_examples, game, frame, dtype)
-        self.groups = question.once(("programs of the series", frame), programs)
+        if frame not in question.programs:
+            question.programs[frame] = captured_examples(game, frame, dtype)
+        self.groups: list[Captured] = question.programs[frame]
         for group in self.groups:
             if group.failure:
                 say_nested(group.failure)
@@ -195,6 +195,7 @@ class TaylorSeries:
     def _expand(
         self, group: Captured, chunk: list[int], order: int, memory_limit: int | None
     ) -> list[Tensor]:
+        """Return the coefficients of some examples of a group, one tensor (E, C(n+m−1, m)) per order."""
         near = [self.near(e) for e in chunk]
         directions = [self.directions(e) for e in chunk]
         if group.program is not None and not group.failure:

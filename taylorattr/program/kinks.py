@@ -83,7 +83,22 @@ def kink_nodes(program: Program) -> list[Node]:
     Returns:
         The nodes in execution order.
     """
-    return [program.nodes[i] for i in _kinks(program)]
+    producer = {ref.index: node for node in program.nodes for ref in leaves(Ref, node.out)}
+
+    def compared(ref: Any) -> bool:
+        node = producer.get(ref.index) if isinstance(ref, Ref) else None
+        if node is None:
+            return isinstance(ref, Ref) and ref.index in program.constants
+        return node.op in READERS or (
+            node.op in _LOGICAL and all(compared(r) for r in leaves(Ref, node.args))
+        )
+
+    return [
+        node
+        for node in program.nodes
+        if (node.op in READERS and not is_smooth(node.op, node.args, node.kwargs))
+        or (node.op in _MASKED and not compared(node.args[_MASKED[node.op]]))
+    ]
 
 
 def switches(program: Program, base: Sequence[Tensor], points: Sequence[Tensor]) -> Switches:
@@ -108,7 +123,7 @@ def switches(program: Program, base: Sequence[Tensor], points: Sequence[Tensor])
             raise ShapeError(
                 f"base {tuple(one.shape)} and points {tuple(many.shape)}; expected (1, …) and (R, …)"
             )
-    kinks = _kinks(program)
+    kinks = kink_nodes(program)
     start = _states(program, kinks, base)
 
     def count(*point: Tensor) -> Tensor:
@@ -120,7 +135,7 @@ def switches(program: Program, base: Sequence[Tensor], points: Sequence[Tensor])
         by_node = torch.zeros(rows, len(kinks), dtype=torch.int64)
     else:
         by_node = _over_points(program, count, points)
-    return _summary(program, kinks, start, by_node)
+    return _summary(kinks, start, by_node)
 
 
 def segment_switches(
@@ -140,7 +155,7 @@ def segment_switches(
     Returns:
         The counts as of one point (R = 1); zeros and ties are those of the base.
     """
-    kinks = _kinks(program)
+    kinks = kink_nodes(program)
     start = now = _states(program, kinks, base)
     total = torch.zeros(len(kinks), dtype=torch.int64, device=base[0].device)
     for step in range(1, steps + 1):
@@ -148,27 +163,7 @@ def segment_switches(
         later = _states(program, kinks, between)
         total = total + _count(now, later, total.device)
         now = [old.then(new) for old, new in zip(now, later, strict=True)]  # type: ignore[arg-type]
-    return _summary(program, kinks, start, total[None])
-
-
-def _kinks(program: Program) -> list[int]:
-    """Positions of the nodes with kinks."""
-    producer = {ref.index: node for node in program.nodes for ref in leaves(Ref, node.out)}
-
-    def compared(ref: Any) -> bool:
-        node = producer.get(ref.index) if isinstance(ref, Ref) else None
-        if node is None:
-            return isinstance(ref, Ref) and ref.index in program.constants
-        return node.op in READERS or (
-            node.op in _LOGICAL and all(compared(r) for r in leaves(Ref, node.args))
-        )
-
-    return [
-        i
-        for i, node in enumerate(program.nodes)
-        if (node.op in READERS and not is_smooth(node.op, node.args, node.kwargs))
-        or (node.op in _MASKED and not compared(node.args[_MASKED[node.op]]))
-    ]
+    return _summary(kinks, start, total[None])
 
 
 class _Watch(Forward):
@@ -190,8 +185,9 @@ class _Watch(Forward):
         return result
 
 
-def _states(program: Program, kinks: Sequence[int], point: Sequence[Tensor]) -> list[State]:
-    watch = _Watch({id(program.nodes[i]) for i in kinks})
+def _states(program: Program, kinks: Sequence[Node], point: Sequence[Tensor]) -> list[State]:
+    """Return the state of every kink at a point."""
+    watch = _Watch({id(node) for node in kinks})
     with torch.no_grad():
         walk(program, point, watch)
     return watch.states
@@ -218,9 +214,9 @@ def _over_points(program: Program, count: Any, points: Sequence[Tensor]) -> Tens
         ) from error
 
 
-def _summary(program: Program, kinks: Sequence[int], start: Sequence[State], by_node: Tensor) -> Switches:
+def _summary(kinks: Sequence[Node], start: Sequence[State], by_node: Tensor) -> Switches:
     return Switches(
-        nodes=tuple(program.nodes[i] for i in kinks),
+        nodes=tuple(kinks),
         gates=sum(state.gates() for state in start),
         zeros=sum(state.undecided() for state in start if not isinstance(state, Contest)),
         ties=sum(state.undecided() for state in start if isinstance(state, Contest)),

@@ -52,15 +52,15 @@ class ModulePath:
 
     Scripted modules refuse hooks; what runs inside them is located at their parent. A module reached
     by several names carries the first.
+
+    Attributes:
+        current: The innermost module, "" outside any.
     """
 
     def __init__(self) -> None:
         """Outside any module."""
-        self._stack: list[str] = []
-
-    def current(self) -> str:
-        """The innermost module, "" outside any."""
-        return self._stack[-1] if self._stack else ""
+        self._around: list[str] = []
+        self.current = ""
 
     @contextmanager
     def following(self, module: nn.Module | None) -> Generator[None, None, None]:
@@ -83,11 +83,13 @@ class ModulePath:
         finally:
             for handle in handles:
                 handle.remove()
-            self._stack.clear()
+            self._around.clear()
+            self.current = ""
 
     def _entering(self, path: str, module: nn.Module, args: Any) -> None:
-        self._stack.append(path)
+        self._around.append(self.current)
+        self.current = path
 
     def _leaving(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self._stack:
-            self._stack.pop()
+        if self._around:
+            self.current = self._around.pop()

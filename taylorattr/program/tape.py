@@ -118,7 +118,7 @@ class Tape(TorchDispatchMode):
             tensor: The tensor.
         """
         if self._numbers.get(id(tensor)) in self.active:
-            self.notes.append(Note("scalar", name, self._path.current(), source_line()))
+            self.notes.append(Note("scalar", name, self._path.current, source_line()))
 
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -138,7 +138,7 @@ class Tape(TorchDispatchMode):
                 result = parts(self._is_active, *args, **kwargs)
             if result is not NotImplemented:
                 return result
-        refs, keywords = map_leaves(Tensor, self._ref, (args, kwargs))
+        refs, keywords = (map_leaves(Tensor, self._ref, given) for given in (args, kwargs))
         if func._schema.is_mutable:
             return self._write(func, args, kwargs, refs, keywords)
         result = func(*args, **kwargs)
@@ -165,15 +165,18 @@ class Tape(TorchDispatchMode):
 
     def _record(self, func: OpOverload, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
         """Write down an operation and number its results; return their references."""
-        place = self._path.current(), source_line()
+        place = self._path.current, source_line()
         if func in UNINITIALISED:  # else the program would keep what happened to be there as a constant
             result.zero_()
         op, args, kwargs = canonical(func, args, kwargs, result, self.tensors)
-        active = any(ref.index in self.active for ref in leaves(Ref, (args, kwargs)))
-        out = map_leaves(Tensor, lambda t: Ref(self._number(t, new=True)), result)
-        if not isinstance(out, Ref):
-            out = tuple(ref if isinstance(ref, Ref) else None for ref in out)
-        numbers = [ref.index for ref in leaves(Ref, out)]
+        active = any(ref.index in self.active for ref in leaves(Ref, (*args, *kwargs.values())))
+        out: Ref | tuple[Ref | None, ...]
+        if isinstance(result, Tensor):
+            out = Ref(self._number(result, new=True))
+            numbers = [out.index]
+        else:
+            out = tuple(Ref(self._number(t, new=True)) if isinstance(t, Tensor) else None for t in result)
+            numbers = [ref.index for ref in out if ref is not None]
         if active:
             self.active.update(numbers)
         if torch.Tag.nondeterministic_seeded in func.tags:
@@ -200,7 +203,7 @@ class Tape(TorchDispatchMode):
         if pure is None or (len(written) > 1 and len(targets) != len(written)):
             raise CaptureError(
                 f"{func} writes to its arguments and has no out-of-place form (module "
-                f"'{self._path.current()}', {source_line()}); write the model without it"
+                f"'{self._path.current}', {source_line()}); write the model without it"
             )
         moves = func not in _METADATA_ONLY
         if moves:
@@ -259,7 +262,7 @@ class Tape(TorchDispatchMode):
         """
         if tensor.dtype != view.dtype:
             raise CaptureError(
-                f"module '{self._path.current()}' at {source_line()} reads as {tensor.dtype} what was "
+                f"module '{self._path.current}' at {source_line()} reads as {tensor.dtype} what was "
                 f"written as {view.dtype} through another view of the same memory; write it out of place"
             )
         flat = [
@@ -282,7 +285,7 @@ class Tape(TorchDispatchMode):
         places = read_places(tensor, view)
         if bool((places < 0).any()):
             raise CaptureError(
-                f"as_strided in module '{self._path.current()}' at {source_line()} reads memory outside its "
+                f"as_strided in module '{self._path.current}' at {source_line()} reads memory outside its "
                 "tensor; index the tensor instead"
             )
         flat = self._record(aten.view.default, (self._ref(tensor), [-1]), {}, tensor.reshape(-1))
@@ -303,7 +306,7 @@ class Tape(TorchDispatchMode):
 
     def _note_escape(self, func: OpOverload, result: Any) -> None:
         kind = "branch" if isinstance(result, bool) else "scalar"
-        self.notes.append(Note(kind, str(func), self._path.current(), source_line()))
+        self.notes.append(Note(kind, str(func), self._path.current, source_line()))
 
     def _shape_depends_on_values(self, op: OpOverload, args: Any) -> bool:
         """Boolean indexing, nonzero, unique: the literal shapes that follow hold for this point only."""

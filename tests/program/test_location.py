@@ -24,7 +24,7 @@ class Watching(nn.Module):
         self.path, self.seen = path, seen
 
     def forward(self, x):
-        self.seen.append(self.path.current())
+        self.seen.append(self.path.current)
         return x
 
 
@@ -34,7 +34,7 @@ def test_the_path_follows_nested_and_repeated_modules():
     model = nn.Sequential(nn.Sequential(leaf), Watching(path, seen), leaf)
     with path.following(model):
         model(torch.ones(1))
-        assert path.current() == ""
+        assert path.current == ""
     assert seen == ["0.0", "1", "0.0"]
 
 
@@ -46,7 +46,7 @@ def test_hooks_leave_after_an_exception_inside_the_model():
     path, model = ModulePath(), nn.Sequential(nn.Linear(1, 1), Failing())
     with pytest.raises(KeyboardInterrupt), path.following(model):
         model(torch.ones(1, 1))
-    assert path.current() == ""
+    assert path.current == ""
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
@@ -55,4 +55,4 @@ def test_scripted_modules_are_located_at_their_parent():
     model = nn.Sequential(torch.jit.script(nn.Linear(1, 1)))
     with path.following(model):
         model(torch.ones(1, 1))
-    assert path.current() == ""
+    assert path.current == ""

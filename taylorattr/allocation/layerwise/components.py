@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial import rules as _taylor_rules  # noqa: F401 -- registers the operations
-from taylorattr.autodiff.polynomial.builder import Builder, Slot, find_slots
+from taylorattr.autodiff.polynomial.builder import Builder, Slot
 from taylorattr.autodiff.polynomial.ring import Ring
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.autodiff.polynomial.steps import (
@@ -27,7 +27,7 @@ from taylorattr.autodiff.polynomial.steps import (
 )
 from taylorattr.autodiff.polynomial.walks import advance
 from taylorattr.errors import BudgetError, MissingRuleError
-from taylorattr.program.arguments import Arguments, named
+from taylorattr.program.arguments import Arguments, leaves, named
 from taylorattr.program.layers import with_biases_at
 from taylorattr.program.operations import Kind, only_adds_up, operation_of
 from taylorattr.program.program import Node, Program
@@ -278,7 +278,7 @@ class _Grouping:
         made = {step.out for step in steps}
         read = dict.fromkeys(i for step in steps for i in step.inputs if i not in made)
         frozen = {slot.index for slot in self.builder.slots if slot.frozen}
-        outs = tuple(slot.index for slot in find_slots(result) if slot.index in made)
+        outs = tuple(slot.index for slot in leaves(Slot, result) if slot.index in made)
         component = Component(
             node,
             steps,
@@ -309,7 +309,7 @@ class _Grouping:
         moving = [
             name
             for name, value in component.arguments.items()
-            if any(slot.index in component.inputs for slot in find_slots(value))
+            if any(slot.index in component.inputs for slot in leaves(Slot, value))
         ]
         kind = row.kind_in_use(moving, bool(component.choices)) if row is not None else None
         if kind == "weights" and only_adds_up(node, moving, self.constants, self.learned):

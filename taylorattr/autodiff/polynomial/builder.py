@@ -9,7 +9,7 @@ lowering, which fixes shapes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
@@ -20,6 +20,7 @@ from taylorattr.autodiff.polynomial.ring import Block
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Plan, Step
 from taylorattr.errors import MissingRuleError, TaylorAttrError
+from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.operations import check
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import walk
@@ -39,14 +40,9 @@ class Slot:
 
     index: int
     value: Tensor
-    frozen: bool = False
-    shape: tuple[int, ...] = field(init=False)
-    ndim: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Note the shape, which the rules ask for all the time."""
-        self.shape = tuple(self.value.shape[2:])
-        self.ndim = len(self.shape)
+    frozen: bool
+    shape: tuple[int, ...]
+    ndim: int
 
 
 Rule: TypeAlias = Callable[..., Any]
@@ -75,28 +71,6 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def find_slots(value: Any) -> list[Slot]:
-    """Return the slots in nested lists and tuples, in order."""
-    if isinstance(value, Slot):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return [slot for item in value for slot in find_slots(item)]
-    if isinstance(value, dict):
-        return [slot for item in value.values() for slot in find_slots(item)]
-    return []
-
-
-def replace_slots(value: Any, by: dict[Slot, Tensor]) -> Any:
-    """Return the nested value with slots replaced."""
-    if isinstance(value, Slot):
-        return by[value]
-    if isinstance(value, (list, tuple)):
-        return type(value)(replace_slots(item, by) for item in value)
-    if isinstance(value, dict):
-        return {key: replace_slots(item, by) for key, item in value.items()}
-    return value
-
-
 class Builder:
     """Collects primitive steps; call it with an ATen name to apply that operation's rule."""
 
@@ -109,7 +83,7 @@ class Builder:
     def __call__(self, op: str | OpOverload, *args: Any, **kwargs: Any) -> Any:
         """Apply an operation to slots and constants."""
         found = overload(op) if isinstance(op, str) else op
-        active = find_slots((args, kwargs))
+        active = list(leaves(Slot, (*args, *kwargs.values())))
         if found is None:
             raise MissingRuleError(
                 f"this torch has no operation aten::{op}, which the rule of {self.label} uses"
@@ -153,7 +127,7 @@ class Builder:
 
     def slot(self, value: Tensor, *, frozen: bool = False) -> Slot:
         """Return a new slot."""
-        made = Slot(len(self.slots), value, frozen)
+        made = Slot(len(self.slots), value, frozen, shape=tuple(value.shape[2:]), ndim=value.ndim - 2)
         self.slots.append(made)
         return made
 
@@ -188,7 +162,7 @@ class Builder:
         )
         return out
 
-    def elementwise(self, series: SeriesFunction, x: Slot) -> Slot:
+    def elementwise(self, x: Slot, series: SeriesFunction) -> Slot:
         """Add y = φ(x)."""
         out = self.slot(series(x.value, 0)[0])
         self.steps.append(Elementwise(**self._common([x], out), series=series))
@@ -219,11 +193,11 @@ class Builder:
 
     def frozen_op(self, op: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Apply any operation to degree 0, example by example."""
-        inputs = list(dict.fromkeys(find_slots((args, kwargs))))
+        inputs = list(dict.fromkeys(leaves(Slot, (args, kwargs))))
 
         def single(points: Sequence[Tensor]) -> Any:
             by = dict(zip(inputs, points, strict=True))
-            return op(*replace_slots(args, by), **replace_slots(kwargs, by))
+            return op(*map_leaves(Slot, by.__getitem__, args), **map_leaves(Slot, by.__getitem__, kwargs))
 
         probe = single([slot.value[0, 0] for slot in inputs])
         if isinstance(probe, Tensor):

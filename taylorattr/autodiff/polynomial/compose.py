@@ -39,20 +39,19 @@ class Words:
 
     def __call__(self, word: Word) -> Block | None:
         """Return a product of one or more blocks, None where it is zero."""
-        if word not in self._known:
-            self._known[word] = self._product(word)
-        return self._known[word]
-
-    def _product(self, word: Word) -> Block | None:
-        head = self._known.get(word[:1])
-        rest = self(word[1:])
-        if head is None or rest is None:
-            return None
-        if word[0] == 1:
-            return self.ring.next_power(head, len(word), rest)
-        if word[1:] == word[:1]:
-            return self.ring.square(head, word[0])
-        return self.ring.multiply(head, word[0], rest, sum(word[1:]))
+        if word in self._known:
+            return self._known[word]
+        product: Block | None = None
+        head, rest = self._known.get(word[:1]), self(word[1:])
+        if head is not None and rest is not None:
+            if word[0] == 1:
+                product = self.ring.next_power(head, len(word), rest)
+            elif word[1:] == word[:1]:
+                product = self.ring.square(head, word[0])
+            else:
+                product = self.ring.multiply(head, word[0], rest, sum(word[1:]))
+        self._known[word] = product
+        return product
 
 
 def partitions(total: int, largest: int) -> Iterator[Word]:

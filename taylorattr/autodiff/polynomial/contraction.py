@@ -55,7 +55,7 @@ def elementwise(
     forward = len(u) - 1
     terms = top_terms(order, forward, len(adjoint) - 1)
     widest = max((ring.width(max(sum(right), d - sum(right))) for d, right in terms), default=1)
-    flat_u, flat_lam = (_flattened(poly) for poly in (u, adjoint))
+    flat_u, flat_lam = ([None if b is None else units(b) for b in poly] for poly in (u, adjoint))
     flat_f = [units(term) for term in series]
     if forward == 1 and order > 1 and add_by_groups(ring, flat_u, flat_f, flat_lam, totals):
         terms = {}
@@ -64,8 +64,9 @@ def elementwise(
     step = max(64, CHUNK_ELEMENTS // (widest * examples))
     pieces: list[Poly] = []
     for start in range(0, count, step):
-        v, lam = (_window(poly, start, step) for poly in (flat_u, flat_lam))
-        f = [term[:, :, start : start + step] for term in flat_f] if count > step else flat_f
+        some = slice(start, start + step)
+        v, lam = ([None if b is None else b[:, :, some] for b in poly] for poly in (flat_u, flat_lam))
+        f = [term[:, :, some] for term in flat_f] if count > step else flat_f
         words = Words(ring, v)
         _add_top(ring, words, lam, f, totals, terms)
         if pull:
@@ -74,16 +75,6 @@ def elementwise(
         return []
     shape = series[0].shape[2:]
     return [_joined([piece[d] for piece in pieces], shape) for d in range(len(adjoint))]
-
-
-def _flattened(poly: Poly) -> Poly:
-    """Return blocks (C, E, units)."""
-    return [None if block is None else units(block) for block in poly]
-
-
-def _window(poly: Poly, start: int, size: int) -> Poly:
-    """Return the blocks of some units."""
-    return [None if block is None else block[:, :, start : start + size] for block in poly]
 
 
 def _joined(parts: list[Tensor | None], shape: Sequence[int]) -> Tensor | None:

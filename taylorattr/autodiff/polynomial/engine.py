@@ -125,7 +125,13 @@ def expand_batch(
     for start in range(0, B, step):
         points = [x[None, start : start + step, None] for x in bases]
         tangents = [d[start : start + step].transpose(0, 1)[:, :, None] for d in directions]
-        tables.append(_table(_walk(plan, chosen, points, tangents, order), n, len(points[0][0])))
+        if chosen == "collapsed":
+            poly = walk_collapsed(plan, Ring(n), points, tangents, order)
+        elif chosen == "tangents":
+            poly = walk_tangents(plan, points, tangents, TANGENT_CHUNK)
+        else:
+            poly = walk_full(plan, Ring(n), _to_order(points, tangents, order), order)
+        tables.append(_table(poly, n, len(points[0][0])))
     blocks = [torch.cat(parts) for parts in zip(*tables, strict=True)]
     if order and not all(bool(torch.isfinite(block.sum())) for block in blocks):
         _take_selected_branches(blocks, plan, bases, directions, order, memory_limit)
@@ -152,10 +158,9 @@ def _take_selected_branches(
     except BudgetError:  # it stays as it is, and the caller says so
         return
     for e in bad.nonzero().reshape(-1).tolist():
-        inputs: list[Poly] = [
-            [x[None, e : e + 1, None], d[e][:, None, None], *[None] * (order - 1)]
-            for x, d in zip(bases, directions, strict=True)
-        ]
+        inputs = _to_order(
+            [x[None, e : e + 1, None] for x in bases], [d[e][:, None, None] for d in directions], order
+        )
         poly = walk_full(plan, Ring(n), inputs, order, drop_unselected=True)
         for block, found in zip(blocks, _table(poly, n, 1), strict=True):
             if bool(torch.isfinite(found).all()):
@@ -186,12 +191,9 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
     pieces = []
     for start in range(0, len(rays[0]), step):
         directions = [ray[None, start : start + step, None] for ray in rays]
-        rays_here = directions[0].shape[1]
-        found = torch.cat(_table(_walk(plan, "full", points, directions, order), 1, rays_here), dim=1)
+        inputs, rays_here = _to_order(points, directions, order), directions[0].shape[1]
+        found = torch.cat(_table(walk_full(plan, Ring(1), inputs, order), 1, rays_here), dim=1)
         if not bool(torch.isfinite(found.sum())):
-            inputs: list[Poly] = [
-                [x, v, *[None] * (order - 1)][: order + 1] for x, v in zip(points, directions, strict=True)
-            ]
             poly = walk_full(plan, Ring(1), inputs, order, drop_unselected=True)
             found = torch.cat(_table(poly, 1, rays_here), dim=1)
         pieces.append(found)
@@ -235,16 +237,9 @@ def _choose(engine: Engine, order: int, n: int, plan: Plan, itemsize: int) -> tu
     return engine, collapsed_bytes(plan, n, order, itemsize)
 
 
-def _walk(plan: Plan, engine: Engine, points: list[Tensor], directions: list[Tensor], order: int) -> Poly:
-    ring = Ring(len(directions[0]))
-    if engine == "collapsed":
-        return walk_collapsed(plan, ring, points, directions, order)
-    if engine == "tangents":
-        return walk_tangents(plan, points, directions, TANGENT_CHUNK)
-    inputs: list[Poly] = [
-        [x, v, *[None] * (order - 1)][: order + 1] for x, v in zip(points, directions, strict=True)
-    ]
-    return walk_full(plan, ring, inputs, order)
+def _to_order(points: Sequence[Tensor], directions: Sequence[Tensor], order: int) -> list[Poly]:
+    """Return the polynomials x + v of the inputs with blocks 0 … order."""
+    return [[x, v, *[None] * (order - 1)][: order + 1] for x, v in zip(points, directions, strict=True)]
 
 
 def _table(poly: Poly, n: int, examples: int) -> list[Tensor]:
@@ -283,7 +278,9 @@ def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
                 f"no Taylor rule for {describe(node)}: how many entries it selects depends on the inputs; "
                 "use engine='nested' (slow), or select with torch.where"
             )
-        written = without_formulas(program, inputs, _WALKED)
+        written = program
+        if any(node.op.overloadpacket.__name__ in _WALKED_AS_FORMULA for node in program.nodes):
+            written = without_formulas(program, inputs, _WALKED)
         program.lowered = (made_from, lower(written, inputs))
     return program.lowered[1]
 
@@ -294,7 +291,12 @@ def supported(program: Program) -> list[Node]:
     They are those without a Taylor rule and those that select a number of entries that depends on values.
     """
     selections = {id(node) for node in value_dependent(program)}
-    return [node for node in program.nodes if not _covered(node) or id(node) in selections]
+    return [
+        node
+        for node in program.nodes
+        if id(node) in selections
+        or (node.op not in RULES and node.op.overloadpacket.__name__ not in _WALKED_AS_FORMULA)
+    ]
 
 
 _WALKED = frozenset(op.overloadpacket.__name__ for op in RULES)
@@ -302,10 +304,6 @@ _WALKED = frozenset(op.overloadpacket.__name__ for op in RULES)
 
 
 _WALKED_AS_FORMULA = FORMULAS.keys() - _WALKED
-
-
-def _covered(node: Node) -> bool:
-    return node.op in RULES or node.op.overloadpacket.__name__ in _WALKED_AS_FORMULA
 
 
 _COMPARISONS = {

@@ -23,7 +23,7 @@ def mul(b: Builder, x: Any, y: Any) -> Slot:
         return times_constant(b, x, y)
     if not isinstance(y, Slot):
         return scaled(b, x, y)
-    return b.elementwise(series.square, x) if x is y else b.multiply(x, y)
+    return b.elementwise(x, series.square) if x is y else b.multiply(x, y)
 
 
 @rule("div.Tensor", "div.Scalar", "true_divide.Tensor")
@@ -31,7 +31,7 @@ def div(b: Builder, x: Any, y: Any) -> Slot:
     """x/y: a product with the reciprocal."""
     if not isinstance(y, Slot):
         return mul(b, x, torch.reciprocal(y) if isinstance(y, Tensor) else 1 / y)
-    return mul(b, b.elementwise(series.reciprocal, y), x)
+    return mul(b, b.elementwise(y, series.reciprocal), x)
 
 
 def times_matrix(b: Builder, x: Slot, matrix: Tensor) -> Slot:
@@ -127,7 +127,7 @@ def add_product(b: Builder, bias: Any, x: Any, y: Any, *, beta: float = 1, alpha
     product = product if alpha == 1 else b("mul.Scalar", product, alpha)
     if beta == 0:
         return product
-    return b("add.Tensor", product, bias if beta == 1 else b("mul.Scalar", bias, beta))
+    return add(b, product, bias if beta == 1 else b("mul.Scalar", bias, beta))
 
 
 @rule("mv")
@@ -179,7 +179,7 @@ def pow_tensor(b: Builder, x: Any, exponent: Any) -> Slot:
         x = b("expand", x, list(torch.broadcast_shapes(x.shape, exponent.shape)))
         if exponent.numel() == 1:
             return b("pow.Tensor_Scalar", x, float(exponent))
-        return b.elementwise(series.powers(exponent), x)
+        return b.elementwise(x, series.powers(exponent))
     return b("exp", b("mul.Tensor", b("log", x), exponent))
 
 

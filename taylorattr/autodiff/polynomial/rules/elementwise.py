@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from taylorattr.autodiff.polynomial import series
@@ -25,32 +26,26 @@ ELEMENTWISE: dict[str, SeriesFunction] = {
 """φ of one argument by ATen name."""
 
 
-def _declare(name: str, function: SeriesFunction) -> None:
-    @rule(name)
-    def apply(b: Builder, x: Slot) -> Slot:
-        return b.elementwise(function, x)
-
-
-for _name, _function in ELEMENTWISE.items():
-    _declare(_name, _function)
+for _name, _series in ELEMENTWISE.items():
+    rule(_name)(partial(Builder.elementwise, series=_series))
 
 
 @rule("gelu")
 def gelu(b: Builder, x: Slot, *, approximate: str = "none") -> Slot:
     """GELU, exact or by tanh."""
-    return b.elementwise(series.gelu_tanh if approximate == "tanh" else series.gelu, x)
+    return b.elementwise(x, series.gelu_tanh if approximate == "tanh" else series.gelu)
 
 
 @rule("softplus")
 def softplus(b: Builder, x: Slot, beta: float = 1, threshold: float = 20) -> Slot:
     """log(1 + e^{βx})/β."""
-    return b.elementwise(series.softplus(float(beta), float(threshold)), x)
+    return b.elementwise(x, series.softplus(float(beta), float(threshold)))
 
 
 @rule("elu")
 def elu(b: Builder, x: Slot, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Slot:
     """ELU; SELU and CELU reach ATen as this operation too."""
-    return b.elementwise(series.elu(float(alpha), float(scale), float(input_scale)), x)
+    return b.elementwise(x, series.elu(float(alpha), float(scale), float(input_scale)))
 
 
 @rule("selu")
@@ -68,7 +63,7 @@ def celu(b: Builder, x: Slot, alpha: float = 1.0) -> Slot:
 @rule("log_sigmoid_forward")
 def log_sigmoid_forward(b: Builder, x: Slot) -> tuple[Any, None]:
     """log σ(x); the second result is a buffer of the backward pass."""
-    return b.elementwise(series.log_sigmoid, x), None
+    return b.elementwise(x, series.log_sigmoid), None
 
 
 @rule("pow.Tensor_Scalar", "float_power.Tensor_Scalar")
@@ -77,7 +72,7 @@ def pow_scalar(b: Builder, x: Slot, exponent: float) -> Slot:
     special = {1.0: None, 2.0: series.square, 0.5: series.sqrt, -0.5: series.rsqrt, -1.0: series.reciprocal}
     if exponent == 1:
         return x
-    return b.elementwise(special.get(float(exponent)) or series.power(float(exponent)), x)
+    return b.elementwise(x, special.get(float(exponent)) or series.power(float(exponent)))
 
 
 @rule("pow.Scalar")
@@ -85,7 +80,7 @@ def exponential(b: Builder, base: float, x: Slot) -> Slot:
     """base^x for a positive base."""
     if base <= 0:
         raise b.refuse(f"the base {base} of a power with an active exponent must be positive")
-    return b.elementwise(series.exponential(float(base)), x)
+    return b.elementwise(x, series.exponential(float(base)))
 
 
 @rule("glu")

@@ -67,7 +67,7 @@ FROZEN = (
 def _declare(name: str, function: SeriesFunction) -> None:
     @rule(name)
     def apply(b: Builder, x: Slot) -> Slot:
-        return b.elementwise(function, x)
+        return b.elementwise(x, function)
 
 
 def _declare_frozen(name: str) -> None:
@@ -102,7 +102,7 @@ def _sided(b: Builder, x: Slot, below: float) -> Slot:
     function = piecewise(
         lambda u: torch.where(u > 0, u, u * below), lambda u: torch.where(u > 0, torch.ones_like(u), below)
     )
-    return b.elementwise(function, x)
+    return b.elementwise(x, function)
 
 
 @rule("_prelu_kernel", "prelu")
@@ -112,8 +112,8 @@ def prelu(b: Builder, x: Slot, weight: Any) -> Slot:
         weight = b("view", weight, [1, -1, *[1] * (x.ndim - 2)])
     if isinstance(weight, Tensor):
         return b.elementwise(
-            piecewise(lambda u: torch.where(u > 0, u, u * weight), lambda u: torch.where(u > 0, 1.0, weight)),
             x,
+            piecewise(lambda u: torch.where(u > 0, u, u * weight), lambda u: torch.where(u > 0, 1.0, weight)),
         )
     positive = b("relu", x)
     return b("add.Tensor", positive, b("mul.Tensor", b("sub.Tensor", x, positive), weight))
@@ -128,14 +128,14 @@ def hardtanh(b: Builder, x: Slot, min_val: float = -1, max_val: float = 1) -> Sl
 @rule("threshold")
 def threshold(b: Builder, x: Slot, limit: float, value: float) -> Slot:
     """x above the limit, a constant below."""
-    return b.elementwise(piecewise(lambda u: torch.where(u > limit, u, value), lambda u: u > limit), x)
+    return b.elementwise(x, piecewise(lambda u: torch.where(u > limit, u, value), lambda u: u > limit))
 
 
 @rule("softshrink")
 def softshrink(b: Builder, x: Slot, lambd: float = 0.5) -> Slot:
     """x shrunk towards 0 by lambd."""
     return b.elementwise(
-        piecewise(lambda u: torch.nn.functional.softshrink(u, lambd), lambda u: u.abs() > lambd), x
+        x, piecewise(lambda u: torch.nn.functional.softshrink(u, lambd), lambda u: u.abs() > lambd)
     )
 
 
@@ -143,7 +143,7 @@ def softshrink(b: Builder, x: Slot, lambd: float = 0.5) -> Slot:
 def hardshrink(b: Builder, x: Slot, lambd: float = 0.5) -> Slot:
     """x where |x| > lambd."""
     return b.elementwise(
-        piecewise(lambda u: torch.nn.functional.hardshrink(u, lambd), lambda u: u.abs() > lambd), x
+        x, piecewise(lambda u: torch.nn.functional.hardshrink(u, lambd), lambda u: u.abs() > lambd)
     )
 
 
@@ -151,7 +151,7 @@ def hardshrink(b: Builder, x: Slot, lambd: float = 0.5) -> Slot:
 def clamp(b: Builder, x: Slot, min: float | None = None, max: float | None = None) -> Slot:
     """x between two numbers."""
     low, high = (-torch.inf if min is None else min), (torch.inf if max is None else max)
-    return b.elementwise(piecewise(lambda u: u.clamp(low, high), lambda u: (u >= low) & (u <= high)), x)
+    return b.elementwise(x, piecewise(lambda u: u.clamp(low, high), lambda u: (u >= low) & (u <= high)))
 
 
 @rule("clamp_min")
@@ -169,7 +169,7 @@ def clamp_max(b: Builder, x: Slot, max: float) -> Slot:
 @rule("nan_to_num")
 def nan_to_num(b: Builder, x: Slot, nan: float | None = None, *_: Any, **__: Any) -> Slot:
     """Finite values as they are."""
-    return b.elementwise(piecewise(lambda u: torch.nan_to_num(u, nan or 0.0), torch.isfinite), x)
+    return b.elementwise(x, piecewise(lambda u: torch.nan_to_num(u, nan or 0.0), torch.isfinite))
 
 
 @rule("maximum", "fmax", "max.other")
@@ -195,7 +195,7 @@ def _against_constant(
     value, bound = (x, y) if isinstance(x, Slot) else (y, x)
     bound = torch.as_tensor(bound, dtype=value.value.dtype, device=value.value.device)
     value = b("expand", value, list(torch.broadcast_shapes(value.shape, bound.shape)))
-    return b.elementwise(piecewise(lambda u: extreme(u, bound), lambda u: wins(u, bound)), value)
+    return b.elementwise(value, piecewise(lambda u: extreme(u, bound), lambda u: wins(u, bound)))
 
 
 @rule("copysign.Tensor", "copysign.Scalar")

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from taylorattr.autodiff.polynomial.builder import Builder, Slot, find_slots, overload, replace_slots, rule
-from taylorattr.autodiff.polynomial.rules.shapes import LEAD, axis, reshaped
+from taylorattr.autodiff.polynomial.builder import Builder, Slot, overload, rule
+from taylorattr.autodiff.polynomial.rules.shapes import LEAD, axis, expand, reshaped
+from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.operations import TABLE
 
 
@@ -48,7 +49,7 @@ def shifted(b: Builder, x: Slot, constant: Tensor | float) -> Slot:
     if isinstance(constant, Tensor) and constant.dim():
         shape = torch.broadcast_shapes(x.shape, constant.shape)
         x = reshaped(b, x, [1] * (len(shape) - x.ndim) + list(x.shape))
-        x = b("expand", x, list(shape))
+        x = expand(b, x, list(shape))
     return b.linear(
         [x],
         lambda blocks, _: blocks[0],
@@ -243,7 +244,7 @@ def vmapped(
     Returns:
         The slot of the result.
     """
-    slots = list(dict.fromkeys(find_slots((args, kwargs))))
+    slots = list(dict.fromkeys(leaves(Slot, (args, kwargs))))
     moving = [slot for slot in slots if not slot.frozen]
     fixed = [slot for slot in slots if slot.frozen]
     bare_args = tuple(_without_constants(a) if i in additive else a for i, a in enumerate(args))
@@ -252,7 +253,8 @@ def vmapped(
     def act(some_args: Any, some_kwargs: Any) -> Callable[[Sequence[Tensor], Any], Tensor]:
         def one(points: Sequence[Tensor], winners: Sequence[Tensor]) -> Tensor:
             by = dict(zip([*moving, *fixed], [*points, *winners], strict=True))
-            return op(*replace_slots(some_args, by), **replace_slots(some_kwargs, by))
+            values, options = (map_leaves(Slot, by.__getitem__, given) for given in (some_args, some_kwargs))
+            return op(*values, **options)
 
         over_examples = torch.vmap(one, in_dims=(0, 0))
         over_coefficients = torch.vmap(over_examples, in_dims=(0, None))

@@ -190,14 +190,14 @@ def _quadratic_within(width: float) -> SeriesFunction:
 def smooth_l1_loss(b: Builder, x: Any, y: Any, reduction: int = 1, beta: float = 1.0) -> Slot:
     """(x − y)²/(2β) within β, |x − y| − β/2 beyond."""
     difference = b("sub.Tensor", x, y)
-    losses = b.elementwise(_quadratic_within(beta), difference) if beta else b("abs", difference)
+    losses = b.elementwise(difference, _quadratic_within(beta)) if beta else b("abs", difference)
     return _reduced(b, losses, reduction)
 
 
 @rule("huber_loss")
 def huber_loss(b: Builder, x: Any, y: Any, reduction: int = 1, delta: float = 1.0) -> Slot:
     """(x − y)²/2 within δ, δ(|x − y| − δ/2) beyond."""
-    losses = b.elementwise(_quadratic_within(delta), b("sub.Tensor", x, y))
+    losses = b.elementwise(b("sub.Tensor", x, y), _quadratic_within(delta))
     return _reduced(b, b("mul.Scalar", losses, delta), reduction)
 
 

@@ -19,13 +19,6 @@ def axis(dim: int, rank: int) -> int:
     return (dim % rank if rank else 0) + LEAD
 
 
-def shape_of(name: str, x: Slot, *args: Any) -> tuple[int, ...]:
-    """Return the shape an operation gives a value, without computing it."""
-    op = overload(name)
-    assert op is not None
-    return tuple(op(torch.empty(x.shape, device="meta"), *args).shape)
-
-
 def reshaped(b: Builder, x: Slot, shape: Sequence[int]) -> Slot:
     """Add the step that gives a value another shape with the same entries."""
     old, new = x.shape, tuple(shape)
@@ -55,9 +48,12 @@ def single(b: Builder, x: Slot, act: Callable[[Tensor], Tensor]) -> Slot:
 
 
 def _reshape_rule(name: str) -> None:
+    op = overload(name)
+
     @rule(name)
     def apply(b: Builder, x: Slot, *args: Any, **_: Any) -> Slot:
-        return reshaped(b, x, shape_of(name, x, *args))
+        assert op is not None
+        return reshaped(b, x, op(torch.empty(x.shape, device="meta"), *args).shape)
 
 
 for _name in (
