@@ -103,6 +103,9 @@ _RESULTS = {
     "taylorattr.evaluation.protocol_result": ("Difference",),
     "taylorattr.evaluation.pixel_perturbation": ("PixelPerturbation",),
     "taylorattr.evaluation.player_curves": ("PlayerCurves",),
+    "taylorattr.evaluation.class_sensitivity": ("ClassSensitivity",),
+    "taylorattr.evaluation.faithfulness": ("CompletenessGap", "Infidelity"),
+    "taylorattr.evaluation.localisation": ("Localisation",),
     "taylorattr.evaluation.sanity_checks": ("SanityCheck", "SanityVerdict"),
     "taylorattr.reformulation.result": ("Reformulation",),
 }

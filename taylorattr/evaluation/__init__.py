@@ -1,9 +1,13 @@
 """Protocols that ask whether an attribution is right about the model, for any method."""
 
 from taylorattr.evaluation.areas import aopc, auc, aup, relative_change
+from taylorattr.evaluation.class_sensitivity import ClassSensitivity, class_sensitivity
 from taylorattr.evaluation.coalition_curves import coalition_table, deletion_curve, recovery_curve
+from taylorattr.evaluation.faithfulness import CompletenessGap, Infidelity, completeness_gap, infidelity
+from taylorattr.evaluation.localisation import Localisation, localisation
 from taylorattr.evaluation.map_similarity import map_similarity
 from taylorattr.evaluation.objectives import agreement, baseline_variance, coalition_infidelity
+from taylorattr.evaluation.pasted_images import pasted_images
 from taylorattr.evaluation.pixel_perturbation import PixelPerturbation, pixel_perturbation, pixel_removal
 from taylorattr.evaluation.player_curves import PlayerCurves, player_curves
 from taylorattr.evaluation.protocol_result import Difference, Measured, bootstrap_interval, difference
@@ -25,7 +29,11 @@ from taylorattr.evaluation.smooth_curves import (
 )
 
 __all__ = [
+    "ClassSensitivity",
+    "CompletenessGap",
     "Difference",
+    "Infidelity",
+    "Localisation",
     "Measured",
     "PixelPerturbation",
     "PlayerCurves",
@@ -37,17 +45,22 @@ __all__ = [
     "aup",
     "baseline_variance",
     "bootstrap_interval",
+    "class_sensitivity",
     "coalition_infidelity",
     "coalition_table",
+    "completeness_gap",
     "deletion_curve",
     "difference",
     "expected_aup",
     "expected_deletion",
     "expected_deletion_aopc",
     "expected_recovery",
+    "infidelity",
     "label_randomisation",
+    "localisation",
     "map_similarity",
     "parameter_randomisation",
+    "pasted_images",
     "pixel_perturbation",
     "pixel_removal",
     "player_curves",

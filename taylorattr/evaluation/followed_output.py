@@ -72,6 +72,23 @@ class Followed:
         bytes_of_example = sum(x[0].numel() * x.element_size() for x in self.game.inputs)
         return int(min(max(CALL_BYTES // max(self.game.scalar.widest, bytes_of_example, 1), 1), 1024))
 
+    def at(self, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return the number at points shaped like the inputs, one per example, (B,), float64 on the CPU.
+
+        ``game.f_input`` is no substitute: it was taken before the class to follow was known.
+
+        Raises:
+            NonFiniteError: If a number is NaN or infinite.
+        """
+        values = []
+        with torch.no_grad():
+            for part in blocks(self.game.batch, self.rows):
+                examples = torch.arange(part.start, part.stop)
+                values.append(self.game.scalar.values(tuple(r[part] for r in rows), examples).double().cpu())
+        outputs = torch.cat(values)
+        require_finite(outputs, "the output")
+        return outputs
+
 
 def follow(
     model: Callable[..., Any],
@@ -127,7 +144,7 @@ def follow(
     followed = Followed(game, target, dict(game.diagnostics))
     if free:
         return followed
-    raw = _outputs(followed)
+    raw = outputs_at_inputs(followed)
     numbers = raw[0].numel()
     if numbers == 1:
         if output == "probability":
@@ -156,7 +173,7 @@ def follow(
     return Followed(game, target, followed.diagnostics)
 
 
-def _outputs(followed: Followed) -> Tensor:
+def outputs_at_inputs(followed: Followed) -> Tensor:
     """Return the whole output at the inputs; the scalar runs the model, so that calls are counted."""
     scalar, outputs = followed.game.scalar, []
     # the selector is exchanged and put back: wrapping the model again would copy it and repeat the checks

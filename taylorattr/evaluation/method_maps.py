@@ -17,6 +17,7 @@ from taylorattr.errors import OptionError, ShapeError, ZeroDifferenceWarning, re
 from taylorattr.evaluation.followed_output import Followed, follow
 from taylorattr.evaluation.ranking import score_tensor
 from taylorattr.evaluation.region_scores import Maps
+from taylorattr.program.isolate import untouched
 
 Method: TypeAlias = Callable[[Any, Any], Any]
 """(inputs, target) -> map: of this library, another one, or the user's own."""
@@ -135,6 +136,7 @@ def followed_logit(
     *,
     additional_forward_args: Any = None,
     baselines: Any = 0,
+    internal_batch_size: int | None = None,
 ) -> Followed:
     """Return the model bound to the logit of a target: None is the class it predicts at the input.
 
@@ -153,7 +155,7 @@ def followed_logit(
             players=None,
             additional_forward_args=additional_forward_args,
             dtype=None,
-            internal_batch_size=None,
+            internal_batch_size=internal_batch_size,
         )
 
 
@@ -182,15 +184,11 @@ def predicted_classes(model: Callable[..., Any], inputs: Tensor) -> Tensor:
         ShapeError: If the outputs are not (B, K) with K ≥ 2.
     """
     require_instance("inputs", inputs, Tensor, "a tensor (B, …)")
-    training = isinstance(model, nn.Module) and model.training
-    try:
-        if training:
-            model.eval()
-        with torch.no_grad():
-            outputs = torch.cat([model(inputs[part]) for part in blocks(len(inputs), ROWS_OF_CLASSES)])
-    finally:
-        if training:
-            model.train()
+    module = model if isinstance(model, nn.Module) else None
+    with untouched(module), torch.no_grad():
+        if module is not None:
+            module.eval()
+        outputs = torch.cat([model(inputs[part]) for part in blocks(len(inputs), ROWS_OF_CLASSES)])
     if outputs.ndim != 2 or outputs.shape[1] < 2:
         raise ShapeError(
             f"the model gives outputs {tuple(outputs.shape)}; expected (B, K), a number per class"

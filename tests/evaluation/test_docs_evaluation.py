@@ -28,6 +28,8 @@ def test_its_code_runs_and_finds_what_it_says():
         assert result.mean("random") == pytest.approx(rows["random"][0], abs=0.04)
         assert result.mean("morf") > result.mean("random") + 0.2 > result.mean("lerf") + 0.3
     assert names["verdict"].passes and "dominated by the input" in names["verdict"].caveat
+    assert names["boxes"].shape == (150, 4) and names["distances"].mean("distance") > 1
+    assert names["gap"].median < 0.05 and names["slope"].mean("normalised") < 0.5
     # eight players, logits of size 20 in float32 and in float64
     assert torch.allclose(names["by_model"].recovery, names["by_table"], rtol=0, atol=1e-4)
 
@@ -35,5 +37,6 @@ def test_its_code_runs_and_finds_what_it_says():
 def test_it_names_everything_the_package_offers_for_use():
     hidden = {"Measured", "Difference", "PixelPerturbation", "PlayerCurves", "coalition_table", "ranking"}
     hidden |= {"relative_change", "tied_share", "soft_ranks", "SanityCheck", "SanityVerdict"}
+    hidden |= {"Localisation", "ClassSensitivity", "CompletenessGap", "Infidelity"}
     missing = [name for name in ta.evaluation.__all__ if name not in hidden and f"{name}" not in PAGE]
     assert not missing, f"docs/evaluation.md does not mention {missing}"
