@@ -44,14 +44,14 @@ _NEEDS = {
     "beta": Need("β = α − 1", (), 1.0),
 }
 
-ROUNDING = 1e-9
+ALPHA_BETA_OFF_BY = 1e-9
 """How far α − β may be from 1."""
 
 
 def _not_one(context: Mapping[str, np.ndarray]) -> str | None:
     """Return why α and β do not belong together, or None."""
     alpha, beta = (float(context[name]) for name in ("alpha", "beta"))
-    if abs(alpha - beta - 1) <= ROUNDING and beta >= -ROUNDING:
+    if abs(alpha - beta - 1) <= ALPHA_BETA_OFF_BY and beta >= -ALPHA_BETA_OFF_BY:
         return None
     return f"α = {alpha:g} and β = {beta:g}; the rule has α − β = 1 and β ≥ 0: pass both"
 

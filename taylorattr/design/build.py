@@ -20,6 +20,7 @@ from taylorattr.design.ways.sampled_orders import Draw, SampledOrders
 from taylorattr.design.ways.taylor_table import TaylorTable
 from taylorattr.errors import OptionError, require_instance
 from taylorattr.methods import METHODS
+from taylorattr.methods.occlusion.shapley import EXACT_PLAYERS
 from taylorattr.registry import DESIGNS
 
 CHEAPEST_FIRST = ("method", "path", "coalitions", "samples", "parts", "measured", "terms")
@@ -144,10 +145,6 @@ def require_free(name: str) -> None:
         raise OptionError(
             f"a rule's name may not contain ':', which names modules on the command line; given {name!r}"
         )
-
-
-EXACT_PLAYERS = 16
-"""Up to this many players all coalitions are evaluated where sampling would do as well."""
 
 
 def ways_of(

@@ -55,7 +55,7 @@ from taylorattr.errors import FormatError, OptionError
 LONGEST_TEXT = 10_000
 """Characters of a formula at most."""
 
-MOST_NODES = 2_000
+MOST_EXPRESSION_NODES = 2_000
 """Nodes of a formula at most."""
 
 LETTERS = {"i": i, "j": j, "q": q, "m": m, "s": s, "n": n}
@@ -145,8 +145,8 @@ def _parsed(text: str, attributes: Sequence[str]) -> Expr:
             raise ValueError(f"it has more than {LONGEST_TEXT:,} characters")
         # ^ is a power as in sympy's own notation; as an operator of Python's it would bind more loosely
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval")
-        if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
-            raise ValueError(f"it has more than {MOST_NODES:,} nodes")
+        if sum(1 for _ in ast.walk(tree)) > MOST_EXPRESSION_NODES:
+            raise ValueError(f"it has more than {MOST_EXPRESSION_NODES:,} nodes")
         expression = _of_node(tree.body, attributes, 0)
         if not isinstance(expression, sp.Expr):
             raise ValueError("it is a condition, not a number; Indicator(…) makes one of it")
@@ -323,8 +323,8 @@ def decode(data: Any) -> Expr:
     Raises:
         FormatError: If they are no expression, or one whose numbers or terms are too many.
     """
-    if _entries(data) > 10 * MOST_NODES:
-        raise FormatError(f"an expression of a ratio has more than {10 * MOST_NODES:,} entries")
+    if _entries(data) > 10 * MOST_EXPRESSION_NODES:
+        raise FormatError(f"an expression of a ratio has more than {10 * MOST_EXPRESSION_NODES:,} entries")
     try:
         return require_small(_decoded(data, 0))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -336,7 +336,7 @@ def decode(data: Any) -> Expr:
 def _entries(data: Any) -> int:
     """Return the number of entries of nested lists, counted without recursion."""
     count, open_lists = 0, [data]
-    while open_lists and count <= 10 * MOST_NODES:
+    while open_lists and count <= 10 * MOST_EXPRESSION_NODES:
         entry = open_lists.pop()
         count += 1
         if isinstance(entry, list):

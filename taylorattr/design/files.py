@@ -41,7 +41,7 @@ from taylorattr.files import parsing, read_json, reading
 from taylorattr.maths.measures import Atoms, Beta, Blend, Measure, Moments
 
 FORMAT = "taylorattr-rule"
-VERSION = 1
+RULE_VERSION = 1
 
 MAKERS: Mapping[str, Callable[..., DesignedRule]] = {
     maker.__name__: maker
@@ -63,7 +63,7 @@ def to_dict(designed: DesignedRule) -> dict[str, Any]:
         FormatError: If it was made from a Python function, which has no plain form.
     """
     require_instance("designed", designed, DesignedRule, "a rule made by ta.design")
-    return {"format": FORMAT, "version": VERSION, **_recipe(designed)}
+    return {"format": FORMAT, "version": RULE_VERSION, **_recipe(designed)}
 
 
 def from_dict(data: Mapping[str, Any]) -> DesignedRule:
@@ -80,8 +80,10 @@ def from_dict(data: Mapping[str, Any]) -> DesignedRule:
             f"not a designed rule (no entry format={FORMAT!r}); expected what ta.design.to_dict returned"
         )
     version = data.get("version")
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
-        raise FormatError(f"format version {version!r}; this release reads 1 … {VERSION}: upgrade taylorattr")
+    if not isinstance(version, int) or not 1 <= version <= RULE_VERSION:
+        raise FormatError(
+            f"format version {version!r}; this release reads 1 … {RULE_VERSION}: upgrade taylorattr"
+        )
     with parsing("a designed rule"):
         return _made(data)
 

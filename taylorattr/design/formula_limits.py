@@ -31,7 +31,7 @@ LARGEST_EXPONENT = 10_000
 LARGEST_ORDER = 100
 """Largest order of a moment or Bernoulli number that is worked out."""
 
-MOST_TERMS = 100_000
+MOST_FORMULA_TERMS = 100_000
 """Terms that a formula may have when it is multiplied out, which simplification does."""
 
 MOST_BITS = 100_000
@@ -181,7 +181,7 @@ def _size(node: Any, depth: int) -> _Size:
         base, exponent = parts
         bits = base.bits * 2 ** min(exponent.bits, 64)
         if node.exp.is_Integer:
-            degree = min(abs(int(node.exp)), MOST_TERMS)
+            degree = min(abs(int(node.exp)), MOST_FORMULA_TERMS)
             terms = math.comb(degree + base.terms - 1, min(degree, base.terms - 1))
             bits = base.bits * degree
     elif isinstance(node, sp.factorial | sp.binomial):
@@ -192,7 +192,7 @@ def _size(node: Any, depth: int) -> _Size:
             rounds *= max(span, 1)
         bits = bits * rounds if isinstance(node, sp.Product) else bits + math.log2(rounds)
     for count, most, what in (
-        (terms, MOST_TERMS, "terms when it is multiplied out"),
+        (terms, MOST_FORMULA_TERMS, "terms when it is multiplied out"),
         (bits, MOST_BITS, "binary digits"),
         (rounds, MOST_ROUNDS, "rounds of sums inside sums"),
     ):

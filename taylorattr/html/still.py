@@ -20,7 +20,7 @@ WIDEST_EDGE, THINNEST_EDGE = 8.0, 0.64
 HALF_DIAGONAL = 0.8
 """Half a diagonal in units of the drawing per √area in points: 1.6 units are a point."""
 
-NAME_GAP = 20.0
+NAME_DISTANCE = 20.0
 """From the circle to a name, in units of the drawing."""
 
 
@@ -94,7 +94,7 @@ def sign_class(value: float) -> str:
 def _name(player: dict[str, Any], radius: float) -> tuple[float, float, str, str, float]:
     """Return x, y, text, anchor and angle of a name outside the circle, never upside down."""
     x, y = player["x"], player["y"]
-    reach = (radius + NAME_GAP) / radius
+    reach = (radius + NAME_DISTANCE) / radius
     anchor = "start" if x >= 0 else "end"
     if player["angle"] is None:
         anchor = "middle" if abs(x) < 0.05 * radius else anchor

@@ -25,7 +25,7 @@ from taylorattr.methods.method import AttributionMethod
 
 Rows: TypeAlias = tuple[Tensor, ...]
 
-STANDARD_ERRORS = 4.0
+ERRORS_ALLOWED = 4.0
 """Standard errors that a sampled score may lie from its mean."""
 
 ROUNDING_UNITS = 1024
@@ -33,7 +33,7 @@ ROUNDING_UNITS = 1024
 
 
 @dataclass(frozen=True)
-class Request:
+class MethodRequest:
     """One call of ``reformulate``.
 
     Attributes:
@@ -112,7 +112,7 @@ class Answer:
         """Allow for the method's own sampling, if it sampled; return whether it did."""
         if direct.standard_errors is None:
             return False
-        self.errors["sampling"] = STANDARD_ERRORS * direct.standard_errors
+        self.errors["sampling"] = ERRORS_ALLOWED * direct.standard_errors
         return True
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from taylorattr.allocation.rule import RULES, CarriesRule
 from taylorattr.effects.harsanyi import coalition_effects
 from taylorattr.errors import OptionError
-from taylorattr.reformulation.answer import Answer, Request, shared_out
+from taylorattr.reformulation.answer import Answer, MethodRequest, shared_out
 from taylorattr.reformulation.gradient_methods import add_quadrature, from_terms
 
 ALLOWED = 10.0
@@ -18,7 +18,7 @@ ALLOWED = 10.0
 players may cancel."""
 
 
-def designed_rule(request: Request) -> Answer:
+def designed_rule(request: MethodRequest) -> Answer:
     """Return Σ w·I by the ratio that the rule was defined by.
 
     Support-level rules are rebuilt from the exact effects of all coalitions up to ``max_players``; others,
@@ -67,7 +67,7 @@ def designed_rule(request: Request) -> Answer:
     return answer
 
 
-def _add_own_error(answer: Answer, request: Request, said: list[dict[str, Any]]) -> None:
+def _add_own_error(answer: Answer, request: MethodRequest, said: list[dict[str, Any]]) -> None:
     """Add the error that the rule reports of its computation, relative to Σ|scores|."""
     sizes = request.direct.player_scores.abs().sum(1, keepdim=True)
     own = torch.stack([_relative(each, len(sizes)) for each in said]).mean(0) * sizes * ALLOWED

@@ -20,11 +20,11 @@ from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import DivergenceWarning, TaylorAttrWarning, warn
 from taylorattr.maths.multi_index import count_up_to
-from taylorattr.reformulation.answer import Answer, Request, Rows, kinks, shared_out, smooth
+from taylorattr.reformulation.answer import Answer, MethodRequest, Rows, kinks, shared_out, smooth
 from taylorattr.reformulation.gradient_methods import doubts, unsure
 from taylorattr.reformulation.truncation import POINTS, lagrange_bound
 
-TERMS = 50_000
+MOST_CELL_TERMS = 50_000
 """Most terms of the cells; the order is lowered to stay below."""
 
 
@@ -52,7 +52,7 @@ class Head(nn.Module):
             return self.scalar.values(rows, example)
 
 
-def grad_cam(request: Request) -> Answer:
+def grad_cam(request: MethodRequest) -> Answer:
     """Return the positions' scores from the cells' effects, eq. (23), (24).
 
     In frame b the series of the head from A = 0: Σ_k κ_(k,p) behind global average pooling, else the ratio of
@@ -92,7 +92,7 @@ def grad_cam(request: Request) -> Answer:
 class _Cells:
     """The cells of the feature maps as players of the head."""
 
-    def __init__(self, head: Head, maps: Tensor, request: Request) -> None:
+    def __init__(self, head: Head, maps: Tensor, request: MethodRequest) -> None:
         self.head, self.maps, self.request = head, maps, request
         self.channels, self.positions = maps.shape[1], maps[0, 0].numel()
         self.still = maps == 0
@@ -119,7 +119,7 @@ class _Cells:
     def affordable(self, order: int) -> int:
         """Return the largest order up to the given one whose table is small enough."""
         n = self.channels * self.positions
-        return max((k for k in range(1, order + 1) if count_up_to(n, k) <= TERMS), default=1)
+        return max((k for k in range(1, order + 1) if count_up_to(n, k) <= MOST_CELL_TERMS), default=1)
 
 
 def tails(head: Head, maps: Tensor, order: int) -> Tensor:
@@ -187,7 +187,7 @@ def _from_zero(table: _Cells, pooled: bool, remarks: list[str]) -> Answer | None
     answer = shared_out(rule, [effects], [context])
     if order < table.request.order:
         remarks.append(
-            f"order {order} instead of {table.request.order}: more terms than {TERMS:,} otherwise; "
+            f"order {order} instead of {table.request.order}: more terms than {MOST_CELL_TERMS:,} otherwise; "
             "frame='input' needs first order only"
         )
     if table.request.bound:

@@ -20,19 +20,19 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, TaylorAttrWarning
 from taylorattr.maths.path_rules import path_rule
 from taylorattr.methods.gradient.smooth_grad import deviations
-from taylorattr.reformulation.answer import Answer, Request, Rows, kinks, shared_out, smooth
+from taylorattr.reformulation.answer import Answer, MethodRequest, Rows, kinks, shared_out, smooth
 from taylorattr.reformulation.truncation import POINTS, POINTS_OF_MANY, lagrange_bound
 
 NOISY_INPUTS = 8
 """Noisy inputs whose tails are looked at."""
 
 
-def by_terms(request: Request) -> Answer:
+def by_terms(request: MethodRequest) -> Answer:
     """Return the method's own ratio on Taylor effects."""
     return from_terms(request, request.rule())
 
 
-def gradient_x_input(request: Request) -> Answer:
+def gradient_x_input(request: MethodRequest) -> Answer:
     """Δ_i ∂_i f(x): κ_i in frame b; in frame x the first-order effects and nothing else, eq. (13)."""
     factor = request.options["multiply_by"]
     if factor == "none":
@@ -49,7 +49,7 @@ def gradient_x_input(request: Request) -> Answer:
     return from_terms(request, request.rule())
 
 
-def integrated_gradients(request: Request) -> Answer:
+def integrated_gradients(request: MethodRequest) -> Answer:
     """κ_i/m in either frame, eq. (18); a quadrature's part of the difference by eq. (19)."""
     if request.options["multiply_by"] != "delta":
         raise OptionError(
@@ -62,7 +62,7 @@ def integrated_gradients(request: Request) -> Answer:
     return answer
 
 
-def expected_gradients(request: Request) -> Answer:
+def expected_gradients(request: MethodRequest) -> Answer:
     """κ_i/m at each reference's own point, then the mean, eq. (21)."""
     said = request.direct.diagnostics
     answer = from_terms(request, request.rule())
@@ -75,7 +75,7 @@ def expected_gradients(request: Request) -> Answer:
     return answer
 
 
-def smooth_grad(request: Request) -> Answer:
+def smooth_grad(request: MethodRequest) -> Answer:
     """κ_i times moments of the noise; where some Δ_j = 0, over the coefficients ∂^κ f(b)/κ!."""
     if request.options["multiply_by"] != "delta":
         raise OptionError(
@@ -145,7 +145,7 @@ def _noisy_tail(
     return torch.stack(tails).mean(0)
 
 
-def add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any, list[int]]]) -> None:
+def add_quadrature(answer: Answer, request: MethodRequest, paths: list[tuple[str, Any, list[int]]]) -> None:
     """Add what nodes change up to order K, and weigh the tail as they do, eq. (19).
 
     The change is |Σ_κ κ_i (1/|κ| − Q(|κ|)) I(κ)|.
@@ -175,7 +175,7 @@ def add_quadrature(answer: Answer, request: Request, paths: list[tuple[str, Any,
 
 
 def from_terms(
-    request: Request, rule: AllocationRule, context_of: Callable[[Game], Context] | None = None
+    request: MethodRequest, rule: AllocationRule, context_of: Callable[[Game], Context] | None = None
 ) -> Answer:
     """Return Σ w·I over the Taylor effects of every baseline, with bounds of what separates it.
 

@@ -11,7 +11,7 @@ from taylorattr.allocation.layerwise.formal import FormalAllocation, formal_shar
 from taylorattr.analysis.question import Question
 from taylorattr.attribution import Attribution
 from taylorattr.errors import BudgetError, CaptureError, MissingRuleError, OptionError
-from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request
+from taylorattr.reformulation.answer import ERRORS_ALLOWED, Answer, MethodRequest
 
 FORMAL_PLAYERS = 6
 """Most players for which the formal shares of the whole network are computed beside the layers."""
@@ -23,7 +23,7 @@ UNITS = 4096
 """Units of the last place of Σ|scores| by which the chained layers and the method may differ."""
 
 
-def through_layers(request: Request) -> Answer:
+def through_layers(request: MethodRequest) -> Answer:
     """Return the chained allocations of all units, their tails, and where it is small the formal shares.
 
     Raises:
@@ -56,13 +56,13 @@ def through_layers(request: Request) -> Answer:
     ]
     errors = {"rounding": size.expand_as(direct.player_scores)}
     if direct.standard_errors is not None:
-        errors["sampling"] = STANDARD_ERRORS * direct.standard_errors
-        remarks.append(f"the method samples orders: {STANDARD_ERRORS:g} of its standard errors are allowed")
+        errors["sampling"] = ERRORS_ALLOWED * direct.standard_errors
+        remarks.append(f"the method samples orders: {ERRORS_ALLOWED:g} of its standard errors are allowed")
     formal, why = _formal(request, questions)
     return Answer(allocated, errors=errors, remarks=(*remarks, *why), layers=layers, formal=formal)
 
 
-def _options(request: Request) -> dict[str, Any]:
+def _options(request: MethodRequest) -> dict[str, Any]:
     """Return the options as the chained ratios take them.
 
     Raises:
@@ -79,7 +79,7 @@ def _options(request: Request) -> dict[str, Any]:
     return {name: request.options[name] for name in known}
 
 
-def _formal(request: Request, questions: list[Question]) -> tuple[FormalAllocation | None, list[str]]:
+def _formal(request: MethodRequest, questions: list[Question]) -> tuple[FormalAllocation | None, list[str]]:
     """Return A_i(κ) of the whole network with what to say about it, eq. (45) to (47)."""
     direct = request.direct
     if request.entry.zero_baseline:  # its shares are quotients of activations, no power series of the inputs

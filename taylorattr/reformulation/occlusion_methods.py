@@ -13,7 +13,13 @@ from taylorattr.effects.taylor import taylor_effects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.methods.occlusion.occlusion_patch import player_windows
-from taylorattr.reformulation.answer import STANDARD_ERRORS, Answer, Request, shared_out, smooth
+from taylorattr.reformulation.answer import (
+    ERRORS_ALLOWED,
+    Answer,
+    MethodRequest,
+    shared_out,
+    smooth,
+)
 from taylorattr.reformulation.gradient_methods import unsure
 from taylorattr.reformulation.truncation import WINDOWS_WITH_RAYS, ray_tails
 
@@ -24,20 +30,20 @@ WINDOWS_AS_PLAYERS = (
 """Advice for many windows."""
 
 
-def occlusion_1(request: Request) -> Answer:
+def occlusion_1(request: MethodRequest) -> Answer:
     """1[i∈S] in frame b, 1[S={i}] in frame x."""
     return _answer(request, request.rule(), {}, torch.eye(request.direct.n), players_alone=True)
 
 
-def by_coalitions(request: Request) -> Answer:
+def by_coalitions(request: MethodRequest) -> Answer:
     """Return the method's own ratio on the effects of coalitions, such as 1/|S|, eq. (27)."""
     answer = _answer(request, request.rule(), {}, None)
     if answer.add_sampling(request.direct):
-        answer.remarks += (f"the method samples: {STANDARD_ERRORS:g} of its standard errors are allowed",)
+        answer.remarks += (f"the method samples: {ERRORS_ALLOWED:g} of its standard errors are allowed",)
     return answer
 
 
-def occlusion_patch(request: Request) -> Answer:
+def occlusion_patch(request: MethodRequest) -> Answer:
     """Windows with their coefficients, eq. (25)."""
     game = request.against(request.starts[0], integers_allowed=True).game
     wanted = (request.options[name] for name in ("window", "stride", "windows"))
@@ -48,7 +54,7 @@ def occlusion_patch(request: Request) -> Answer:
     return _answer(request, rule, {"W": windows}, windows, advice=WINDOWS_AS_PLAYERS)
 
 
-def prediction_difference(request: Request) -> Answer:
+def prediction_difference(request: MethodRequest) -> Answer:
     """Return 1[i∈S] at each reference, then the mean.
 
     Raises:
@@ -68,7 +74,7 @@ def prediction_difference(request: Request) -> Answer:
 
 
 def _answer(
-    request: Request,
+    request: MethodRequest,
     rule: AllocationRule,
     context: Context,
     windows: Tensor | None,
@@ -103,7 +109,7 @@ def _answer(
     return _from_terms(request, rule, context, windows, frame, advice)
 
 
-def _players_alone(request: Request) -> Answer:
+def _players_alone(request: MethodRequest) -> Answer:
     """Return the allocation in frame x, where the OR-effect of each player alone is its score, eq. (8)."""
     n = request.direct.n
     singles = [
@@ -119,7 +125,7 @@ def _players_alone(request: Request) -> Answer:
 
 
 def _from_terms(
-    request: Request,
+    request: MethodRequest,
     rule: AllocationRule,
     context: Context,
     windows: Tensor | None,

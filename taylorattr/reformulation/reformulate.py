@@ -17,7 +17,7 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
 from taylorattr.errors import OptionError, require_instance, require_number
 from taylorattr.methods.method import AnyMethod, Family, attributed, find
-from taylorattr.reformulation.answer import Answer, Request, Rows
+from taylorattr.reformulation.answer import Answer, MethodRequest, Rows
 from taylorattr.reformulation.designed_rules import designed_rule
 from taylorattr.reformulation.grad_cam import grad_cam
 from taylorattr.reformulation.gradient_methods import (
@@ -36,7 +36,7 @@ from taylorattr.reformulation.occlusion_methods import (
 )
 from taylorattr.reformulation.result import Reformulation
 
-OF_FAMILY: dict[Family, Callable[[Request], Answer]] = {
+OF_FAMILY: dict[Family, Callable[[MethodRequest], Answer]] = {
     "gradient": by_terms,
     "occlusion": by_coalitions,
     "relevance": through_layers,
@@ -44,7 +44,7 @@ OF_FAMILY: dict[Family, Callable[[Request], Answer]] = {
 }
 """Family of methods -> how their scores come out of effects: by the ratio of the method alone."""
 
-WITH_A_CONTEXT: dict[str, Callable[[Request], Answer]] = {
+WITH_A_CONTEXT: dict[str, Callable[[MethodRequest], Answer]] = {
     "gradient_x_input": gradient_x_input,
     "smooth_grad": smooth_grad,
     "integrated_gradients": integrated_gradients,
@@ -56,7 +56,7 @@ WITH_A_CONTEXT: dict[str, Callable[[Request], Answer]] = {
 }
 """Method -> the same, where its options, nodes or windows have a say as well."""
 
-MAX_PLAYERS = 14
+MOST_ENUMERATED_PLAYERS = 14
 """Most players whose 2^n coalitions are evaluated by default."""
 
 
@@ -74,7 +74,7 @@ def reformulate(
     players: PlayersLike = None,
     additional_forward_args: Any = None,
     references: Tensors | None = None,
-    max_players: int = MAX_PLAYERS,
+    max_players: int = MOST_ENUMERATED_PLAYERS,
     bound: bool = True,
     seed: int = 0,
     internal_batch_size: int | None = None,
@@ -152,7 +152,7 @@ def reformulate(
     )
     direct = attributed(entry, question, options, references=references)
     starts = _starts(direct, question, several=entry.references or references is not None)
-    request = Request(
+    request = MethodRequest(
         question=replace(question, one_of=len(starts)),
         entry=entry,
         starts=starts,

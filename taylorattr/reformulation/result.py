@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,11 +21,28 @@ from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.result import Result
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.reformulation.terms import Term, terms_of
 
 FRACTIONS = {Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼",
              Fraction(3, 4): "¾", Fraction(1, 5): "⅕", Fraction(2, 5): "⅖", Fraction(3, 5): "⅗",
              Fraction(4, 5): "⅘", Fraction(1, 6): "⅙", Fraction(5, 6): "⅚"}  # fmt: skip
+
+
+class ScoreTerm(NamedTuple):
+    """One effect's part in one receiver's score.
+
+    Attributes:
+        weight: w_i(κ): a ``Fraction`` where nothing but κ decides it.
+        effect: Name of the effect, as radius² × texture.
+        value: I(κ), in units of the output; the mean over several references.
+        part: weight · value.
+        key: κ, or the coalition.
+    """
+
+    weight: Fraction | float
+    effect: str
+    value: float
+    part: float
+    key: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,7 +144,7 @@ class Reformulation(Result):
 
     def terms(
         self, receiver: str | int, example: int = 0, k: int = 8, reference: int | None = None
-    ) -> list[Term]:
+    ) -> list[ScoreTerm]:
         """Return the k largest parts of one receiver's score.
 
         Args:
@@ -143,7 +161,7 @@ class Reformulation(Result):
         parts = self.matrix(example, reference)[:, place]
         chosen = slice(None) if reference is None else slice(reference, reference + 1)
         tables, contexts = self.effects[chosen], self.context[chosen]
-        return terms_of(self.allocation_rule, tables, contexts, parts, place, example, k)
+        return _largest_terms(self.allocation_rule, tables, contexts, parts, place, example, k)
 
     def sentence(
         self, receiver: str | int, example: int = 0, k: int = 6, reference: int | None = None
@@ -192,6 +210,58 @@ class Reformulation(Result):
     def _check(self, what: str, number: int, count: int) -> None:
         if not 0 <= number < count:
             raise OptionError(f"{what} {number} does not exist; they are 0 … {count - 1}")
+
+
+def _largest_terms(
+    rule: AllocationRule,
+    tables: Sequence[TaylorEffects | HarsanyiEffects],
+    contexts: Sequence[Mapping[str, Any]],
+    parts: Tensor,
+    place: int,
+    example: int,
+    k: int,
+) -> list[ScoreTerm]:
+    """Return the k largest parts of one receiver's score, as terms.
+
+    Args:
+        rule: The ratio.
+        tables: Effects, one table per reference.
+        contexts: What the ratio reads besides κ, one per table.
+        parts: The receiver's column of the matrix, the mean over the tables.
+        place: The receiver.
+        example: Which example.
+        k: How many.
+    """
+    table = tables[0]
+    rows = []
+    for row in torch.topk(parts.abs(), min(k, int((parts != 0).sum()))).indices.tolist():
+        if isinstance(table, TaylorEffects):
+            column, key = row, tuple(int(p) for p in table.multi_indices[row])
+            kappa = key
+        else:
+            column, key = row + 1, table.coalitions[row + 1]
+            kappa = tuple(int(p in key) for p in range(table.n))
+        value = sum(float(t.values[example, column]) for t in tables) / len(tables)
+        weight = _ratio_of(rule, kappa, contexts, example, place, float(parts[row]), value)
+        rows.append(ScoreTerm(weight, table.label(column), value, float(parts[row]), key))
+    return rows
+
+
+def _ratio_of(
+    rule: AllocationRule,
+    kappa: tuple[int, ...],
+    contexts: Sequence[Mapping[str, Any]],
+    example: int,
+    place: int,
+    part: float,
+    value: float,
+) -> Fraction | float:
+    """Return the ratio; over several references with contexts of their own the one their means have."""
+    if not rule.needs:
+        return rule.ratio(kappa)[place]
+    if len(contexts) > 1 and value != 0:
+        return part / value
+    return float(rule.ratios(np.array([kappa]), contexts[0], example=example)[0, place])
 
 
 def _fraction(weight: Fraction | float) -> str:

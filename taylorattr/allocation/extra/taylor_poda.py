@@ -19,7 +19,7 @@ _xi = indexed("xi")
 _S: Expr = sp.Symbol("S", integer=True, nonnegative=True)
 _bit: Expr = sp.Integer(2) ** (j - 1)
 
-ROUNDING = 1e-9
+SUM_OFF_BY = 1e-9
 """How far coefficients of one coalition may be from adding up to 1."""
 
 
@@ -28,7 +28,7 @@ def _not_shares(context: Mapping[str, np.ndarray]) -> str | None:
     xi = np.asarray(context["xi"], dtype=np.float64)
     members = np.arange(len(xi))[:, None] >> np.arange(xi.shape[1]) & 1
     sums = (xi * members).sum(1)[1:]
-    wrong = np.flatnonzero(np.abs(sums - 1) > ROUNDING)
+    wrong = np.flatnonzero(np.abs(sums - 1) > SUM_OFF_BY)
     if not len(wrong):
         return None
     return f"the members of coalition number {wrong[0] + 1} have coefficients adding up to {sums[wrong[0]]:g}"

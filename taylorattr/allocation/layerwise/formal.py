@@ -20,7 +20,7 @@ from torch import Tensor
 from taylorattr.aliases import AnyTarget, Baselines, MultiIndex, Tensors
 from taylorattr.allocation.layerwise.components import network
 from taylorattr.allocation.layerwise.formal_rules import FormalWalk
-from taylorattr.allocation.layerwise.power_series import Algebra
+from taylorattr.allocation.layerwise.power_series import SeriesAlgebra
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import capture_at
@@ -31,7 +31,7 @@ from taylorattr.maths.multi_index import enumerate_up_to
 FormalMethod: TypeAlias = Literal["deeplift_rescale", "deeplift_reveal_cancel", "deep_shap"]
 """Methods whose scores are power series; αβ is not analytic at t = 0, eq. (48)."""
 
-TERMS = 5000
+MOST_FORMAL_TERMS = 5000
 """Most terms that are carried."""
 
 
@@ -167,11 +167,11 @@ def formal_shares(
     game = question.game
     if game.batch != 1:
         raise OptionError(f"{game.batch} examples given; formal_allocation takes one at a time")
-    algebra = Algebra(game.n, order)
-    if algebra.terms > TERMS:
+    algebra = SeriesAlgebra(game.n, order)
+    if algebra.terms > MOST_FORMAL_TERMS:
         raise BudgetError(
-            f"{game.n} players to order {order} have {algebra.terms} terms, more than {TERMS}; group players "
-            "with players=..., or lower order="
+            f"{game.n} players to order {order} have {algebra.terms} terms, more than {MOST_FORMAL_TERMS}; "
+            "group players with players=..., or lower order="
         )
     program = capture_at(game.scalar, game.baseline(0), 0)
     if isinstance(program, str):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from taylorattr.allocation.layerwise.components import Component, Network, Values
 from taylorattr.allocation.layerwise.neuron_game import coalition_weights, fan_in
-from taylorattr.allocation.layerwise.power_series import Algebra
+from taylorattr.allocation.layerwise.power_series import SeriesAlgebra
 from taylorattr.allocation.layerwise.reveal_cancel import RevealCancelLayers
 from taylorattr.allocation.layerwise.unit_series import Activation
 from taylorattr.errors import MissingRuleError, OptionError
@@ -38,7 +38,7 @@ class FormalWalk:
         neurons: Whether a sum and its activation are one component of Deep SHAP.
     """
 
-    def __init__(self, network: Network, algebra: Algebra, method: str, neurons: bool) -> None:
+    def __init__(self, network: Network, algebra: SeriesAlgebra, method: str, neurons: bool) -> None:
         """Refuse what is not analytic."""
         self.network, self.algebra = network, algebra
         self.parted = method == "deeplift_reveal_cancel"

@@ -11,7 +11,7 @@ from taylorattr.autodiff.polynomial.ring import index_table
 from taylorattr.maths.multi_index import count
 
 
-class Algebra:
+class SeriesAlgebra:
     """Series up to order K: tensors (T, …), the constant term first, then by order.
 
     Args:

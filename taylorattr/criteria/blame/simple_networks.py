@@ -70,7 +70,7 @@ class Feature(nn.Module):
         return self.last(self.unit(self.first(flat))).reshape(len(flat), *self.shape)
 
 
-class Power(nn.Module):
+class KthPower(nn.Module):
     """The k-th power."""
 
     def __init__(self, k: int) -> None:
@@ -146,7 +146,7 @@ def quadrature(
     moments = []
     for k in range(1, HIGHEST_POWER + 1):
         try:
-            network = Feature(x, b, Power(k), shape, ends=(0.0, 1.0))
+            network = Feature(x, b, KthPower(k), shape, ends=(0.0, 1.0))
             parts = scores_of(check.make, network, x, b, target)
         except Exception:  # a library that does not take powers shows no moments
             return ""

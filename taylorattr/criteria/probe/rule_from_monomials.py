@@ -19,7 +19,7 @@ from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.criteria.three_criteria import cancelling, incomplete, leaks, uncovered
 from taylorattr.criteria.verdict import Criterion, Status, Verdict
 
-LARGEST_DENOMINATOR = 720
+LARGEST_RATIO_DENOMINATOR = 720
 """Fractions up to this denominator are recognised in measured ratios: 6!, which those of common rules
 divide."""
 
@@ -287,7 +287,7 @@ def _cancelling(table: np.ndarray, slack: np.ndarray) -> dict[int, float]:
     Ratios that are fractions with small denominators are taken as these, which gives the shortest sum.
     """
     near = np.array(
-        [[Fraction(float(v)).limit_denominator(LARGEST_DENOMINATOR) for v in row] for row in table]
+        [[Fraction(float(v)).limit_denominator(LARGEST_RATIO_DENOMINATOR) for v in row] for row in table]
     )
     if (np.abs(near.astype(float) - table) <= slack).all():
         return {row: float(value) for row, value in (cancelling(near) or {}).items()}

@@ -18,7 +18,7 @@ from taylorattr.design.designed import DesignedRule, shared
 from taylorattr.design.guarantees import names_no_player
 from taylorattr.errors import BudgetError
 
-MOST_PLAYERS = 7
+MOST_RENAMED_PLAYERS = 7
 """Players up to which all n! names are gone through."""
 
 
@@ -89,12 +89,10 @@ def _evaluator(rule: AllocationRule) -> Any:
 def _mean(rule: AllocationRule, kappa: tuple[int, ...], context: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return (1/n!) Σ_π w_{π(i)}(π(κ))."""
     n = len(kappa)
-    if n > MOST_PLAYERS:
+    if n > MOST_RENAMED_PLAYERS:
         raise BudgetError(
-            f"the mean of {rule.name} over the names of {n} players has {n}! parts (limit {MOST_PLAYERS} "
-            "players); "
-            "group the "
-            "inputs with players="
+            f"the mean of {rule.name} over the names of {n} players has {n}! parts (limit "
+            f"{MOST_RENAMED_PLAYERS} players); group the inputs with players="
         )
     seats = np.array(list(itertools.permutations(range(n))))
     moved = np.asarray(kappa)[seats]

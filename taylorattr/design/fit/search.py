@@ -24,7 +24,7 @@ FEWEST_EXAMPLES = 8
 GRADIENT_STEPS = 150
 """Gradient steps of one start where nothing is said."""
 
-LEARNING_RATE = 0.15
+SEARCH_RATE = 0.15
 """Largest step of a number of θ; it falls with the cosine to a hundredth."""
 
 HOT, COLD = 1.0, 0.05
@@ -146,8 +146,8 @@ def _descend(task: Task, theta: Tensor, restart: int, steps: int, generator: tor
     theta = theta.clone().requires_grad_()
     size = task.examples_per_step()
     everything = size == len(task.train)
-    optimiser = torch.optim.Adam([theta], lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, LEARNING_RATE / 100)
+    optimiser = torch.optim.Adam([theta], lr=SEARCH_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, SEARCH_RATE / 100)
     task.look(theta, restart)
     order = torch.empty(0, dtype=torch.int64)
     for step in range(steps):

@@ -14,10 +14,10 @@ from taylorattr.aliases import MultiIndex
 from taylorattr.design.verify.subject import Subject
 from taylorattr.toys import Polynomial, mlp
 
-MOST_TERMS = 6
+MOST_PROBLEM_TERMS = 6
 """Terms of a polynomial at most."""
 
-MANY_PLAYERS = 8
+MANY_LAW_PLAYERS = 8
 """Players beyond which there are fewer and shorter problems."""
 
 COORDINATES = (Fraction(-1), Fraction(-1, 2), Fraction(1, 2), Fraction(3, 2), Fraction(2))
@@ -91,19 +91,19 @@ def problems(subject: Subject, count: int) -> Iterator[Problem]:
     random = subject.generator()
     n, order = subject.n, subject.order
     for number in range(how_many(subject, count)):
-        kappas = {_kappa(random, n, int(random.integers(1, order + 1))) for _ in range(MOST_TERMS)}
+        kappas = {_kappa(random, n, int(random.integers(1, order + 1))) for _ in range(MOST_PROBLEM_TERMS)}
         terms = tuple((kappa, int(random.choice([-3, -2, -1, 1, 2, 3]))) for kappa in sorted(kappas))
         x = tuple(COORDINATES[k] for k in random.integers(0, len(COORDINATES), n))
         away = tuple(Fraction(int(k), 4) for k in random.integers(-2, 3, n))
         b = away if number % 2 else (Fraction(0),) * n
         # a player at its baseline has no effects, and would hide what goes wrong with it
         moved = tuple(v + 3 if v == start else v for v, start in zip(x, b, strict=True))
-        yield Problem(terms if n <= MANY_PLAYERS else terms[:3], moved, b)
+        yield Problem(terms if n <= MANY_LAW_PLAYERS else terms[:3], moved, b)
 
 
 def how_many(subject: Subject, count: int) -> int:
     """Return how many problems there are where so many are asked for: fewer of many players."""
-    return count if subject.n <= MANY_PLAYERS else min(count, 2)
+    return count if subject.n <= MANY_LAW_PLAYERS else min(count, 2)
 
 
 def _kappa(random: np.random.Generator, n: int, order: int) -> MultiIndex:

@@ -29,7 +29,7 @@ MOST_NAMED_PLAYERS = 6
 MOST_TABLE_PLAYERS = 12
 """Tables of all coalitions are made for up to this many players."""
 
-LARGEST_ORDER = 4
+LARGEST_VERIFIED_ORDER = 4
 """Largest |κ| of the polynomials."""
 
 ALLOWED_STANDARD_ERRORS = 6.0
@@ -109,7 +109,7 @@ class Subject:
     def order(self) -> int:
         """Largest |κ| at which the rule is looked at."""
         reach = self.designed.rule.reach
-        return LARGEST_ORDER if reach is None else min(LARGEST_ORDER, reach)
+        return LARGEST_VERIFIED_ORDER if reach is None else min(LARGEST_VERIFIED_ORDER, reach)
 
     def generator(self) -> np.random.Generator:
         """Return a generator of the seed."""

@@ -28,7 +28,7 @@ USUAL_ORDERS = 100
 MOST_TIMES_WITH_TOLERANCE = 100
 """With a tolerance and no number, up to this many times the default are drawn."""
 
-FIRST_LOOK = 30
+FEWEST_ORDERS = 30
 """Draws before a standard error is believed."""
 
 LARGEST_NOISE = 50.0
@@ -110,7 +110,7 @@ class SampledOrders(Way):
             game, fold=n <= FOLDED_PLAYERS, show_progress=question.show_progress
         ) as outputs:
             at_once = max(1, BLOCK_BYTES // (16 * n * max(game.batch, 1)))
-            at_once = min(at_once, max(FIRST_LOOK, 16 * outputs.rows // (2 * n)))
+            at_once = min(at_once, max(FEWEST_ORDERS, 16 * outputs.rows // (2 * n)))
             while mean.count < most:
                 ranks = self._ranks(generator, n, min(at_once, most - mean.count), context)
                 chain = outputs.table(_chain(ranks), len(ranks) * (n - 1)).numpy()
@@ -120,7 +120,7 @@ class SampledOrders(Way):
                 if paired:
                     found = found.reshape(game.batch, -1, 2, n).mean(2)
                 mean.add(found.swapaxes(0, 1))
-                if tol is not None and mean.count >= FIRST_LOOK and _relative(mean) <= tol:
+                if tol is not None and mean.count >= FEWEST_ORDERS and _relative(mean) <= tol:
                     break
         return self._answer(mean, tol, 2 * mean.count if paired else mean.count, n)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
 from taylorattr.design.verify.problems import (
-    MANY_PLAYERS,
+    MANY_LAW_PLAYERS,
     Problem,
     how_many,
     network,
@@ -162,7 +162,7 @@ def renaming(subject: Subject) -> Outcome:
     random = subject.generator()
     rule, n = subject.designed.rule, subject.n
     context = {name: rule.resolved(n, subject.context or None)[name] for name in rule.needs}
-    for _ in range(RENAMED_TERMS if n <= MANY_PLAYERS else 2):
+    for _ in range(RENAMED_TERMS if n <= MANY_LAW_PLAYERS else 2):
         order = random.permutation(n)
         kappa = random.multinomial(int(random.integers(1, subject.order + 1)), np.ones(n) / n)
         moved = {
@@ -205,7 +205,7 @@ def _masks(order: np.ndarray) -> np.ndarray:
 
 def _of_models(subject: Subject, random: np.random.Generator) -> Outcome:
     """Permute the columns of inputs; attributes go by name, so scores do."""
-    where = f"{RENAMED_TERMS if subject.n <= MANY_PLAYERS else 2} terms"
+    where = f"{RENAMED_TERMS if subject.n <= MANY_LAW_PLAYERS else 2} terms"
     if subject.context and subject.names is None:
         return Kept(f"{where}; attributes go by position")
     if (

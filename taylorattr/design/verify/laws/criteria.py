@@ -13,7 +13,7 @@ from taylorattr.criteria.paper.cases import Case, cases
 from taylorattr.criteria.three_criteria import has_part
 from taylorattr.criteria.verdict import Criterion
 from taylorattr.design.verify.law import Broken, Kept, NotApplicable, Outcome, law
-from taylorattr.design.verify.problems import MANY_PLAYERS, smallest_term
+from taylorattr.design.verify.problems import MANY_LAW_PLAYERS, smallest_term
 from taylorattr.design.verify.subject import Subject
 
 Row: TypeAlias = tuple[MultiIndex, list[Fraction], list[bool]]
@@ -122,10 +122,10 @@ TRIED_SETTINGS = 6
 TERMS_OF_A_SETTING = 30
 """Terms that are drawn in each."""
 
-MOST_PLAYERS = 8
+MOST_LAW_PLAYERS = 8
 """Players of a rule for any number, at most."""
 
-LARGEST_DRAWN_ORDER = 12
+LARGEST_LAW_ORDER = 12
 """Order of the terms, at most."""
 
 
@@ -141,9 +141,13 @@ def guarantees(subject: Subject) -> Outcome:
     if not promised:
         return NotApplicable("no criterion is said to hold for every term")
     random = subject.generator()
-    settings = TRIED_SETTINGS if subject.n <= MANY_PLAYERS else 1
+    settings = TRIED_SETTINGS if subject.n <= MANY_LAW_PLAYERS else 1
     for _ in range(settings):
-        n = int(random.integers(1, MOST_PLAYERS + 1)) if subject.free and subject.to_players else subject.n
+        n = (
+            int(random.integers(1, MOST_LAW_PLAYERS + 1))
+            if subject.free and subject.to_players
+            else subject.n
+        )
         context = _shuffled(subject, random) if n == subject.n else {}
         # drawn, not enumerated: what a proof says of every term is looked for where no table reached
         kappas = np.stack([_kappa(subject, random, n) for _ in range(TERMS_OF_A_SETTING)])
@@ -161,7 +165,7 @@ def guarantees(subject: Subject) -> Outcome:
 def _largest(subject: Subject) -> int:
     """Return the largest order of drawn terms."""
     reach = subject.designed.rule.reach
-    return LARGEST_DRAWN_ORDER if reach is None else reach
+    return LARGEST_LAW_ORDER if reach is None else reach
 
 
 def _kappa(subject: Subject, random: np.random.Generator, n: int) -> np.ndarray:
