@@ -37,6 +37,7 @@ from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.taylor import decompose, degree_by_support
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, attribute
+from taylorattr.methods.extra import MIPIN
 
 # Names whose modules need sympy or networkx are imported when they are first used (`_LATER`). Type checkers
 # read these lines instead, each from the file that defines the name: where a package re-exports a function
@@ -142,6 +143,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "EXTENSIONS",
     "METHODS",
+    "MIPIN",
     "RULES",
     "SYSTEMS",
     "AllocationRule",

@@ -52,6 +52,14 @@ class MissingRuleError(TaylorAttrError, NotImplementedError):
     """An operation of the captured program has no rule."""
 
 
+class UnsupportedLayerError(MissingRuleError):
+    """A layer has no inverse, so that no signal can be sent back through it."""
+
+
+class NotFittedError(TaylorAttrError, RuntimeError):
+    """What is to be fitted to data first was used before that."""
+
+
 class NondeterministicModelError(TaylorAttrError, RuntimeError):
     """The model gives different outputs for the same input."""
 
@@ -140,6 +148,10 @@ class KinkWarning(TaylorAttrWarning):
 
 class DivergenceWarning(TaylorAttrWarning):
     """The Taylor series does not reach the input; its terms cannot be trusted as effects."""
+
+
+class ConvergenceWarning(TaylorAttrWarning):
+    """What was trained or fitted explains hardly anything of what it was trained for."""
 
 
 class FallbackWarning(TaylorAttrWarning):

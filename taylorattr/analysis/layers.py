@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taylorattr.analysis.private_model import own_modules
+from taylorattr.analysis.private_model import ModelCopy, own_modules
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.errors import OptionError, ShapeError
 
@@ -18,7 +18,9 @@ Layer = str | nn.Module
 """Dotted path inside the model, or the module itself."""
 
 
-def find_layer(model: Callable[..., Any], scalar: ScalarModel, layer: Layer) -> tuple[str, nn.Module]:
+def find_layer(
+    model: Callable[..., Any], scalar: ScalarModel | ModelCopy, layer: Layer
+) -> tuple[str, nn.Module]:
     """Return a layer's path and its counterpart in the copy that runs.
 
     Args:

@@ -62,6 +62,13 @@ print(*ta.METHODS)
 image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3)).eval()
 heat = ta.attribute("gradient_x_input", image, torch.rand(1, 1, 4, 4), target=2)
 
+# systems beside the methods, and extensions of them
+print(*ta.SYSTEMS, *ta.EXTENSIONS)
+inverses = ta.MIPIN(image, top="logits").fit(torch.rand(20, 1, 4, 4))
+assert_type(inverses, ta.MIPIN)
+assert_type(inverses.contrast(torch.rand(1, 1, 4, 4), 2), torch.Tensor)
+print(inverses.report(torch.rand(20, 1, 4, 4)).complete)
+
 # reformulate
 found = ta.reformulate("integrated_gradients", model, x, order=6)
 assert_type(found, ta.Reformulation)

@@ -85,7 +85,7 @@ def grad_cam(
         players=scores.flatten(1),
         f_baseline=_without_features(question, module),
         names=tuple(f"{path}[{','.join(map(str, at))}]" for at in itertools.product(*map(range, shape))),
-        map=_shown(scores[:, None], game.inputs[0], upsample),
+        map=resized(scores[:, None], game.inputs[0], upsample),
         diagnostics={
             "layer": path,
             "positions": list(shape),
@@ -133,7 +133,7 @@ def _without_features(question: Question, module: nn.Module) -> Tensor:
     return torch.cat(found)
 
 
-def _shown(scores: Tensor, x: Tensor, upsample: str | None) -> Tensor:
+def resized(scores: Tensor, x: Tensor, upsample: str | None) -> Tensor:
     """Return the map (B, 1, positions…) at the size of the input's last dimensions, if they are as many."""
     space = scores.ndim - 2
     if upsample is None or x.ndim - 2 < space or space not in _MODES:
