@@ -250,6 +250,8 @@ class ScalarModel:
                 f"the analysed output is {result.dtype}; derivatives need a floating-point output (logits or "
                 "probabilities, not class indices). ta.harsanyi, shapley and occlusion accept it"
             )
+        if result.dtype != self.dtype:
+            self.diagnostics["output_dtype"] = str(result.dtype).removeprefix("torch.")
         self.tried = result.to(self.dtype)
         return copied
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.gradient import value_and_gradient
+from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
 from taylorattr.methods.method import attribute
 
 
@@ -23,6 +25,9 @@ class Attribution:
     Args:
         forward_func: Module or callable; never changed.
     """
+
+    _shared_by_example = False
+    """Whether the scores of an input that all examples share are told by example, and not their sum."""
 
     def __init__(self, forward_func: Callable[..., Any]) -> None:
         self.forward_func = forward_func
@@ -100,14 +105,19 @@ class Attribution:
 
     def _gradient(self, inputs: Tensors, target: AnyTarget, extra: Any) -> tuple[Tensor, ...]:
         """Return ∇f at the inputs, one tensor for each."""
-        scalar, x = self._point(inputs, target, extra)
-        return value_and_gradient(scalar, x, torch.arange(len(x[0])))[1]
+        model, rows, shared = spread_over_batch(self.forward_func, inputs)
+        scalar, x = Question(model, rows, target=target, additional_forward_args=extra, dtype=None).point
+        return summed_where_shared(value_and_gradient(scalar, x, torch.arange(len(x[0])))[1], shared)
 
     def _attribute(
         self, method: str, inputs: Tensors, baselines: Any, **options: Any
     ) -> attribution.Attribution:
         """Run one of this package's methods; a feature's score is repeated over its elements."""
-        return attribute(method, self.forward_func, inputs, baselines, per_element=False, **options)
+        model, rows, shared = spread_over_batch(self.forward_func, inputs)
+        result = attribute(method, model, rows, baselines, per_element=False, **options)
+        if any(shared) and isinstance(result.scores, tuple) and not self._shared_by_example:
+            return replace(result, scores=summed_where_shared(result.scores, shared))
+        return result
 
 
 class WithDelta(Attribution):

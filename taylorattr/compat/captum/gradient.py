@@ -85,7 +85,8 @@ class InputXGradient(Attribution):
     def attribute(self, inputs: Tensors, target: Target = None, additional_forward_args: Any = None) -> Any:
         """Return x ∘ ∇f(x), shaped like the inputs."""
         gradients = self._gradient(inputs, target, additional_forward_args)
-        products = tuple(x.detach().to(g) * g for x, g in zip(input_tuple(inputs), gradients, strict=True))
+        parts = inputs if isinstance(inputs, tuple) else (inputs,)
+        products = tuple(x.detach().to(g) * g for x, g in zip(parts, gradients, strict=True))
         return like_inputs(products, inputs)
 
 

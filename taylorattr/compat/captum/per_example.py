@@ -1,8 +1,11 @@
-"""Arguments that hold one entry per example, feature masks among them: picked, repeated, made players."""
+"""Arguments that hold one entry per example, feature masks among them: picked, repeated, made players.
+
+And inputs that hold one entry for all examples.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -91,11 +94,49 @@ class JoinedExamples:
     Attributes:
         scores: Shaped like the inputs.
         player_scores: Shape (B, n), n the largest number of features; 0 where an example has fewer.
+        diagnostics: Those of the first.
     """
 
     def __init__(self, results: Sequence[attribution.Attribution], as_tuple: bool) -> None:
         parts = [r.scores if isinstance(r.scores, tuple) else (r.scores,) for r in results]
         joined = tuple(torch.cat(same) for same in zip(*parts, strict=True))  # pyright: ignore[reportArgumentType]
         self.scores = joined if as_tuple else joined[0]
+        self.diagnostics = results[0].diagnostics
         most = max(r.n for r in results)
         self.player_scores = torch.cat([F.pad(r.player_scores, (0, most - r.n)) for r in results])
+
+
+def spread_over_batch(
+    model: Callable[..., Any], inputs: Tensors
+) -> tuple[Callable[..., Any], Tensors, tuple[bool, ...]]:
+    """Return a model and inputs with one row per example each, where some inputs are one row for all.
+
+    captum passes a tensor (1, …) beside one (B, …) on as it is. Repeated for each example it would meet the
+    rows of the others inside the model, so the model is then run on one example at a time.
+
+    Args:
+        model: Module or callable.
+        inputs: Tensors (B, …) or (1, …).
+
+    Returns:
+        The model, tensors (B, …), and which of them are shared; model and inputs as they are if none is.
+    """
+    parts = inputs if isinstance(inputs, tuple) else (inputs,)
+    sizes = [len(part) if isinstance(part, Tensor) and part.ndim else 0 for part in parts]
+    batch = max(sizes, default=0)
+    shared = tuple(size == 1 != batch for size in sizes)
+    if not any(shared) or {*sizes} != {1, batch}:
+        return model, inputs, (False,) * len(parts)
+
+    def one_at_a_time(*arguments: Any) -> Tensor:
+        rows = len(arguments[0])
+        each = [torch.tensor([row]) for row in range(rows)]
+        return torch.cat([model(*(pick(a, rows, row) for a in arguments)) for row in each])
+
+    spread = (p.expand(batch, *p.shape[1:]) if s else p for p, s in zip(parts, shared, strict=True))
+    return one_at_a_time, tuple(spread), shared
+
+
+def summed_where_shared(parts: tuple[Tensor, ...], shared: tuple[bool, ...]) -> tuple[Tensor, ...]:
+    """Return scores (B, …) with those of shared inputs summed over the batch, (1, …)."""
+    return tuple(p.sum(0, keepdim=True) if s else p for p, s in zip(parts, shared, strict=True))

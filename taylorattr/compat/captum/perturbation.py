@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from taylorattr.aliases import Baselines, Target, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.compat.captum.base import Attribution, current_seed, zero_for_none
-from taylorattr.compat.captum.per_example import JoinedExamples, masks_differ, pick, pick_all, players_of
+from taylorattr.compat.captum.per_example import (
+    JoinedExamples,
+    masks_differ,
+    pick,
+    pick_all,
+    players_of,
+    spread_over_batch,
+)
 from taylorattr.errors import OptionError
 
 
 class _Perturbation(Attribution):
     """What the perturbation methods share: features, and model calls of a given number of rows."""
+
+    _shared_by_example = True
 
     @property
     def multiplies_by_inputs(self) -> bool:
@@ -50,8 +60,14 @@ class _Perturbation(Attribution):
             raise OptionError(
                 f"perturbations_per_eval={perturbations_per_eval!r}; expected a positive integer"
             )
+        if any(spread_over_batch(self.forward_func, inputs)[2]):
+            model, inputs, _ = spread_over_batch(self.forward_func, inputs)
+            return type(self)(model)._perturb(
+                method, inputs, baselines, feature_mask, perturbations_per_eval, **options
+            )
         batch = len(input_tuple(inputs)[0])
         start = zero_for_none(inputs, baselines)
+        inputs = _floating_where_baselines_are(inputs, start)
         # captum's default of 1 is no wish for small calls: None lets the library choose from memory
         rows = perturbations_per_eval * batch if perturbations_per_eval > 1 else None
         if not masks_differ(inputs, feature_mask):
@@ -82,6 +98,23 @@ class _Perturbation(Attribution):
         return JoinedExamples(results, isinstance(inputs, tuple))
 
 
+def _floating_where_baselines_are(inputs: Tensors, baselines: Any) -> Tensors:
+    """Return integer inputs as floating-point ones where their baseline is, as the model then gets them."""
+    parts = inputs if isinstance(inputs, tuple) else (inputs,)
+    starts = baselines if isinstance(baselines, tuple) else (baselines,) * len(parts)
+    if len(starts) != len(parts):
+        return inputs  # counted where baselines are made
+    promoted = tuple(
+        x.to(torch.result_type(x, b)) if _is_floating(b) and not x.is_floating_point() else x
+        for x, b in zip(parts, starts, strict=True)
+    )
+    return promoted if isinstance(inputs, tuple) else promoted[0]
+
+
+def _is_floating(value: Any) -> bool:
+    return value.is_floating_point() if isinstance(value, Tensor) else isinstance(value, float)
+
+
 class FeatureAblation(_Perturbation):
     """``occlusion_1`` with captum's signature; features are the numbers in ``feature_mask``."""
 
@@ -104,16 +137,28 @@ class FeatureAblation(_Perturbation):
         """
         if kwargs:
             raise OptionError(f"FeatureAblation.attribute has no option {next(iter(kwargs))!r}")
-        return self._perturb(
-            "occlusion_1",
-            inputs,
-            baselines,
-            feature_mask,
-            perturbations_per_eval,
-            target=target,
-            additional_forward_args=additional_forward_args,
-            show_progress=show_progress,
-        ).scores
+        asked: dict[str, Any] = {
+            "target": target,
+            "additional_forward_args": additional_forward_args,
+            "show_progress": show_progress,
+        }
+        result = self._perturb(
+            "occlusion_1", inputs, baselines, feature_mask, perturbations_per_eval, **asked
+        )
+        own = result.diagnostics.get("output_dtype")
+        if own is None:
+            return result.scores
+        # differences of outputs come in their dtype, and float32 would round integers and doubles
+        asked["dtype"] = torch.float64
+        exact = self._perturb("occlusion_1", inputs, baselines, feature_mask, perturbations_per_eval, **asked)
+        return _in_dtype(exact.scores, getattr(torch, own))
+
+
+def _in_dtype(scores: Any, dtype: torch.dtype) -> Any:
+    """Return scores in another dtype, rounded where that holds integers."""
+    if isinstance(scores, tuple):
+        return tuple(_in_dtype(part, dtype) for part in scores)
+    return (scores if dtype.is_floating_point else scores.round()).to(dtype)
 
 
 class Occlusion(_Perturbation):
@@ -135,14 +180,11 @@ class Occlusion(_Perturbation):
         Raises:
             OptionError: If a window or stride does not fit the inputs.
         """
-        shapes = [tuple(part.shape[1:]) for part in input_tuple(inputs)]
-        single = not isinstance(inputs, tuple) or (
-            len(shapes) == 1 and not isinstance(sliding_window_shapes[0], tuple)
-        )
-        window = (sliding_window_shapes,) if single else sliding_window_shapes
-        steps: Any = (
-            (strides,) if single else strides if isinstance(strides, tuple) else (strides,) * len(shapes)
-        )
+        parts = input_tuple(spread_over_batch(self.forward_func, inputs)[1])
+        shapes = [tuple(part.shape[1:]) for part in parts]
+        # of one input, window and stride stand alone or, each by itself, in a tuple with one entry per input
+        window: Any = _for_each_input(sliding_window_shapes, len(shapes))
+        steps: Any = _for_each_input(strides, len(shapes))
         if len(window) != len(shapes) or len(steps) != len(shapes):
             raise OptionError(
                 f"{len(window)} windows and {len(steps)} strides for {len(shapes)} inputs; expected one each"
@@ -163,6 +205,13 @@ class Occlusion(_Perturbation):
             window=tuple(window),
             stride=tuple(each),
         ).scores
+
+
+def _for_each_input(sizes: Any, inputs: int) -> Any:
+    """Return windows or strides as a tuple with one entry per input tensor."""
+    if isinstance(sizes, tuple) and (inputs > 1 or (sizes and isinstance(sizes[0], tuple))):
+        return sizes
+    return (sizes,) * inputs
 
 
 class ShapleyValueSampling(_Perturbation):
