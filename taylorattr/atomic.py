@@ -23,13 +23,14 @@ def replacing(path: str | os.PathLike[str]) -> Generator[IO[bytes], None, None]:
         The open temporary file, in the destination's folder.
 
     Raises:
-        OSError: No file can be made there; the message names the destination.
+        OSError: No file can be made there, or the disk takes no more; the message names the destination.
     """
     target = Path(path)
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(target)) from error
+        named = _named(error, target)
+        raise named from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -39,7 +40,19 @@ def replacing(path: str | os.PathLike[str]) -> Generator[IO[bytes], None, None]:
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)  # mkstemp makes 0600; an ordinary file is expected
         os.replace(name, target)  # atomic, since both are in one folder
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.unlink(name)
+        # an archive whose last write failed is closed once more, which raises something else
+        reason = error.__context__ if isinstance(error, ValueError) else error
+        if isinstance(reason, OSError) and reason.filename in (None, name):
+            named = _named(reason, target)
+            raise named from error
         raise
+
+
+def _named(error: OSError, target: Path) -> OSError:
+    """Return an error of the same kind whose message names the destination."""
+    if error.errno is None:
+        return OSError(f"{target} cannot be written: {error}")
+    return type(error)(error.errno, error.strerror, str(target))

@@ -185,7 +185,7 @@ class Outputs:
         """
         known = f_x if self._f_baseline is None else torch.cat([f_x, self._f_baseline])
         largest = max(1e-3, float(known.abs().max()))
-        allowed = 1e3 * _coarsest(self._scalar) * largest
+        allowed = 1e3 * coarsest_eps(self._scalar) * largest
         same = abs(float(self._scalar.tried[-1]) - float(f_x[self._witness])) <= allowed
         if same and len(f_x) == 1:
             return
@@ -230,15 +230,7 @@ class Outputs:
         if not self._scalar.draws and len(examples) > 1:
             _compare_repeat(apart, again, allowed)
         # what rounding of the inputs does to the outputs (sums that cancel), rounding inside does too
-        generator = torch.Generator().manual_seed(0)
-        eps = _coarsest(self._scalar)
-        shaken = tuple(
-            x * (1 + eps * (2 * torch.randint(0, 2, x.shape, generator=generator).to(x) - 1))
-            if x.is_floating_point()
-            else x
-            for x in xs
-        )
-        felt = (self._evaluate(shaken, examples) - again).abs().max()
+        felt = (self._evaluate(shaken(xs, coarsest_eps(self._scalar)), examples) - again).abs().max()
         allowed = max(allowed, 30 * float(felt))
         if not bool((spread > allowed).any()):
             return
@@ -311,7 +303,18 @@ def _same_call(largest: float, dtype: torch.dtype) -> float:
     return 1e3 * torch.finfo(dtype).eps * largest
 
 
-def _coarsest(scalar: ScalarModel) -> float:
+def shaken(rows: Rows, eps: float) -> Rows:
+    """Return rows whose floating-point entries are moved up or down by one rounding, seeded."""
+    generator = torch.Generator().manual_seed(0)
+    return tuple(
+        x * (1 + eps * (2 * torch.randint(0, 2, x.shape, generator=generator).to(x) - 1))
+        if x.is_floating_point()
+        else x
+        for x in rows
+    )
+
+
+def coarsest_eps(scalar: ScalarModel) -> float:
     """Return eps of the coarsest dtype the model computes in: kernels round differently by batch size."""
     lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
     return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)

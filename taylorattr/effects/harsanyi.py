@@ -27,8 +27,9 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
-from taylorattr.effects.checkpoint import Checkpoint, fingerprint
+from taylorattr.effects.checkpoint import Checkpoint, verify
 from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
+from taylorattr.effects.fingerprint import fingerprint, state_digest
 from taylorattr.effects.references import FURTHER_TABLES, over_references, reference_folder
 from taylorattr.errors import BudgetError, OptionError, require_instance, require_number
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
@@ -80,14 +81,16 @@ def harsanyi(
         internal_batch_size: As in `Question`.
         show_progress: As in `Question`.
         checkpoint: Folder where outputs are kept while they are computed; a call with the same
-            arguments resumes there and evaluates only what is missing.
+            arguments resumes there and evaluates only what is missing, and some of what is kept, to see
+            that the model is the same. A disk that is full is warned of; the result is returned.
         max_evaluations: Refuse to compute more outputs than this; None: no limit.
         references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
             With checkpoint, each has a folder of its own inside.
 
     Returns:
         The effects, with a bound of their rounding error per order (:mod:`taylorattr.effects.rounding`);
-        ``diagnostics`` holds the number of outputs ``evaluated`` and ``resumed``, and under
+        ``diagnostics`` holds the number of outputs ``evaluated``, ``resumed`` and, where some were,
+        ``verified`` by a second evaluation, and under
         ``orders_below_rounding`` for each example the orders none of whose effects rises above the bound.
         With references also what :func:`taylorattr.effects.references.over_references` adds.
 
@@ -160,11 +163,13 @@ def coalition_effects(
     table = torch.empty(game.batch, rows.columns, dtype=game.dtype)
     partner = game.scalar.in_precision(rounding.PARTNER[game.dtype], game.inputs)
     counts = {"evaluated": 0, "resumed": 0}
-    store = _store(checkpoint, game, rows)
+    store = None if checkpoint is None else _store(checkpoint, game, rows, table)
     etas = []
     with store or contextlib.nullcontext():
-        known = store.restore(table) if store else np.zeros(table.shape, dtype=bool)
+        known = store.restore() if store else np.zeros(table.shape, dtype=bool)
         counts["resumed"] = int(known.sum())
+        if store and counts["resumed"]:
+            counts["verified"] = sum(verify(store, game, rows.at, row, i) for i, row in enumerate(known))
         bar = tqdm(
             total=table.numel(), initial=counts["resumed"], unit="out", disable=not question.show_progress
         )
@@ -192,7 +197,7 @@ def _fill(
         values = evaluate(rows.block(start, stop), bar.update).cpu()
         table[example, start:stop] = values
         if store:
-            store.add(example, start, values)
+            store.add(example, start, stop)
 
 
 def gaps(known: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
@@ -300,9 +305,7 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
         )
 
 
-def _store(path: str | os.PathLike[str] | None, game: Game, rows: CoalitionRows) -> Checkpoint | None:
-    if path is None:
-        return None
+def _store(path: str | os.PathLike[str], game: Game, rows: CoalitionRows, table: Tensor) -> Checkpoint:
     scalar = game.scalar
     identity = fingerprint(
         scalar.modules,
@@ -315,8 +318,14 @@ def _store(path: str | os.PathLike[str] | None, game: Game, rows: CoalitionRows)
         str(game.dtype),
         (rows.max_order, rows.frame, sys.byteorder),
     )
+    model = scalar.modules, scalar.function, scalar.selector.target
+    state = state_digest(*model)
+    with torch.no_grad():
+        game.values(torch.zeros(1, game.n, dtype=game.dtype), 0)
+    if state != state_digest(*model):
+        state = None  # the model writes to itself when called, as a counter or a cache does
     probes = torch.cat([game.f_input, game.f_baseline])
-    return Checkpoint(path, identity, probes, columns=rows.columns, examples=game.batch)
+    return Checkpoint(path, identity, probes, table, state=state)
 
 
 class CoalitionRows:

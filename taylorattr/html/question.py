@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.checkpoint import fingerprint
+from taylorattr.effects.fingerprint import fingerprint
 from taylorattr.html.contents import Contents
 from taylorattr.html.section import Column, Section, Table
 from taylorattr.html.text import amount, count, listed

@@ -13,12 +13,14 @@ import pytest
 import torch
 from torch import nn
 
-from taylorattr.effects.checkpoint import Checkpoint, fingerprint
+from taylorattr.effects.checkpoint import Checkpoint
+from taylorattr.effects.fingerprint import fingerprint
 from taylorattr.effects.harsanyi import gaps, harsanyi
 from taylorattr.errors import CheckpointError
 
 N = 8
 CALL = 4  # rows per model call; 16 calls, 64 coalitions, make a block
+LOOKED_AT = 64 + 2 * N + 3  # stored outputs of an example that are evaluated again, at most
 SEEN = {"rows": 0, "stop": None}
 
 
@@ -62,7 +64,7 @@ def blocks(folder):
 def test_a_resumed_evaluation_evaluates_exactly_what_is_missing(tmp_path, options):
     plain = run(**options)
     rows, total = SEEN["rows"], plain.values.numel()
-    path, stop, resumed, runs = tmp_path / "c", rows // 3, 0, 0
+    path, stop, resumed, runs = tmp_path / "c", rows // 3 + 2 * LOOKED_AT, 0, 0
     while True:
         try:
             effects = run(path, stop=stop, **options)
@@ -75,7 +77,8 @@ def test_a_resumed_evaluation_evaluates_exactly_what_is_missing(tmp_path, option
     assert runs >= 1 and torch.equal(effects.values, plain.values)
     assert effects.diagnostics["resumed"] == resumed > 0
     assert effects.diagnostics["evaluated"] == total - resumed
-    assert SEEN["rows"] <= rows - resumed  # what prepares an example is spared too once it is complete
+    # what prepares an example is spared once it is complete; one row shows whether a call leaves traces
+    assert SEEN["rows"] <= rows - resumed + effects.diagnostics["verified"] + 1
 
 
 def test_a_finished_evaluation_is_read_back_whole(tmp_path):
@@ -93,7 +96,7 @@ def test_the_rows_saved_are_the_coalitions_resumed(tmp_path):
         run(tmp_path / "c", stop=rows - 100, inputs=one)
     effects = run(tmp_path / "c", inputs=one)
     assert 0 < effects.diagnostics["resumed"] < 256
-    assert SEEN["rows"] == rows - effects.diagnostics["resumed"]
+    assert SEEN["rows"] == rows - effects.diagnostics["resumed"] + effects.diagnostics["verified"] + 1
 
 
 @pytest.mark.parametrize("where", (0, 40, -1))
@@ -192,17 +195,18 @@ def test_what_is_no_checkpoint_is_refused(folder, tmp_path):
 
 
 def test_outputs_are_written_while_the_evaluation_runs(tmp_path):
-    table = torch.zeros(2, 10, dtype=torch.float64)
-    with Checkpoint(tmp_path / "c", "id", torch.zeros(1), columns=10, examples=2, interval=0) as store:
-        store.add(0, 0, torch.arange(3.0, dtype=torch.float64))
-        assert [f.name for f in blocks(tmp_path / "c")] == ["0-0-3.block"]
-    with Checkpoint(tmp_path / "c", "id", torch.zeros(1), columns=10, examples=2, interval=60) as store:
-        assert store.restore(table).sum() == 3
-        store.add(0, 3, torch.ones(2, dtype=torch.float64))
-        store.add(0, 5, torch.ones(1, dtype=torch.float64))  # goes on where the last one ended: one file
-        store.add(1, 0, torch.ones(1, dtype=torch.float64))
-        assert [f.name for f in blocks(tmp_path / "c")] == ["0-0-3.block", "0-3-6.block"]
-    assert blocks(tmp_path / "c")[-1].name == "1-0-1.block"
+    path, table = tmp_path / "c", torch.arange(20.0, dtype=torch.float64).reshape(2, 10)
+    with Checkpoint(path, "id", torch.zeros(1), table, interval=0) as store:
+        store.add(0, 0, 3)
+        assert [f.name for f in blocks(path)] == ["0-0-3.block"]
+    empty = torch.zeros_like(table)
+    with Checkpoint(path, "id", torch.zeros(1), empty, interval=60) as store:
+        assert store.restore().sum() == 3 and empty[0, :3].tolist() == [0, 1, 2]
+        store.add(0, 3, 5)
+        store.add(0, 5, 6)  # goes on where the last one ended: one file
+        store.add(1, 0, 1)
+        assert [f.name for f in blocks(path)] == ["0-0-3.block"]
+    assert [f.name for f in blocks(path)] == ["0-0-3.block", "0-3-6.block", "1-0-1.block"]
 
 
 def test_gaps_are_cut_and_cover_what_is_unknown():
@@ -318,7 +322,7 @@ def test_self_references_end():
 def test_another_process_finds_the_same():
     """String hashes differ between processes; sets of strings must not."""
     script = (
-        "import torch\nfrom taylorattr.effects.checkpoint import fingerprint\n"
+        "import torch\nfrom taylorattr.effects.fingerprint import fingerprint\n"
         "def f(x):\n    return x if x in {'a', 'b', 'c'} else torch.sin(x)\n"
         "print(fingerprint(f, torch.nn.GRU(1, 1).__class__, {'a', 'b', 'c'}))"
     )
