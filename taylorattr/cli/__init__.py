@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from taylorattr.cli import attribute, audit, check, clone, decompose, demo, graph, report
+from taylorattr.cli import attribute, audit, check, clone, decompose, demo, graph, mip_in, report
 from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
 
 COMMANDS = {
     "demo": demo,
     "decompose": decompose,
     "attribute": attribute,
+    "mip-in": mip_in,
     "graph": graph,
     "check": check,
     "audit": audit,

@@ -134,7 +134,7 @@ def read_request(arguments: argparse.Namespace) -> Request:
         OptionError: If an argument cannot be read or does not fit the data.
     """
     require_folder("--out", arguments.out)
-    device = _device(arguments.device)
+    device = device_named(arguments.device)
     data = data_files.load(arguments.data, arguments.drop)
     if arguments.standardize:
         data = data.standardized()
@@ -239,7 +239,7 @@ def _is_column(entry: Any, column_of: dict[str, int]) -> bool:
     return entry in column_of if isinstance(entry, str) else type(entry) is int
 
 
-def _device(spec: str) -> torch.device:
+def device_named(spec: str) -> torch.device:
     """Return a device on which a tensor can be made.
 
     Raises:

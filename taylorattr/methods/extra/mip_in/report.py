@@ -49,6 +49,8 @@ class SourceReport(Result):
         input_from_top: R²(x | top), which must be smaller.
         distractor_agreement: Share of examples with argmax Φ(d) = argmax Φ(x); about 1/K says that the
             network reads nothing in d.
+        distractor_probability: Mean probability of c at d: where it is about 1/K, an agreement is one of
+            logits near 0.
         probe_accuracy: Share of held-out examples whose class c a logistic regression reads from d.
         majority: Share of the most frequent c: what a probe of nothing reaches.
         held_out: How regressions were judged, in words.
@@ -64,6 +66,7 @@ class SourceReport(Result):
     source_from_top: float
     input_from_top: float
     distractor_agreement: float
+    distractor_probability: float
     probe_accuracy: float
     majority: float
     held_out: str
@@ -97,6 +100,7 @@ class SourceReport(Result):
             f"{self.input_from_top:.3f} of x",
             f"    the model decides at d as at x           {self.distractor_agreement:.3f}, "
             f"chance {1 / self.classes:.3f}",
+            f"    mean probability of the class at d        {self.distractor_probability:.3f}",
             f"    a logistic probe on d reads the class    {self.probe_accuracy:.3f}, "
             f"without looking {self.majority:.3f}",
         ]
@@ -104,6 +108,9 @@ class SourceReport(Result):
             lines.append(
                 "  caveat: the distractor still tells the class to a probe, whatever the network reads in it"
             )
+        chance = 1 / self.classes
+        if self.distractor_agreement > most and self.distractor_probability < chance + MOST_ABOVE_CHANCE / 2:
+            lines.append("  caveat: the model decides at d as at x, yet with logits near 0")
         if self.source_from_top < LEAST_AGREEMENT:
             lines.append(
                 "  caveat: masks and switches put parts of x into s that the output does not determine"
@@ -156,13 +163,14 @@ def source_report(
         samples=len(x),
         classes=k,
         agreement=_share(at_source.argmax(1) == c),
-        source_probability=float(at_source.softmax(1).gather(1, c[:, None]).mean()),
-        input_probability=float(judged.logits.softmax(1).gather(1, c[:, None]).mean()),
+        source_probability=_probability(at_source, c),
+        input_probability=_probability(judged.logits, c),
         top_from_source=r2("top", "source"),
         top_from_input=r2("top", "bottom"),
         source_from_top=r2("source", "top"),
         input_from_top=r2("bottom", "top"),
         distractor_agreement=_share(at_distractor.argmax(1) == c),
+        distractor_probability=_probability(at_distractor, c),
         probe_accuracy=read_rightly / len(x),
         majority=int(c.bincount().max()) / len(x),
         held_out=held_out,
@@ -203,6 +211,10 @@ def _outputs(inverses: Inverses, bottom: Tensor) -> Tensor:
 
 def _share(holds: Tensor) -> float:
     return float(holds.double().mean())
+
+
+def _probability(logits: Tensor, classes: Tensor) -> float:
+    return float(logits.softmax(1).gather(1, classes[:, None]).mean())
 
 
 def _word(holds: bool) -> str:
