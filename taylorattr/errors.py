@@ -6,10 +6,12 @@ the builtin a caller would already catch.
 
 import sys
 import warnings
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TypeAlias
 
 
 class TaylorAttrError(Exception):
@@ -166,22 +168,49 @@ class ZeroDifferenceWarning(TaylorAttrWarning):
     """Input and baseline coincide, so every effect is zero."""
 
 
-_HEARD: ContextVar[list[tuple[str, type[TaylorAttrWarning]]] | None] = ContextVar("heard", default=None)
+Said: TypeAlias = tuple[str, type[TaylorAttrWarning]]
+"""A warning: message and category."""
+
+_HEARD: ContextVar[list[Said] | None] = ContextVar("heard", default=None)
 
 
 @contextmanager
-def hearing() -> Generator[list[tuple[str, type[TaylorAttrWarning]]]]:
-    """Collect this package's warnings instead of issuing them, for one who sums them up; of this thread only.
+def hearing() -> Generator[list[Said]]:
+    """Collect this package's warnings instead of issuing them, for `say_once`; of this thread only.
 
     Yields:
-        What was said so far: message and category.
+        What was said so far.
     """
-    heard: list[tuple[str, type[TaylorAttrWarning]]] = []
+    heard: list[Said] = []
     token = _HEARD.set(heard)
     try:
         yield heard
     finally:
         _HEARD.reset(token)
+
+
+def say_once(said: Sequence[Sequence[Said]]) -> None:
+    """Issue the warnings heard against each of several references, whose answers are averaged.
+
+    What is said of all is issued as it is, and of the rest the first of each kind, with its number and how
+    many more there are. That an input equals one of several references is no fault.
+
+    Args:
+        said: What was said against each reference.
+    """
+    alike = [warning for warning in said[0] if all(warning in heard for heard in said)]
+    for message, category in alike:
+        warn(message, category)
+    first: dict[type[TaylorAttrWarning], str] = {}
+    counts: Counter[type[TaylorAttrWarning]] = Counter()
+    for number, heard in enumerate(said):
+        single = [w for w in heard if w not in alike and w[1] is not ZeroDifferenceWarning]
+        counts.update({category for _, category in single})
+        for message, category in single:
+            first.setdefault(category, f"against reference {number}: {message}")
+    for category, message in first.items():
+        others = counts[category] - 1
+        warn(message + f". {others} more of {len(said)} references likewise" * (others > 0), category)
 
 
 def warn(message: str, category: type[TaylorAttrWarning]) -> None:

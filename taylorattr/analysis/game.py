@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -162,19 +162,31 @@ def move_unnamed(
             end[:, unnamed] = start[:, unnamed]
 
 
-def say_zero_difference(x: tuple[Tensor, ...], b: tuple[Tensor, ...], diagnostics: dict[str, Any]) -> None:
-    """Warn of examples whose input is their baseline, and write their numbers into the diagnostics."""
+def say_zero_difference(
+    x: tuple[Tensor, ...], starts: Sequence[tuple[Tensor, ...]], diagnostics: dict[str, Any]
+) -> None:
+    """Warn of examples whose input is their baseline, and write their numbers into the diagnostics.
+
+    Args:
+        x: Inputs (B, …).
+        starts: Baselines (B, …) or (1, …); of several, an input has to equal all.
+        diagnostics: Written to.
+    """
     same = torch.ones(x[0].shape[0], dtype=torch.bool, device=x[0].device)
-    for end, start in zip(x, b, strict=True):
-        if math.prod(end.shape[1:]):
-            same &= (end == start).flatten(1).all(1) if end.ndim > 1 else end == start
+    for b in starts:
+        for end, start in zip(x, b, strict=True):
+            if math.prod(end.shape[1:]):
+                same &= (end == start).flatten(1).all(1) if end.ndim > 1 else end == start
+        if not bool(same.any()):
+            return
     equal = same.nonzero().reshape(-1).tolist()
     if equal:
         diagnostics["zero_difference"] = equal
         listed = ", ".join(map(str, equal[:5])) + (", …" if len(equal) > 5 else "")
+        words = ("baseline", "another baseline") if len(starts) == 1 else ("every reference", "others")
         warn(
-            f"input equals baseline in example{'s' if len(equal) > 1 else ''} {listed}: every effect "
-            "there is zero; choose another baseline",
+            f"input equals {words[0]} in example{'s' if len(equal) > 1 else ''} {listed}: every effect "
+            f"there is zero; choose {words[1]}",
             ZeroDifferenceWarning,
         )
 

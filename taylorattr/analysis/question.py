@@ -211,7 +211,7 @@ class Question:
             )
             diagnostics = dict(scalar.diagnostics)
             if self.one_of == 1 and self._one_baseline():
-                say_zero_difference(x, b, diagnostics)
+                say_zero_difference(x, [b], diagnostics)
         game = Game(scalar, x, b, players, maps, outputs, diagnostics, self.internal_batch_size)
         self._memory["game"] = game
         return game

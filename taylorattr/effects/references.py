@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
+from taylorattr.analysis.game import say_zero_difference
 from taylorattr.analysis.question import Question
 from taylorattr.effects.checkpoint import MANIFEST
 from taylorattr.effects.coalition_table import HarsanyiEffects
@@ -26,11 +26,10 @@ from taylorattr.effects.rounding import unit_roundoff
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import (
     CheckpointError,
-    TaylorAttrWarning,
-    ZeroDifferenceWarning,
+    Said,
     hearing,
     require_instance,
-    warn,
+    say_once,
 )
 
 R = TypeVar("R", bound=Result)
@@ -66,8 +65,8 @@ def over_references(
         TaylorAttrWarning: What was said against single references, once per kind.
     """
     starts = question.starts(references)
-    means: list[_Mean[R]] = []
-    said: list[list[tuple[str, type[TaylorAttrWarning]]]] = []
+    means: list[_Mean[Any]] = []
+    said: list[list[Said]] = []
     for number, start in enumerate(starts):
         with hearing() as heard:
             results = effects(question.against(start, len(starts)), number)
@@ -76,9 +75,10 @@ def over_references(
             means = [_Mean(result) for result in results]
         for mean, result in zip(means, results, strict=True):
             mean.add(result)
-    _say(said)
+    say_once(said)
     found = tuple(mean.result() for mean in means)
-    _say_nothing_moves(question, starts, found[0])
+    if len(starts) > 1:
+        say_zero_difference(question.rows, starts, found[0].diagnostics)
     return found
 
 
@@ -95,39 +95,6 @@ def reference_folder(checkpoint: str | os.PathLike[str], number: int) -> Path:
             "delete the folder"
         )
     return Path(checkpoint) / f"reference-{number:04d}"
-
-
-def _say(said: list[list[tuple[str, type[TaylorAttrWarning]]]]) -> None:
-    """Issue what is said of all references as it is, and of the rest the first of each kind, numbered."""
-    alike = [pair for pair in said[0] if all(pair in heard for heard in said)]
-    for message, category in alike:
-        warn(message, category)
-    first: dict[type[TaylorAttrWarning], str] = {}
-    counts: Counter[type[TaylorAttrWarning]] = Counter()
-    for number, heard in enumerate(said):
-        single = [pair for pair in heard if pair not in alike]
-        counts.update({category for _, category in single})
-        for message, category in single:
-            first.setdefault(category, f"against reference {number}: {message}")
-    for category, message in first.items():
-        others = counts[category] - 1
-        warn(message + f". {others} more of {len(said)} references likewise" * (others > 0), category)
-
-
-def _say_nothing_moves(question: Question, starts: Sequence[tuple[Tensor, ...]], result: Any) -> None:
-    """Warn of examples that equal every reference, and write their numbers into the diagnostics."""
-    rows = question.rows
-    same = torch.ones(len(rows[0]), dtype=torch.bool, device=rows[0].device)
-    for start in starts:
-        for x, reference in zip(rows, start, strict=True):
-            same &= (x == reference).reshape(len(x), -1).all(1)
-    equal = same.nonzero().reshape(-1).tolist()
-    if equal:
-        result.diagnostics["zero_difference"] = equal
-        warn(
-            f"example {equal[0]} equals every reference: its effects are zero; choose other references",
-            ZeroDifferenceWarning,
-        )
 
 
 class _Mean(Generic[R]):

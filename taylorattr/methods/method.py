@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -11,14 +12,22 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.game import Game
+from taylorattr.analysis.game import Game, say_zero_difference
 from taylorattr.analysis.inputs import reference_tuple, stand_in
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
-from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, ZeroDifferenceWarning, warn
+from taylorattr.errors import (
+    NonFiniteError,
+    OptionError,
+    PrecisionWarning,
+    ZeroDifferenceWarning,
+    hearing,
+    say_once,
+    warn,
+)
 from taylorattr.methods.option_types import check, keyword_types
 from taylorattr.methods.scores import Scores, element_scores, float64, player_scores
 from taylorattr.registry import DESIGNS, Registry
@@ -277,8 +286,13 @@ def attributed(
     entry = find(method)
     _check_options(entry, options)
     questions, baselines = _questions(entry, question, references)
+    answers, said = [], []
     with torch.inference_mode(False):
-        answers = [(asked, entry.function(asked, **options)) for asked in questions]
+        for asked in questions:
+            with hearing() if len(questions) > 1 else nullcontext([]) as heard:
+                answers.append((asked, entry.function(asked, **options)))
+            said.append(heard)
+    say_once(said)
     return _result(entry, answers, baselines, per_element)
 
 
@@ -360,6 +374,7 @@ def _result(
     if len(answers) > 1:
         diagnostics["averaged_over_references"] = len(answers)
         diagnostics["each_reference"] = [s.diagnostics for _, s in answers]
+        say_zero_difference(game.inputs, [q.game.baselines for q, _ in answers], diagnostics)
     f_input = float64(game.f_input)
     _require_finite_scores(by_player, names, entry)
     _say_no_dependence(game, by_player, f_input, f_baseline, diagnostics)

@@ -131,7 +131,7 @@ def test_inputs_among_the_references_are_no_fault():
         warnings.simplefilter("error", ZeroDifferenceWarning)
         for call in CALLS.values():
             call(references=references)
-    with pytest.warns(ZeroDifferenceWarning, match="example 1 equals every reference"):
+    with pytest.warns(ZeroDifferenceWarning, match="input equals every reference in example 1"):
         found = CALLS["harsanyi"](references=X[[1, 1]])
     assert found.diagnostics["zero_difference"] == [1]
 

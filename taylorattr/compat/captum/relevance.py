@@ -14,6 +14,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.compat.captum.base import WithDelta
 from taylorattr.compat.captum.lrp_rules import layer_rules
 from taylorattr.compat.captum.random_points import called_baselines
+from taylorattr.errors import hearing, say_once
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import record_rows
@@ -131,15 +132,19 @@ class DeepLiftShap(DeepLift):
         references = input_tuple(called_baselines(baselines, inputs))
         totals: list[Tensor] = []
         deltas = []
+        said = []
         for row in range(len(references[0])):
             start: Any = tuple(part[row : row + 1] for part in references)
             start = start if isinstance(inputs, tuple) else start[0]
-            scores, delta = self._rescale(
-                inputs, start, target, additional_forward_args, custom_attribution_func
-            )
+            with hearing() as heard:
+                scores, delta = self._rescale(
+                    inputs, start, target, additional_forward_args, custom_attribution_func
+                )
+            said.append(heard)
             deltas.append(delta)
             parts = [score / len(references[0]) for score in scores]
             totals = parts if not totals else [t + p for t, p in zip(totals, parts, strict=True)]
+        say_once(said)
         averages = tuple(totals) if isinstance(inputs, tuple) else totals[0]
         return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages
 
