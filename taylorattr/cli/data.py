@@ -242,11 +242,16 @@ def _kept_columns(header: tuple[str, ...], drop: list[str], origin: str) -> list
     """Return the numbers of the columns that are not dropped.
 
     Raises:
-        OptionError: If a column to drop is not in the header.
+        OptionError: If a column to drop is not in the header, or stands there more than once.
     """
     for name in drop:
         if name not in header:
             raise OptionError(f"--drop {name!r}: the columns of {origin} are {', '.join(header)}")
+        if header.count(name) > 1:
+            columns = ", ".join(str(i + 1) for i, label in enumerate(header) if label == name)
+            raise OptionError(
+                f"--drop {name!r}: columns {columns} of {origin} all have that name; give them names of their own"
+            )
     return [i for i, name in enumerate(header) if name not in drop]
 
 
