@@ -2,6 +2,8 @@
 
 import gc
 import os
+from collections import Counter
+from zlib import crc32
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -29,6 +31,24 @@ gc.set_threshold(
 
 collect_ignore = ["typed"]
 """Scripts that a test hands to type checkers: both would run when imported, and one is wrong on purpose."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before slow tests are deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all but one of every n rows of a test marked ``every(n)``: one law, tried on many rows.
+
+    Which one of n is drawn anew for each n rows: every third row of a product of methods and, say, six layers
+    would be the same two layers for every method.
+    """
+    rows: Counter[str] = Counter()
+    for item in items:
+        if every := item.get_closest_marker("every"):
+            (n,) = every.args
+            law = item.nodeid.partition("[")[0]
+            block, row = divmod(rows[law], n)
+            if row != crc32(f"{law} {block}".encode()) % n:
+                item.add_marker(pytest.mark.slow)
+            rows[law] += 1
 
 
 def pytest_collection_finish() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-QUICK = {"polynomial_by_hand", "relu_network", "transformer_tokens", "two_measures"}
+QUICK = {"polynomial_by_hand"}
 """Run by `make test`. The others train networks, fit rules or draw every picture, and take up to a minute."""
 
 

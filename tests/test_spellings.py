@@ -284,6 +284,7 @@ def assert_same(plain, other, methods=METHODS):
         assert two.diagnostics.get("mode") == one.diagnostics.get("mode"), name
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("group, spelling", pairs(GROUPS), ids=lambda v: v.replace(" ", "_"))
 def test_an_affine_function_has_the_same_scores_however_it_is_written(group, spelling):
     plain, other = Net(reference(group)), Net(GROUPS[group][spelling])
@@ -293,6 +294,7 @@ def test_an_affine_function_has_the_same_scores_however_it_is_written(group, spe
     assert close(two, one) != ((group, spelling) in EPSILON_DEPENDS)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("group, spelling", pairs(GROUPS), ids=lambda v: v.replace(" ", "_"))
 def test_a_right_method_is_explained_however_the_function_is_written(group, spelling):
     net = Net(GROUPS[group][spelling])

@@ -250,7 +250,7 @@ def _kept_columns(header: tuple[str, ...], drop: list[str], origin: str) -> list
         if header.count(name) > 1:
             columns = ", ".join(str(i + 1) for i, label in enumerate(header) if label == name)
             raise OptionError(
-                f"--drop {name!r}: columns {columns} of {origin} all have that name; give them names of their own"
+                f"--drop {name!r}: columns {columns} of {origin} are all called so; rename them"
             )
     return [i for i, name in enumerate(header) if name not in drop]
 

@@ -34,7 +34,7 @@ def test_csv_without_a_header_has_no_names(tmp_path):
     ("content", "drop", "message"),
     [
         ("a,b\n1,x\n", [], r"'x' at line 2, column b is not a number; leave the column out with --drop"),
-        ("a,b,a\n1,2,3\n", ["a"], r"--drop 'a': columns 1, 3 of .* all have that name"),
+        ("a,b,a\n1,2,3\n", ["a"], r"--drop 'a': columns 1, 3 of .* are all called so"),
         ("a,b\n1,2\n3\n", [], "line 3 has 1 cells, the first has 2"),
         ("", [], "the file is empty"),
         ("a,b\n1,2\n", ["c"], r"'c': the columns of .* are a, b"),

@@ -53,6 +53,7 @@ MAKERS = {
 COALITIONS = ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2))
 
 
+@pytest.mark.every(3)
 @pytest.mark.filterwarnings("ignore::taylorattr.errors.PrecisionWarning")
 @pytest.mark.parametrize("kind", MAKERS)
 def test_a_rule_comes_back_with_its_ratio_verdicts_ways_and_scores(kind, tmp_path):

@@ -250,6 +250,7 @@ ITSELF: dict[str, tuple[Callable[..., Scores], str]] = {
 """A method that is wrong by itself -> what the report may say of it ("": anything but an operation)."""
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("seed", [3, 11])
 @pytest.mark.parametrize("method", ITSELF)
 def test_no_operation_is_blamed_for_the_method(method: str, seed: int) -> None:
@@ -277,6 +278,7 @@ class Residual(nn.Module):
         return self.c((h.detach() if self.cut else h) + F.gelu(self.b(h)))
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("seed", range(8))
 def test_sums_of_no_output_are_not_those_of_another(seed: int) -> None:
     torch.manual_seed(seed)

@@ -514,6 +514,7 @@ def test_bad_arguments_of_a_function_are_answered(function: str, tmp_path: Path,
     require_none(faults(calls), len(calls))
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", list(ta.METHODS))
 def test_bad_arguments_of_a_method_are_answered(name: str) -> None:
     calls = calls_of_method(name)

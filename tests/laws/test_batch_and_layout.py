@@ -147,6 +147,7 @@ def named(method: tuple[str, dict[str, Any]]) -> str:
     return f"{method[0]}{method[1] or ''}"
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("method", METHODS, ids=named)
 @pytest.mark.parametrize("net", NETS)
 def test_a_batch_is_its_examples_one_by_one(net: str, method: tuple[str, dict[str, Any]]) -> None:

@@ -61,6 +61,7 @@ CALLS: dict[str, Callable[[Any], Tensor]] = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("mask", MASKS)
 def test_a_segmentation_moves_all_channels(mask: str, call: str) -> None:
@@ -99,6 +100,21 @@ def test_a_mask_for_each_example_is_taken_or_refused_in_words() -> None:
         assert "example" in str(error)
         return
     assert torch.allclose(found.player_scores, torch.cat([a.player_scores for a in alone]))
+
+
+def test_indices_of_pixels_are_not_taken_for_the_first_channel() -> None:
+    pixels = [list(range(0, 8)), list(range(8, 16))]
+    with pytest.raises(TaylorAttrError, match=r"mask of shape \(4, 4\)") as caught:
+        ta.harsanyi(CNN, IMAGE, target=0, players=pixels)
+    assert "rest='fixed'" not in str(caught.value)
+
+
+def test_a_mask_over_the_leading_dimension_is_told_how_to_spread() -> None:
+    tokens = torch.rand(2, 5, 4, dtype=torch.float64)
+    with pytest.raises(TaylorAttrError, match=r"pass mask\[\.\.\., None\]"):
+        ta.harsanyi(lambda z: z.sum((1, 2)), tokens, players=torch.arange(5))
+    found = ta.harsanyi(lambda z: z.sum((1, 2)), tokens, players=torch.arange(5)[..., None])
+    assert torch.allclose(found.order_values(1), tokens.sum(2))
 
 
 # ----------------------------------------------------------------------------------------- baselines

@@ -113,6 +113,7 @@ CALLS: dict[str, Callable[[Callable[[Tensor], Tensor]], Any]] = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("model", FUNCTIONS)
 def test_there_is_a_number_or_an_error_that_names_the_operation(model: str, call: str) -> None:

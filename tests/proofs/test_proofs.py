@@ -103,6 +103,7 @@ FALSE_CLAIMS = [
 ALL_FALSE = [*FALSE_CLAIMS, *FALSE_RATIOS, *FALSE_FAMILIES]
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     ("name", "claim"), [pytest.param(n, c, id=f"{n}: {says}") for n, says, c in ALL_FALSE]
 )

@@ -105,6 +105,7 @@ def test_heads_with_kinks_are_taken_at_the_input():
     assert any("no series leads from A = 0 to A" in remark for remark in found.remarks)
 
 
+@pytest.mark.slow
 def test_many_cells_lower_the_order():
     head = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2 * 64, 1).double())
     images = torch.linspace(-1, 1, 100).double().reshape(1, 1, 10, 10).cos()

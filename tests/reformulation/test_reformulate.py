@@ -154,6 +154,7 @@ class Two(torch.nn.Module):
         return torch.stack([y, y**2 + a[:, 0]], 1)
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("target", [1, [1, 0], torch.tensor([1, 0]), lambda out: out.sum(1)])
 @pytest.mark.parametrize("name", ["integrated_gradients", "gradient_x_input", "occlusion_1", "shapley"])
 def test_several_inputs_targets_and_arguments(name, target):

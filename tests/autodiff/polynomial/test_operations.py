@@ -41,6 +41,7 @@ def agree(found: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
     )
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("name", CASES)
 def test_operation_equals_nested_differentiation(name):
     x, directions = point()

@@ -27,6 +27,7 @@ def setting(found, t):
     return ProbePoint(found.baselines[t].numpy(), found.deltas[t].numpy())
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("method", "name", "kind"),
     [
@@ -47,6 +48,7 @@ def test_methods_that_see_a_function_give_their_ratio_table_and_name(method, nam
     assert np.abs(found.ratios.numpy() - expected).max() < 1e-9
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("method", "name", "kind"),
     [
@@ -225,6 +227,7 @@ def test_no_correct_box_is_accused(base):
     assert outcome(probe(base), base.rule, set()) == "named"
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     "base",
     [

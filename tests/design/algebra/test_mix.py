@@ -15,6 +15,8 @@ from taylorattr.toys import Polynomial, mlp
 F = Fraction
 KAPPAS = [k for k in itertools.product(range(4), repeat=3) if 0 < sum(k) <= 4]
 PLAIN = ["integrated_gradients", "shapley", "occlusion_1", "gradient_x_input"]
+SLOW_TO_MOVE = ("occlusion_1", "gradient_x_input")
+"""Their ratios in the other frame are sums that sympy simplifies for seconds."""
 
 
 def table(rule):
@@ -83,7 +85,10 @@ def test_what_cannot_be_mixed():
         ta.design.mix(["shapley"], ["all"])
 
 
-@pytest.mark.parametrize("name", [*PLAIN, "test_owen"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW_TO_MOVE else ()) for n in [*PLAIN, "test_owen"]],
+)
 def test_transport_is_equation_9a_and_comes_back(name):
     if name == "test_owen":
         ta.design.owen([1, 1, 2], name="test_owen")
@@ -106,6 +111,7 @@ def test_transported_rules_have_the_names_of_that_frame():
     assert ta.design.transport("shapley", name="test_moved").recognised.name == "shapley"
 
 
+@pytest.mark.slow
 def test_transported_rules_give_the_same_scores():
     f = Polynomial({(2, 1): 1, (1, 3): -2, (0, 1): 1})
     x, b = torch.tensor([[1.5, -1.0]], dtype=torch.float64), torch.tensor([[0.5, 1.0]], dtype=torch.float64)

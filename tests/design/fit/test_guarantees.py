@@ -27,6 +27,7 @@ COMPLETE = {
 NO_LEAK = {"semivalue": {}, "measure": {}, "measure beta": {"shape": "beta"}}
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("case", [*COMPLETE, *NO_LEAK])
 @given(seed=st.integers(0, 2**31))
 @settings(max_examples=6)

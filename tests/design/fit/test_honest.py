@@ -22,6 +22,7 @@ EVERY = {
 }
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("family", EVERY.values(), ids=EVERY)
 def test_other_held_out_examples_give_the_same_fit(family):
     model, x, held = smooth(), inputs(10, 3), [1, 4, 7]

@@ -13,6 +13,7 @@ FEW = {"restarts": 2, "budget": 10}
 FAMILIES = ["weighted_shapley", "sharing", "ordered", "semivalue", "measure", "power_path", "degree_tilted"]
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 @pytest.mark.parametrize("family", [*FAMILIES, ["integrated_gradients", "shapley"]], ids=str)
 def test_the_rule_is_built_again_from_a_file(family, suffix, tmp_path):
@@ -34,6 +35,7 @@ def test_nothing_fitted_is_kept_too(tmp_path):
     assert again.rule.recognised.name == "shapley" and repr(again) == repr(found)
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("family", [*FAMILIES, ["integrated_gradients", "shapley"]], ids=str)
 def test_the_same_seed_gives_the_same_fit_and_the_generators_are_left_alone(family):
     model, x = every_pair(3), inputs(8, 3)

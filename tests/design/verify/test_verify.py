@@ -43,7 +43,7 @@ SOUND = {
 }
 
 
-QUICK = ("table", "interaction", "built in")
+QUICK = ("table",)
 """Run by `make test`; the others have more ways, and take about ten seconds each."""
 
 
@@ -90,6 +90,7 @@ DEFECTS = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("case", DEFECTS)
 def test_planted_defects_are_found(case):
     change, laws = DEFECTS[case]
@@ -110,6 +111,7 @@ def test_failures_are_shown_in_the_smallest_case():
     assert "gives (2), and Σ w·I is (1)" in text
 
 
+@pytest.mark.slow
 def test_a_defect_of_interactions_alone_is_shown_in_a_pair():
     class Wrong(EveryCoalition):
         def scores(self, question, budget, context):
@@ -183,6 +185,7 @@ def test_promises_that_break_at_large_terms_are_found_with_the_smallest():
     assert found.status == "broken" and found.case == "κ = (9,): weights (2)"
 
 
+@pytest.mark.slow
 def test_a_ratio_that_raises_breaks_the_law_it_raises_in():
     def late(kappa):
         if sum(kappa) > 8:
@@ -236,6 +239,7 @@ def test_many_players_are_sampled_and_what_cannot_be_looked_at_is_said():
     assert "20 players" in report["networks"].found
 
 
+@pytest.mark.slow
 def test_a_rule_for_two_players_does_not_stand_in_the_way_of_probes_of_three():
     ta.design.rule("test_two", {(0,): [1], (1,): [1], (0, 1): [F(1, 4), F(3, 4)]}, kind="S")
     ta.design.power_path([1, 2, 3, 4], name="test_four")

@@ -145,6 +145,7 @@ def test_the_refutation_holds(name):
     assert refute(REFUTATIONS[name].findings)
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize(("name", "number", "choice"), [pytest.param(*row, id=row[0]) for row in TRUE])
 def test_a_true_claim_is_not_refuted(name, number, choice):
     findings = REFUTATIONS[name].findings
