@@ -69,7 +69,7 @@ def _numpy_state() -> Any:
     beside them (``has_gauss``): it can be drawn without moving them, but comes only with them, unless a state
     is put back; so a state with one is never kept, and none once a state was put back here.
     """
-    generator = np.random.get_bit_generator()
+    generator = np.random.get_bit_generator()  # pyright: ignore[reportAttributeAccessIssue]
     if not isinstance(generator, np.random.MT19937):  # the user's choice, of another size in memory
         return np.random.get_state(legacy=False)
     memory = ctypes.string_at(generator.ctypes.state_address, 625 * 4)
