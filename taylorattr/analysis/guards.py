@@ -185,7 +185,7 @@ class Outputs:
         """
         known = f_x if self._f_baseline is None else torch.cat([f_x, self._f_baseline])
         largest = max(1e-3, float(known.abs().max()))
-        allowed = 1e3 * coarsest_eps(self._scalar) * largest
+        allowed = 1e3 * self._scalar.coarsest_eps * largest
         same = abs(float(self._scalar.tried[-1]) - float(f_x[self._witness])) <= allowed
         if same and len(f_x) == 1:
             return
@@ -230,7 +230,7 @@ class Outputs:
         if not self._scalar.draws and len(examples) > 1:
             _compare_repeat(apart, again, allowed)
         # what rounding of the inputs does to the outputs (sums that cancel), rounding inside does too
-        felt = (self._evaluate(shaken(xs, coarsest_eps(self._scalar)), examples) - again).abs().max()
+        felt = (self._evaluate(shaken(xs, self._scalar.coarsest_eps), examples) - again).abs().max()
         allowed = max(allowed, 30 * float(felt))
         if not bool((spread > allowed).any()):
             return
@@ -314,12 +314,6 @@ def shaken(rows: Rows, eps: float) -> Rows:
     )
 
 
-def coarsest_eps(scalar: ScalarModel) -> float:
-    """Return eps of the coarsest dtype the model computes in: kernels round differently by batch size."""
-    lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
-    return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)
-
-
 def _compare_repeat(first: Tensor, again: Tensor, tolerance: float) -> None:
     spread = (first - again).abs()
     if bool((spread > tolerance).any()):
@@ -346,10 +340,9 @@ def first_bad_operation(scalar: ScalarModel, row: tuple[Tensor, ...], example: i
         Such as ``in aten.log.default (module 'norm', net.py:12)``; empty where the operations cannot be told,
         or the target picks the value out of an output that is made elsewhere.
     """
-    module = scalar.modules[0] if len(scalar.modules) == 1 else None
     examples = torch.tensor([example])
     try:
-        program = record(lambda *xs: scalar.values(xs, examples), row, module=module, keep_values=True)
+        program = record(lambda *xs: scalar.values(xs, examples), row, module=scalar.module, keep_values=True)
     except Exception:  # an explanation beside the error; a model need not be recordable
         return ""
     output = program.values.get(program.output.index)

@@ -152,6 +152,17 @@ class ScalarModel:
         twin.function, twin.modules = copied.function, copied.modules
         return twin
 
+    @property
+    def module(self) -> nn.Module | None:
+        """The private module whose submodules name the operations, None where there are several or none."""
+        return self.modules[0] if len(self.modules) == 1 else None
+
+    @property
+    def coarsest_eps(self) -> float:
+        """eps of the coarsest dtype the model computes in: kernels round differently by batch size."""
+        lowered = self._lowered[1] if self._lowered else self.dtype
+        return max(torch.finfo(dtype).eps for dtype in (self.dtype, lowered))
+
     def native_call(self, example: int) -> tuple[Callable[..., Tensor], nn.Module | None]:
         """Return f of one example in the model's own dtype, for a program to be captured from.
 

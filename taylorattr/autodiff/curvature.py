@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import captured_program
-from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow, rounding_of
+from taylorattr.autodiff.derivative_check import Derivatives, derivatives_follow
 from taylorattr.autodiff.polynomial.engine import supported
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, TaylorAttrError, warn
 from taylorattr.program.arguments import leaves
@@ -58,7 +58,7 @@ class Curvature:
         self._checked: set[str] = set()
         self._one_by_one = False
         self._scalar, self._examples = scalar, examples
-        self._rounding = rounding_of(scalar)
+        self._rounding = scalar.coarsest_eps
         graph, reason = self._points, ""
         try:
             _, graph = self._differentiate(self._points)

@@ -13,8 +13,6 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.scalar import ScalarModel
-
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
 
@@ -54,12 +52,6 @@ class Slope(NamedTuple):
     row: int
     gradient: float
     quotient: float
-
-
-def rounding_of(scalar: ScalarModel) -> float:
-    """Return eps of the coarsest dtype the model computes in."""
-    lowest = getattr(torch, scalar.diagnostics.get("lowest_dtype", "").removeprefix("torch."), scalar.dtype)
-    return max(torch.finfo(scalar.dtype).eps, torch.finfo(lowest).eps)
 
 
 @torch.no_grad()

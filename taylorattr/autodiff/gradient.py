@@ -14,7 +14,7 @@ from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapp
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import agrees_at, capture_at
-from taylorattr.autodiff.derivative_check import gradient_follows, rounding_of
+from taylorattr.autodiff.derivative_check import gradient_follows
 from taylorattr.autodiff.hessian import unit_rows
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.autodiff.unseen import recorded, singular_place
@@ -185,7 +185,7 @@ def _require_true_gradient(
 
     known = values[on], tuple(g[on] for g in gradients)
     with torch.inference_mode(False):
-        answer, slope = gradient_follows(evaluate, derive, rows, known, rounding_of(scalar))
+        answer, slope = gradient_follows(evaluate, derive, rows, known, scalar.coarsest_eps)
     if answer == "steps":
         warn(
             "the model is piecewise constant where it was looked at: its gradient is 0 and its output moves "

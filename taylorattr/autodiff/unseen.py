@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import captured_program
-from taylorattr.autodiff.derivative_check import goes_in_steps, rounding_of
+from taylorattr.autodiff.derivative_check import goes_in_steps
 from taylorattr.errors import KinkWarning, NonFiniteError, warn
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.kinks import kink_nodes
@@ -73,7 +73,7 @@ def say_steps(what: str, scalar: ScalarModel, points: Sequence[Rows], result: Te
             return values.detach(), torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
 
     try:
-        steps = goes_in_steps(lambda at: scalar.values(at, examples), derive, rows, rounding_of(scalar))
+        steps = goes_in_steps(lambda at: scalar.values(at, examples), derive, rows, scalar.coarsest_eps)
     except (RuntimeError, ValueError):  # a model may refuse points it was not asked about
         return
     if steps:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.game import Game, blocks
-from taylorattr.analysis.guards import coarsest_eps, shaken
+from taylorattr.analysis.guards import shaken
 from taylorattr.analysis.masking import WORTH_FOLDING, CoalitionValues, coalition_bits
 from taylorattr.atomic import replacing
 from taylorattr.effects import rounding
@@ -260,7 +260,7 @@ def verify(
     points = game.points(bits, example)
     with torch.no_grad():
         again = _outputs(game, points, example)
-        unit = max(coarsest_eps(game.scalar), 2 * rounding.hidden_precision(again))
+        unit = max(game.scalar.coarsest_eps, 2 * rounding.hidden_precision(again))
         allowed = 1e3 * unit * float(torch.cat([again.double().abs(), stored.abs()]).max())
         spread = (again.double() - stored).abs()
         if bool((spread <= allowed).all()):

@@ -82,7 +82,7 @@ def with_biases(program: Program, kept: frozenset[str] = frozenset(), apart: Col
 
 def with_biases_at(program: Program, point: Sequence[Tensor], apart: Collection[str]) -> Program:
     """Return the same of a program without values, recorded in the shapes and dtype of a point."""
-    if not any(_name(node) in ("add", "sub") for node in program.nodes):
+    if not any(node.name in ("add", "sub") for node in program.nodes):
         return program
     valued = replace(program, values=values_at(program, point), plan=None)
     return replace(with_biases(valued, apart=apart), values={}, lowered=None)
@@ -114,7 +114,7 @@ class _Absorber:
     def absorb(self, node: Node) -> bool:
         """Make the constant that a sum adds a layer's bias; return whether that was possible."""
         added = _added(node, self.program)
-        if added is None or _name(node) in self.kept or not isinstance(node.out, Ref):
+        if added is None or node.name in self.kept or not isinstance(node.out, Ref):
             return False
         index, constant, factor = added
         value = self.values[index]
@@ -156,9 +156,9 @@ class _Absorber:
         steps: list[_Step] = []
         while (position := self._makers.get(index)) is not None:
             node = self.nodes[position]
-            if not isinstance(node.out, Ref) or _name(node) in self.kept:
+            if not isinstance(node.out, Ref) or node.name in self.kept:
                 return None
-            if _name(node) in _WITH_BIAS or _name(node) == "convolution":
+            if node.name in _WITH_BIAS or node.name == "convolution":
                 return steps, position
             read = [i for i in operands(node) if i in self._active]
             if len(read) != 1 or self._reads[read[0]] != 1:
@@ -182,7 +182,7 @@ class _Absorber:
             return None
         if only_adds_up(node, moving, self.constants, self.learned):
             return None
-        name = _name(node)
+        name = node.name
         if name == "convolution":
             bias = _by_unit(c, {1})
             if bias is None or moving != ["input"]:
@@ -217,7 +217,7 @@ class _Absorber:
 
 def _added(node: Node, program: Program) -> tuple[int, Ref | float, float] | None:
     """Return the value, the constant and its factor where an operation adds a constant to a value."""
-    name = _name(node)
+    name = node.name
     if name not in ("add", "sub"):
         return None
     a = named(node.op, node.args, node.kwargs)
@@ -243,7 +243,7 @@ _COPIES = frozenset("alias clone contiguous detach".split())
 
 def _back(node: Node, before: torch.Size, after: torch.Size) -> Callable[[Tensor], Tensor] | None:
     """Return the inverse of a rearrangement that keeps every entry once, None for other operations."""
-    name = _name(node)
+    name = node.name
     one = name in ("select", "slice") and before.numel() == after.numel()  # of a dimension of size 1, or all
     if name in _RESHAPES or one:
         return lambda c: c.reshape(before)
@@ -275,7 +275,3 @@ def _by_unit(c: Tensor, units: set[int]) -> Tensor | None:
     if not bool((c == small).all()):
         return None
     return small.contiguous()
-
-
-def _name(node: Node) -> str:
-    return str(node.op).split(".")[1]

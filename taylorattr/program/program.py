@@ -40,6 +40,11 @@ class Node:
     last_use: tuple[int, ...] = ()
     shape: tuple[int, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The operation without namespace and overload, for example ``relu``."""
+        return self.op.overloadpacket.__name__
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

@@ -65,4 +65,4 @@ BY_KIND: dict[Engine, dict[str, str]] = {
 
 def refusal(engine: Engine, node: Node) -> str:
     """Return why an engine refuses an operation by name, "" where it does not."""
-    return BY_NAME[engine].get(node.op.overloadpacket.__name__, "")
+    return BY_NAME[engine].get(node.name, "")

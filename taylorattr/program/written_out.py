@@ -55,7 +55,7 @@ def without_formulas(program: Program, point: Sequence[Tensor], left: Collection
     Returns:
         A program that holds wherever the given one does; the same one where there is nothing to replace.
     """
-    if not any(_name(node) in FORMULAS and _name(node) not in left for node in program.nodes):
+    if not any(node.name in FORMULAS and node.name not in left for node in program.nodes):
         return program
     valued = replace(program, values=values_at(program, point), plan=None)
     return replace(written_out(valued, frozenset(left)), values={}, lowered=None)
@@ -71,7 +71,7 @@ def written_out(program: Program, kept: frozenset[str] = frozenset()) -> Program
     Returns:
         A new program; the same one where there is nothing to replace.
     """
-    replaced = [_has_formula(node, program) and _name(node) not in kept for node in program.nodes]
+    replaced = [_has_formula(node, program) and node.name not in kept for node in program.nodes]
     if not any(replaced):
         return program
     numbers = [*program.values, *program.constants, *program.sources]
@@ -270,12 +270,8 @@ class _Writer:
         return number[index]
 
 
-def _name(node: Node) -> str:
-    return str(node.op).split(".")[1]
-
-
 def _evaluate(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    name = _name(node)
+    name = node.name
     if name in ("smooth_l1_loss", "huber_loss"):
         a = named(node.op, args, kwargs)
         width = a["delta"] if name == "huber_loss" else a["beta"]
@@ -285,7 +281,7 @@ def _evaluate(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def _has_formula(node: Node, program: Program) -> bool:
     """Whether an operation is to be written out as it is used here."""
-    name = _name(node)
+    name = node.name
     if name not in FORMULAS:
         return False
     if not any(program.values[i].is_floating_point() for i in results(node) if i in program.values):

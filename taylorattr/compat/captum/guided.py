@@ -69,7 +69,7 @@ class _ModifiedRelu(Attribution):
         """Return the modified gradient, shaped like the inputs."""
         scalar, x = self._point(inputs, target, additional_forward_args)
         examples = torch.arange(len(x[0]))
-        module = scalar.modules[0] if len(scalar.modules) == 1 else None
+        module = scalar.module
         # recorded where it is asked: a rule on modules would miss functional ReLUs and modules used twice
         program = record(lambda *xs: scalar.values(xs, examples), x, module=module)
         leaves = tuple(part.detach().clone().requires_grad_() for part in x)

@@ -17,7 +17,7 @@ from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import balances, propagate
-from taylorattr.methods.relevance.recording import in_best_layout, module_of, record_at, rows_function
+from taylorattr.methods.relevance.recording import record_rows
 from taylorattr.methods.relevance.rule import Overrides, RuleTable, named_operations
 from taylorattr.methods.relevance.rules.maxima import MaxRule
 from taylorattr.methods.relevance.rules.neurons import NeuronShapley
@@ -141,23 +141,20 @@ class _Job:
     def _block(self, part: slice, walks: int, balance: bool) -> tuple[list[list[Tensor]], Tensor]:
         """Return each walk's mean over the references, and the mean of f there."""
         game, question = self.question.game, self.question
-        function, module = rows_function(game, part.start), module_of(game)
-        xs = tuple(x[part] for x in game.inputs)
-        kept = named_operations(self.rules)
-        at_x, lay = in_best_layout(game, lambda lay: (record_at(function, lay(xs), module, kept=kept), lay))
+        at_x = record_rows(game, part, reference=False, kept=named_operations(self.rules))
         if at_x.batch == game.batch:
             game.outputs.settle(at_x.output, at_x.inputs)
         used = self.table.with_overrides(self.rules, at_x.program)
         rows = [question.reference_rows(e) for e in range(part.start, part.start + at_x.batch)]
         count = rows[0][0].shape[0]
-        sums = [[torch.zeros_like(x) for x in xs] for _ in range(walks)]
+        sums = [[torch.zeros_like(x[part]) for x in game.inputs] for _ in range(walks)]
         f_start = torch.zeros_like(at_x.output)
         ledgers: list[list[Any]] = [[] for _ in rows]
         for r in range(count):
-            starts = tuple(torch.stack([row[k][r] for row in rows]) for k in range(len(xs)))
+            starts = tuple(torch.stack([row[k][r] for row in rows]) for k in range(len(game.inputs)))
             if not game.scalar.varies and all(bool((s == s[:1]).all()) for s in starts):
                 starts = tuple(s[:1] for s in starts)
-            recording = at_x.against(function, lay(starts), module)
+            recording = at_x.against(starts)
             f_start = f_start + (recording.output - recording.gap) / count
             scores = propagate(recording, used)
             said, draws = "larger_than_output" in self.found, self.neuron.generator.get_state()

@@ -35,8 +35,10 @@ def merged(recording: Recording) -> Recording:
     nodes: list[Node] = []
     folded = False
     for node in program.nodes:
-        current = Recording(replace(program, nodes=nodes, constants=constants), recording.values | constants,
-                            recording.reference, recording.batch) if _may_end(node) else None  # fmt: skip
+        current = None
+        if _may_end(node):
+            so_far = replace(program, nodes=nodes, constants=constants)
+            current = replace(recording, program=so_far, values=recording.values | constants)
         joined = _joined(recording, current, node, constants, program.output.index) if current else None
         if joined is not None:
             first, merged_node = joined
@@ -48,20 +50,16 @@ def merged(recording: Recording) -> Recording:
     if not folded:
         return recording
     reference = recording.reference
-    return Recording(
-        replace(program, nodes=nodes, constants=constants, plan=None),
-        recording.values | constants,
-        None if reference is None else reference | constants,
-        recording.batch,
+    return replace(
+        recording,
+        program=replace(program, nodes=nodes, constants=constants, plan=None),
+        values=recording.values | constants,
+        reference=None if reference is None else reference | constants,
     )
 
 
 def _may_end(node: Node) -> bool:
-    return _name(node) in ("native_batch_norm", "_native_batch_norm_legit_no_training", "addmm", "mm")
-
-
-def _name(node: Node) -> str:
-    return str(node.op).split(".")[1]
+    return node.name in ("native_batch_norm", "_native_batch_norm_legit_no_training", "addmm", "mm")
 
 
 def _joined(
@@ -79,11 +77,11 @@ def _joined(
     if first.kind != "weights" or len(first.operands) != 1:
         return None
     kind = site.kind
-    if kind == "batch_norm" and _name(maker) in ("convolution", "addmm", "mm"):
+    if kind == "batch_norm" and maker.name in ("convolution", "addmm", "mm"):
         if first.name != "convolution" and not _dense(first):
             return None
         weight, bias = _with_batch_norm(first, site)
-    elif {_name(maker), _name(node)} <= {"addmm", "mm"} and _dense(first) and _dense(site):
+    elif {maker.name, node.name} <= {"addmm", "mm"} and _dense(first) and _dense(site):
         weight, bias = _product(first, site)
     else:
         return None

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +21,8 @@ from taylorattr.program.program import Node, Program
 from taylorattr.program.record import record
 from taylorattr.program.written_out import in_reals, record_written_out, written_out
 
-T = TypeVar("T")
-
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
-
-Scalar = Callable[..., Tensor]
-"""Function of the inputs (R, …) and, by keyword, the examples the rows belong to: (R,)."""
 
 
 @dataclass
@@ -41,14 +35,14 @@ class Recording:
         reference: Every value at b; None where there is no reference. Leading dimensions of 1 stand for the
             whole batch.
         batch: Number of examples.
-        kept: Names of operations that are not written out by their formula.
+        again: Records the same function at other rows, in the layout and the spelling of this program.
     """
 
     program: Program
     values: dict[int, Tensor]
     reference: dict[int, Tensor] | None
     batch: int
-    kept: frozenset[str] = frozenset()
+    again: Callable[[Rows], Program]
     active: frozenset[int] = field(init=False)
     readers: dict[int, list[Node]] = field(init=False)
     makers: dict[int, Node] = field(init=False)
@@ -101,18 +95,16 @@ class Recording:
             for end in (self.values, self.reference)
         )
         assert values is not None
-        return Recording(self.program, values, reference, 1, self.kept)
+        return Recording(self.program, values, reference, 1, self.again)
 
-    def against(self, function: Scalar, baselines: tuple[Tensor, ...], module: nn.Module | None) -> Recording:
+    def against(self, baselines: Rows) -> Recording:
         """Return this program with the values at other baselines.
 
         A baseline of one row is run at batch size 1 where every value then has leading size 1; else it is
         expanded (attention merges batch and heads).
 
         Args:
-            function: The recorded function of the inputs.
             baselines: One tensor (1, …) or (B, …) per input.
-            module: The module whose submodules name the operations.
 
         Returns:
             The recording with a reference.
@@ -122,20 +114,19 @@ class Recording:
         """
         if all(len(b) == 1 for b in baselines) and self.batch > 1:
             try:
-                at_b = _recorded(function, baselines, module, self.kept)
+                at_b = self.again(baselines)
             except Exception:  # a model written for one batch size may raise anything; expanded it runs
                 at_b = None
             if at_b is not None and _mismatch(self.program, at_b) is None and self._serves(at_b):
-                return Recording(self.program, self.values, _all_values(at_b), self.batch, self.kept)
-        expanded = tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines)
-        at_b = _recorded(function, expanded, module, self.kept)
+                return replace(self, reference=_all_values(at_b))
+        at_b = self.again(tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines))
         problem = _mismatch(self.program, at_b)
         if problem is not None:
             raise CaptureError(
                 f"the model takes another branch on the baseline: {problem}. Difference rules compare the "
                 "same operations at both ends; choose a baseline that runs the same branch"
             )
-        return Recording(self.program, self.values, _all_values(at_b), self.batch, self.kept)
+        return replace(self, reference=_all_values(at_b))
 
     def _serves(self, at_b: Program) -> bool:
         """Whether values at batch size 1 stand for the whole batch, and constants are the same."""
@@ -149,20 +140,13 @@ class Recording:
         return True
 
 
-def _recorded(
-    function: Scalar, inputs: tuple[Tensor, ...], module: nn.Module | None, kept: frozenset[str]
-) -> Program:
-    """Return the program at a baseline, spelled as the one at x is."""
-    return with_biases(record_written_out(lambda *xs: function(*xs), inputs, module=module, kept=kept), kept)
-
-
 def record_at(
-    function: Scalar,
-    inputs: tuple[Tensor, ...],
+    function: Callable[..., Tensor],
+    inputs: Rows,
     module: nn.Module | None,
-    batch: int | None = None,
     *,
     kept: frozenset[str] = frozenset(),
+    lay: Callable[[Rows], Rows] = tuple,
 ) -> Recording:
     """Record a function of the inputs (B, …) at x, every value kept.
 
@@ -170,8 +154,8 @@ def record_at(
         function: Inputs to (B,).
         inputs: The point.
         module: The module whose submodules name the operations.
-        batch: Number of examples; None: the leading size of the first input.
         kept: Names of operations that are not written out by their formula.
+        lay: Puts rows into the memory layout in which they are recorded.
 
     Returns:
         The recording, without a reference.
@@ -179,10 +163,15 @@ def record_at(
     Raises:
         CaptureError: If a number that depends on the inputs left torch and came back as a constant.
     """
+    inputs = lay(inputs)
     program = record(function, inputs, module=module, keep_values=True, whole=kept)
     refuse_frozen_values(program, function, inputs, module=module)
     program = with_biases(written_out(in_reals(program), kept), kept)
-    return Recording(program, _all_values(program), None, batch or inputs[0].shape[0], kept)
+
+    def again(rows: Rows) -> Program:
+        return with_biases(record_written_out(function, lay(rows), module=module, kept=kept), kept)
+
+    return Recording(program, _all_values(program), None, len(inputs[0]), again)
 
 
 def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str] = frozenset()) -> Recording:
@@ -190,56 +179,30 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
 
     Args:
         game: The game, in the dtype of the analysis.
-        part: Which examples.
-        reference: Whether to run the baselines too.
+        part: Which examples; row r has the target and arguments of the one it starts with, r further on.
+        reference: Whether to run the baselines too, once where the examples share one.
         kept: Names of operations that are not written out by their formula.
 
     Returns:
-        The recording.
+        The recording, in the memory layout in which the model is the fastest.
     """
-    function, module = rows_function(game, part.start), module_of(game)
     x, b = (tuple(rows[part] for rows in end) for end in (game.inputs, game.baselines))
-    b = shared_rows(game, b) if reference else b
+    if not game.scalar.varies and all(bool((rows == rows[:1]).all()) for rows in b):
+        b = tuple(rows[:1] for rows in b)
 
-    def recorded(x: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> Recording:
-        at_x = record_at(function, x, module, kept=kept)
-        return at_x.against(function, b, module) if reference else at_x
+    def function(*rows: Tensor) -> Tensor:
+        return game.scalar.values(rows, torch.arange(part.start, part.start + len(rows[0])))
 
-    return in_best_layout(game, lambda lay: recorded(lay(x), lay(b)))
+    def recorded(lay: Callable[[Rows], Rows]) -> Recording:
+        at_x = record_at(function, x, game.scalar.module, kept=kept, lay=lay)
+        return at_x.against(b) if reference else at_x
 
-
-def in_best_layout(game: Game, run: Callable[[Callable[[Rows], Rows]], T]) -> T:
-    """Return ``run(lay)``, where lay puts rows into the memory layout in which the model is the fastest."""
     if channels_last(game):
         try:
-            return run(side_by_side)
+            return recorded(side_by_side)
         except RuntimeError:  # a view in the model that needs the other layout, or what fails in both
             pass
-    return run(lambda rows: rows)
-
-
-def rows_function(game: Game, start: int = 0) -> Scalar:
-    """Return f of R rows, row r with the target and arguments of example start + r."""
-
-    def function(*xs: Tensor) -> Tensor:
-        return game.scalar.values(xs, torch.arange(start, start + xs[0].shape[0]))
-
-    return function
-
-
-def module_of(game: Game) -> nn.Module | None:
-    """Return the private module whose submodules name the operations, None where there are several."""
-    modules = game.scalar.modules
-    return modules[0] if len(modules) == 1 else None
-
-
-def shared_rows(game: Game, baselines: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return baselines as one row where the examples share it, their target and arguments."""
-    if len(baselines[0]) == 1 or game.scalar.varies:
-        return baselines
-    if all(bool((b == b[:1]).all()) for b in baselines):
-        return tuple(b[:1] for b in baselines)
-    return baselines
+    return recorded(tuple)
 
 
 def _all_values(program: Program) -> dict[int, Tensor]:

@@ -60,7 +60,7 @@ class Site:
     @property
     def name(self) -> str:
         """The operation without namespace and overload, for example ``relu``."""
-        return str(self.node.op).split(".")[1]
+        return self.node.name
 
     @property
     def place(self) -> str:

@@ -154,7 +154,7 @@ def test_another_branch_on_the_baseline_is_refused():
 
     x = torch.ones(1, 3, dtype=D)
     with pytest.raises(CaptureError, match="another branch on the baseline"):
-        record_at(model, (x,), None).against(model, (-x,), None)
+        record_at(model, (x,), None).against((-x,))
 
 
 def test_a_number_read_from_a_value_is_refused():

@@ -24,7 +24,7 @@ COMPLETE = 1e-13  # of Σ|scores|: some hundred roundings of 1e-16; the issue as
 
 def recorded(model, inputs, baselines):
     module = model if isinstance(model, nn.Module) else None
-    return record_at(readout(model), inputs, module).against(readout(model), baselines, module)
+    return record_at(readout(model), inputs, module).against(baselines)
 
 
 def walks(recording):

@@ -234,7 +234,7 @@ def is_frozen(site: Site, index: int) -> bool:
     """Whether a value comes from a normalising operation through rearrangements and constant factors only."""
 
     def freezes(node: Node) -> bool:
-        name = _name(node)
+        name = node.name
         exponent = node.args[1] if name == "pow" else 0
         return name in _FREEZERS or (isinstance(exponent, (int, float)) and exponent < 0)
 
@@ -243,7 +243,7 @@ def is_frozen(site: Site, index: int) -> bool:
 
 def is_gate(site: Site, index: int) -> bool:
     """Whether a value is a sigmoid, rearranged, scaled or shifted by constants: σ(z), 1 − σ(z), 2σ(z)."""
-    return _comes_from(site, index, lambda node: _name(node) in _GATES, _AFFINE)
+    return _comes_from(site, index, lambda node: node.name in _GATES, _AFFINE)
 
 
 def _comes_from(site: Site, index: int, source: Callable[[Node], bool], steps: frozenset[str]) -> bool:
@@ -251,14 +251,10 @@ def _comes_from(site: Site, index: int, source: Callable[[Node], bool], steps: f
     while (node := site.makers.get(index)) is not None:
         if source(node):
             return True
-        name = _name(node)
+        name = node.name
         found = [i for i in operands(node) if i in site.active]
         moved = name in _THROUGH or (name in steps and len(found) == 1)
         if not moved or not found:
             return False
         index = found[-1] if name == "where" else found[0]
     return False
-
-
-def _name(node: Node) -> str:
-    return str(node.op).split(".")[1]
