@@ -107,6 +107,8 @@ _RESULTS = {
     "taylorattr.evaluation.class_sensitivity": ("ClassSensitivity",),
     "taylorattr.evaluation.faithfulness": ("CompletenessGap", "Infidelity"),
     "taylorattr.evaluation.localisation": ("Localisation",),
+    "taylorattr.evaluation.retraining": ("Retraining",),
+    "taylorattr.evaluation.road": ("Road",),
     "taylorattr.evaluation.sanity_checks": ("SanityCheck", "SanityVerdict"),
     "taylorattr.reformulation.result": ("Reformulation",),
 }

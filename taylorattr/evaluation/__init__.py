@@ -12,6 +12,8 @@ from taylorattr.evaluation.pixel_perturbation import PixelPerturbation, pixel_pe
 from taylorattr.evaluation.player_curves import PlayerCurves, player_curves
 from taylorattr.evaluation.protocol_result import Difference, Measured, bootstrap_interval, difference
 from taylorattr.evaluation.ranking import ranking, tied_share
+from taylorattr.evaluation.retraining import Retraining, retraining
+from taylorattr.evaluation.road import Road, noisy_linear_imputation, road
 from taylorattr.evaluation.sanity_checks import (
     SanityCheck,
     SanityVerdict,
@@ -37,6 +39,8 @@ __all__ = [
     "Measured",
     "PixelPerturbation",
     "PlayerCurves",
+    "Retraining",
+    "Road",
     "SanityCheck",
     "SanityVerdict",
     "agreement",
@@ -59,6 +63,7 @@ __all__ = [
     "label_randomisation",
     "localisation",
     "map_similarity",
+    "noisy_linear_imputation",
     "parameter_randomisation",
     "pasted_images",
     "pixel_perturbation",
@@ -67,6 +72,8 @@ __all__ = [
     "ranking",
     "recovery_curve",
     "relative_change",
+    "retraining",
+    "road",
     "sanity_verdict",
     "soft_memberships",
     "soft_ranks",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taylorattr.aliases import Tensors
 from taylorattr.errors import OptionError, ShapeError, TargetError
-from taylorattr.evaluation.followed_output import outputs_at_inputs
+from taylorattr.evaluation.followed_output import outputs_at
 from taylorattr.evaluation.method_maps import Method, followed_logit, method_map, random_map
 from taylorattr.evaluation.protocol_result import Measured
 
@@ -105,7 +105,7 @@ def class_sensitivity(
     followed = followed_logit(model, inputs, lambda outputs: outputs.reshape(len(outputs), -1)[:, 0])
     game = followed.game
     if classes is None:
-        outputs = outputs_at_inputs(followed)
+        outputs = outputs_at(followed)
         count = outputs.shape[1] if outputs.ndim == 2 else 1
         if count < 2:
             raise TargetError(

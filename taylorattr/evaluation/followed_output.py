@@ -144,7 +144,7 @@ def follow(
     followed = Followed(game, target, dict(game.diagnostics))
     if free:
         return followed
-    raw = outputs_at_inputs(followed)
+    raw = outputs_at(followed)
     numbers = raw[0].numel()
     if numbers == 1:
         if output == "probability":
@@ -173,16 +173,20 @@ def follow(
     return Followed(game, target, followed.diagnostics)
 
 
-def outputs_at_inputs(followed: Followed) -> Tensor:
-    """Return the whole output at the inputs; the scalar runs the model, so that calls are counted."""
+def outputs_at(followed: Followed, rows: tuple[Tensor, ...] | None = None) -> Tensor:
+    """Return the whole output, (B, …), at points shaped like the inputs; None: at the inputs themselves.
+
+    The scalar runs the model, so that calls are counted.
+    """
     scalar, outputs = followed.game.scalar, []
+    rows = followed.game.inputs if rows is None else rows
     # the selector is exchanged and put back: wrapping the model again would copy it and repeat the checks
     followed_number, scalar.selector = scalar.selector, _Whole(None, scalar.batch)
     try:
         with torch.no_grad():
             for part in blocks(scalar.batch, followed.rows):
-                rows = tuple(x[part] for x in followed.game.inputs)
-                outputs.append(scalar.values(rows, torch.arange(part.start, part.stop)))
+                points = tuple(x[part] for x in rows)
+                outputs.append(scalar.values(points, torch.arange(part.start, part.stop)))
     finally:
         scalar.selector = followed_number
     return torch.cat(outputs)
@@ -197,6 +201,11 @@ def _first_number(output: Any) -> Tensor:
 def _already_probabilities(raw: Tensor) -> bool:
     """Return whether every row lies on the simplex, as a model that ends in a softmax gives them."""
     return bool((raw >= 0).all()) and bool(((raw.sum(1) - 1).abs() <= PROBABILITY_ROUNDING).all())
+
+
+def as_probabilities(raw: Tensor) -> Tensor:
+    """Return rows of outputs as probabilities: their softmax, unless they are probabilities already."""
+    return raw if _already_probabilities(raw) else raw.softmax(1)
 
 
 def nested_outputs(
