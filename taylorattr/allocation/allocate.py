@@ -65,9 +65,9 @@ def allocate(
                 f"{chosen.name} was given one table of effects and {len(context)} contexts; pass one of each"
             )
         return _allocate(chosen, effects, context_of(rule, effects.names, context))
-    given = effects if isinstance(effects, Sequence) else [effects]
+    entries = effects if isinstance(effects, Sequence) else [effects]
     foreign = [
-        entry for entry in given if not isinstance(entry, TaylorEffects | HarsanyiEffects | SymbolicEffects)
+        entry for entry in entries if not isinstance(entry, TaylorEffects | HarsanyiEffects | SymbolicEffects)
     ]
     if foreign:
         raise OptionError(

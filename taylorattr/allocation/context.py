@@ -69,19 +69,22 @@ def resolve(
         OptionError: A quantity is missing, or one is given that the rule does not read.
         ShapeError: A quantity has another shape.
     """
-    given = {name: value for name, value in (context or {}).items() if value is not None}
+    # None stands for what is not there, as for an argument that is left out
+    quantities = {name: value for name, value in (context or {}).items() if value is not None}
     unknown = [name for name in context or {} if name not in needs]
     if unknown:
         raise OptionError(
             f"{rule} does not read {unknown[0]!r}; its context: {', '.join(needs) or 'nothing'}"
         )
-    missing = {name: need for name, need in needs.items() if name not in given and need.default is REQUIRED}
+    missing = {
+        name: need for name, need in needs.items() if name not in quantities and need.default is REQUIRED
+    }
     if missing:
         raise OptionError(_missing(rule, missing))
     values: dict[str, np.ndarray] = {}
     sizes: dict[str, np.ndarray] = {}
     for name, need in needs.items():
-        value = plain(given.get(name, need.default))
+        value = plain(quantities.get(name, need.default))
         if value.ndim == len(need.axes) + 1 and example is not None:
             if 1 < len(value) <= example or not len(value):
                 raise ShapeError(
@@ -110,10 +113,10 @@ def resolve(
 
 def varies(needs: Mapping[str, Need], context: Context | None) -> bool:
     """Return whether a quantity is given with one value per example, for several examples."""
-    given = {name: plain(value) for name, value in (context or {}).items() if value is not None}
+    quantities = {name: plain(value) for name, value in (context or {}).items() if value is not None}
     return any(
         name in needs and array.ndim == len(needs[name].axes) + 1 and len(array) > 1
-        for name, array in given.items()
+        for name, array in quantities.items()
     )
 
 

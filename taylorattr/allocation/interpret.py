@@ -152,6 +152,7 @@ def _exponents(read: Interpreter, column: Any) -> Any:
     """Return κ of a player as a column, or of each receiver's player."""
     if isinstance(column, int):
         return read.table[:, column : column + 1]
+    # one receiver per player, in their order: the table itself, without a copy
     if len(column) == read.table.shape[1] and (column == np.arange(len(column))).all():
         return read.table
     return read.table[:, column]
@@ -212,7 +213,10 @@ def _sum(read: Interpreter, node: Any) -> Any:
 
 
 def _inner_product(read: Interpreter, node: Any) -> Any:
-    """Return Σ_j a_j b_j as a matrix product, where a_j belongs to the term and b_j to the receiver."""
+    """Return Σ_j a_j b_j as a matrix product, where a_j belongs to the term and b_j to the receiver.
+
+    None where a factor depends on both, or the ends differ by term or receiver, or the sum is empty.
+    """
     index, low, high = node.limits[0]
     ends = [np.asarray(read.visit(end)) for end in (low, high)]
     if any(end.size != 1 for end in ends) or ends[0].item() > ends[1].item():

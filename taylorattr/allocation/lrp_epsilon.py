@@ -78,7 +78,7 @@ INPUT_FRAME = RULES.add(
         granularity="term",
         domain=Domain(
             "one unit of any differentiable σ with σ′(z) ≠ 0",
-            excludes=lambda found: "σ′(z) = 0" if not float(found["slope"]) else None,
+            excludes=lambda context: "σ′(z) = 0" if not float(context["slope"]) else None,
         ),
         source="eq. (31)",
         proof="lrp_epsilon",

@@ -51,9 +51,10 @@ class Arithmetic:
         """Return a number or array in this arithmetic."""
         if not self.exact:
             return np.asarray(value, dtype=np.float64)
-        given = np.asarray(value, dtype=object)
-        out = np.empty(given.shape, dtype=object)
-        for position, entry in np.ndenumerate(given):
+        # numpy has no dtype of fractions; arrays of objects compute with their entries' own operators
+        entries = np.asarray(value, dtype=object)
+        out = np.empty(entries.shape, dtype=object)
+        for position, entry in np.ndenumerate(entries):
             out[position] = as_fraction(entry)
         return out
 
@@ -76,6 +77,7 @@ def power(arithmetic: Arithmetic, base: Any, exponent: Any) -> np.ndarray:
         OptionError: If it is asked for exactly and not rational.
     """
     base, exponent = np.broadcast_arrays(np.asarray(base), np.asarray(exponent))
+    # an empty group has nothing to share: its 0/0 is 0, and a base of 1 keeps warnings away meanwhile
     undefined = np.asarray((base == 0) & (exponent < 0), dtype=bool)
     safe = np.where(undefined, arithmetic.one, base)
     if arithmetic.exact:
@@ -92,10 +94,10 @@ def _exact_power(base: Fraction, exponent: Fraction) -> Fraction:
             f"the ratio asks for a number of {digits} binary digits to the power {str(exponent)[:20]}; exact "
             f"powers go up to {MOST_BITS_OF_A_POWER:,} digits"
         )
-    found = base**exponent
-    if not isinstance(found, Fraction):
+    result = base**exponent  # a root is a float, of whole exponents only a fraction
+    if not isinstance(result, Fraction):
         raise OptionError(f"{base} to the power {exponent} is not rational; use ratios(), in float64")
-    return found
+    return result
 
 
 def sign(arithmetic: Arithmetic, value: Any) -> np.ndarray:
@@ -121,8 +123,8 @@ def smallest(arithmetic: Arithmetic, first: Any, *others: Any) -> Any:
 def of_whole_numbers(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     """Return the function for arrays of whole numbers, worked out once per combination in their ranges."""
 
-    def value(arithmetic: Arithmetic, *given: Any) -> np.ndarray:
-        arguments = [np.asarray(a) for a in given]
+    def value(arithmetic: Arithmetic, *values: Any) -> np.ndarray:
+        arguments = [np.asarray(a) for a in values]
         if not all(a.size for a in arguments):
             return arithmetic.number(np.empty(np.broadcast_shapes(*[a.shape for a in arguments])))
         # compared before they are made whole numbers, which infinity and huge fractions cannot be

@@ -112,8 +112,8 @@ class ShortLatexPrinter(PositiveFirst, LatexPrinter):
         sign = {"plus": "^{+}", "minus": "^{-}"}.get(rest)
         if sign is None:
             name = re.sub(r"[{}]", "", expr.name)
-            shown = super()._print_Symbol(sp.Symbol(name), style)
-            return rf"\mathrm{{{shown}}}" if len(name) > 1 and shown.isalpha() else shown
+            letter = super()._print_Symbol(sp.Symbol(name), style)
+            return rf"\mathrm{{{letter}}}" if len(name) > 1 and letter.isalpha() else letter
         return self._print(sp.Symbol(head)) + sign
 
     def _print_Indexed(self, expr: Any) -> str:
@@ -148,7 +148,7 @@ def text(expression: Expr, where: Mapping[Expr, Expr] | None = None) -> str:
     printer = TextPrinter()
 
     def line(e: Any) -> str:
-        powers = re.sub(r"\*\*(\d)\b", lambda found: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(found[1])], printer.doprint(e))
+        powers = re.sub(r"\*\*(\d)\b", lambda match: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(match[1])], printer.doprint(e))
         return powers.replace("**", "^").replace("*", "·")
 
     rest = [f"{line(symbol)} = {line(value)}" for symbol, value in (where or {}).items()]

@@ -79,9 +79,9 @@ def coalitions(sizes: Callable[[int, Quantities], tuple[int, int]]) -> Receivers
         return [c for c in Coalitions(n, min(last, n)) if len(c) >= first]
 
     def values(n: int, context: Quantities) -> Quantities:
-        found = members(n, context)
-        table = np.zeros((n, len(found)), dtype=np.int64)
-        for column, coalition in enumerate(found):
+        receiving = members(n, context)
+        table = np.zeros((n, len(receiving)), dtype=np.int64)
+        for column, coalition in enumerate(receiving):
             table[list(coalition), column] = 1
         return {str(COALITION.label): table, str(r): table.sum(0)}
 

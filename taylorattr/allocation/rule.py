@@ -181,8 +181,8 @@ class AllocationRule:
             raise OptionError(
                 f"{self.name} does not read {unknown[0]!r}; its context: {', '.join(self.needs) or 'nothing'}"
             )
-        given = {key: replace(self.needs[key], default=value) for key, value in quantities.items()}
-        return replace(self, name=name, needs={**self.needs, **given})
+        fixed = {key: replace(self.needs[key], default=value) for key, value in quantities.items()}
+        return replace(self, name=name, needs={**self.needs, **fixed})
 
     @property
     def frames(self) -> tuple[Frame, ...]:

@@ -24,8 +24,8 @@ _c0, _c1, _g, _h, _tau = sp.symbols("c0 c1 g h tau", real=True)
 def _present(r: Expr) -> Expr:
     """Return E_π[z_1 … z_r]: the share of the kernel's weight on masks that hold r given players."""
     mass: Expr = sp.Sum(choose(n, q) * _pi[q], (q, 0, n))
-    held: Expr = sp.Sum(choose(n - r, q - r) * _pi[q], (q, 0, n))
-    return held / mass
+    present: Expr = sp.Sum(choose(n - r, q - r) * _pi[q], (q, 0, n))
+    return present / mass
 
 
 def _no_fit(context: Mapping[str, np.ndarray]) -> str | None:

@@ -119,9 +119,9 @@ class Component:
                 known[step.out] = frozen[step.out]
                 continue
             operands: list[Any] = [[known[i]] for i in step.inputs]
-            found = advance(step, _ONE, operands, 0)[0]
-            assert found is not None
-            known[step.out] = found
+            result = advance(step, _ONE, operands, 0)[0]
+            assert result is not None
+            known[step.out] = result
         return known
 
     def push(
@@ -153,21 +153,22 @@ class Component:
         shape = values[wanted].shape[2:]
         return like.new_zeros((*like.shape[:2], *shape)) if result is None else result
 
-    def pull(self, given: Mapping[int, Tensor], values: Mapping[int, Tensor]) -> Values:
+    def pull(self, above: Mapping[int, Tensor], values: Mapping[int, Tensor]) -> Values:
         """Return the transpose of the linear part applied to blocks (C, E, …) at its results.
 
         Args:
-            given: Slot of a result -> block.
+            above: Slot of a result -> block.
             values: Where winners and masks are read.
         """
-        total: Values = dict(given)
+        total: Values = dict(above)
         for step in reversed(self.steps):
             block = total.pop(step.out, None)
             if block is None or not isinstance(step, Linear):
                 continue
             context = _context(step, values)
-            found = step.pull(block, context) if step.pull is not None else None
-            pulled = found if found is not None else pull_by_autograd(step, block, context)
+            pulled = step.pull(block, context) if step.pull is not None else None
+            if pulled is None:
+                pulled = pull_by_autograd(step, block, context)
             for index, part in zip(step.inputs, pulled, strict=True):
                 if part is not None:
                     total[index] = total[index] + part if index in total else part

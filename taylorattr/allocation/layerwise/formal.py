@@ -84,12 +84,12 @@ class FormalAllocation(Result):
         Raises:
             OptionError: If it is not in the table.
         """
-        found = np.flatnonzero((self.multi_indices == np.asarray(kappa)).all(1))
-        if not len(found):
+        rows = np.flatnonzero((self.multi_indices == np.asarray(kappa)).all(1))
+        if not len(rows):
             raise OptionError(
                 f"{kappa} is not in the table: terms of {len(self.names)} players up to order {self.order}"
             )
-        return int(found[0])
+        return int(rows[0])
 
     def __repr__(self) -> str:
         """Show the largest effects with who gets them."""
@@ -98,10 +98,10 @@ class FormalAllocation(Result):
         for row in largest:
             powers = zip(self.names, self.multi_indices[row].tolist(), strict=True)
             term = "·".join(f"{name}^{k}" if k > 1 else name for name, k in powers if k)
-            given = zip(self.names, self.shares[row].tolist(), self.ratios[row].tolist(), strict=True)
+            receivers = zip(self.names, self.shares[row].tolist(), self.ratios[row].tolist(), strict=True)
             shares = [
                 f"{name} {share:+.4g}" + ("" if math.isnan(ratio) else f" ({ratio:.3g})")
-                for name, share, ratio in given
+                for name, share, ratio in receivers
                 if abs(share) > self.tolerance
             ]
             lines.append(f"I({term}) = {float(self.effects[row]):.4g}: {', '.join(shares)}")

@@ -45,7 +45,7 @@ class FormalWalk:
         self.neurons = neurons and method == "deep_shap"
         self.b: Values = {}
         self.delta: Values = {}
-        self.given: Parts = {}
+        self.slopes: Parts = {}
         self.multipliers: Parts = {}
         self.labels: dict[int, tuple[Tensor, Tensor]] = {}
         for operation in network.operations:
@@ -112,14 +112,14 @@ class FormalWalk:
         slope = self.algebra.slope(s, zero, self.delta[slot])
         self.delta[out] = self.algebra.multiply(slope, self.delta[slot])
         if not self.parted:
-            self.given[out, PLUS] = slope
+            self.slopes[out, PLUS] = slope
             return
         parts[out, PLUS], parts[out, MINUS] = torch.zeros_like(zero), torch.zeros_like(zero)
         for side in (PLUS, MINUS):
             own, other = parts[slot, side], parts[slot, 1 - side]
             q = (self.algebra.slope(s, zero, own) + self.algebra.slope(s, other, own)) / 2
             effect, positive = self.algebra.multiply(q, own), self.labels[out][side]
-            self.given[out, side] = q
+            self.slopes[out, side] = q
             parts[out, PLUS] = parts[out, PLUS] + torch.where(positive, effect, 0.0)
             parts[out, MINUS] = parts[out, MINUS] + torch.where(positive, 0.0, effect)
 
@@ -127,14 +127,14 @@ class FormalWalk:
         """W⁺D^side + W⁻D^other."""
         if operation.kind == "weights" and len(operation.inputs) == 1:
             matrix, (slot,) = operation.matrix(self.b), operation.inputs
-            kept, turned = parts[slot, side].flatten(2), parts[slot, 1 - side].flatten(2)
-            image = kept @ matrix.clamp(min=0).T + turned @ matrix.clamp(max=0).T
+            own, other = parts[slot, side].flatten(2), parts[slot, 1 - side].flatten(2)
+            image = own @ matrix.clamp(min=0).T + other @ matrix.clamp(max=0).T
             return image.reshape(*image.shape[:2], *self.b[out].shape[2:])
         total = torch.zeros_like(self.delta[out])
         for slot in operation.inputs:
             keeps = operation.signs(slot, self.b, out) >= 0
-            kept, turned = (operation.push({slot: parts[slot, s]}, self.b, out) for s in (side, 1 - side))
-            total = total + torch.where(keeps, kept, turned)
+            own, other = (operation.push({slot: parts[slot, s]}, self.b, out) for s in (side, 1 - side))
+            total = total + torch.where(keeps, own, other)
         return total
 
     def _backward(self, parts: Parts) -> tuple[Tensor, list[Tensor]]:
@@ -151,12 +151,12 @@ class FormalWalk:
             elif self.parted:
                 self._parts_backward(operation)
             else:
-                held = {
+                above = {
                     i: self.multipliers.pop((i, PLUS))
                     for i in operation.outs
                     if (i, PLUS) in self.multipliers
                 }
-                for i, m in operation.pull(held, self.b).items() if held else ():
+                for i, m in operation.pull(above, self.b).items() if above else ():
                     self._add(i, PLUS, m)
         return self.delta[output], [self._score(slot, parts) for slot in self.network.inputs]
 
@@ -184,32 +184,32 @@ class FormalWalk:
             if self.neurons and alone and layer is not None and len(layer.inputs) == 1:
                 self._neuron(operation, layer, up)
             else:
-                self._add(slot, PLUS, self.algebra.multiply(up, self.given[out, PLUS]))
+                self._add(slot, PLUS, self.algebra.multiply(up, self.slopes[out, PLUS]))
             return
         down = self.multipliers.pop((out, MINUS))
         for side in (PLUS, MINUS):
             above = torch.where(self.labels[out][side], up, down)
-            self._add(slot, side, self.algebra.multiply(above, self.given[out, side]))
+            self._add(slot, side, self.algebra.multiply(above, self.slopes[out, side]))
 
     def _parts_backward(self, operation: Component) -> None:
         """m⁺_in = W⁺ᵀm⁺ + W⁻ᵀm⁻, and m⁻_in with the parts exchanged."""
-        held = [i for i in operation.outs if (i, PLUS) in self.multipliers]
-        if not held:
+        outs = [i for i in operation.outs if (i, PLUS) in self.multipliers]
+        if not outs:
             return
-        ms = [{i: self.multipliers.pop((i, side)) for i in held} for side in (PLUS, MINUS)]
+        ms = [{i: self.multipliers.pop((i, side)) for i in outs} for side in (PLUS, MINUS)]
         if operation.kind == "weights" and len(operation.inputs) == 1:
             matrix, (slot,) = operation.matrix(self.b), operation.inputs
-            kept, turned = matrix.clamp(min=0), matrix.clamp(max=0)
+            plus, minus = matrix.clamp(min=0), matrix.clamp(max=0)
             for side in (PLUS, MINUS):
                 own, other = (ms[s][operation.out].flatten(2) for s in (side, 1 - side))
-                image = own @ kept + other @ turned
+                image = own @ plus + other @ minus
                 self._add(slot, side, image.reshape(*image.shape[:2], *self.b[slot].shape[2:]))
             return
         for slot in operation.inputs:
             for side in (PLUS, MINUS):
                 mixed = {
                     i: torch.where(operation.signs(slot, self.b, i) >= 0, ms[side][i], ms[1 - side][i])
-                    for i in held
+                    for i in outs
                 }
                 self._add(slot, side, operation.pull(mixed, self.b)[slot])
 
@@ -221,16 +221,16 @@ class FormalWalk:
         inputs, above = self.delta[slot].flatten(2), m.flatten(2)
         steps = inputs[:, :, used] * weights  # (T, 1, units, k)
         coefficients = [c.flatten(2)[..., None] for c in s]
-        found = torch.zeros_like(inputs)
+        below = torch.zeros_like(inputs)
         count = max(1, NUMBERS // (self.algebra.terms << used.shape[1]))
         for first in range(0, len(used), count):
             part = slice(first, first + count)
             local = [c[:, :, part] for c in coefficients]
             for i in range(used.shape[1]):
                 slope = self._averaged(local, steps[:, :, part], i)
-                given = self.algebra.multiply(above[:, :, part], slope) * weights[part, i]
-                found.index_add_(2, used[part, i], given)
-        self._add(slot, PLUS, found.reshape(self.delta[slot].shape))
+                share = self.algebra.multiply(above[:, :, part], slope) * weights[part, i]
+                below.index_add_(2, used[part, i], share)
+        self._add(slot, PLUS, below.reshape(self.delta[slot].shape))
 
     def _averaged(self, s: list[Tensor], u: Tensor, i: int) -> Tensor:
         """E_S[(σ(V_S + u_i) − σ(V_S))/u_i] over S ∌ i, shape (T, 1, units)."""

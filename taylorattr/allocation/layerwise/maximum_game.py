@@ -27,6 +27,7 @@ def equal_shares(x: Tensor, b: Tensor) -> Tensor:
         b: Candidates at b, likewise.
     """
     k = x.shape[-1]
+    # what somebody reaches at both points belongs to no coalition's change
     common = torch.minimum(x, b).amax(-1, keepdim=True)
     height, rises = (torch.maximum(x, b) - common).clamp(min=0), (x > b).to(x.dtype)
     ordered, order = height.sort(-1, descending=True)
@@ -42,8 +43,8 @@ def equal_shares(x: Tensor, b: Tensor) -> Tensor:
     totals = [part.flip(-1).cumsum(-1).flip(-1) for part in (up, down)]
     amount = torch.where(rises.gather(-1, order) > 0, *totals)
     change = torch.where(torch.isinf(x), 0.0, (x - b).abs())
-    found = torch.zeros_like(height).scatter(-1, order, amount)
-    return torch.where(change == 0, 0.0, found / torch.where(change == 0, 1.0, change))
+    shares = torch.zeros_like(height).scatter(-1, order, amount)
+    return torch.where(change == 0, 0.0, shares / torch.where(change == 0, 1.0, change))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,17 +87,17 @@ class MaximumGame:
 
     def pull(self, m: Tensor) -> Values:
         """Return the multipliers of the operands for one (C, E, …) of the result; overlaps add up."""
-        given = m.reshape(*m.shape[:2], -1, 1) * self.weights
-        found: Values = {}
+        per_candidate = m.reshape(*m.shape[:2], -1, 1) * self.weights
+        below: Values = {}
         for k, (slot, shape) in enumerate(self.shapes.items()):
             if self.places is None:
-                wide = given[..., k].reshape(m.shape)
-                found[slot] = wide.sum_to_size(m.shape[0], *shape)
+                wide = per_candidate[..., k].reshape(m.shape)
+                below[slot] = wide.sum_to_size(m.shape[0], *shape)  # an operand may have been broadcast
                 continue
-            total = given.new_zeros(*m.shape[:2], shape[1:].numel())
-            total.index_add_(2, self.places.reshape(-1), given.flatten(2))
-            found[slot] = total.reshape(m.shape[0], *shape)
-        return found
+            total = per_candidate.new_zeros(*m.shape[:2], shape[1:].numel())
+            total.index_add_(2, self.places.reshape(-1), per_candidate.flatten(2))
+            below[slot] = total.reshape(m.shape[0], *shape)
+        return below
 
     def push(self, parts: Values, like: Tensor) -> Tensor:
         """Return Σ weights·parts for parts (1, E, …) of the operands, in the shape of the result."""
@@ -111,7 +112,7 @@ class MaximumGame:
 
 
 def _candidates(operation: Component, shape: torch.Size, out: torch.Size) -> tuple[Tensor, Tensor]:
-    """Flat positions (results, k), and which entries repeat an earlier one."""
+    """Return flat positions (results, k), and which entries repeat an earlier one, as padding of a window."""
     a = named(operation.node.op, operation.node.args, operation.node.kwargs)
     grid = torch.arange(shape.numel()).reshape(shape)
     if "pool" in operation.name:

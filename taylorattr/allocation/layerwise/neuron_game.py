@@ -21,6 +21,7 @@ def fan_in(layer: Component, matrix: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         OptionError: If a neuron has too many for its coalitions to be enumerated.
     """
+    # the padding connects to whatever stands there, with weight 0
     wide = int((matrix != 0).sum(1).max())
     if wide > FAN_IN:
         raise OptionError(
@@ -51,10 +52,10 @@ def shapley_slopes(activation: Activation, start: Tensor, steps: Tensor) -> Tens
     """
     k = steps.shape[-1]
     bits, weights = coalition_weights(k, steps.dtype)
-    found = torch.empty_like(steps)
+    averages = torch.empty_like(steps)
     for i in range(k):
         others = torch.cat([steps[..., :i], steps[..., i + 1 :]], -1)
         sums = start[..., None] + others @ bits.T
         slopes = activation.secant(sums[None], (sums + steps[..., i : i + 1])[None])[0]
-        found[..., i] = slopes @ weights
-    return found
+        averages[..., i] = slopes @ weights
+    return averages

@@ -71,20 +71,20 @@ class RelevanceLayers:
     def run(self) -> list[Tensor]:
         """Return what each input element gets, (2, E, …) per input: all terms, terms up to order K."""
         for operation in reversed(self.network.operations):
-            rest = {i: self.relevances.pop(i) for i in operation.outs if i in self.relevances}
-            if rest:
-                self._move_relevance(operation, rest)
-            given = {i: self.multipliers.pop(i) for i in operation.outs if i in self.multipliers}
-            if not given or operation.kind == "switch":
+            relevances = {i: self.relevances.pop(i) for i in operation.outs if i in self.relevances}
+            if relevances:
+                self._move_relevance(operation, relevances)
+            above = {i: self.multipliers.pop(i) for i in operation.outs if i in self.multipliers}
+            if not above or operation.kind == "switch":
                 continue
             if operation.kind == "unit":
-                self._unit(operation, given[operation.out])
+                self._unit(operation, above[operation.out])
             elif operation.kind == "weights":
-                self._weighted(operation, given[operation.out])
+                self._weighted(operation, above[operation.out])
             elif operation.kind == "sum":
-                self._epsilon(operation, given, "")
+                self._epsilon(operation, above, "")
             else:
-                self._add(operation, given, operation.pull(given, self.x))
+                self._add(operation, above, operation.pull(above, self.x))
         return [self._amount(i) for i in self.network.inputs]
 
     def _amount(self, slot: int) -> Tensor:
@@ -92,40 +92,54 @@ class RelevanceLayers:
         none = x.new_zeros(2, *x.shape[1:])
         return self.multipliers.get(slot, none) * x + self.relevances.get(slot, none)
 
-    def _relevance(self, given: Values) -> Tensor:
-        return torch.stack([per_example(m[:1] * self.x[i]) for i, m in given.items()]).sum(0)
+    def _relevance(self, multipliers: Values) -> Tensor:
+        """Return Σ M·value of the exact chain, shape (E,)."""
+        return torch.stack([per_example(m[:1] * self.x[i]) for i, m in multipliers.items()]).sum(0)
 
     def _add(
         self,
         operation: Component,
-        given: Values,
-        found: Values,
+        above: Values,
+        below: Values,
         rule: str = "",
         *,
         epsilon: Tensor | None = None,
         empty: Tensor | None = None,
     ) -> None:
-        for i, m in found.items():
+        """Hand multipliers of the results on to what an operation reads, and write down what is lost there.
+
+        Args:
+            operation: The operation.
+            above: Multipliers of its results.
+            below: Multipliers of what it reads; others may have given to the same before.
+            rule: Name of the ratio.
+            epsilon: Relevance that ε keeps, shape (E,).
+            empty: Relevance of empty groups, shape (E,).
+        """
+        for i, m in below.items():
             self.multipliers[i] = self.multipliers[i] + m if i in self.multipliers else m
-        before, after = self._relevance(given), self._relevance(found)
+        before, after = self._relevance(above), self._relevance(below)
         none = torch.zeros_like(before)
-        kept, nobody = none if epsilon is None else epsilon, none if empty is None else empty
+        by_epsilon, lost = none if epsilon is None else epsilon, none if empty is None else empty
+        # what no stabiliser and no empty group explains stayed with the bias
         self.ledger.write(
-            operation, before, after, rule=rule, bias_loss=before - after - kept - nobody,
-            empty_loss=nobody, epsilon_loss=kept, units=self.x[operation.out][0, 0].numel(),
+            operation, before, after, rule=rule, bias_loss=before - after - by_epsilon - lost,
+            empty_loss=lost, epsilon_loss=by_epsilon, units=self.x[operation.out][0, 0].numel(),
         )  # fmt: skip
 
-    def _epsilon(self, operation: Component, given: Values, rule: str) -> None:
+    def _epsilon(self, operation: Component, above: Values, rule: str) -> None:
         """Eq. (29), (30): every term times z/d, divided by what each operand adds."""
-        share = {i: self.x[i].abs() / self._safe(self.x[i].abs() + self.rule.epsilon) for i in given}
-        if self.rule.epsilon == 0:
-            share = {i: torch.ones_like(self.x[i]) for i in given}
-        kept = [per_example(m[:1] * (1 - share[i]) * self.x[i]) for i, m in given.items()]
-        scaled = {i: m * share[i] for i, m in given.items()}
-        self._add(operation, given, operation.pull(scaled, self.x), rule, epsilon=torch.stack(kept).sum(0))
+        share = {i: self.x[i].abs() / self._safe(self.x[i].abs() + self.rule.epsilon) for i in above}
+        if self.rule.epsilon == 0:  # also where z = 0, for which the quotient would be 0
+            share = {i: torch.ones_like(self.x[i]) for i in above}
+        by_epsilon = [per_example(m[:1] * (1 - share[i]) * self.x[i]) for i, m in above.items()]
+        scaled = {i: m * share[i] for i, m in above.items()}
+        below = operation.pull(scaled, self.x)
+        self._add(operation, above, below, rule, epsilon=torch.stack(by_epsilon).sum(0))
 
     @staticmethod
     def _safe(divisor: Tensor) -> Tensor:
+        """Return a divisor without zeros; what is divided by them is not used."""
         return torch.where(divisor == 0, 1.0, divisor)
 
     def _weighted(self, operation: Component, m: Tensor) -> None:
@@ -153,6 +167,7 @@ class RelevanceLayers:
         flat = a.reshape(batch, -1)
         plus, minus = matrix.clamp(min=0), matrix.clamp(max=0)
         up, down = flat.clamp(min=0), flat.clamp(max=0)
+        # P and Q of every unit: contributions are split by the sign of w·a, not of w
         top, low = up @ plus.T + down @ minus.T, up @ minus.T + down @ plus.T
         if self.rule.bias_counts:
             c = self._bias(operation).reshape(1, -1)
@@ -163,10 +178,12 @@ class RelevanceLayers:
         lowered = torch.where(low == 0, 0.0, -self.rule.beta * relevance / self._safe(low))
         positive = raised @ plus + lowered @ minus
         negative = raised @ minus + lowered @ plus
-        found = torch.where(flat < 0, negative, positive).reshape(2, *a.shape[1:])
+        # what is positive raises units by its positive weights, what is negative by its negative ones
+        shares = torch.where(flat < 0, negative, positive).reshape(2, *a.shape[1:])
+        # eq. (34): what an empty group would take reaches nobody
         empty = torch.where(top == 0, alpha, 0.0) - torch.where(low == 0, self.rule.beta, 0.0)
-        nobody = per_example(relevance[:1] * empty)
-        self._add(operation, {operation.out: m}, {slot: found}, self.rule.name, empty=nobody)
+        lost = per_example(relevance[:1] * empty)
+        self._add(operation, {operation.out: m}, {slot: shares}, self.rule.name, empty=lost)
 
     def _bias(self, operation: Component) -> Tensor:
         """z at a = 0, one row."""
@@ -192,7 +209,7 @@ class RelevanceLayers:
         if self.rule.first == "w2":
             squares = matrix**2
             total = squares.sum(1)
-            found = torch.where(total == 0, 0.0, relevance / self._safe(total)) @ squares
+            shares = torch.where(total == 0, 0.0, relevance / self._safe(total)) @ squares
         else:
             low = float(a.min()) if self.rule.low is None else self.rule.low
             high = float(a.max()) if self.rule.high is None else self.rule.high
@@ -203,29 +220,29 @@ class RelevanceLayers:
                 )
             plus, minus = matrix.clamp(min=0), matrix.clamp(max=0)
             total = flat @ matrix.T - low * plus.sum(1) - high * minus.sum(1)
-            given = torch.where(total == 0, 0.0, relevance / self._safe(total))
-            found = flat * (given @ matrix) - low * (given @ plus) - high * (given @ minus)
-        found = found.reshape(2, *a.shape[1:])
-        self.relevances[slot] = self.relevances[slot] + found if slot in self.relevances else found
-        before, after = per_example(relevance[:1]), per_example(found[:1])
+            per_unit = torch.where(total == 0, 0.0, relevance / self._safe(total))
+            shares = flat * (per_unit @ matrix) - low * (per_unit @ plus) - high * (per_unit @ minus)
+        shares = shares.reshape(2, *a.shape[1:])
+        self.relevances[slot] = self.relevances[slot] + shares if slot in self.relevances else shares
+        before, after = per_example(relevance[:1]), per_example(shares[:1])
         self.ledger.write(
             operation, before, after, rule=f"deep_taylor/{self.rule.first}", empty_loss=before - after,
             units=y[0, 0].numel(),
         )  # fmt: skip
 
-    def _move_relevance(self, operation: Component, rest: Values) -> None:
+    def _move_relevance(self, operation: Component, relevances: Values) -> None:
         """Relevance follows the entries; below a first layer there are only rearrangements."""
         alone = operation.entrywise and len(operation.inputs) == 1
         same_shape = self.x[operation.out].shape == self.x[operation.inputs[0]].shape
         if operation.kind != "move" and alone and same_shape:
-            found = {operation.inputs[0]: rest[operation.out]}
+            moved = {operation.inputs[0]: relevances[operation.out]}
         elif operation.kind != "move":
             raise MissingRuleError(
                 f"no layer-wise ratio for {operation.place} in front of the first layer; use first='z_plus'"
             )
         else:
-            found = operation.pull(rest, self.x)
-        for i, r in found.items():
+            moved = operation.pull(relevances, self.x)
+        for i, r in moved.items():
             self.relevances[i] = self.relevances[i] + r if i in self.relevances else r
 
     def _unit(self, operation: Component, m: Tensor) -> None:
@@ -238,15 +255,16 @@ class RelevanceLayers:
             c = self._bias(layer).expand_as(z)
         at_zero = activation.value(zero)
         finite = bool(torch.isfinite(at_zero).all())
-        chord = finite and (self.rule.constant == "share" or not bool(at_zero.any()))
-        if chord:
-            divisor, gain, kept = z, activation.secant(zero, z), m[:1] * at_zero
-            stays = torch.zeros_like(kept)
+        if finite and (self.rule.constant == "share" or not bool(at_zero.any())):
+            # (σ(z) − σ(0))/z by the chord, which has a limit at z = 0; σ(0) stays with the unit
+            divisor, gain, by_constant = z, activation.secant(zero, z), m[:1] * at_zero
+            by_epsilon = torch.zeros_like(by_constant)
         else:
+            # σ(z)/(z ± ε) passes σ(0) on as well, which has no limit at z = 0 and needs the stabiliser
             side = torch.where(z < 0, -1.0, 1.0).to(z)
             divisor = z + (self.rule.epsilon or torch.finfo(z.dtype).tiny) * side
-            gain, kept = y / divisor, torch.zeros_like(m[:1] * z)
-            stays = m[:1] * (y - gain * z)
+            gain, by_constant = y / divisor, torch.zeros_like(m[:1] * z)
+            by_epsilon = m[:1] * (y - gain * z)
         delta = z - c
         series = activation.reaches(c, delta)
         s, terms = activation.coefficients(c, self.order), powers(delta, self.order)[1:]
@@ -254,14 +272,14 @@ class RelevanceLayers:
         orders += [torch.zeros_like(m[:1] * z)] * (self.order - len(orders))
         tail = torch.where(series, beyond(y - s[0], s, terms), 0.0)
         part = torch.where(divisor == 0, 0.0, tail / self._safe(divisor))
-        found = m * torch.cat([gain, gain - part])
-        self.multipliers[slot] = self.multipliers[slot] + found if slot in self.multipliers else found
+        below = m * torch.cat([gain, gain - part])  # every term; the terms up to order K
+        self.multipliers[slot] = self.multipliers[slot] + below if slot in self.multipliers else below
         relevance = m[:1] * y
         self.ledger.write(
-            operation, per_example(relevance), self._relevance({slot: found}), rule=self.rule.name,
+            operation, per_example(relevance), self._relevance({slot: below}), rule=self.rule.name,
             units=z[0, 0].numel(), inputs_of=layer.name if layer is not None else "",
-            constant=per_example(torch.where(series, m[:1] * s[0], 0.0)), bias_loss=per_example(kept),
-            epsilon_loss=per_example(stays), **unit_parts(relevance, orders, m[:1] * tail, series),
+            constant=per_example(torch.where(series, m[:1] * s[0], 0.0)), bias_loss=per_example(by_constant),
+            epsilon_loss=per_example(by_epsilon), **unit_parts(relevance, orders, m[:1] * tail, series),
         )  # fmt: skip
 
     def _layer(self, operation: Component) -> Component | None:

@@ -59,28 +59,31 @@ class RevealCancelLayers(DifferenceLayers):
                 continue
             game = self.games.get(operation.out)
             if game is not None:  # no weight is negative
-                found, found_halves = (game.pull(m[operation.out]) if m else {} for m in (sums, halves))
+                sums_below, halves_below = (game.pull(m[operation.out]) if m else {} for m in (sums, halves))
             else:
-                found, found_halves = operation.pull(sums, self.x), self._pull_abs(operation, halves)
-            self._add(found)
-            for i, d in found_halves.items():
+                sums_below, halves_below = operation.pull(sums, self.x), self._pull_abs(operation, halves)
+            self._add(sums_below)
+            for i, d in halves_below.items():
                 self.halves[i] = self.halves[i] + d if i in self.halves else d
-            after = self._relevance(found) + self._spread_relevance(found_halves)
+            after = self._relevance(sums_below) + self._spread_relevance(halves_below)
             rule = "deep_shap" if game is not None else ""
             self.ledger.write(operation, before, after, rule=rule)
         return [self._amount(i) + self._half(i) for i in self.network.inputs]
 
     def _half(self, slot: int) -> Tensor:
+        """Return dA of one input."""
         d = self.halves.get(slot)
         return torch.zeros(()) if d is None else d * self.spreads[slot]
 
     def _spread_relevance(self, halves: Values) -> Tensor:
+        """Return Σ dA of the exact chain, shape (E,)."""
         total = self.x[self.network.output].new_zeros(self.ledger.batch)
         for i, d in halves.items():
             total = total + per_example(d[:1] * self.spreads[i])
         return total
 
     def _forward(self, operation: Component) -> None:
+        """Find A of the results of one operation."""
         if operation.kind == "switch":
             return
         if operation.kind == "maximum":
@@ -113,11 +116,11 @@ class RevealCancelLayers(DifferenceLayers):
             d, (slot,) = halves[operation.out], operation.inputs
             image = d.reshape(2, d.shape[1], -1) @ self.matrices[operation.out]
             return {slot: image.reshape(2, d.shape[1], *self.x[slot].shape[2:])}
-        found: Values = {}
+        pulled: Values = {}
         for slot in operation.inputs:
             signed = {i: d * operation.signs(slot, self.x, i) for i, d in halves.items()}
-            found[slot] = operation.pull(signed, self.x)[slot]
-        return found
+            pulled[slot] = operation.pull(signed, self.x)[slot]
+        return pulled
 
     def _spread_of_unit(self, operation: Component) -> Tensor:
         (slot,) = operation.inputs

@@ -33,8 +33,8 @@ def _from(*points: complex) -> Callable[[Tensor, dict[str, Any]], Tensor]:
     """Distance to the nearest of some points of the complex plane."""
 
     def distance(z: Tensor, named: dict[str, Any]) -> Tensor:
-        found = [torch.hypot(z - p.real, torch.full_like(z, p.imag)) for p in map(complex, points)]
-        return torch.stack(found).amin(0)
+        distances = [torch.hypot(z - p.real, torch.full_like(z, p.imag)) for p in map(complex, points)]
+        return torch.stack(distances).amin(0)
 
     return distance
 
@@ -127,10 +127,10 @@ REACH = implementations("layer-wise allocation", _BY_REACH)
 
 def powers(base: Tensor, order: int) -> list[Tensor]:
     """Return base⁰ … base^order."""
-    found = [torch.ones_like(base)]
+    up_to = [torch.ones_like(base)]
     for _ in range(order):
-        found.append(found[-1] * base)
-    return found
+        up_to.append(up_to[-1] * base)
+    return up_to
 
 
 def weighted_sum(series: Sequence[Tensor], terms: Sequence[Tensor]) -> Tensor:
@@ -211,6 +211,7 @@ class Activation:
 
 def beyond(exact: Tensor, series: Sequence[Tensor], terms: Sequence[Tensor]) -> Tensor:
     """Return exact − Σ_m s_m t_m, m ≥ 1, and 0 where that is rounding: below 16 eps of the sum of sizes."""
+    # a unit whose terms add up to it leaves only rounding, which is no tail
     tail = exact - weighted_sum(series, terms)
     size = weighted_sum([s.abs() for s in series], [t.abs() for t in terms]) + exact.abs()
     return torch.where(tail.abs() <= 16 * torch.finfo(tail.dtype).eps * size, 0.0, tail)
@@ -229,11 +230,11 @@ def group_terms(total: Tensor, own: Tensor, other: Tensor, order: int) -> list[T
     """
     p, mixed = torch.ones_like(own), torch.ones_like(own)
     power_of_other = torch.ones_like(own)
-    found = []
+    terms = []
     for _ in range(order):
-        found.append((p + mixed) / 2)
+        terms.append((p + mixed) / 2)
         p = p * own
         # ((P+Q)^{m+1} − Q^{m+1})/P = (P+Q)·((P+Q)^m − Q^m)/P + Q^m
         power_of_other = power_of_other * other
         mixed = mixed * total + power_of_other
-    return found
+    return terms
