@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame, Tensors
-from taylorattr.effects.coalition_table import Effect, check_frame, check_per_example, largest
+from taylorattr.effects.coalition_table import Effect, largest
 from taylorattr.effects.result import Result
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import OptionError, ShapeError, require_frame, require_per_example
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,13 +49,13 @@ class Attribution(Result):
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        check_frame(self.frame)
+        require_frame(self.frame)
         if self.player_scores.ndim != 2 or self.player_scores.shape[1] != self.n:
             raise ShapeError(
                 f"player_scores have shape {tuple(self.player_scores.shape)}; expected (B, {self.n}), one "
                 "column per player"
             )
-        check_per_example(self.player_scores, f_input=self.f_input, f_baseline=self.f_baseline)
+        require_per_example(self.player_scores, f_input=self.f_input, f_baseline=self.f_baseline)
         errors = self.standard_errors
         if errors is not None and errors.shape != self.player_scores.shape:
             raise ShapeError(

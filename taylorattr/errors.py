@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 class TaylorAttrError(Exception):
@@ -134,6 +134,27 @@ def require_instance(name: str, value: object, kinds: type | tuple[type, ...], e
     if not isinstance(value, kinds):
         what = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
         raise OptionError(f"{name} is {what}; expected {expected}")
+
+
+def require_frame(frame: str) -> None:
+    """Refuse what is none of the two frames.
+
+    Raises:
+        OptionError: Says what each of them is.
+    """
+    if frame not in ("baseline", "input"):
+        raise OptionError(f"frame={frame!r}; it is 'baseline' (expand at b) or 'input' (expand at x)")
+
+
+def require_per_example(table: Any, **vectors: Any) -> None:
+    """Refuse vectors that do not hold one entry per row of a table (B, …).
+
+    Raises:
+        ShapeError: Names the vector, its shape and what was expected.
+    """
+    for name, vector in vectors.items():
+        if vector.shape != table.shape[:1]:
+            raise ShapeError(f"{name} has shape {tuple(vector.shape)}; expected ({table.shape[0]},)")
 
 
 class TaylorAttrWarning(UserWarning):

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.program.arguments import leaves
 
 _TABLE_BYTES = 16 * 2**20
 _COLUMN_BYTES = 256 * 2**20
@@ -158,7 +159,7 @@ class InputWatch(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        uses = sum(1 for part in _flat((args, kwargs)) if id(part) in self.raw)
+        uses = sum(1 for part in leaves(Tensor, (*args, *kwargs.values())) if id(part) in self.raw)
         if not uses:
             return func(*args, **kwargs)
         if func in _RESHAPES and uses == 1:
@@ -272,14 +273,6 @@ def _linear_part(
     if args[0].shape[0] != 1:
         return None
     return lambda rows: func(rows.reshape(len(rows), *shape), *rest, **named)
-
-
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, (tuple, list)):
-        return [leaf for part in value for leaf in _flat(part)]
-    if isinstance(value, dict):
-        return [leaf for part in value.values() for leaf in _flat(part)]
-    return [value]
 
 
 def _metadata_name(func: Any) -> str:

@@ -98,10 +98,12 @@ class CoalitionValues:
                 block, here = masks[part], examples[: part.stop - part.start]
                 values = None if self.folded is None else self._folded_values(self.folded, block, here)
                 if values is None:
-                    buffers = buffers or self._buffers(len(examples))
+                    if not buffers:  # made once: a call's rows are written over the last call's
+                        buffers = tuple(x.new_empty(len(examples), *x.shape[1:]) for x in self.game.inputs)
                     values = self.game.scalar.values(self._points(block, buffers), here)
                 result[part] = values
-                _require_finite(values, block, self.game, self.example)
+                if not bool(torch.isfinite(values).all()):
+                    raise _not_finite(values, block, self.game, self.example)
                 if progress is not None:
                     progress(len(block))
         return result
@@ -116,10 +118,8 @@ class CoalitionValues:
             self.folded = None  # a branch on values: plain forwards from here on
             return None
 
-    def _buffers(self, rows: int) -> tuple[Tensor, ...]:
-        return tuple(x.new_empty(rows, *x.shape[1:]) for x in self.game.inputs)
-
     def _points(self, block: Tensor, buffers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the inputs of coalitions, x on T and b elsewhere, written into the buffers."""
         bits = coalition_bits(block, self.game.n)
         points = []
         for x, b, owner, buffer in zip(
@@ -139,7 +139,8 @@ class CoalitionValues:
         bits[0], bits[1] = False, True
         bits = bits.to(self.game.device)
         examples = torch.full((_VERIFIED,), self.example, dtype=torch.int64)
-        plain = self.game.scalar.values(self._points(bits, self._buffers(_VERIFIED)), examples)
+        buffers = tuple(x.new_empty(_VERIFIED, *x.shape[1:]) for x in self.game.inputs)
+        plain = self.game.scalar.values(self._points(bits, buffers), examples)
         scale = max(float(plain.abs().max()), 1e-3)
         tolerance = 1e4 * torch.finfo(self.game.dtype).eps * scale
         try:
@@ -183,13 +184,12 @@ def _rows_per_call(game: Game, example: int) -> int:
     return 2 ** (min(max(fitting, low), high).bit_length() - 1)  # a power of two: blocks of whole table rows
 
 
-def _require_finite(values: Tensor, block: Tensor, game: Game, example: int) -> None:
-    if bool(torch.isfinite(values).all()):
-        return
+def _not_finite(values: Tensor, block: Tensor, game: Game, example: int) -> NonFiniteError:
+    """Return the error that names the first coalition whose output is not finite."""
     row = int((~torch.isfinite(values)).nonzero()[0, 0])
     present = coalition_bits(block[row : row + 1], game.n)[0].nonzero().reshape(-1).tolist()
     names = ", ".join(game.names[i] for i in present[:6]) + (", …" if len(present) > 6 else "")
-    raise NonFiniteError(
+    return NonFiniteError(
         f"the model's output is {float(values[row])} for example {example} with the players {{{names}}} "
         "at their input values and the rest at the baseline; check the model there, or choose another "
         "baseline"

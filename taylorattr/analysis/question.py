@@ -210,7 +210,9 @@ class Question:
                 internal_batch_size=self.internal_batch_size,
             )
             diagnostics = dict(scalar.diagnostics)
-            if self.one_of == 1 and self._one_baseline():
+            # one baseline and no more; of equal references, the first
+            alike = self.references is None or all(bool((r == r[:1]).all()) for r in self.references)
+            if self.one_of == 1 and alike:
                 say_zero_difference(x, [b], diagnostics)
         game = Game(scalar, x, b, players, maps, outputs, diagnostics, self.internal_batch_size)
         self._memory["game"] = game
@@ -249,10 +251,6 @@ class Question:
                 both = False  # a model that does not run on one row may run on two
             else:
                 return scalar, both
-
-    def _one_baseline(self) -> bool:
-        """Return whether there is one baseline and no more; of equal references, the first."""
-        return self.references is None or all(bool((r == r[:1]).all()) for r in self.references)
 
     def generator(self) -> torch.Generator:
         """Return a CPU generator of this question's seed; the global one is never touched."""

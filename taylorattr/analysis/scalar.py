@@ -62,6 +62,8 @@ class ScalarModel:
         device: Where the analysis runs.
         tried: f of the rows of the trial, shape (R,).
         operations: Names of the torch functions called in the trial.
+        coarsest_eps: Rounding of the coarsest dtype the model computes in: kernels round differently by batch
+            size.
         widest: Bytes of the largest tensor they returned, per row.
         total: Bytes of all tensors they returned, per row.
         draws: Whether a global generator of random numbers moved in the trial.
@@ -141,7 +143,7 @@ class ScalarModel:
         Nothing is said about it: None where it does not run so.
         """
         twin = copy.copy(self)
-        twin.dtype, twin.diagnostics = dtype, {}
+        twin.dtype, twin.coarsest_eps, twin.diagnostics = dtype, torch.finfo(dtype).eps, {}
         try:
             copied = self.private.copied(dtype, self.device)
             result, _ = twin._promoted(copied, self._first(inputs), dtype)
@@ -156,12 +158,6 @@ class ScalarModel:
     def module(self) -> nn.Module | None:
         """The private module whose submodules name the operations, None where there are several or none."""
         return self.modules[0] if len(self.modules) == 1 else None
-
-    @property
-    def coarsest_eps(self) -> float:
-        """eps of the coarsest dtype the model computes in: kernels round differently by batch size."""
-        lowered = self._lowered[1] if self._lowered else self.dtype
-        return max(torch.finfo(dtype).eps for dtype in (self.dtype, lowered))
 
     def native_call(self, example: int) -> tuple[Callable[..., Tensor], nn.Module | None]:
         """Return f of one example in the model's own dtype, for a program to be captured from.
@@ -263,6 +259,8 @@ class ScalarModel:
             )
         if result.dtype != self.dtype:
             self.diagnostics["output_dtype"] = str(result.dtype).removeprefix("torch.")
+        lowered = self._lowered[1] if self._lowered else self.dtype
+        self.coarsest_eps = max(torch.finfo(dtype).eps for dtype in (self.dtype, lowered))
         self.tried = result.to(self.dtype)
         return copied
 

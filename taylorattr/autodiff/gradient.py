@@ -274,18 +274,8 @@ class PathGradients:
         """Whether the nodes run past the first affine layer only."""
         return self._ends is not None
 
-    def sums(self, alphas: Tensor, weights: Tensor, examples: Tensor) -> Rows:
-        """Return Σ_q ω_q ∇f(b + α_q (x − b)) of some examples, tensors (E, …), one per input.
-
-        Args:
-            alphas: Shape (Q,), places on the path.
-            weights: Shape (Q,).
-            examples: Shape (E,), int64 on the CPU.
-        """
-        return self._sums(alphas, weights, examples, None)
-
     def sums_and_slopes(self, alphas: Tensor, weights: Tensor, examples: Tensor) -> tuple[Rows, Tensor]:
-        """Return the same, and d/dα f(b + α(x − b)) at every node, shape (E, Q), float64 on the CPU.
+        """Return `sums`, and d/dα f(b + α(x − b)) at every node, shape (E, Q), float64 on the CPU.
 
         Args:
             alphas: As in `sums`.
@@ -293,9 +283,17 @@ class PathGradients:
             examples: As in `sums`.
         """
         slopes = torch.empty(len(examples), len(alphas), dtype=torch.float64)
-        return self._sums(alphas, weights, examples, slopes), slopes
+        return self.sums(alphas, weights, examples, slopes), slopes
 
-    def _sums(self, alphas: Tensor, weights: Tensor, examples: Tensor, slopes: Tensor | None) -> Rows:
+    def sums(self, alphas: Tensor, weights: Tensor, examples: Tensor, slopes: Tensor | None = None) -> Rows:
+        """Return Σ_q ω_q ∇f(b + α_q (x − b)) of some examples, tensors (E, …), one per input.
+
+        Args:
+            alphas: Shape (Q,), places on the path.
+            weights: Shape (Q,).
+            examples: Shape (E,), int64 on the CPU.
+            slopes: What `sums_and_slopes` has written, (E, Q).
+        """
         alphas, weights = (t.to(self.game.device, self.game.dtype) for t in (alphas, weights))
         if self._ends is not None:
             try:

@@ -18,7 +18,15 @@ from torch import Tensor
 from taylorattr import memory
 from taylorattr.aliases import Frame
 from taylorattr.effects.result import Result
-from taylorattr.errors import BudgetError, MissingExtraError, OptionError, ShapeError, require_whole_number
+from taylorattr.errors import (
+    BudgetError,
+    MissingExtraError,
+    OptionError,
+    ShapeError,
+    require_frame,
+    require_per_example,
+    require_whole_number,
+)
 from taylorattr.maths.frames import other_frame_
 from taylorattr.maths.interaction_indices import VALUES_ONLY, interaction_index
 from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions, count_up_to
@@ -53,19 +61,6 @@ def player_position(player: str | int, names: tuple[str, ...]) -> int:
     if not -len(names) <= player < len(names):
         raise OptionError(f"no player number {player}; there are {len(names)} players")
     return int(player) % len(names)
-
-
-def check_frame(frame: str) -> None:
-    """Raise OptionError unless frame is one of the two."""
-    if frame not in ("baseline", "input"):
-        raise OptionError(f"frame={frame!r}; it is 'baseline' (expand at b) or 'input' (expand at x)")
-
-
-def check_per_example(table: Tensor, **vectors: Tensor) -> None:
-    """Raise ShapeError unless table is (B, …) and every vector (B,)."""
-    for name, vector in vectors.items():
-        if vector.shape != table.shape[:1]:
-            raise ShapeError(f"{name} has shape {tuple(vector.shape)}; expected ({table.shape[0]},)")
 
 
 def largest(values: Tensor, k: int, skip: int = 0) -> tuple[list[int], list[float]]:
@@ -103,7 +98,7 @@ class CoalitionTable(Result, abstract=True):
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        check_frame(self.frame)
+        require_frame(self.frame)
         if self.max_order is None and self.n > MAX_MASK_PLAYERS:
             raise ShapeError(
                 f"a full table of {self.n} players cannot exist; the limit is {MAX_MASK_PLAYERS}"
@@ -113,7 +108,7 @@ class CoalitionTable(Result, abstract=True):
                 f"values have shape {tuple(self.values.shape)}; expected (B, {len(self.coalitions)}), "
                 f"one column per coalition of {self.n} players"
             )
-        check_per_example(self.values, delta=self.delta, f_input=self.f_input, f_baseline=self.f_baseline)
+        require_per_example(self.values, delta=self.delta, f_input=self.f_input, f_baseline=self.f_baseline)
 
     @property
     def n(self) -> int:
@@ -361,7 +356,7 @@ class HarsanyiEffects(CoalitionTable):
         Raises:
             OptionError: If the table lacks coalitions, and ``of_truncated`` does not allow it.
         """
-        check_frame(frame)
+        require_frame(frame)
         if frame == self.frame:
             return self
         if self.largest_order < self.n and not of_truncated:

@@ -28,10 +28,10 @@ from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint, verify
-from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.fingerprint import fingerprint, state_digest
 from taylorattr.effects.references import FURTHER_TABLES, over_references, reference_folder
-from taylorattr.errors import BudgetError, OptionError, require_instance, require_number
+from taylorattr.errors import BudgetError, OptionError, require_frame, require_instance, require_number
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.subsets import MAX_MASK_PLAYERS, count_up_to, masks_up_to, of_size, popcounts
 
@@ -149,7 +149,7 @@ def coalition_effects(
     Raises:
         OptionError: If an option is out of range.
     """
-    check_frame(frame)
+    require_frame(frame)
     if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
         raise OptionError(f"max_order={max_order!r}; expected None or an integer ≥ 1")
     require_number("max_evaluations", max_evaluations, optional=True)
@@ -306,6 +306,7 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
 
 
 def _store(path: str | os.PathLike[str], game: Game, rows: CoalitionRows, table: Tensor) -> Checkpoint:
+    """Return the checkpoint of these coalitions of a game in a folder."""
     scalar = game.scalar
     identity = fingerprint(
         scalar.modules,

@@ -174,10 +174,6 @@ class TaylorSeries:
         ends = zip(self.game.maps, self.game.input(example), self.game.baseline(example), strict=True)
         return [(owner, x.to(self.dtype), b.to(self.dtype)) for owner, x, b in ends]
 
-    def has_kinks(self) -> bool:
-        """Whether a captured program has operations that are not smooth."""
-        return any(group.program is not None and bool(kink_nodes(group.program)) for group in self.groups)
-
     def kinks(self, example: int) -> Kinks | None:
         """Count the gates that differ between the expansion point and the far end; None without a program."""
         group = self.group(example)
@@ -228,13 +224,9 @@ class TaylorSeries:
                     f"could not be captured to take it apart ({group.failure}); lower order= to 2, or use "
                     "ta.harsanyi"
                 )
-            require_true_derivatives(function, start, order, self._coarsest())
+            eps = max(model.coarsest_eps, torch.finfo(self.dtype).eps)
+            require_true_derivatives(function, start, order, eps)
             return differentiated(lambda t: derivatives(function, t, order), start)
-
-    def _coarsest(self) -> float:
-        """Return the rounding of the lowest dtype the model computes in."""
-        lowest = self.game.diagnostics.get("lowest_dtype", str(self.game.dtype)).removeprefix("torch.")
-        return max(torch.finfo(dtype).eps for dtype in (getattr(torch, lowest), self.game.dtype, self.dtype))
 
 
 def say_nested(reason: str) -> None:

@@ -14,9 +14,16 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Coalition, Frame, MultiIndex
-from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
-from taylorattr.errors import BudgetError, NonFiniteError, OptionError, ShapeError, require_instance
+from taylorattr.errors import (
+    BudgetError,
+    NonFiniteError,
+    OptionError,
+    ShapeError,
+    require_frame,
+    require_instance,
+)
 from taylorattr.maths.mobius import truncated_mobius_
 from taylorattr.maths.multi_index import enumerate_up_to, support
 from taylorattr.maths.subsets import Coalitions
@@ -163,7 +170,7 @@ def symbolic_effects(
     """
     import sympy  # here: it takes a second to import and only this function needs it
 
-    check_frame(frame)
+    require_frame(frame)
     require_instance("symbols", symbols, (tuple, list), "the variables, as sympy.symbols makes them")
     symbols = tuple(symbols)
     n = len(symbols)

@@ -20,7 +20,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.unseen import singular_place
 from taylorattr.effects import convergence
-from taylorattr.effects.coalition_table import HarsanyiEffects, check_frame
+from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.references import FURTHER_TABLES, over_references
 from taylorattr.effects.series import TaylorSeries
 from taylorattr.effects.taylor_effects import TaylorEffects
@@ -30,6 +30,7 @@ from taylorattr.errors import (
     KinkWarning,
     NonFiniteError,
     OptionError,
+    require_frame,
     require_number,
     require_whole_number,
     warn,
@@ -38,6 +39,7 @@ from taylorattr.maths.mobius import mobius_
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.memory import available
 from taylorattr.program.isolate import preserved_rng
+from taylorattr.program.kinks import kink_nodes
 
 TAIL_PLAYERS = 10
 """Up to this many players the exact effects (2^n forwards) are computed beside the series by default."""
@@ -146,7 +148,7 @@ def taylor_effects(
     Raises:
         OptionError: If the order is below 1 or the frame unknown.
     """
-    check_frame(frame)
+    require_frame(frame)
     require_number("memory_limit", memory_limit, optional=True)
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OptionError(f"order={order!r}; expected a whole number, at least 1")
@@ -283,7 +285,7 @@ def _warn(series: TaylorSeries, order: int, verdicts: list[dict[str, Any]]) -> N
             f"0): derivatives there are a convention; move the {end} a little",
             KinkWarning,
         )
-    if order >= 2 and series.has_kinks() and felt:
+    if order >= 2 and any(g.program is not None and kink_nodes(g.program) for g in series.groups) and felt:
         counted = ", ".join(map(str, switching[:5])) + (", …" if len(switching) > 5 else "")
         warn(
             "the model has kinks (ReLU, max, abs, clamp or the like), and Taylor effects of order ≥ 2 miss "
@@ -350,7 +352,7 @@ def degree_by_support(
 
     Source: eq. (57).
     """
-    check_frame(frame)
+    require_frame(frame)
     require_whole_number("order", order)
     question = Question(
         model,

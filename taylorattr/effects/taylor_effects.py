@@ -15,13 +15,17 @@ from taylorattr.aliases import Frame, MultiIndex
 from taylorattr.effects.coalition_table import (
     Effect,
     HarsanyiEffects,
-    check_frame,
-    check_per_example,
     largest,
     player_position,
 )
 from taylorattr.effects.result import Result
-from taylorattr.errors import OptionError, ShapeError, require_whole_number
+from taylorattr.errors import (
+    OptionError,
+    ShapeError,
+    require_frame,
+    require_per_example,
+    require_whole_number,
+)
 from taylorattr.maths.multi_index import count_up_to, enumerate_up_to, monomials
 from taylorattr.maths.subsets import Coalitions, ranks
 from taylorattr.maths.subsets import count_up_to as subsets_up_to
@@ -61,7 +65,7 @@ class TaylorEffects(Result):
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        check_frame(self.frame)
+        require_frame(self.frame)
         expected = count_up_to(self.n, self.order)
         if self.values.ndim != 2 or self.values.shape[1] != expected:
             raise ShapeError(
@@ -69,7 +73,7 @@ class TaylorEffects(Result):
                 f"multi-index of {self.n} players with 1 ≤ |κ| ≤ {self.order}"
             )
         vectors = {"delta": self.delta, "f_input": self.f_input, "f_baseline": self.f_baseline}
-        check_per_example(self.values, converged=self.converged, **vectors)
+        require_per_example(self.values, converged=self.converged, **vectors)
         if len(self.reasons) != self.batch:
             raise ShapeError(f"{len(self.reasons)} reasons for {self.batch} examples; expected one each")
 

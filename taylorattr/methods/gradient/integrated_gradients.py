@@ -1,12 +1,12 @@
 """Integrated Gradients: Δ_i ∫₀¹ ∂_i f(b + αΔ) dα.
 
 Between its kinks a piecewise linear network has one gradient, and the integral is exact; with a curved
-function it is a quadrature. `curved_functions` sees which in one call: it saves a capture made in vain.
+function it is a quadrature. `_CurvedFunctions` sees which in one call: it saves a capture made in vain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -245,8 +245,10 @@ def _ladder(largest: int, least: int) -> list[int]:
 def _curved(game: Game) -> str:
     """Return what in the model is known not to be piecewise linear, "" if nothing is: saves a capture."""
     with torch.no_grad(), preserved_rng():
-        names = curved_functions(lambda x: game.scalar.values(x, torch.tensor([0])), game.input(0))
-    return f"{min(names)} is not affine between kinks" if names else ""
+        point = tuple(x.clone() for x in game.input(0))
+        with _CurvedFunctions(point) as seen:
+            game.scalar.values(point, torch.tensor([0]))
+    return f"{min(seen.names)} is not affine between kinks" if seen.names else ""
 
 
 def _exact(game: Game, most: int) -> tuple[Averages | None, str]:
@@ -276,27 +278,16 @@ def say_error(found: Averages, tol: float | None, name: str = "integrated_gradie
         )
 
 
-def curved_functions(function: Callable[[tuple[Tensor, ...]], Any], inputs: Sequence[Tensor]) -> set[str]:
-    """Return the curved torch functions that are applied to something that depends on the inputs.
+class _CurvedFunctions(TorchFunctionMode):
+    """Sees the curved torch functions that are applied to something that depends on the inputs.
 
     A curved function of constants (a softmax over learned weights of a mixture) curves nothing. What goes an
-    unseen way (scripted code, in-place writes through a view) is missed; the capture finds it.
+    unseen way (scripted code, in-place writes through a view) is missed; the capture finds it. The mark of
+    what depends on the inputs is an attribute, which dies with its tensor and keeps nothing alive.
 
-    Args:
-        function: Takes the tuple of inputs.
-        inputs: The point.
-
-    Returns:
-        Their names, as in ``torch.nn.functional``.
+    Attributes:
+        names: Their names, as in ``torch.nn.functional``.
     """
-    copies = tuple(x.detach().clone() for x in inputs)
-    with _Following(copies) as watch:
-        function(copies)
-    return watch.names
-
-
-class _Following(TorchFunctionMode):
-    """Marks tensors that depend on the inputs: an attribute dies with its tensor and keeps nothing alive."""
 
     _MARK = "_taylorattr_depends_on_the_inputs"
 
