@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import OptionError
+from taylorattr.methods.relevance.lrp import Epsilon
 from taylorattr.methods.relevance.rule import Pulled, Relevance, Rule
-from taylorattr.methods.relevance.rules.lrp_linear import Epsilon
 from taylorattr.methods.relevance.rules.lrp_weights import (
     AlphaBeta,
     bias_of,

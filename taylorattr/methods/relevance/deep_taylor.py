@@ -14,9 +14,8 @@ from taylorattr.methods.relevance.composites import (
     boxes_need_one_example,
     first_layer,
 )
-from taylorattr.methods.relevance.lrp import Products, lrp_rules
+from taylorattr.methods.relevance.lrp import Constant, Products, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
-from taylorattr.methods.relevance.rules.lrp_units import Constant
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, EmptyGroups, FixedShares
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
-from taylorattr.methods.relevance.lrp import Attention, Products, lrp_rules
+from taylorattr.methods.relevance.lrp import Attention, Constant, Products, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
-from taylorattr.methods.relevance.rules.lrp_units import Constant
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Bias, EmptyGroups
 
 

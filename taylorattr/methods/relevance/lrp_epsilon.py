@@ -7,9 +7,8 @@ from taylorattr.errors import OptionError
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import explain
 from taylorattr.methods.relevance.composites import Bounds, boxes_need_one_example, composite_rules
-from taylorattr.methods.relevance.lrp import Attention, Products, lrp_rules
+from taylorattr.methods.relevance.lrp import Attention, Constant, Products, lrp_rules
 from taylorattr.methods.relevance.rule import Overrides
-from taylorattr.methods.relevance.rules.lrp_units import Constant
 
 
 @method("lrp_epsilon", family="relevance", zero_baseline=True)

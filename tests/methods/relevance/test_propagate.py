@@ -5,10 +5,9 @@ import torch
 from torch import nn
 
 from taylorattr.methods.relevance.balance import Ledger
-from taylorattr.methods.relevance.lrp import lrp_rules
+from taylorattr.methods.relevance.lrp import Epsilon, lrp_rules
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import record_at
-from taylorattr.methods.relevance.rules.lrp_linear import Epsilon
 from taylorattr.methods.relevance.rules.lrp_weights import AlphaBeta, Gamma
 
 
