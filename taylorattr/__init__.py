@@ -37,7 +37,7 @@ from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.taylor import decompose, degree_by_support
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, attribute
-from taylorattr.methods.extra import MIPIN
+from taylorattr.methods.extra import MIPIN, Pruning, prune
 
 # Names whose modules need sympy or networkx are imported when they are first used (`_LATER`). Type checkers
 # read these lines instead, each from the file that defines the name: where a package re-exports a function
@@ -159,6 +159,7 @@ __all__ = [
     "InteractionIndex",
     "Players",
     "ProbedRule",
+    "Pruning",
     "Reformulation",
     "Result",
     "SymbolicEffects",
@@ -184,6 +185,7 @@ __all__ = [
     "interaction_hypergraph",
     "plot",
     "probe",
+    "prune",
     "reformulate",
     "report",
     "shared",

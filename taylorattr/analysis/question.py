@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,12 +22,13 @@ from taylorattr.analysis.inputs import (
     input_tuple,
     reference_tuple,
     require_floating,
+    tensor_output,
 )
 from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
-from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.errors import OptionError, require_instance, require_whole_number
+from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
+from taylorattr.errors import OptionError, TaylorAttrWarning, require_instance, require_whole_number
 from taylorattr.program.isolate import preserved_rng
 
 AVERAGED = "; to average over a reference set, pass it as references="
@@ -232,6 +234,29 @@ class Question:
             self._memory["point"] = scalar, x
         return self._memory["point"]
 
+    def about_predictions(self) -> Question:
+        """Return the same asked about each example's largest output, where no target is named.
+
+        The target is then a list of classes, held fixed whatever is done to the model; a model with one
+        output needs none. Costs one forward.
+        """
+        if self.target is not None:
+            return self
+        asked = replace(self, target=_first_number)
+        with torch.inference_mode(False), torch.no_grad(), preserved_rng():
+            with warnings.catch_warnings():  # the question that is asked in the end says the same
+                warnings.simplefilter("ignore", TaylorAttrWarning)
+                scalar, _ = asked._tried(self.rows, self.rows, later=False, both=False)
+            size = self.internal_batch_size or REFERENCE_ROWS
+            classes = []
+            for part in (slice(0, 1), *blocks(scalar.batch, size)):
+                rows = tuple(cast(_own(x[part]), scalar.dtype, scalar.device) for x in self.rows)
+                output = scalar.output(rows, torch.arange(scalar.batch)[part])
+                if not is_row_of_classes(output):
+                    return self
+                classes += tensor_output(output).argmax(1).tolist()
+        return replace(self, target=classes[1:])  # the first row alone told whether there are classes
+
     def _tried(self, x: Rows, b: Rows, *, later: bool, both: bool) -> tuple[ScalarModel, bool]:
         """Return the model tried on the first rows, and whether f(b) can still be left to the asker."""
         while True:
@@ -293,6 +318,12 @@ class Question:
                 ]
                 values.append(torch.cat(parts))
         return torch.stack(values).expand(game.batch, -1)
+
+
+def _first_number(output: Any) -> Tensor:
+    """Return the first number of each row: what serves to try a model whose target is not known yet."""
+    found = tensor_output(output)
+    return found.flatten(1)[:, 0] if found.ndim > 1 else found
 
 
 def _own(tensor: Tensor) -> Tensor:

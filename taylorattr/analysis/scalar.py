@@ -129,13 +129,20 @@ class ScalarModel:
             Shape (R,), on the device of the analysis.
         """
         with preserved_rng() if guarded and self.draws else nullcontext():
-            try:
-                args, kwargs = self._prepared.given(examples)
-                output = self.function(*xs, *args, **kwargs)
-            except Exception as error:
-                at_the_model(error, xs, self.extra)
-                raise
-            return self.selector.select(output, examples).to(self.dtype)
+            return self.selected(self.output(xs, examples), examples)
+
+    def output(self, xs: tuple[Tensor, ...], examples: Tensor) -> Any:
+        """Return all that the model returns for rows, whatever the target; arguments as in `values`."""
+        try:
+            args, kwargs = self._prepared.given(examples)
+            return self.function(*xs, *args, **kwargs)
+        except Exception as error:
+            at_the_model(error, xs, self.extra)
+            raise
+
+    def selected(self, output: Any, examples: Tensor) -> Tensor:
+        """Return f of each row, shape (R,), from the model's output for them."""
+        return self.selector.select(output, examples).to(self.dtype)
 
     def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
         """Return the same model evaluated in another dtype, tried on the first rows of inputs (B, …).
@@ -312,6 +319,12 @@ class ScalarModel:
         if self.selector.function is None and output is not tensor_output(output):
             self.diagnostics["output"] = "logits"
         return self.selector.select(output, examples).detach()
+
+
+def is_row_of_classes(output: Any) -> bool:
+    """Return whether a model's output is one row of several numbers for each example, shape (R, K)."""
+    found = output if isinstance(output, Tensor) else getattr(output, "logits", None)
+    return isinstance(found, Tensor) and found.ndim == 2 and found.shape[1] > 1
 
 
 def _first_line(error: BaseException) -> str:

@@ -66,7 +66,7 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
             gradients = tuple(torch.zeros_like(x) for x in leaves)
     values, gradients = values.detach(), tuple(g.detach() for g in gradients)
     if not scalar.gradient_checked:
-        _require_true_gradient(scalar, leaves, examples, values, gradients)
+        require_true_gradient(scalar, leaves, examples, values, gradients)
     if not all(bool(torch.isfinite(g.sum())) for g in gradients):
         gradients = _by_selected_branches(scalar, leaves, examples, values, gradients)
     return values, gradients
@@ -159,10 +159,17 @@ def _refuse_hidden_dependence(scalar: ScalarModel, xs: Rows, examples: Tensor, v
     )
 
 
-def _require_true_gradient(
+def require_true_gradient(
     scalar: ScalarModel, xs: Rows, examples: Tensor, values: Tensor, gradients: Rows
 ) -> None:
     """Compare the first gradient asked of a model with a difference quotient of its values, once.
+
+    Args:
+        scalar: The model.
+        xs: Input tensors (R, …).
+        examples: Shape (R,), int64: whose target and extra arguments each row uses.
+        values: f of each row, shape (R,).
+        gradients: ∇f of each row, shaped like xs.
 
     Raises:
         DtypeError: If it is not the derivative: a part of it is missing.

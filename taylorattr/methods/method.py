@@ -284,7 +284,9 @@ def attributed(
 ) -> Attribution:
     """Return a method's answer to a question; see `attribute`."""
     entry = find(method)
-    _check_options(entry, options)
+    check_options(entry, options)
+    if entry.family == "system":
+        question = question.about_predictions()
     questions, baselines = _questions(entry, question, references)
     answers, said = [], []
     with torch.inference_mode(False):
@@ -300,8 +302,9 @@ def _questions(
     entry: AttributionMethod, question: Question, references: Tensors | None
 ) -> tuple[list[Question], tuple[Tensor, ...] | None]:
     """Return what the method is asked, once for each baseline, and the reference set if there is one."""
-    if entry.runs_at_the_ends and question.internal_batch_size is None:
-        question = replace(question, input_later=True, baseline_later=not entry.zero_baseline)
+    if question.internal_batch_size is None and (entry.runs_at_the_ends or entry.family == "system"):
+        baseline_later = entry.runs_at_the_ends and not entry.zero_baseline
+        question = replace(question, input_later=True, baseline_later=baseline_later)
     if references is not None:
         _require_one_baseline(entry)
         starts = question.starts(references)
@@ -317,7 +320,12 @@ def _questions(
     return [replace(question, baselines=stand_in(rows), references=rows)], rows
 
 
-def _check_options(entry: AttributionMethod, options: Mapping[str, Any]) -> None:
+def check_options(entry: AttributionMethod, options: Mapping[str, Any]) -> None:
+    """Refuse options that a method does not have, and values of another type.
+
+    Raises:
+        OptionError: Names the options that there are.
+    """
     known = entry.options
     unknown = [name for name in options if name not in known]
     if unknown:
