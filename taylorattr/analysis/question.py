@@ -22,12 +22,12 @@ from taylorattr.analysis.inputs import (
     input_tuple,
     reference_tuple,
     require_floating,
-    tensor_output,
 )
 from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
+from taylorattr.analysis.targets import tensor_output
 from taylorattr.errors import OptionError, TaylorAttrWarning, require_instance, require_whole_number
 from taylorattr.program.isolate import preserved_rng
 

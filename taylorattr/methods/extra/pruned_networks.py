@@ -13,10 +13,10 @@ from torch import Tensor
 
 from taylorattr.aliases import Tensors
 from taylorattr.analysis.game import blocks
-from taylorattr.analysis.inputs import tensor_output
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.relu_calls import ReluCalls, WatchedPass, watched_pass
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
+from taylorattr.analysis.targets import tensor_output
 from taylorattr.autodiff.gradient import Rows, gradient_rows, require_true_gradient
 from taylorattr.errors import OptionError, PrecisionWarning, require_whole_number, warn
 from taylorattr.memory import keep_freed_blocks
