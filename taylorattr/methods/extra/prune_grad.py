@@ -113,7 +113,7 @@ def prune(
     Args:
         model: As in `Question`.
         inputs: As in `Question`.
-        target: As in `Question`; None: each example's largest output.
+        target: As in `Question`. With None each example's largest output is explained.
         additional_forward_args: As in `Question`.
         dtype: As in `Question`.
         seed: As in `Question`.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taylorattr.maths.largest import largest
+from taylorattr.methods.extra.neurons import largest
 
 
 def by_sorting(values, count):
