@@ -22,7 +22,7 @@ from taylorattr.autodiff.curvature import Curvature, Rows
 from taylorattr.autodiff.second_order import hessian_sum, selected_hessians
 from taylorattr.autodiff.unseen import require_finite_derivatives, say_kinks
 from taylorattr.errors import BudgetError, OptionError, require_number, require_whole_number
-from taylorattr.memory import available
+from taylorattr.memory import available, in_words
 from taylorattr.program.program import Program
 
 _CHUNKS = (32, 256)
@@ -254,7 +254,7 @@ def _require_memory(batch: int, n: int, dtype: torch.dtype, limit: int) -> None:
     needed = 2 * batch * n * n * torch.finfo(dtype).bits // 8
     if needed > limit:
         raise BudgetError(
-            f"{batch} Hessian{'s' if batch > 1 else ''} of {n} variables need {needed / 2**30:.1f} GiB "
-            f"(limit {limit / 2**30:.1f} GiB); group elements with players=…, pass fewer examples, or use "
+            f"{batch} Hessian{'s' if batch > 1 else ''} of {n} variables need {in_words(needed)} "
+            f"(limit {in_words(limit)}); group elements with players=…, pass fewer examples, or use "
             "ta.hvp"
         )

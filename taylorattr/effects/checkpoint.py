@@ -38,7 +38,7 @@ BLOCK = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\.block")
 INTERVAL = 5.0
 """Seconds after which evaluated outputs are written, unless told otherwise."""
 
-LONGEST_BLOCK = 1 << 20
+LONGEST_BLOCK = 1 << 18
 """Outputs of one file at most: what has waited for a full disk is written without a copy of it all."""
 
 DRAWN = 64
@@ -161,7 +161,7 @@ class Checkpoint:
                 content = file.read_bytes()
             except OSError as error:
                 raise CheckpointError(f"{file} cannot be read ({error.strerror or error})") from error
-            digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+            digest, payload = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
             fits = example < len(table) and start < stop <= table.shape[1]
             fits = fits and len(payload) == (stop - start) * table.element_size()
             if not fits or digest != self._digest(file.name, payload):
@@ -169,8 +169,7 @@ class Checkpoint:
                     f"{file} is damaged (its checksum does not fit); delete this file: its coalitions will "
                     "be evaluated again and all others kept"
                 )
-            raw = torch.frombuffer(bytearray(payload), dtype=table.dtype)
-            table[example, start:stop] = raw
+            self._bytes(example, start, stop)[:] = np.frombuffer(payload, dtype=np.uint8)
             known[example, start:stop] = True
         return known
 
@@ -203,11 +202,16 @@ class Checkpoint:
 
     def _write(self, example: int, start: int, stop: int) -> None:
         name = f"{example}-{start}-{stop}.block"
-        payload = self.table[example, start:stop].view(torch.uint8).numpy().tobytes()
+        payload = self._bytes(example, start, stop).data
         with replacing(self.path / name) as file:
-            file.write(self._digest(name, payload) + payload)
+            file.write(self._digest(name, payload))
+            file.write(payload)
 
-    def _digest(self, name: str, payload: bytes) -> bytes:
+    def _bytes(self, example: int, start: int, stop: int) -> np.ndarray:
+        """Return outputs of the table as the bytes they are, without a copy."""
+        return self.table[example, start:stop].view(torch.uint8).numpy()
+
+    def _digest(self, name: str, payload: memoryview) -> bytes:
         state = hashlib.blake2b(self.identity.encode(), digest_size=DIGEST_BYTES)
         state.update(name.encode())
         state.update(payload)

@@ -326,7 +326,7 @@ class HarsanyiEffects(CoalitionTable):
         if needed > memory.available(needed):
             raise BudgetError(
                 f"an index of order {size} of {self.n} players has {count_up_to(self.n, size):,} entries per "
-                f"example, {needed / 2**30:.3g} GiB in all; take a smaller order, or group variables with "
+                f"example, {memory.in_words(needed)} in all; take a smaller order, or group variables with "
                 "players=..."
             )
         effects = self.in_frame("baseline", of_truncated=True)

@@ -42,6 +42,10 @@ CALLS_PER_BLOCK = 16
 """Model calls between two looks at the clock of the checkpoint."""
 
 
+BITS_PER_BLOCK = 14
+"""Players whose coalitions are looked at together where a whole table's would take its memory again."""
+
+
 @shares_parameters
 @analysis_door
 def harsanyi(
@@ -166,7 +170,7 @@ def coalition_effects(
     store = None if checkpoint is None else _store(checkpoint, game, rows, table)
     etas = []
     with store or contextlib.nullcontext():
-        known = store.restore() if store else np.zeros(table.shape, dtype=bool)
+        known = store.restore() if store else np.broadcast_to(False, table.shape)  # which takes no memory
         counts["resumed"] = int(known.sum())
         if store and counts["resumed"]:
             counts["verified"] = sum(verify(store, game, rows.at, row, i) for i, row in enumerate(known))
@@ -202,8 +206,10 @@ def _fill(
 
 def gaps(known: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
     """Yield start and stop of the runs of False, cut to at most ``longest``."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[1], known.astype(np.int8), [1]])))
-    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    end = 0
+    while not known[end:].all():  # a table of all edges would take as much memory as known itself, or more
+        begin = end + (int(known[end:].argmin()) if known[end:].any() else 0)
+        end = begin + int(known[begin:].argmax()) if known[begin:].any() else len(known)
         for start in range(begin, end, longest):
             yield start, min(start + longest, end)
 
@@ -213,7 +219,8 @@ def _effects(
 ) -> HarsanyiEffects:
     """Transform the table of outputs in place and describe it."""
     orders = game.n if max_order is None else max_order
-    largest = table.abs().amax(dim=1).tolist()
+    lowest, highest = table.aminmax(dim=1)
+    largest = torch.maximum(highest, -lowest).tolist()
     bounds = torch.stack(
         [rounding.error_bound(e, m, table.dtype, orders) for e, m in zip(etas, largest, strict=True)]
     )
@@ -245,10 +252,13 @@ def _effects(
 def _largest_by_order(effects: HarsanyiEffects) -> Tensor:
     """Return max |J(S)| per order, shape (B, K+1)."""
     if effects.full:
-        sizes = torch.from_numpy(popcounts(effects.n)).to(torch.int64)
+        # sizes and absolute values of the whole table would be two more tables
+        inside = min(effects.n, BITS_PER_BLOCK)
+        sizes = torch.from_numpy(popcounts(inside)).to(torch.int64)
         result = effects.values.new_zeros(effects.batch, effects.n + 1)
-        for row, found in zip(effects.values, result, strict=True):
-            found.scatter_reduce_(0, sizes, row.abs(), "amax")
+        for row, largest in zip(effects.values, result, strict=True):
+            for outside, block in enumerate(row.split(1 << inside)):
+                largest.scatter_reduce_(0, sizes + outside.bit_count(), block.abs(), "amax")
         return result
     orders = range(effects.largest_order + 1)
     return torch.stack([effects.order_values(k).abs().amax(dim=1) for k in orders], dim=1)
@@ -286,9 +296,9 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
         "group variables with players=..., restrict to small coalitions with max_order=..., "
         "or take terms up to an order with decompose(..., order=2)"
     )
-    bytes_per_output = torch.finfo(game.dtype).bits // 8
+    bytes_per_output = torch.finfo(game.dtype).bits // 8 + 1  # the table, and which of it a checkpoint knew
     if max_order is not None:
-        bytes_per_output += 56 * max_order  # positions of every coalition's subsets, while they are sorted
+        bytes_per_output += 72 * max_order  # positions of every coalition's subsets, while they are sorted
     if references > 1:
         bytes_per_output += 8 * FURTHER_TABLES
     needed = game.batch * columns * bytes_per_output
@@ -296,7 +306,7 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
     if needed > free:
         raise BudgetError(
             f"the effects of {n} players are {what} numbers for each of {game.batch} example(s), "
-            f"{needed >> 30:,} GiB, and {free >> 30:,} GiB may be used here: {remedy}"
+            f"{memory.in_words(needed)}, and {memory.in_words(free)} may be used here: {remedy}"
         )
     if max_evaluations is not None and references * game.batch * columns > max_evaluations:
         raise BudgetError(

@@ -24,7 +24,7 @@ from taylorattr.effects.references import FURTHER_TABLES, over_references
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, require_number, warn
 from taylorattr.maths.quadrature import MAX_NODES
-from taylorattr.memory import available
+from taylorattr.memory import available, in_words
 from taylorattr.program.program import Program
 
 LADDER = (5, 8, 13, 21, 34, 55)
@@ -186,8 +186,8 @@ def _integrated(
     needed = 8 * tables * game.n**2
     if needed > limit:
         raise BudgetError(
-            f"integrated Hessians of {game.batch} examples and {game.n} players need {needed / 2**30:.1f} "
-            f"GiB (limit {limit / 2**30:.1f} GiB); group elements with players=…, or pass fewer examples"
+            f"integrated Hessians of {game.batch} examples and {game.n} players need {in_words(needed)} "
+            f"(limit {in_words(limit)}); group elements with players=…, or pass fewer examples"
         )
     with torch.inference_mode(False):
         programs = programs_between(game)

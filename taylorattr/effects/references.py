@@ -142,9 +142,10 @@ class _Mean(Generic[R]):
         spread = dataclasses.replace(self.template, values=self._squares.div_(max(count - 1, 1)).sqrt_())
         diagnostics = dict(self.notes[0]["diagnostics"])
         diagnostics |= {"references": count, "spread": _largest_by_order(spread).tolist()}
-        for name in ("evaluated", "resumed"):
-            if name in diagnostics:
-                diagnostics[name] = sum(note["diagnostics"][name] for note in self.notes)
+        for name in ("evaluated", "resumed", "verified"):
+            counts = [note["diagnostics"].get(name) for note in self.notes]
+            if any(number is not None for number in counts):
+                diagnostics[name] = sum(number or 0 for number in counts)
         if "engine" in diagnostics:
             diagnostics["engine"] = _one_or_each([note["diagnostics"]["engine"] for note in self.notes])
         if "error_bound" in changes:

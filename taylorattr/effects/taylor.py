@@ -37,7 +37,7 @@ from taylorattr.errors import (
 )
 from taylorattr.maths.mobius import mobius_
 from taylorattr.maths.multi_index import count_up_to
-from taylorattr.memory import available
+from taylorattr.memory import available, in_words
 from taylorattr.program.isolate import preserved_rng
 from taylorattr.program.kinks import kink_nodes
 
@@ -221,7 +221,7 @@ def _check_budget(batch: int, n: int, order: int, memory_limit: int | None, refe
     if needed > limit:
         raise BudgetError(
             f"{entries:,} Taylor effects of {n} players up to order {order} for {batch} examples need about "
-            f"{needed / 2**30:.1f} GiB (limit {limit / 2**30:.1f} GiB); lower order=, group the inputs with "
+            f"{in_words(needed)} (limit {in_words(limit)}); lower order=, group the inputs with "
             "players=..., or pass fewer examples at once"
         )
 

@@ -173,7 +173,7 @@ def test_singular_points_are_said():
 
 def test_budget_and_options():
     with pytest.raises(
-        BudgetError, match=r"2 Hessians of 4 variables need .* GiB.*players=… *, pass fewer|ta.hvp"
+        BudgetError, match=r"2 Hessians of 4 variables need 512 bytes.*players=… *, pass fewer|ta.hvp"
     ):
         hessian(mlp(), points(2, 4), target=0, memory_limit=100)
     with pytest.raises(OptionError, match="baselines do not enter a Hessian over elements"):

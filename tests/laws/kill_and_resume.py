@@ -134,7 +134,7 @@ class Half:
     def __init__(self, write: Callable[[bytes], int], file: Any, kind: signal.Signals) -> None:
         self._write, self._file, self._kind = write, file, kind
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: Any) -> int:
         self._write(content[: len(content) // 2])
         self._file.flush()
         os.kill(os.getpid(), self._kind)

@@ -415,7 +415,7 @@ def test_a_disk_that_takes_no_more_loses_no_result(
 ) -> None:
     monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
     plain = harsanyi(network(), torch.ones(2, 10), internal_batch_size=8)
-    calls = {"left": 4}
+    calls = {"left": 7 if step == "write" else 4}  # of a block the digest and the outputs are written
 
     def full(function: Callable[..., Any]) -> Callable[..., Any]:
         def failing(*arguments: Any, **options: Any) -> Any:

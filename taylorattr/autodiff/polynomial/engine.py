@@ -408,9 +408,9 @@ def bytes_allowed(needed: int, limit: int | None, n: int, order: int) -> int:
         limit = memory.available(needed)
     if needed > limit:
         raise BudgetError(
-            f"order {order} with {n} players needs about {needed / 2**30:.2g} GiB for "
+            f"order {order} with {n} players needs about {memory.in_words(needed)} for "
             f"{1 + count_up_to(n, order)} coefficients and the values behind them (limit "
-            f"{limit / 2**30:.2g} GiB); lower order=, or group variables into fewer players with players=..."
+            f"{memory.in_words(limit)}); lower order=, or group variables into fewer players with players=..."
         )
     return limit
 

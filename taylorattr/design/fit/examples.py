@@ -178,11 +178,12 @@ class Source:
                 f"all coalitions of {self.n} players are {columns:,} model outputs for each of {rows} "
                 f"example(s), more than max_evaluations={self.max_evaluations:,}: {remedy}"
             )
-        needed, free = 3 * 8 * rows * columns, memory.available()
+        needed = 3 * 8 * rows * columns
+        free = memory.available(needed)
         if needed > free:
             raise BudgetError(
-                f"all coalitions of {self.n} players of {rows} example(s) take {needed >> 30:,} GiB, and "
-                f"{free >> 30:,} GiB may be used: {remedy}"
+                f"all coalitions of {self.n} players of {rows} example(s) take {memory.in_words(needed)}, "
+                f"and {memory.in_words(free)} may be used: {remedy}"
             )
 
 

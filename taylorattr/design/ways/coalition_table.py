@@ -81,11 +81,12 @@ class EveryCoalition(Way):
                 f"max_evaluations={budget.max_evaluations:,}"
             )
         # outputs, effects, and the two products that the weighted sum forms, in float64
-        needed, free = 4 * 8 * columns, memory.available()
+        needed = 4 * 8 * columns
+        free = memory.available(needed)
         return (
             ""
             if needed <= free
-            else f"the effects take {needed >> 30:,} GiB, and {free >> 30:,} GiB may be used"
+            else f"the effects take {memory.in_words(needed)}, and {memory.in_words(free)} may be used"
         )
 
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:

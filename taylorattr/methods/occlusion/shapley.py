@@ -234,11 +234,12 @@ def _check_options(algorithm: str, samples: int | None, tol: float | None) -> No
 
 def _check_budget(batch: int, n: int, max_evaluations: int | None) -> None:
     remedy = "use algorithm='permutation' or 'kernel', or group variables with players=..."
-    needed, free = 5 * 8 << n, memory.available()
+    needed = 6 * 8 << n
+    free = memory.available(needed)
     if needed > free:
         raise BudgetError(
-            f"exact Shapley values of {n} players need all 2**{n} outputs at once, {needed >> 30:,} GiB, and "
-            f"{free >> 30:,} GiB may be used here: {remedy}"
+            f"exact Shapley values of {n} players need all 2**{n} outputs at once, "
+            f"{memory.in_words(needed)}, and {memory.in_words(free)} may be used here: {remedy}"
         )
     if max_evaluations is not None and batch << n > max_evaluations:
         raise BudgetError(

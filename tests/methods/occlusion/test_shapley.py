@@ -205,7 +205,7 @@ def test_tables_beyond_limits_are_refused_before_the_model_runs(monkeypatch):
     x = torch.ones(1, 30)
     with pytest.raises(BudgetError, match="max_evaluations"):
         attribute("shapley", lambda r: r.sum(1), x[:, :24], algorithm="exact")
-    monkeypatch.setattr(memory, "available", lambda: 2**30)
+    monkeypatch.setattr(memory, "available", lambda needed: 2**30)
     with pytest.raises(BudgetError, match="algorithm='permutation'"):
         attribute("shapley", lambda r: r.sum(1), x, algorithm="exact", max_evaluations=None)
     with pytest.raises(BudgetError, match="system of 5000"):

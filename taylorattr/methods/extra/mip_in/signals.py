@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from taylorattr.analysis.game import blocks
 from taylorattr.errors import BudgetError, ConvergenceWarning, warn
-from taylorattr.memory import available
+from taylorattr.memory import available, in_words
 from taylorattr.methods.extra.mip_in.chain import Chain
 from taylorattr.methods.extra.mip_in.inverses import (
     BATCH,
@@ -216,8 +216,8 @@ def _require_memory(chain: Chain, count: int) -> None:
     needed = most * count * chain.dtype.itemsize
     if chain.device.type == "cpu" and needed > available(needed):
         raise BudgetError(
-            f"the signals of {count} examples at two neighbouring layers take {needed / 2**30:.1f} GiB, more "
-            f"than there is to plan with ({available() / 2**30:.1f} GiB); pass a smaller max_samples=, or "
+            f"the signals of {count} examples at two neighbouring layers take {in_words(needed)}, more "
+            f"than there is to plan with ({in_words(available())}); pass a smaller max_samples=, or "
             "invert the layers above a feature map only: layer="
         )
 
