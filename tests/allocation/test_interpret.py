@@ -137,6 +137,27 @@ def test_exact_and_floating_point_ratios_are_the_formula(name, k):
     np.testing.assert_allclose(floats[0], [float(v) for v in expected], rtol=1e-13, atol=0)
 
 
+B = indexed("b")
+PRODUCTS = {
+    "term and receiver apart": (kappa[j] * B[j, i], lambda k, b, t, i: k[t] * b[t, i]),
+    "a factor of both": (kappa[j] * kappa[i] * B[j, i], lambda k, b, t, i: k[t] * k[i] * b[t, i]),
+    "only of the receiver": (B[j, i] * B[i, j], lambda k, b, t, i: b[t, i] * b[i, t]),
+    "only of the term": (kappa[j] * j, lambda k, b, t, i: k[t] * (t + 1)),
+    "a power of both": (2 * kappa[j] ** kappa[i], lambda k, b, t, i: 2 * k[t] ** k[i]),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_sum_of_products_is_the_sum_of_its_terms(name):
+    """Whatever a factor depends on; where term and receiver come apart it is one product of matrices."""
+    body, entry = PRODUCTS[name]
+    kappas = np.array([[1, 2, 3], [2, 1, 1], [4, 1, 2], [1, 1, 5]])
+    b = np.array([[2, -1, 3], [5, 7, -4], [1, 6, -2]])
+    read = Interpreter(kappas, {"b": b}, STANDARD, {i: np.arange(3)}, exact=True)
+    expected = [[sum(entry(k, b, t, at) for t in range(3)) for at in range(3)] for k in kappas]
+    assert read(sp.Sum(body, (j, 1, n))).tolist() == expected
+
+
 def test_every_rule_of_a_player_is_written_again_above():
     of_players = {
         name

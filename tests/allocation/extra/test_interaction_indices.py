@@ -22,6 +22,28 @@ NAMES = {
 }
 
 
+OTHER_NAMES = {
+    "Shapley interaction index": "sii",
+    "n-SII": "k_sii",
+    "n-Shapley values": "k_sii",
+    "STI": "stii",
+    "Shapley-Taylor": "stii",
+    "Faith-Shap": "fsii",
+    "Faith-SII": "fsii",
+    "Banzhaf": "bii",
+    "Faith-Banzhaf": "fbii",
+    "Faith-BII": "fbii",
+    "chaining": "chii",
+}
+"""Names of papers and of other libraries."""
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_a_name_of_other_works_leads_to_the_index(name):
+    with pytest.raises(OptionError, match=f"did you mean '{OTHER_NAMES[name]}'"):
+        interaction_rule(name, 2)
+
+
 @pytest.fixture(scope="module")
 def game():
     return relu_game(N)

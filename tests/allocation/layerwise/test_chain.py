@@ -382,3 +382,29 @@ def test_options_and_defaults_are_those_of_the_methods():
         if method == "lrp_alpha_beta":
             expected["beta"] = expected["alpha"] - 1  # None stands for it
         assert used == expected
+
+
+RATIOS_BY_OPTION = [
+    ("lrp_epsilon", {}, "lrp_epsilon"),
+    ("lrp_alpha_beta", {}, "lrp_alpha_beta/bias"),
+    ("lrp_alpha_beta", {"bias": "ignore"}, "lrp_alpha_beta"),
+    ("deep_taylor", {}, "deep_taylor"),
+    ("deep_taylor", {"bias": "denominator"}, "deep_taylor/bias"),
+    ("deep_shap", {}, "deep_shap/linear_activation"),
+    ("deeplift_reveal_cancel", {}, "deeplift_reveal_cancel"),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "ratio"), RATIOS_BY_OPTION)
+def test_every_layer_names_the_ratio_that_its_options_mean(method, options, ratio):
+    found = layerwise(method, dense(nn.Tanh()), points(5)[0], target=0, **options)
+    named = {layer.rule for layer in found.layers if layer.rule}
+    assert named == {ratio}
+    assert all(layer.ratio == ta.RULES[ratio].formula for layer in found.layers if layer.rule)
+
+
+@pytest.mark.parametrize("method", NO_BASELINE)
+def test_units_are_counted_for_one_example(method):
+    found = layerwise(method, dense(nn.Tanh()), points(5)[0], target=0)
+    sums = [layer.units for layer in found.layers if layer.kind == "sum" and layer.operation == "addmm"]
+    assert sums == [3, 6, 7]  # from the output down, of three examples

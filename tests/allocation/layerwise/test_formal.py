@@ -137,6 +137,15 @@ def test_the_summary_and_the_file(tmp_path):
     torch.testing.assert_close(FormalAllocation.load(tmp_path / "formal.npz").shares, found.shares)
 
 
+def test_the_summary_begins_with_what_is_handed_out_most():
+    """34 terms of which eight are shown: by the largest share of each, not in the order of the table."""
+    found = formal_allocation("deeplift_rescale", network(nn.Tanh()), *points())
+    largest = sorted(found.shares.abs().amax(1).tolist(), reverse=True)[:8]
+    lines = repr(found).splitlines()[1:9]
+    shown = [max(abs(float(part.split()[1])) for part in line.split(": ")[1].split(", ")) for line in lines]
+    np.testing.assert_allclose(shown, largest, rtol=1e-3)  # four digits are printed
+
+
 def test_players_of_several_elements():
     model, (x, b) = network(nn.Tanh()), points()
     found = formal_allocation("deeplift_rescale", model, x, b, order=3, players=[[0, 2], [1]])
