@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.polynomial.builder import Plan
 from taylorattr.autodiff.polynomial.engine import (
     MANY_PLAYERS,
     collapsed_bytes,
@@ -23,7 +24,7 @@ from taylorattr.autodiff.polynomial.engine import (
     tangent_bytes,
 )
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, index_table
-from taylorattr.autodiff.polynomial.steps import Linear, Plan, pull_by_autograd
+from taylorattr.autodiff.polynomial.steps import Linear, pull_by_autograd
 from taylorattr.autodiff.polynomial.walks import two_sided, walk_collapsed
 from taylorattr.errors import BudgetError
 from taylorattr.program.program import Program

@@ -6,6 +6,7 @@ What an order leaves out of each coalition stands at the end: ``ta.degree_by_sup
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,14 +125,17 @@ def decompose(
         averages=True,
     )
 
-    def against(asked: Question, number: int = 0) -> tuple[TaylorEffects]:
-        return (
-            taylor_effects(
-                asked, order, frame, with_tails=with_tails, diagnose=diagnose, memory_limit=memory_limit
-            ),
-        )
-
-    return (against(question) if references is None else over_references(question, references, against))[0]
+    answer = partial(
+        taylor_effects,
+        order=order,
+        frame=frame,
+        with_tails=with_tails,
+        diagnose=diagnose,
+        memory_limit=memory_limit,
+    )
+    if references is None:
+        return answer(question)
+    return over_references(question, references, lambda asked, _: (answer(asked),))[0]
 
 
 def taylor_effects(
@@ -365,10 +369,9 @@ def degree_by_support(
         averages=True,
     )
 
-    def against(asked: Question, number: int = 0) -> tuple[HarsanyiEffects, ...]:
-        return _degrees(asked, order, frame)
-
-    return against(question) if references is None else over_references(question, references, against)
+    if references is None:
+        return _degrees(question, order, frame)
+    return over_references(question, references, lambda asked, _: _degrees(asked, order, frame))
 
 
 def _degrees(question: Question, order: int, frame: Frame) -> tuple[HarsanyiEffects, ...]:

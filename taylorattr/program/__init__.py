@@ -1,9 +1,8 @@
 """A model as a list of operations: captured once, walked by forwards and by every other algebra."""
 
-from taylorattr.program.capture import capture, verify
+from taylorattr.program.capture import capture, promote, verify
 from taylorattr.program.norms import decompose_norms
 from taylorattr.program.program import Node, Note, Program, Ref
-from taylorattr.program.promote import promote
 from taylorattr.program.record import record
 from taylorattr.program.walk import Algebra, Forward, replay, walk
 

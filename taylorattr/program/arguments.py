@@ -88,6 +88,24 @@ def results(node: Node) -> list[int]:
     return [ref.index for ref in node.out if ref is not None]
 
 
+def with_last_uses(nodes: Sequence[Node], output: int, constants: Iterable[int]) -> list[Node]:
+    """Return the nodes with the values that no later node needs.
+
+    Args:
+        nodes: Operations in execution order.
+        output: Number of the value that is never released.
+        constants: Numbers of values that are never released.
+    """
+    released = {output, *constants}
+    backwards: list[Node] = []
+    for node in reversed(nodes):
+        last = tuple(sorted({*operands(node), *results(node)} - released))
+        released.update(last)
+        kept = node.op, node.args, node.kwargs, node.out, node.module, node.where
+        backwards.append(Node(*kept, last_use=last, shape=node.shape))
+    return backwards[::-1]
+
+
 def named(op: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> Arguments:
     """Arguments of a call by name.
 

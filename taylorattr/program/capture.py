@@ -9,19 +9,24 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import CaptureError
-from taylorattr.program.arguments import results
+from taylorattr.program.arguments import leaves, map_leaves, results
 from taylorattr.program.isolate import kept_state, preserved_rng, unfused
 from taylorattr.program.norms import decompose_norms
-from taylorattr.program.program import Program
-from taylorattr.program.promote import promote
+from taylorattr.program.program import Node, Program, Ref
 from taylorattr.program.record import record
-from taylorattr.program.walk import replay
+from taylorattr.program.walk import replay, values_at
+
+aten = torch.ops.aten
+
+_COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64, torch.float16: torch.complex32}
 
 ROUNDINGS = 64
 """Difference between replay and function, in roundings of the largest output, that parallel sums may make."""
@@ -71,6 +76,73 @@ def capture(
         points = [inputs, *(_nearest_on_branch(program, function, inputs, end, module) for end in ends)]
     verify(program, function, points, module=module)
     return decompose_norms(program if dtype is None else promote(program, dtype))
+
+
+def promote(program: Program, dtype: torch.dtype) -> Program:
+    """Return the program with every floating tensor and dtype argument in one dtype.
+
+    Constants that were computed while recording are computed again, so they carry no rounding of the
+    narrower dtype; integer and boolean tensors keep theirs.
+
+    Args:
+        program: A recorded program.
+        dtype: A floating dtype, usually float64.
+
+    Returns:
+        A program that takes inputs of that dtype. It has no prelude and no kept values.
+
+    Raises:
+        CaptureError: If the program looks at the bits of a number (``view`` with a dtype).
+    """
+    for node in (*program.prelude, *program.nodes):
+        if node.op is aten.view.dtype:
+            raise CaptureError(
+                f"view({node.args[1]}) reads the bits of a tensor (module '{node.module}', {node.where}); "
+                f"such a program holds in its own dtype only: pass dtype=None"
+            )
+    constants = {i: _cast(tensor, dtype) for i, tensor in program.constants.items()}
+    sources = {i: _cast(tensor, dtype) for i, tensor in program.sources.items()}
+    prelude = _converted(program.prelude, dtype)
+    before = [*program.prelude, *program.constants.values(), *program.sources.values()]
+    after = [*prelude, *constants.values(), *sources.values()]
+    if prelude and any(new is not old for new, old in zip(after, before, strict=True)):
+        computed = {i for node in prelude for i in results(node)}
+        known = {i: tensor for i, tensor in (constants | sources).items() if i not in computed}
+        values = values_at(Program((), known, prelude, Ref(results(prelude[-1])[0])), ())
+        constants |= {i: values[i] for i in constants if i in computed}
+    return Program(
+        inputs=program.inputs,
+        constants=constants,
+        nodes=_converted(program.nodes, dtype),
+        output=program.output,
+        notes=program.notes,
+        learned=program.learned,
+        unshared=program.unshared,
+    )
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    if tensor.is_floating_point():
+        return tensor.to(dtype)
+    return tensor.to(_COMPLEX[dtype]) if tensor.is_complex() else tensor
+
+
+def _converted(nodes: Sequence[Node], dtype: torch.dtype) -> list[Node]:
+    def convert(old: torch.dtype) -> Any:
+        if old.is_floating_point:
+            return dtype
+        return _COMPLEX[dtype] if old.is_complex else old
+
+    return [
+        replace(
+            node,
+            args=map_leaves(torch.dtype, convert, node.args),
+            kwargs=map_leaves(torch.dtype, convert, node.kwargs),
+        )
+        if any(convert(old) != old for old in leaves(torch.dtype, (node.args, node.kwargs)))
+        else node
+        for node in nodes
+    ]
 
 
 def _nearest_on_branch(

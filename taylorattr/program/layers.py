@@ -15,10 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taylorattr.program.arguments import named, operands, results
+from taylorattr.program.arguments import named, operands, results, with_last_uses
 from taylorattr.program.operations import only_adds_up, operation_of
 from taylorattr.program.program import Node, Program, Ref
-from taylorattr.program.prune import with_last_uses
 from taylorattr.program.walk import values_at
 
 aten = torch.ops.aten

@@ -16,9 +16,8 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from taylorattr.errors import CaptureError
-from taylorattr.program.arguments import leaves
+from taylorattr.program.arguments import leaves, with_last_uses
 from taylorattr.program.program import Node, Program, Ref
-from taylorattr.program.prune import with_last_uses
 
 aten = torch.ops.aten
 

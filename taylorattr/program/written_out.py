@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.errors import MissingRuleError
-from taylorattr.program.arguments import map_leaves, named, operands, results
+from taylorattr.program.arguments import map_leaves, named, operands, results, with_last_uses
 from taylorattr.program.complex_pairs import Pair, on_pairs, pair_of
 from taylorattr.program.formulas import FORMULAS
 from taylorattr.program.program import Node, Program, Ref
-from taylorattr.program.prune import with_last_uses
 from taylorattr.program.record import record
 from taylorattr.program.walk import values_at
 

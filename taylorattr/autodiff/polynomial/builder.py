@@ -9,7 +9,7 @@ lowering, which fixes shapes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -18,7 +18,7 @@ from torch._ops import OpOverload
 
 from taylorattr.autodiff.polynomial.ring import Block
 from taylorattr.autodiff.polynomial.series import SeriesFunction
-from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Plan, Step
+from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Shape, Step
 from taylorattr.errors import MissingRuleError, TaylorAttrError
 from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.operations import check
@@ -231,6 +231,48 @@ def missing(op: OpOverload, node: Node | None) -> MissingRuleError:
         f"no Taylor rule for {where}{inside}; use engine='nested' (slow), or write the model with "
         "operations that have a rule"
     )
+
+
+@dataclass
+class Plan:
+    """A program lowered to primitive steps.
+
+    Attributes:
+        inputs: Slots of the program's inputs.
+        input_shapes: Their value shapes.
+        steps: In order of execution.
+        output: Slot of the result, value shape (1,).
+        last_use: For each step, slots not needed afterwards.
+        sizes: Number of entries of each slot's value.
+        live: Largest number of entries alive at once in a forward walk.
+        stored: Number of entries of all operands of nonlinear steps.
+        widest: Number of entries of the largest value.
+        smooth: Number of entries of all results of elementwise steps.
+    """
+
+    inputs: tuple[int, ...]
+    input_shapes: tuple[Shape, ...]
+    steps: list[Step]
+    output: int
+    last_use: list[tuple[int, ...]]
+    sizes: dict[int, int]
+    live: int = field(init=False)
+    stored: int = field(init=False)
+    widest: int = field(init=False)
+    smooth: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count the entries that a walk holds, from which its memory is estimated."""
+        alive = most = sum(self.sizes[index] for index in self.inputs)
+        for step, finished in zip(self.steps, self.last_use, strict=True):
+            alive += self.sizes[step.out]
+            most = max(most, alive)
+            alive -= sum(self.sizes[index] for index in finished)
+        self.live = most
+        self.widest = max((self.sizes[step.out] for step in self.steps), default=1)
+        self.smooth = sum(self.sizes[step.out] for step in self.steps if isinstance(step, Elementwise))
+        nonlinear = (step for step in self.steps if not isinstance(step, (Linear, Frozen)))
+        self.stored = sum(self.sizes[i] for i in {i for step in nonlinear for i in step.inputs})
 
 
 def lower(program: Program, inputs: Sequence[Tensor]) -> Plan:

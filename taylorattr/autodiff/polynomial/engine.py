@@ -18,10 +18,9 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.autodiff.polynomial import rules as _rules  # noqa: F401 -- registers a rule for every operation
-from taylorattr.autodiff.polynomial.builder import RULES, describe, lower, overload
+from taylorattr.autodiff.polynomial.builder import RULES, Plan, describe, lower, overload
 from taylorattr.autodiff.polynomial.nested import expand_nested
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
-from taylorattr.autodiff.polynomial.steps import Plan
 from taylorattr.autodiff.polynomial.walks import degrees, walk_collapsed, walk_full, walk_tangents
 from taylorattr.errors import BudgetError, DtypeError, MissingRuleError, OptionError, ShapeError
 from taylorattr.maths.multi_index import count, count_up_to

@@ -8,7 +8,7 @@ blocks (C, E, *value); see `ring`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
@@ -88,48 +88,6 @@ class Frozen(Step):
     """
 
     value: Callable[[Sequence[Tensor]], Tensor]
-
-
-@dataclass
-class Plan:
-    """A program lowered to primitive steps.
-
-    Attributes:
-        inputs: Slots of the program's inputs.
-        input_shapes: Their value shapes.
-        steps: In order of execution.
-        output: Slot of the result, value shape (1,).
-        last_use: For each step, slots not needed afterwards.
-        sizes: Number of entries of each slot's value.
-        live: Largest number of entries alive at once in a forward walk.
-        stored: Number of entries of all operands of nonlinear steps.
-        widest: Number of entries of the largest value.
-        smooth: Number of entries of all results of elementwise steps.
-    """
-
-    inputs: tuple[int, ...]
-    input_shapes: tuple[Shape, ...]
-    steps: list[Step]
-    output: int
-    last_use: list[tuple[int, ...]]
-    sizes: dict[int, int]
-    live: int = field(init=False)
-    stored: int = field(init=False)
-    widest: int = field(init=False)
-    smooth: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Count the entries that a walk holds, from which its memory is estimated."""
-        alive = most = sum(self.sizes[index] for index in self.inputs)
-        for step, finished in zip(self.steps, self.last_use, strict=True):
-            alive += self.sizes[step.out]
-            most = max(most, alive)
-            alive -= sum(self.sizes[index] for index in finished)
-        self.live = most
-        self.widest = max((self.sizes[step.out] for step in self.steps), default=1)
-        self.smooth = sum(self.sizes[step.out] for step in self.steps if isinstance(step, Elementwise))
-        nonlinear = (step for step in self.steps if not isinstance(step, (Linear, Frozen)))
-        self.stored = sum(self.sizes[i] for i in {i for step in nonlinear for i in step.inputs})
 
 
 def filled(present: Sequence[Tensor | None], shapes: Sequence[Shape]) -> list[Tensor]:

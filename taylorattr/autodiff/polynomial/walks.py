@@ -34,6 +34,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.polynomial.builder import Plan
 from taylorattr.autodiff.polynomial.compose import compose, multiply
 from taylorattr.autodiff.polynomial.contraction import bilinear, elementwise, product_adjoint, reduced
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero, index_table, units
@@ -43,7 +44,6 @@ from taylorattr.autodiff.polynomial.steps import (
     Linear,
     Matmul,
     Multiply,
-    Plan,
     Step,
     filled,
     pull_by_autograd,
