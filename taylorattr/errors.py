@@ -185,6 +185,10 @@ class PrecisionWarning(TaylorAttrWarning):
     """The numbers carry less precision than asked for."""
 
 
+class HeldInputWarning(TaylorAttrWarning):
+    """Integer inputs beside floating-point ones have no derivatives and are held at their values."""
+
+
 class ZeroDifferenceWarning(TaylorAttrWarning):
     """Input and baseline coincide, so every effect is zero."""
 
@@ -242,6 +246,10 @@ def warn(message: str, category: type[TaylorAttrWarning]) -> None:
         return
     package = str(Path(__file__).parent)
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(package)
+        # what a dataclass writes: the call of its __post_init__
+        or (frame.f_code.co_filename, frame.f_code.co_name) == ("<string>", "__init__")
+    ):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

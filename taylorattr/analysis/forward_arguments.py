@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,20 +56,27 @@ class ForwardArguments:
     """The additional forward arguments of a model.
 
     Attributes:
-        values: Positional ones, then those by keyword.
+        values: Inputs that are held, further positional ones, then those by keyword.
         keywords: Names of the last ones.
         per_example: Which are tensors with one entry per example.
         marked: Which are marked as shared.
+        places: Where the held inputs stand among the inputs; they are the first values.
     """
 
     values: tuple[Any, ...]
     keywords: tuple[str, ...]
     per_example: tuple[bool, ...]
     marked: tuple[bool, ...]
+    places: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, given: Any, batch: int) -> ForwardArguments:
+    def of(cls, given: Any, batch: int, held: Mapping[int, Tensor] | None = None) -> ForwardArguments:
         """Return them from what a user passes: None, one argument, a tuple of them or a dict of keywords.
+
+        Args:
+            given: What the user passes.
+            batch: Number of examples B.
+            held: Inputs (B, …) that the analysis holds fixed, by their place among the inputs.
 
         Raises:
             OptionError: If a keyword is no string.
@@ -91,7 +98,11 @@ class ForwardArguments:
             isinstance(value, Tensor) and value.ndim > 0 and value.shape[0] == batch and not mark
             for value, mark in zip(values, marked, strict=True)
         )
-        return cls(values, keywords, per_example, marked)
+        held = held or {}
+        flags = (True,) * len(held), (False,) * len(held)
+        return cls(
+            (*held.values(), *values), keywords, flags[0] + per_example, flags[1] + marked, tuple(held)
+        )
 
     def copied(self, dtype: torch.dtype | None, device: torch.device) -> ForwardArguments:
         """Return them with every tensor copied, cast and moved; see `cast`."""
@@ -99,7 +110,7 @@ class ForwardArguments:
         return replace(self, values=tuple(values))
 
     def given(self, examples: Tensor | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return what the model takes after its inputs, by position and by keyword.
+        """Return what the model takes beside the inputs that move, by position and by keyword.
 
         Args:
             examples: Whose arguments each row takes, (R,); None: every argument as it is.
@@ -111,9 +122,21 @@ class ForwardArguments:
         split = len(values) - len(self.keywords)
         return values[:split], dict(zip(self.keywords, values[split:], strict=True))
 
+    def positional(self, xs: tuple[Tensor, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return all positional arguments of the model, the held inputs in their places.
+
+        Args:
+            xs: The inputs that move.
+            args: What `given` returned by position.
+        """
+        inputs, count = [*xs], len(self.places)
+        for place, value in zip(self.places, args[:count], strict=True):
+            inputs.insert(place, value)
+        return (*inputs, *args[count:])
+
     def readings(self) -> Iterator[ForwardArguments]:
         """Yield the ways to read tensors as long as the batch, those with fewest shared ones first."""
-        open_ = [k for k, own in enumerate(self.per_example) if own]
+        open_ = [k for k, own in enumerate(self.per_example) if own and k >= len(self.places)]
         counts = range(len(open_) + 1) if len(open_) <= 4 else (0, len(open_))
         for count in counts:
             for chosen in itertools.combinations(open_, count):
@@ -158,7 +181,7 @@ class ForwardArguments:
         names = [
             f"additional_forward_args[{self.name(k)!r}] of shape {tuple(self.values[k].shape)}"
             for k, own in enumerate(self.per_example)
-            if own
+            if own and k >= len(self.places)
         ]
         raise ShapeError(
             f"{', '.join(names)} as long as the batch of {batch}: read as one entry per example and as one "
@@ -169,7 +192,7 @@ class ForwardArguments:
     def name(self, k: int) -> int | str:
         """Return the position or the keyword of an argument."""
         split = len(self.values) - len(self.keywords)
-        return k if k < split else self.keywords[k - split]
+        return k - len(self.places) if k < split else self.keywords[k - split]
 
 
 def cast(tensor: Tensor, dtype: torch.dtype | None, device: torch.device) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,44 @@ def require_plain(tensor: Tensor, name: str) -> None:
         raise DtypeError(f"{name} is {tensor.dtype}; expected plain numbers: pass tensor.dequantize()")
     if tensor.device.type == "meta":
         raise ShapeError(f"{name} is on the meta device and holds no numbers; pass a tensor with values")
+
+
+def held_integers(inputs: Tensors) -> dict[int, Tensor]:
+    """Return the integer inputs, by place, beside floating-point ones; {} where all are of a kind."""
+    parts = inputs if isinstance(inputs, tuple) else ()
+    integer = {
+        i: part
+        for i, part in enumerate(parts)
+        if isinstance(part, Tensor) and not part.dtype.is_floating_point
+    }
+    mixed = any(isinstance(part, Tensor) and part.is_floating_point() for part in parts)
+    return {} if not mixed or any(part.is_complex() for part in integer.values()) else integer
+
+
+def without_held(given: Any, held: Mapping[int, Tensor], name: str) -> Any:
+    """Return baselines, references or vectors for the inputs that move, out of one entry for each input.
+
+    Args:
+        given: What the user passed; what is no tuple stays as it is.
+        held: The inputs that are held, by place.
+        name: The argument's name, for messages.
+
+    Raises:
+        ShapeError: If it is a tuple with another number of entries than there are inputs.
+        DtypeError: If it would move a held input.
+    """
+    if not held or not isinstance(given, tuple):
+        return given
+    for place, x in held.items():
+        part = given[place] if place < len(given) else None
+        same = isinstance(part, Tensor) and part.shape == x.shape and bool((part.to(x.device) == x).all())
+        if not (part is None or same):
+            raise DtypeError(
+                f"{name}[{place}] would move inputs[{place}], which is {x.dtype}: along integers there is no "
+                f"derivative. Pass None in its place to hold it at the input, or use ta.harsanyi, shapley, "
+                "occlusion_1 or occlusion_patch, which replace integers by those of a baseline"
+            )
+    return tuple(part for place, part in enumerate(given) if place not in held)
 
 
 def require_floating(inputs: tuple[Tensor, ...]) -> None:

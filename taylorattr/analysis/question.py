@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,16 +19,25 @@ from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
 from taylorattr.analysis.inputs import (
     A_SET,
     baseline_tuple,
+    held_integers,
     input_tuple,
     reference_tuple,
     require_floating,
+    without_held,
 )
 from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
 from taylorattr.analysis.targets import tensor_output
-from taylorattr.errors import OptionError, TaylorAttrWarning, require_instance, require_whole_number
+from taylorattr.errors import (
+    HeldInputWarning,
+    OptionError,
+    TaylorAttrWarning,
+    require_instance,
+    require_whole_number,
+    warn,
+)
 from taylorattr.program.isolate import preserved_rng
 
 AVERAGED = "; to average over a reference set, pass it as references="
@@ -67,7 +76,10 @@ class Question:
             is planned for all, and an input that is among the references is no fault.
         averages: Whether the public function takes a reference set, for the message to one who passes it as
             baselines.
-        integers_allowed: Whether integer inputs (token ids) and integer outputs are accepted.
+        integers_allowed: Whether integer inputs (token ids) and integer outputs are accepted. Where they are
+            not, integer inputs beside floating-point ones are held: derivatives are those of the others.
+        held: The inputs that are held, (B, …), by their place among all inputs; `inputs` and `baselines` are
+            then those of the others. Filled in where it is needed.
         input_later: Whether f(x) is left to the asker, who runs the model on all of x in any case and gives
             its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
         baseline_later: Whether f(b) is left to the asker too, for ``game.outputs.settle_baseline``.
@@ -92,6 +104,7 @@ class Question:
     input_later: bool = False
     baseline_later: bool = False
     private: PrivateModel | None = None
+    held: Mapping[int, Tensor] = field(default_factory=dict)
     programs: dict[str, list[Any]] = field(init=False, repr=False, default_factory=dict)
     _memory: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
@@ -114,6 +127,38 @@ class Question:
         if self.private is None:
             require_model(self.model)
             object.__setattr__(self, "private", PrivateModel(self.model))
+        if not self.held and not self.integers_allowed:
+            self._hold(held_integers(self.inputs))
+
+    def _hold(self, held: Mapping[int, Tensor]) -> None:
+        """Take integer inputs out of those that move, and say so."""
+        if not held:
+            return
+        everything = input_tuple(self.inputs)
+        baselines = self.baselines
+        if isinstance(baselines, tuple) and len(baselines) != len(everything):
+            baseline_tuple(baselines, everything)  # says how many there are to be
+        object.__setattr__(self, "held", {place: _own(x) for place, x in held.items()})
+        object.__setattr__(self, "inputs", tuple(x for i, x in enumerate(everything) if i not in held))
+        object.__setattr__(self, "baselines", without_held(baselines, held, "baselines"))
+        names = " and ".join(f"inputs[{place}]" for place in held)
+        warn(
+            f"{names} holds integers, along which there are no derivatives: held at the input, with scores "
+            "of 0. Methods without derivatives (ta.harsanyi, shapley, occlusion_1) replace integers too",
+            HeldInputWarning,
+        )
+
+    def with_held(self, parts: Rows, fill: Callable[[Tensor], Tensor]) -> Rows:
+        """Return one tensor for each input of the user's out of those for the inputs that move.
+
+        Args:
+            parts: One for each input that moves.
+            fill: Held input -> what stands in its place.
+        """
+        whole = [*parts]
+        for place, x in self.held.items():
+            whole.insert(place, fill(x))
+        return tuple(whole)
 
     def with_inputs(self, inputs: Tensors, baselines: Baselines = None, **changes: Any) -> Question:
         """Return the same asked at other inputs and baselines, on the same copies of the model.
@@ -150,7 +195,7 @@ class Question:
             raise OptionError(
                 "baselines and references are both given; references are baselines to average over"
             )
-        rows = reference_tuple(references, self.rows, "references")
+        rows = reference_tuple(without_held(references, self.held, "references"), self.rows, "references")
         return [tuple(r[i : i + 1] for r in rows) for i in range(len(rows[0]))]
 
     @cached_property
@@ -193,8 +238,10 @@ class Question:
         # inference tensors could take no part in derivatives; whatever the model draws is put back
         with torch.inference_mode(False), preserved_rng():
             rows = self.rows
-            players = resolve_players(self.players, rows)
-            maps = player_maps(players, rows)
+            everything = self.with_held(rows, lambda x: x)
+            players = resolve_players(self.players, everything)
+            maps = player_maps(players, everything)
+            maps = tuple(m for place, m in enumerate(maps) if place not in self.held)
             x = tuple(map(_own, rows))
             start = baseline_tuple(self.baselines, rows, AVERAGED if self.averages else A_SET)
             b = tuple(map(_own, start))
@@ -212,6 +259,8 @@ class Question:
                 internal_batch_size=self.internal_batch_size,
             )
             diagnostics = dict(scalar.diagnostics)
+            if self.held:
+                diagnostics["held_inputs"] = list(self.held)
             # one baseline and no more; of equal references, the first
             alike = self.references is None or all(bool((r == r[:1]).all()) for r in self.references)
             if self.one_of == 1 and alike:
@@ -269,6 +318,7 @@ class Question:
                     dtype=self.dtype,
                     integers_allowed=self.integers_allowed,
                     trial=first_rows(x, b, later=later, both=both),
+                    held=self.held,
                 )
             except Exception:  # the model's own error, of whatever type
                 if not both:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeAlias
@@ -52,6 +52,7 @@ class ScalarModel:
         dtype: Dtype of the analysis; None keeps the model's own.
         integers_allowed: Whether integer outputs are accepted (no derivatives are needed).
         trial: Rows the copy is tried on, tensors (R, …), with the example of each; None: the first inputs.
+        held: Further inputs (B, …), by their place, that are passed on and never moved.
 
     Attributes:
         arguments: The additional forward arguments, and which hold one entry per example.
@@ -87,6 +88,7 @@ class ScalarModel:
         dtype: torch.dtype | None = torch.float64,
         integers_allowed: bool = False,
         trial: Trial | None = None,
+        held: Mapping[int, Tensor] | None = None,
     ) -> None:
         rows = inputs if isinstance(inputs, tuple) else (inputs,)
         self.batch = rows[0].shape[0]
@@ -97,7 +99,7 @@ class ScalarModel:
         given = [x.dtype for x in rows if x.is_floating_point()]
         own = facts.dtypes or given or [torch.get_default_dtype()]
         self.native = given[0] if given and given[0] in own else own[0]
-        self.arguments = ForwardArguments.of(additional_forward_args, self.batch)
+        self.arguments = ForwardArguments.of(additional_forward_args, self.batch, held)
         self.gradient_checked = False
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
@@ -135,7 +137,7 @@ class ScalarModel:
         """Return all that the model returns for rows, whatever the target; arguments as in `values`."""
         try:
             args, kwargs = self._prepared.given(examples)
-            return self.function(*xs, *args, **kwargs)
+            return self.function(*self._prepared.positional(xs, args), **kwargs)
         except Exception as error:
             at_the_model(error, xs, self.extra)
             raise
@@ -179,7 +181,7 @@ class ScalarModel:
 
         def scalar(*xs: Tensor) -> Tensor:
             try:
-                output = copied.function(*xs, *args, **kwargs)
+                output = copied.function(*self.arguments.positional(xs, args), **kwargs)
             except Exception as error:
                 at_the_model(error, xs, (*args, *kwargs))
                 raise
@@ -200,7 +202,8 @@ class ScalarModel:
         xs = tuple(cast(x[which.to(x.device)], self.native, self.device).clone() for x in rows)
         with torch.no_grad(), preserved_rng():
             args, kwargs = arguments.copied(self.native, self.device).given(examples)
-            output = self.private.copied(None, self._moved).function(*xs, *args, **kwargs)
+            function = self.private.copied(None, self._moved).function
+            output = function(*arguments.positional(xs, args), **kwargs)
             return self.selector.select(output, which).detach().to(self.native)
 
     def _device_for(self, device: torch.device) -> torch.device:
@@ -310,7 +313,7 @@ class ScalarModel:
         versions = [x._version for x in xs]
         args, kwargs = self._prepared.given(examples)
         with torch.no_grad(), preserved_rng() as draws, Watch() as seen:
-            output = copied.function(*xs, *args, **kwargs)
+            output = copied.function(*self._prepared.positional(xs, args), **kwargs)
         self.draws = draws.happened
         require_unwritten(xs, kept, versions)
         self.operations = frozenset(seen.operations)

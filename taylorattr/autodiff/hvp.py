@@ -70,12 +70,16 @@ def hvp(
     Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
     """
     require_whole_number("internal_batch_size", internal_batch_size, optional=True)
-    scalar, x = Question(
+    question = Question(
         model, inputs, target=target, additional_forward_args=additional_forward_args, dtype=dtype
-    ).point
-    parts = vectors if isinstance(vectors, tuple) else (vectors,)
+    )
+    scalar, x = question.point
+    given = vectors if isinstance(vectors, tuple) else (vectors,)
+    # there is no way along what is held, whatever stands in its place
+    parts = tuple(part for place, part in enumerate(given) if place not in question.held)
     if len(parts) != len(x):
-        raise ShapeError(f"{len(parts)} vectors for {len(x)} input tensors; expected one for each")
+        count = len(x) + len(question.held)
+        raise ShapeError(f"{len(given)} vectors for {count} input tensors; expected one for each")
     directions = []
     for part, point in zip(parts, x, strict=True):
         if not isinstance(part, Tensor):
@@ -96,6 +100,7 @@ def hvp(
         at = [tuple(p[e : e + 1] for p in x) for e in range(scalar.batch)]
         say_kinks("Hessian-vector products", programs, scalar, at, flat)
         require_finite_derivatives("the Hessian-vector product", programs, scalar, at, flat)
+    result = question.with_held(result, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
     return result if isinstance(inputs, tuple) else result[0]
 
 

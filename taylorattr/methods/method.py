@@ -390,8 +390,9 @@ def _result(
         spatial = scores.map
     else:
         elements = element_scores(game, by_player, [s for _, s in answers], per_element)
+        elements = question.with_held(elements, lambda x: torch.zeros_like(x, dtype=elements[0].dtype))
         spatial = elements if as_tuple else elements[0]
-    baselines = game.baselines if references is None else references
+    baselines = question.with_held(game.baselines if references is None else references, lambda x: x)
     return Attribution(
         player_scores=by_player,
         scores=spatial,

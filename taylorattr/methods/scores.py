@@ -69,7 +69,9 @@ def element_scores(
     own = sum(owner.numel() for owner in game.maps) == game.n  # players are disjoint, and none is empty
     if own and len(scores) == 1 and scores[0].elements is not None:
         return scores[0].elements
-    sizes = torch.tensor([len(group) for group in game.players.groups], dtype=torch.float64)
+    # of the elements that move: a player may have integers as well, which are held
+    owners = torch.cat([owner.reshape(-1) for owner in game.maps]).cpu()
+    sizes = torch.bincount(owners[owners >= 0], minlength=game.n).clamp_min(1).double()
     shares = by_player / sizes if per_element else by_player
     padded = torch.cat([shares, shares.new_zeros(game.batch, 1)], dim=1)  # −1 reads the last column: 0
     floating = game.dtype if game.dtype.is_floating_point else torch.float64

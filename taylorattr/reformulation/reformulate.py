@@ -181,6 +181,7 @@ def reformulate(
 def _starts(direct: Attribution, question: Question, *, several: bool) -> tuple[Rows, ...]:
     """Return the baselines the method used: one entry, or one for each reference."""
     baselines = direct.baselines if isinstance(direct.baselines, tuple) else (direct.baselines,)
+    baselines = tuple(b for place, b in enumerate(baselines) if place not in question.held)
     rows = tuple(
         torch.zeros_like(x) if b is None else b for x, b in zip(question.rows, baselines, strict=True)
     )

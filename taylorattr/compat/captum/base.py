@@ -106,8 +106,11 @@ class Attribution:
     def _gradient(self, inputs: Tensors, target: AnyTarget, extra: Any) -> tuple[Tensor, ...]:
         """Return ∇f at the inputs, one tensor for each."""
         model, rows, shared = spread_over_batch(self.forward_func, inputs)
-        scalar, x = Question(model, rows, target=target, additional_forward_args=extra, dtype=None).point
-        return summed_where_shared(value_and_gradient(scalar, x, torch.arange(len(x[0])))[1], shared)
+        question = Question(model, rows, target=target, additional_forward_args=extra, dtype=None)
+        scalar, x = question.point
+        gradients = value_and_gradient(scalar, x, torch.arange(len(x[0])))[1]
+        gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
+        return summed_where_shared(gradients, shared)
 
     def _attribute(
         self, method: str, inputs: Tensors, baselines: Any, **options: Any

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from taylorattr.analysis.inputs import held_integers
 from taylorattr.analysis.private_model import copy_model
 from taylorattr.attribution import Attribution
 from taylorattr.criteria.audit.bound_method import (
@@ -117,6 +118,10 @@ class PackageMethod(Attributor):
         self.method = find(method)
         super().__init__(self.method.name, self.method.references)
         self.options = options
+
+    def holds(self, inputs: Any) -> bool:
+        """Return whether it holds some inputs: a method with derivatives, integers beside other numbers."""
+        return not self.method.integers and bool(held_integers(inputs))
 
     def bind(self, audited: AuditedExample) -> Bound:
         """Bind it.

@@ -21,7 +21,7 @@ from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.criteria.audit.asymmetry import Asymmetry, asymmetry, with_other_method
-from taylorattr.criteria.audit.attributor import Attributor, BoundPackageMethod, attributor
+from taylorattr.criteria.audit.attributor import Attributor, BoundPackageMethod, PackageMethod, attributor
 from taylorattr.criteria.audit.audit_report import AuditReport, Worst
 from taylorattr.criteria.audit.bound_method import AuditedExample
 from taylorattr.criteria.audit.coalitions import Reach, reach_of
@@ -129,11 +129,12 @@ def audit(
         dtype=dtype,
         internal_batch_size=internal_batch_size,
         seed=seed,
-        integers_allowed=True,
+        # a method of this package that takes derivatives holds integers, and is audited on the rest
+        integers_allowed=not (isinstance(audited_method, PackageMethod) and audited_method.holds(inputs)),
     )
     questions = [question]
     if audited_method.references:
-        references = reference_tuple(baselines, question.rows, "baselines")
+        references = reference_tuple(question.baselines, question.rows, "baselines")
         starts = [tuple(r[i : i + 1] for r in references) for i in range(len(references[0]))]
         questions = [question.against(start, len(starts)) for start in starts]
     games = [one.game for one in questions]

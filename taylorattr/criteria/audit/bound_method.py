@@ -88,7 +88,9 @@ class AuditedExample:
         """Return the additional forward arguments for that many rows; None where there are none."""
         arguments, k = self.game.scalar.arguments, self.example
         own: list[Any] = []
-        for part, each in zip(arguments.values, arguments.per_example, strict=True):
+        count_held = len(arguments.places)
+        pairs = zip(arguments.values[count_held:], arguments.per_example[count_held:], strict=True)
+        for part, each in pairs:
             if each:
                 own.append(part[k : k + 1].expand(count, *part.shape[1:]))
             elif isinstance(part, Tensor) and part.ndim and len(part) == count:
@@ -118,6 +120,10 @@ class AuditedExample:
             show_progress=False,
             input_later=False,
             baseline_later=False,
+            held={
+                place: x[self.example : self.example + 1].expand(count, *x.shape[1:])
+                for place, x in self.question.held.items()
+            },
             **changes,
         )
 

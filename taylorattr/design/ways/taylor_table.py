@@ -69,7 +69,7 @@ class TaylorTable(Way):
             return (
                 f"order {order} of {n} players has {terms:,} terms; group them with players=, or lower order="
             )
-        if not question.game.inputs[0].is_floating_point():
+        if not all(x.is_floating_point() for x in question.game.inputs):
             return "integer inputs have no Taylor series"
         return ""
 
