@@ -52,6 +52,8 @@ def expected_gradients(
         raise OptionError(f"mode={mode!r}; expected 'sample' or 'full'")
     if mode == "sample" and n_steps is not None:
         raise OptionError("n_steps goes with mode='full'; mode='sample' takes n_samples")
+    if tol is not None and not tol > 0:
+        raise OptionError(f"tol={tol!r}; expected a positive number or None")
     values = question.reference_values()
     f_baseline = values.double().mean(1) if values.device.type != "mps" else values.cpu().double().mean(1)
     said = {"mode": mode, "references": values.shape[1]}
