@@ -65,7 +65,7 @@ def explain(
     """
     game = question.game
     keep_freed_blocks()
-    found: list[list[Tensor]] = []
+    blockwise: list[list[Tensor]] = []
     diagnostics: dict[str, Any] = {}
     parts = deque(blocks(game.batch, question.internal_batch_size or game.batch))
     while parts:
@@ -87,14 +87,14 @@ def explain(
             used = RuleTable(table.by_kind, tuple(assign(recording)), table.method)
         used = used.with_overrides(rules, recording.program)
         scores = walk(recording, used)
-        found.append(scores)
+        blockwise.append(scores)
         say = difference_diagnostics if reference else conservation_diagnostics
         _join(diagnostics, say(recording, used, scores, balance), part.start)
     if rules:
         names = (m if isinstance(m, str) else getattr(m, "__name__", "predicate") for m in rules)
         diagnostics["rules"] = list(names)
     return Scores(
-        elements=tuple(torch.cat(parts) for parts in zip(*found, strict=True)), diagnostics=diagnostics
+        elements=tuple(torch.cat(parts) for parts in zip(*blockwise, strict=True)), diagnostics=diagnostics
     )
 
 
@@ -126,12 +126,12 @@ def difference_diagnostics(
     Returns:
         Diagnostics.
     """
-    found: dict[str, Any] = {}
+    diagnostics: dict[str, Any] = {}
     gap = relative_gap(scores, recording.gap)
     tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
     worst = int(gap.argmax())
     if balance:
-        found["balance"] = [
+        diagnostics["balance"] = [
             [entry.to_dict() for entry in ledger.entries] for ledger in balances(recording, rules)
         ]
     missed = gap * size_of(scores, recording.batch)
@@ -143,10 +143,10 @@ def difference_diagnostics(
     if bool(missing.any()) and float(gap[worst]) <= tolerance:
         worst = int(torch.where(missing, missed / total.clamp_min(1e-300), 0.0).argmax())
     if not quiet:
-        found |= _grown(recording, rules, scores, torch.maximum(ends, total))
+        diagnostics |= _grown(recording, rules, scores, torch.maximum(ends, total))
     if float(gap[worst]) > tolerance or bool(missing[worst]):
         entry = balance_of(recording, rules, worst).worst()
-        found["incomplete"] = entry.to_dict() if entry is not None else {}
+        diagnostics["incomplete"] = entry.to_dict() if entry is not None else {}
         where = f"{entry.op} (module '{entry.module}', {entry.where})" if entry is not None else "nowhere"
         warn(
             f"the scores of example {worst} miss f(x) − f(b) by {float(gap[worst]):.1e} of their size, by "
@@ -155,7 +155,7 @@ def difference_diagnostics(
             "(pass dtype=torch.float64)",
             PrecisionWarning,
         )
-    return found
+    return diagnostics
 
 
 def conservation_diagnostics(
@@ -172,29 +172,30 @@ def conservation_diagnostics(
     Returns:
         Diagnostics.
     """
-    found: dict[str, Any] = {}
+    diagnostics: dict[str, Any] = {}
     if balance:
         ledgers = balances(recording, rules)
-        found["balance"] = [[entry.to_dict() for entry in ledger.entries] for ledger in ledgers]
-        found["shares"] = [ledger.shares for ledger in ledgers]
+        diagnostics["balance"] = [[entry.to_dict() for entry in ledger.entries] for ledger in ledgers]
+        diagnostics["shares"] = [ledger.shares for ledger in ledgers]
         for example, ledger in enumerate(ledgers):
             entry = ledger.worst()
             scale = max([1e-300, *(abs(e.incoming) for e in ledger.entries)])
             tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
             if entry is not None and abs(entry.remainder) > tolerance * scale:
-                found.setdefault("remainders", {})[str(example)] = entry.to_dict()
+                diagnostics.setdefault("remainders", {})[str(example)] = entry.to_dict()
     size, output = size_of(scores, recording.batch), recording.output.abs().double()
-    found |= _grown(recording, rules, scores, output)
+    diagnostics |= _grown(recording, rules, scores, output)
     lost = (size == 0) & (output > 0)  # the balance says which operation gave it up
     if bool(lost.any()):
-        found["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
+        diagnostics["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
         warn(
             f"{int(lost.sum())} of {recording.batch} examples lose all relevance before it reaches an input "
-            f"(first: example {found['nothing_shared'][0]}, f(x) = {float(recording.output[lost][0]):g}); "
-            "their scores are 0. balance=True names the operation that gives it up",
+            f"(first: example {diagnostics['nothing_shared'][0]}, f(x) = "
+            f"{float(recording.output[lost][0]):g}); their scores are 0. "
+            "balance=True names the operation that gives it up",
             PrecisionWarning,
         )
-    return found
+    return diagnostics
 
 
 def size_of(scores: list[Tensor], batch: int) -> Tensor:
@@ -229,14 +230,15 @@ def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explain
         return {}
     ratio = torch.where(blown, size / explained.clamp_min(1e-300), 0.0)
     worst = int(ratio.argmax())
-    found: dict[str, Any] = {"larger_than_output": blown.nonzero().reshape(-1).tolist()}
+    diagnostics: dict[str, Any] = {"larger_than_output": blown.nonzero().reshape(-1).tolist()}
     # the parts of RevealCancel are walked by rules of their own, which have no ledger
     parts = rules.method == "deeplift_reveal_cancel"
     entry = None if parts else growth_of(recording, rules, worst, scores)
     place = "unit by unit" if parts else "by a little at many operations"
     if entry is not None and entry.outgoing > 2 * entry.incoming:
         factor = entry.outgoing / entry.incoming
-        found["grew_at"] = {"op": entry.op, "module": entry.module, "where": entry.where, "factor": factor}
+        grew_at = {"op": entry.op, "module": entry.module, "where": entry.where, "factor": factor}
+        diagnostics["grew_at"] = grew_at
         place = (
             f"most at {entry.op} (module '{entry.module}', {entry.where}), {factor:.2g} times what came in"
         )
@@ -247,4 +249,4 @@ def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explain
         f"and cancels in the sum. These scores say little about the output; {remedy}",
         PrecisionWarning,
     )
-    return found
+    return diagnostics

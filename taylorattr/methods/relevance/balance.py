@@ -121,15 +121,15 @@ class Ledger:
     def _sums(self, amount: Tensor) -> Layouts:
         if self.rows == 1:
             return [amount.sum(dtype=torch.float64).reshape(1).cpu()]
-        found = []
+        layouts = []
         for d, size in enumerate(amount.shape):
             if size and size % self.rows == 0:
                 others = [i for i in range(amount.dim()) if i != d]
                 along = (amount.sum(others, dtype=torch.float64) if others else amount.double()).cpu()
-                found.append(along.reshape(self.rows, -1).sum(1))
+                layouts.append(along.reshape(self.rows, -1).sum(1))
                 if size > self.rows:  # merged with another dimension, the examples last
-                    found.append(along.reshape(-1, self.rows).sum(0))
-        return found
+                    layouts.append(along.reshape(-1, self.rows).sum(0))
+        return layouts
 
     def row(self, row: int) -> Ledger:
         """Return the ledger of one row of a settled one."""

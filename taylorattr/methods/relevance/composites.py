@@ -64,16 +64,16 @@ def composite_rules(name: str, low: Bounds = None, high: Bounds = None) -> Assig
 def first_layers(recording: Recording) -> set[int]:
     """Return the results of the weighted sums with no other weighted sum between them and the input."""
     behind: set[int] = set()
-    found: set[int] = set()
+    first: set[int] = set()
     for node in recording.program.nodes:
         site = site_of(recording, node)
         weighted = site.kind == "weights"
         seen = any(i in behind for i in (*site.operands, *site.switches))
         if weighted and not seen:
-            found.update(results(node))
+            first.update(results(node))
         if weighted or seen:
             behind.update(results(node))
-    return found
+    return first
 
 
 def first_layer(rule: Rule) -> Assignment:

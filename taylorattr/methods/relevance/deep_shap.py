@@ -95,7 +95,7 @@ def deep_shap(
         "max_rule": max_rule,
         "references": int(question.reference_rows(0)[0].shape[0]),
         "largest_relative_gap": job.worst_gap,
-    } | job.found
+    } | job.diagnostics
     if neuron.apart:
         diagnostics["units_apart"] = neuron.apart
     if neuron.sampled:
@@ -114,7 +114,7 @@ class _Job:
         walks: One tuple of elements per walk.
         f_start: Mean of f over the references, (B,).
         worst_gap: Largest gap of a walk, relative to its Σ|score|.
-        found: Diagnostics.
+        diagnostics: What a reader must know, by name.
     """
 
     question: Question
@@ -124,7 +124,7 @@ class _Job:
     walks: list[tuple[Tensor, ...]] = field(default_factory=list)
     f_start: Tensor | None = None
     worst_gap: float = 0.0
-    found: dict[str, Any] = field(default_factory=dict)
+    diagnostics: dict[str, Any] = field(default_factory=dict)
 
     def run(self, walks: int, balance: bool) -> None:
         """Add independent walks; where nothing is drawn at random a single one is kept."""
@@ -157,8 +157,8 @@ class _Job:
             recording = at_x.against(starts)
             f_start = f_start + (recording.output - recording.gap) / count
             scores = propagate(recording, used)
-            said, draws = "larger_than_output" in self.found, self.neuron.generator.get_state()
-            self.found |= difference_diagnostics(recording, used, scores, False, quiet=said)
+            warned, draws = "larger_than_output" in self.diagnostics, self.neuron.generator.get_state()
+            self.diagnostics |= difference_diagnostics(recording, used, scores, False, quiet=warned)
             self.neuron.generator.set_state(draws)  # what a warning walks again leaves the scores as they are
             for w in range(walks):
                 if w and self.neuron.sampled:
@@ -169,7 +169,7 @@ class _Job:
                 for e, ledger in enumerate(balances(recording, used)):
                     ledgers[e].append([entry.to_dict() for entry in ledger.entries])
         if balance:
-            self.found["balance"] = self.found.get("balance", []) + ledgers
+            self.diagnostics["balance"] = self.diagnostics.get("balance", []) + ledgers
         return sums, f_start
 
     def mean(self) -> tuple[Tensor, ...]:

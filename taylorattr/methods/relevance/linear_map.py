@@ -43,10 +43,10 @@ def pull(site: Site, m: Sequence[Tensor | None] | Tensor, part: Part = "all") ->
     Returns:
         One tensor in the shape of each operand.
     """
-    given = [m] if isinstance(m, Tensor) else list(m)
-    if site.name in _PULLS and given[0] is not None:
-        return _PULLS[site.name](site, given[0], _PARTS[part])
-    return _autograd_pull(site, given)
+    ms = [m] if isinstance(m, Tensor) else list(m)
+    if site.name in _PULLS and ms[0] is not None:
+        return _PULLS[site.name](site, ms[0], _PARTS[part])
+    return _autograd_pull(site, ms)
 
 
 def push(site: Site, parts: Sequence[Tensor], part: Part = "all", constant: Tensor | None = None) -> Tensor:
@@ -105,8 +105,8 @@ def _autograd_push(site: Site, parts: Sequence[Tensor]) -> list[Tensor]:
         back = torch.autograd.grad(ends, leaves, seeds, allow_unused=True, create_graph=True)
         total = sum((g * a).sum() for g, a in zip(back, parts, strict=True) if g is not None)
         assert isinstance(total, Tensor)
-        found = iter(torch.autograd.grad(total, seeds, allow_unused=True))
-    images = [next(found) if p is not None else None for p in probes]
+        pushed = iter(torch.autograd.grad(total, seeds, allow_unused=True))
+    images = [next(pushed) if p is not None else None for p in probes]
     return [
         image if image is not None else torch.zeros_like(r) for r, image in zip(results, images, strict=True)
     ]
@@ -142,17 +142,20 @@ def _only_the_input(site: Site, name: str) -> None:
 
 
 def _matrix_pull(added: str | None, left: str, right: str) -> Callable[[Site, Tensor, Weights], Slots]:
+    """Return the pull of β·added + α·left·right; these are the names in the order of the arguments."""
+
     def run(site: Site, m: Tensor, part: Weights) -> Slots:
-        a, found = site.named, {}
+        a = site.named
+        ms: Slots = []
         scale = a.get("alpha", 1)
         weighted = m * scale if scale != 1 else m
         if added and site.is_operand(added):
-            found[added] = fit(m * a.get("beta", 1), a[added])
+            ms.append(fit(m * a.get("beta", 1), a[added]))
         if site.is_operand(left):
-            found[left] = _times_transpose(weighted, part(a[right]), a[left])
+            ms.append(_times_transpose(weighted, part(a[right]), a[left]))
         if site.is_operand(right):
-            found[right] = _transpose_times(part(a[left]), weighted, a[right])
-        return [found[name] for name in _in_reading_order(site, found)]
+            ms.append(_transpose_times(part(a[left]), weighted, a[right]))
+        return ms
 
     return run
 
@@ -169,25 +172,18 @@ def _transpose_times(w: Tensor, m: Tensor, like: Tensor) -> Tensor:
     return w.mT @ m
 
 
-def _in_reading_order(site: Site, found: dict[str, Tensor]) -> list[str]:
-    schema = [a.name for a in site.node.op._schema.arguments]
-    return sorted(found, key=schema.index)
-
-
 def _matrix_push(
     added: str | None, left: str, right: str
 ) -> Callable[[Site, Sequence[Tensor], Weights], Tensor]:
     def run(site: Site, parts: Sequence[Tensor], part: Weights) -> Tensor:
         a = site.named
-        names = [n for n in (added, left, right) if n and site.is_operand(n)]
-        given = dict(zip(sorted(names, key=[s.name for s in site.node.op._schema.arguments].index), parts,
-                         strict=True))  # fmt: skip
+        moving = dict(zip((n for n in (added, left, right) if n and site.is_operand(n)), parts, strict=True))
         total: Tensor | None = None
-        if left in given or right in given:
-            one, two = (given[n] if n in given else part(a[n]) for n in (left, right))
+        if left in moving or right in moving:
+            one, two = (moving[n] if n in moving else part(a[n]) for n in (left, right))
             total = one @ two * a.get("alpha", 1)
-        if added and added in given:
-            shift = given[added] * a.get("beta", 1)
+        if added in moving:
+            shift = moving[added] * a.get("beta", 1)
             total = shift.expand_as(site.y) if total is None else total + shift
         assert total is not None
         return total
@@ -249,8 +245,8 @@ def _signs(site: Site, part: Weights) -> list[float]:
     a = site.named
     alpha = a.get("alpha", 1)
     by_name = {"add": (1, alpha), "sub": (1, -alpha), "rsub": (-alpha, 1), "neg": (-1, 0)}[site.name]
-    given = [s for name, s in zip(("self", "other"), by_name, strict=True) if site.is_operand(name)]
-    return [float(part(torch.tensor(s, dtype=torch.float64))) for s in given]
+    signs = [s for name, s in zip(("self", "other"), by_name, strict=True) if site.is_operand(name)]
+    return [float(part(torch.tensor(s, dtype=torch.float64))) for s in signs]
 
 
 def _sum_pull(site: Site, m: Tensor, part: Weights) -> Slots:

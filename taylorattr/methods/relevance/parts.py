@@ -164,10 +164,10 @@ class PartsWalk:
 
         def guarded(start: Tensor, end: Tensor) -> Tensor:
             """A chord across a pole is no secant."""
-            found = slope(start, end)
+            secant = slope(start, end)
             if site.name not in _POLES:
-                return found
-            return torch.where((start > 0) == (end > 0), found, torch.nan)
+                return secant
+            return torch.where((start > 0) == (end > 0), secant, torch.nan)
 
         def nowhere(start: Tensor, end: Tensor) -> Tensor:
             return torch.full_like(z, torch.nan)
@@ -205,10 +205,10 @@ class PartsWalk:
     def _pull_abs(self, site: Site, rule: Rule, d: Sequence[Tensor | None]) -> Pulled:
         if sum(m is not None for m in d) > 1 or d[0] is None:
             return linear_map.pull(site, d)
-        given = rule.pull_abs(site, d[0])
-        if given is None:
+        pulled = rule.pull_abs(site, d[0])
+        if pulled is None:
             raise site.refuse(f"rule {rule.name!r} gives push_abs but no pull_abs; define both or neither")
-        return given
+        return pulled
 
     def _through_unit(
         self, site: Site, index: int, s: Tensor | None, d: Tensor | None
@@ -235,10 +235,10 @@ def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return a if b is None else b if a is None else a + b
 
 
-def _add(total: dict[int, Tensor], site: Site, given: Pulled | Relevance, rule: Rule) -> None:
-    if isinstance(given, Relevance):
+def _add(total: dict[int, Tensor], site: Site, pulled: Pulled | Relevance, rule: Rule) -> None:
+    if isinstance(pulled, Relevance):
         raise site.refuse(f"rule {rule.name!r} gives relevances; RevealCancel carries multipliers")
-    for i, g in by_value(site, given, rule):
+    for i, g in by_value(site, pulled, rule):
         total[i] = total[i] + g if i in total else g
 
 

@@ -69,7 +69,7 @@ def propagate(
                         opened = True
                     ms = [_converted(site, m, r, k) for k, (m, r) in enumerate(zip(ms, rs, strict=True))]
                 else:
-                    _add(relevances, moved)
+                    _add_all(relevances, moved)
             if all(m is None for m in ms):
                 continue
             if ledger is not None and not opened:
@@ -81,19 +81,18 @@ def propagate(
                 continue
             gate = clipped.pop(site.outs[0], None) if site.outs[0] is not None else None
             if gate is not None and ms[0] is not None:
-                given = rule.pull_gated(site, ms[0], gate)
+                pulled = rule.pull_gated(site, ms[0], gate)
             else:
-                given = rule.pull_all(site, ms)
+                pulled = rule.pull_all(site, ms)
             if selected_only:
-                given = _finite(site, rule, ms[0], given)
-            if isinstance(given, Relevance):
-                found = {i: g for i, g in zip(site.operands, given, strict=True) if g is not None}
-                _add(relevances, found)
-                handed = [(i, g, True) for i, g in found.items()]
+                pulled = _finite(site, rule, ms[0], pulled)
+            if isinstance(pulled, Relevance):
+                pairs = [(i, r) for i, r in zip(site.operands, pulled, strict=True) if r is not None]
+                _add_all(relevances, pairs)
             else:
-                pairs = by_value(site, given, rule)
+                pairs = by_value(site, pulled, rule)
                 _add_all(multipliers, pairs)
-                handed = [(i, g, False) for i, g in pairs]
+            handed = [(i, g, isinstance(pulled, Relevance)) for i, g in pairs]
             if ledger is not None:
                 ledger.close(site, rule, handed)
         inputs = [ref.index for ref in program.inputs]
@@ -105,7 +104,7 @@ def propagate(
     return scores
 
 
-def _finite(site: Site, rule: Rule, m: Tensor | None, given: Pulled | Relevance) -> Pulled | Relevance:
+def _finite(site: Site, rule: Rule, m: Tensor | None, pulled: Pulled | Relevance) -> Pulled | Relevance:
     """Return what a rule gave with 0 where the multiplier is 0 and the slope infinite.
 
     Raises:
@@ -125,10 +124,10 @@ def _finite(site: Site, rule: Rule, m: Tensor | None, given: Pulled | Relevance)
             )
         return part
 
-    if isinstance(given, dict):
-        return {i: part for i, g in given.items() if (part := mended(g)) is not None}
-    parts = [mended(part) for part in given]
-    return Relevance(parts) if isinstance(given, Relevance) else parts
+    if isinstance(pulled, dict):
+        return {i: part for i, g in pulled.items() if (part := mended(g)) is not None}
+    parts = [mended(part) for part in pulled]
+    return Relevance(parts) if isinstance(pulled, Relevance) else parts
 
 
 def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> Site:
@@ -145,21 +144,21 @@ def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> S
     )
 
 
-def by_value(site: Site, given: Pulled, rule: Rule) -> list[tuple[int, Tensor]]:
+def by_value(site: Site, pulled: Pulled, rule: Rule) -> list[tuple[int, Tensor]]:
     """Return what a rule gave as pairs of value number and multiplier, shapes checked.
 
     Raises:
         ShapeError: If a multiplier has not the shape of its operand.
     """
-    if isinstance(given, dict):
-        pairs = list(given.items())
+    if isinstance(pulled, dict):
+        pairs = list(pulled.items())
     else:
-        if len(given) not in (0, len(site.operands)):
+        if len(pulled) not in (0, len(site.operands)):
             raise ShapeError(
-                f"rule {rule.name!r} at {site.place} returned {len(given)} multipliers for "
+                f"rule {rule.name!r} at {site.place} returned {len(pulled)} multipliers for "
                 f"{len(site.operands)} operands"
             )
-        pairs = [(i, g) for i, g in zip(site.operands, given, strict=False) if g is not None]
+        pairs = [(i, g) for i, g in zip(site.operands, pulled, strict=False) if g is not None]
     for i, g in pairs:
         if g.shape != site.values[i].shape:
             raise ShapeError(
@@ -183,15 +182,14 @@ def _add_all(total: dict[int, Tensor], pairs: Sequence[tuple[int, Tensor]]) -> N
         total[i] = total[i] + g if i in total else g
 
 
-def _add(total: dict[int, Tensor], given: dict[int, Tensor]) -> None:
-    _add_all(total, list(given.items()))
-
-
-def _pass_on(site: Site, rs: Sequence[Tensor | None], ledger: Ledger | None) -> dict[int, Tensor] | None:
+def _pass_on(
+    site: Site, rs: Sequence[Tensor | None], ledger: Ledger | None
+) -> list[tuple[int, Tensor]] | None:
     """Relevances through a rearrangement, or an affine map of one operand element by element."""
     kind = site.kind
     if kind == "move":
-        found = {i: g for i, g in zip(site.operands, linear_map.pull(site, rs), strict=True) if g is not None}
+        parts = zip(site.operands, linear_map.pull(site, rs), strict=True)
+        moved = [(i, r) for i, r in parts if r is not None]
     elif (
         kind in ("scale", "sum", "batch_norm")
         and site.entrywise
@@ -199,15 +197,15 @@ def _pass_on(site: Site, rs: Sequence[Tensor | None], ledger: Ledger | None) -> 
         and rs[0] is not None
         and site.x[0].shape == site.y.shape
     ):
-        found = {site.operands[0]: rs[0]}
+        moved = [(site.operands[0], rs[0])]
     else:
         return None
     if ledger is not None:
         ledger.open(site, [None] * len(rs), rs)
         if kind == "move":
             _note_constants(site, rs)
-        ledger.close(site, "relevance passed on", [(i, g, True) for i, g in found.items()])
-    return found
+        ledger.close(site, "relevance passed on", [(i, r, True) for i, r in moved])
+    return moved
 
 
 def _note_constants(site: Site, rs: Sequence[Tensor | None]) -> None:

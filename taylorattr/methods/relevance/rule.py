@@ -113,8 +113,8 @@ class FunctionRule(Rule):
 
     def pull(self, site: Site, m: Tensor) -> Pulled | Relevance:
         """Return what the function returns; a single tensor is the multiplier of the only operand."""
-        given = self.function(site, m)
-        return [given] if isinstance(given, Tensor) else given
+        pulled = self.function(site, m)
+        return [pulled] if isinstance(pulled, Tensor) else pulled
 
 
 Matcher: TypeAlias = str | Callable[[Site], bool]

@@ -158,8 +158,8 @@ class Site:
 
     def is_operand(self, name: str) -> bool:
         """Whether an argument is a floating value that depends on the inputs."""
-        given = named(self.node.op, self.node.args, self.node.kwargs).get(name)
-        return isinstance(given, Ref) and given.index in self.operands
+        argument = named(self.node.op, self.node.args, self.node.kwargs).get(name)
+        return isinstance(argument, Ref) and argument.index in self.operands
 
     def arguments(
         self, replacing: Sequence[Tensor] | None = None, *, at_b: bool = False

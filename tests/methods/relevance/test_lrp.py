@@ -328,3 +328,14 @@ def test_an_exclusive_readout_is_needed_only_for_vectors():
     x = draw(2, 6)
     result = attribute("lrp_epsilon", readout(perceptron("ReLU")), x, balance=True)
     assert_accounted_for(result)
+
+
+def test_a_value_that_an_operation_reads_twice_gets_both_relevances():
+    """The flat rule gives relevances, which the join of x with itself hands back to x twice."""
+    layer = seeded(lambda: nn.Linear(6, 1, bias=False))
+    x = draw(2, 3)
+    result = attribute(
+        "lrp_epsilon", lambda x: layer(torch.cat([x, x], 1)), x, target=0, composite="EpsilonPlusFlat"
+    )
+    output = layer(torch.cat([x, x], 1)).detach()
+    assert torch.allclose(result.scores, output / 3 * torch.ones(3, dtype=output.dtype), atol=1e-12)

@@ -13,7 +13,7 @@ from taylorattr.program.pool_places import adaptive_places
 
 
 @dataclass(frozen=True)
-class Contest:
+class Race:
     """Who competes for each result.
 
     Attributes:
@@ -61,23 +61,23 @@ class Contest:
         return [weights.reshape(x.movedim(dims, last).shape).movedim(last, dims)]
 
 
-def contest(site: Site, *, reference: bool) -> Contest:
+def contest(site: Site, *, reference: bool) -> Race:
     """Return the contest of max, min, amax, amin, maximum, minimum and the max-pools."""
     b = site.b if reference else None
     sign = -1 if site.name in ("min", "amin", "minimum", "fmin") else 1
     windows = windows_of(site)
     if windows is not None:
-        return Contest(windows.pick(site.x[0]), windows.pick(b[0]) if b else None, site, windows)
+        return Race(windows.pick(site.x[0]), windows.pick(b[0]) if b else None, site, windows)
     if site.name.startswith("adaptive_max_pool"):
         n = 3 if "3d" in site.name else 2
         places = adaptive_places(site.x[0].shape[-n:], site.y.shape[-n:]).to(site.x[0].device)
         x, at_b = _picked(site.x[0], places, n), _picked(b[0], places, n) if b else None
-        return Contest(x, at_b, site, places=places)
+        return Race(x, at_b, site, places=places)
     if len(site.operands) > 1:
         x = torch.stack(torch.broadcast_tensors(*site.x), -1)
-        return Contest(sign * x, sign * torch.stack(torch.broadcast_tensors(*b), -1) if b else None, site)
+        return Race(sign * x, sign * torch.stack(torch.broadcast_tensors(*b), -1) if b else None, site)
     dims = reduced_dims(site)
-    return Contest(sign * _last(site.x[0], dims), sign * _last(b[0], dims) if b else None, site)
+    return Race(sign * _last(site.x[0], dims), sign * _last(b[0], dims) if b else None, site)
 
 
 def reduced_dims(site: Site) -> tuple[int, ...] | None:
