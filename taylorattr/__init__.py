@@ -106,6 +106,8 @@ _RESULTS = {
     "taylorattr.evaluation.player_curves": ("PlayerCurves",),
     "taylorattr.evaluation.class_sensitivity": ("ClassSensitivity",),
     "taylorattr.evaluation.faithfulness": ("CompletenessGap", "Infidelity"),
+    "taylorattr.evaluation.interaction_deletion": ("InteractionDeletion",),
+    "taylorattr.evaluation.principles": ("Principles", "RankCorrelation"),
     "taylorattr.evaluation.localisation": ("Localisation",),
     "taylorattr.evaluation.retraining": ("Retraining",),
     "taylorattr.evaluation.road": ("Road",),

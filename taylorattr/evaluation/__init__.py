@@ -4,12 +4,14 @@ from taylorattr.evaluation.areas import aopc, auc, aup, relative_change
 from taylorattr.evaluation.class_sensitivity import ClassSensitivity, class_sensitivity
 from taylorattr.evaluation.coalition_curves import coalition_table, deletion_curve, recovery_curve
 from taylorattr.evaluation.faithfulness import CompletenessGap, Infidelity, completeness_gap, infidelity
+from taylorattr.evaluation.interaction_deletion import InteractionDeletion, interaction_deletion
 from taylorattr.evaluation.localisation import Localisation, localisation
 from taylorattr.evaluation.map_similarity import map_similarity
 from taylorattr.evaluation.objectives import agreement, baseline_variance, coalition_infidelity
 from taylorattr.evaluation.pasted_images import pasted_images
 from taylorattr.evaluation.pixel_perturbation import PixelPerturbation, pixel_perturbation, pixel_removal
 from taylorattr.evaluation.player_curves import PlayerCurves, player_curves
+from taylorattr.evaluation.principles import Principles, RankCorrelation, principles, rank_correlation
 from taylorattr.evaluation.protocol_result import Difference, Measured, bootstrap_interval, difference
 from taylorattr.evaluation.ranking import ranking, tied_share
 from taylorattr.evaluation.retraining import Retraining, retraining
@@ -35,10 +37,13 @@ __all__ = [
     "CompletenessGap",
     "Difference",
     "Infidelity",
+    "InteractionDeletion",
     "Localisation",
     "Measured",
     "PixelPerturbation",
     "PlayerCurves",
+    "Principles",
+    "RankCorrelation",
     "Retraining",
     "Road",
     "SanityCheck",
@@ -60,6 +65,7 @@ __all__ = [
     "expected_deletion_aopc",
     "expected_recovery",
     "infidelity",
+    "interaction_deletion",
     "label_randomisation",
     "localisation",
     "map_similarity",
@@ -69,6 +75,8 @@ __all__ = [
     "pixel_perturbation",
     "pixel_removal",
     "player_curves",
+    "principles",
+    "rank_correlation",
     "ranking",
     "recovery_curve",
     "relative_change",

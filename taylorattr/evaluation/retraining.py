@@ -139,6 +139,7 @@ def retraining(
     fill: Fill = "mean",
     rank: Rank = "abs",
     trainings: int = 3,
+    controls: Sequence[str] = CONTROLS,
     channel_dim: int = 1,
     checkpoint: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -168,6 +169,8 @@ def retraining(
             …).
         rank: ``abs`` or ``signed``, which pixels come first.
         trainings: Networks per order and share, with seeds seed, seed + 1, …, the same for all orders.
+        controls: Orders beside the map's, of ``random`` and ``input``; they are the same for all maps, so
+            that one result of several can do without.
         channel_dim: Dimension with a mean for each entry.
         checkpoint: Folder where every network's answers are written as soon as it is trained; an interrupted
             call that is repeated goes on from there. It knows the data, the orders, the settings and the code
@@ -198,6 +201,9 @@ def retraining(
         raise OptionError(
             "fill='uniform' draws new numbers for each image, which a network could learn to see"
         )
+    unknown = [control for control in controls if control not in CONTROLS]
+    if unknown:
+        raise OptionError(f"controls: no {unknown[0]!r}; there are {', '.join(CONTROLS)}")
     sets = _checked(data, "data"), _checked(test, "test")
     (x, y), (x_test, y_test) = sets
     if x.shape[1:] != x_test.shape[1:]:
@@ -214,11 +220,12 @@ def retraining(
         orders["input"] = [
             ranking(method_map((part - mean).abs(), part, None)[0].flatten(1), seed=seed) for part, _ in sets
         ]
+        orders = {o: both for o, both in orders.items() if o == "map" or o in controls}
         runs = [(o, t, r) for o in orders for t in shares for r in range(trainings)]
         answers = torch.zeros(len(runs), len(x_test), dtype=torch.float64)
         identity = fingerprint(
             *(x, y, x_test, y_test, fills[0][:1], shares, keep, trainings, seed),
-            *(orders["map"], orders["input"], getattr(train, "__code__", None)),
+            *(orders, getattr(train, "__code__", None)),
         )
         with _kept(checkpoint, identity, answers) as folder:
             known = [bool(row.all()) for row in folder.restore()] if folder else [False] * len(runs)

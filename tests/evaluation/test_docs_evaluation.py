@@ -31,6 +31,8 @@ def test_its_code_runs_and_finds_what_it_says():
     assert names["boxes"].shape == (150, 4) and names["distances"].mean("distance") > 1
     assert names["gap"].median < 0.05 and names["slope"].mean("normalised") < 0.5
     assert names["imputed"].mean("gap") > 0.1
+    assert torch.allclose(names["together"].joint, names["same"].joint, rtol=0, atol=1e-4)
+    assert names["together"].mean("gain") > 0 and names["kept"].holds == (True, True, False)
     # eight players, logits of size 20 in float32 and in float64
     assert torch.allclose(names["by_model"].recovery, names["by_table"], rtol=0, atol=1e-4)
 
@@ -39,6 +41,6 @@ def test_it_names_everything_the_package_offers_for_use():
     hidden = {"Measured", "Difference", "PixelPerturbation", "PlayerCurves", "coalition_table", "ranking"}
     hidden |= {"relative_change", "tied_share", "soft_ranks", "SanityCheck", "SanityVerdict"}
     hidden |= {"Localisation", "ClassSensitivity", "CompletenessGap", "Infidelity"}
-    hidden |= {"Retraining", "Road"}
+    hidden |= {"Retraining", "Road", "InteractionDeletion", "Principles", "RankCorrelation"}
     missing = [name for name in ta.evaluation.__all__ if name not in hidden and f"{name}" not in PAGE]
     assert not missing, f"docs/evaluation.md does not mention {missing}"
