@@ -334,6 +334,14 @@ def _of_diagnostics(about: str, diagnostics: Mapping[str, Any]) -> list[Caution]
         sentences.append(f"The analysis ran on {diagnostics['moved']}, since the device has no float64.")
     if diagnostics.get("of_truncated"):
         sentences.append("The index was taken of a table that lacks effects; what it lacks counts as zero.")
+    if diagnostics.get("held_inputs"):
+        places = ", ".join(f"inputs[{place}]" for place in diagnostics["held_inputs"])
+        sentences.append(f"Integers have no derivatives: {places} held at the input, with scores of 0.")
+    if diagnostics.get("spread"):
+        sentences.append(
+            f"Effects are the mean over {diagnostics['references']} references; over them, a single effect "
+            f"has a standard deviation of up to {max(map(max, diagnostics['spread'])):.3g}."
+        )
     if diagnostics.get("no_dependence"):
         sentences.append(f"Inputs that the output does not depend on: {diagnostics['no_dependence']}.")
     notes = diagnostics.get("notes", [])

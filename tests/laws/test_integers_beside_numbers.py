@@ -237,7 +237,9 @@ def of_both(L: Any, name: str, inputs: Any) -> tuple[Tensor, ...]:
     return getattr(L, name)(MODEL).attribute(inputs, target=1)
 
 
-@pytest.mark.parametrize("name", ["Saliency", "InputXGradient", "IntegratedGradients", "LRP"])
+@pytest.mark.parametrize(
+    "name", ["Saliency", "InputXGradient", "IntegratedGradients", "DeepLift", "LRP", "GuidedBackprop"]
+)
 def test_the_captum_drop_in(name):
     found = quiet(lambda: of_both(captum, name, (X, IDS)))
     oracle = quiet(
@@ -247,3 +249,35 @@ def test_the_captum_drop_in(name):
     )
     torch.testing.assert_close(found[0], oracle, rtol=1e-10, atol=1e-12)
     assert found[1].shape == IDS.shape and not bool(found[1].any())
+
+
+@pytest.mark.parametrize("name", ["GradientShap", "DeepLiftShap"])
+def test_the_captum_drop_in_with_references(name):
+    torch.manual_seed(3)
+    found, delta = quiet(
+        lambda: getattr(captum, name)(MODEL).attribute(
+            (X, IDS), (SET, None), target=1, return_convergence_delta=True
+        )
+    )
+    torch.manual_seed(3)
+    oracle, theirs = quiet(
+        lambda: getattr(captum, name)(MODEL).attribute(
+            X, SET, target=1, additional_forward_args=(IDS,), return_convergence_delta=True
+        )
+    )
+    torch.testing.assert_close(found[0], oracle, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(delta, theirs, rtol=1e-8, atol=1e-12)
+    assert found[1].shape == IDS.shape and not bool(found[1].any())
+
+
+def test_noise_is_not_added_to_integers():
+    noisy = quiet(
+        lambda: captum.NoiseTunnel(captum.Saliency(MODEL)).attribute((X, IDS), target=1, stdevs=0.2)
+    )
+    assert noisy[0].shape == X.shape and not bool(noisy[1].any())
+
+
+def test_a_page_says_what_was_held(tmp_path):
+    found = quiet(lambda: ta.decompose(MODEL, (X, IDS), target=1, references=(SET, None), order=2))
+    text = found.save(tmp_path / "page.html").read_text()
+    assert "inputs[1] held at the input" in text and "the mean over 4 references" in text

@@ -95,13 +95,9 @@ class Attribution:
         with torch.no_grad():
             return scalar.values(rows, torch.arange(len(rows[0]))).double().cpu()
 
-    def _point(
-        self, inputs: Tensors, target: AnyTarget, extra: Any
-    ) -> tuple[ScalarModel, tuple[Tensor, ...]]:
-        """Return the model as f and the inputs, checked; no baseline is evaluated."""
-        return Question(
-            self.forward_func, inputs, target=target, additional_forward_args=extra, dtype=None
-        ).point
+    def _asked(self, inputs: Tensors, target: AnyTarget, extra: Any) -> Question:
+        """Return the question at the inputs, whose `point` has the model as f; no baseline is evaluated."""
+        return Question(self.forward_func, inputs, target=target, additional_forward_args=extra, dtype=None)
 
     def _gradient(self, inputs: Tensors, target: AnyTarget, extra: Any) -> tuple[Tensor, ...]:
         """Return ∇f at the inputs, one tensor for each."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.inputs import input_tuple, without_held
 from taylorattr.autodiff.gradient import value_and_gradient
 from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed, like_inputs
 from taylorattr.compat.captum.random_points import called_baselines, chosen_rows, noisy
@@ -141,10 +141,14 @@ class GradientShap(WithDelta):
         """
         if n_samples < 1:
             raise OptionError(f"n_samples={n_samples}; expected at least 1")
-        x = input_tuple(inputs)
-        references = input_tuple(called_baselines(baselines, inputs))
+        question = self._asked(inputs, target, additional_forward_args)
+        x = question.rows
+        given = without_held(called_baselines(baselines, inputs), question.held, "baselines")
+        references = input_tuple(given)
         generator = torch.Generator().manual_seed(current_seed())
-        scalar, _ = self._point(inputs, target, additional_forward_args)
+        scalar, _ = question.point
+        if isinstance(stdevs, tuple):
+            stdevs = tuple(s for place, s in enumerate(stdevs) if place not in question.held)
         examples = torch.arange(len(x[0]))
         totals = [torch.zeros_like(part) for part in x]
         deltas = []
@@ -164,8 +168,8 @@ class GradientShap(WithDelta):
                 total += score.to(total) / n_samples
             if return_convergence_delta:
                 # of the full products, whatever is returned: without the factor x − b no sum is due
-                deltas.append(
-                    self.compute_convergence_delta(full, starts, ends, target, additional_forward_args)
-                )
-        averages = like_inputs(tuple(totals), inputs)
+                both = (question.with_held(rows, lambda held: held) for rows in (starts, ends))
+                deltas.append(self.compute_convergence_delta(full, *both, target, additional_forward_args))
+        scores = question.with_held(tuple(totals), lambda held: torch.zeros_like(held, dtype=totals[0].dtype))
+        averages = like_inputs(scores, inputs)
         return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages

@@ -67,7 +67,8 @@ class _ModifiedRelu(Attribution):
 
     def attribute(self, inputs: Tensors, target: Target = None, additional_forward_args: Any = None) -> Any:
         """Return the modified gradient, shaped like the inputs."""
-        scalar, x = self._point(inputs, target, additional_forward_args)
+        question = self._asked(inputs, target, additional_forward_args)
+        scalar, x = question.point
         examples = torch.arange(len(x[0]))
         module = scalar.module
         # recorded where it is asked: a rule on modules would miss functional ReLUs and modules used twice
@@ -76,9 +77,10 @@ class _ModifiedRelu(Attribution):
         with torch.enable_grad():
             values = walk(program, leaves, _ReplayWithRule(self.gated))
             total = values.sum()
-        if not total.requires_grad:  # the output does not depend on the inputs at all
-            return like_inputs(tuple(torch.zeros_like(part) for part in x), inputs)
-        gradients = torch.autograd.grad(total, leaves, materialize_grads=True)
+        gradients = tuple(torch.zeros_like(part) for part in x)
+        if total.requires_grad:  # else the output does not depend on the inputs at all
+            gradients = torch.autograd.grad(total, leaves, materialize_grads=True)
+        gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return like_inputs(gradients, inputs)
 
 

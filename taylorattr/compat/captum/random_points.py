@@ -33,10 +33,10 @@ def noisy(
     if len(each) != len(x):
         raise ShapeError(f"{len(each)} standard deviations for {len(x)} input tensors; expected one for each")
     # drawn in float64 on the CPU, so that the numbers are the same in every dtype and on every device; where
-    # there is no noise nothing is drawn, and the other inputs keep their numbers
+    # there is no noise nothing is drawn, and the other inputs keep their numbers: integers get none
     return tuple(
         part.detach() + s * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part)
-        if s
+        if s and part.is_floating_point()
         else part.detach()
         for part, s in zip(x, each, strict=True)
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.inputs import held_integers, input_tuple, without_held
 from taylorattr.analysis.question import Question
 from taylorattr.compat.captum.base import WithDelta
 from taylorattr.compat.captum.lrp_rules import layer_rules
@@ -129,13 +129,16 @@ class DeepLiftShap(DeepLift):
         Returns:
             The scores, or scores and deltas.
         """
-        references = input_tuple(called_baselines(baselines, inputs))
+        held = held_integers(inputs)
+        references = input_tuple(without_held(called_baselines(baselines, inputs), held, "baselines"))
         totals: list[Tensor] = []
         deltas = []
         said = []
         for row in range(len(references[0])):
-            start: Any = tuple(part[row : row + 1] for part in references)
-            start = start if isinstance(inputs, tuple) else start[0]
+            rows: list[Any] = [part[row : row + 1] for part in references]
+            for place in held:
+                rows.insert(place, None)
+            start: Any = tuple(rows) if isinstance(inputs, tuple) else rows[0]
             with hearing() as heard:
                 scores, delta = self._rescale(
                     inputs, start, target, additional_forward_args, custom_attribution_func
