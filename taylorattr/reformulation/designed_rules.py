@@ -56,38 +56,38 @@ def designed_rule(request: MethodRequest) -> Answer:
         answer = shared_out(rule, exact, [context] * len(exact))
     else:
         answer = from_terms(request, rule, lambda game: context)
-    said = request.direct.diagnostics.get("each_reference", [request.direct.diagnostics])
-    if all("mode" in each for each in said) and answer.effects and rule.granularity == "term":
+    reports = request.direct.diagnostics.get("each_reference", [request.direct.diagnostics])
+    if all("mode" in each for each in reports) and answer.effects and rule.granularity == "term":
         # the rule is Integrated Gradients and was computed as such
-        paths = [(each["mode"], each["rule"] or "gauss_legendre", each["n_steps"]) for each in said]
+        paths = [(each["mode"], each["rule"] or "gauss_legendre", each["n_steps"]) for each in reports]
         add_quadrature(answer, request, paths)
     else:
-        _add_own_error(answer, request, said)
+        _add_own_error(answer, request, reports)
     answer.add_sampling(request.direct)
     return answer
 
 
-def _add_own_error(answer: Answer, request: MethodRequest, said: list[dict[str, Any]]) -> None:
+def _add_own_error(answer: Answer, request: MethodRequest, reports: list[dict[str, Any]]) -> None:
     """Add the error that the rule reports of its computation, relative to Σ|scores|."""
     sizes = request.direct.player_scores.abs().sum(1, keepdim=True)
-    own = torch.stack([_relative(each, len(sizes)) for each in said]).mean(0) * sizes * ALLOWED
+    own = torch.stack([_relative(each, len(sizes)) for each in reports]).mean(0) * sizes * ALLOWED
     if bool((own != 0).any()):
         answer.errors["computation"] = own
-        ways = ", ".join(dict.fromkeys(str(each.get("way")) for each in said))
+        ways = ", ".join(dict.fromkeys(str(each.get("way")) for each in reports))
         answer.remarks += (
             f"the scores are computed with an error of their own (way: {ways}): {ALLOWED:g} times what their "
             "diagnostics say is allowed",
         )
 
 
-def _relative(said: dict[str, Any], batch: int) -> Tensor:
+def _relative(report: dict[str, Any], batch: int) -> Tensor:
     """Return the relative error, (B, 1): 0 where all is exact or sampled, NaN where none is said."""
-    parts = said.get("parts", {})
+    parts = report.get("parts", {})
     if parts:
         exact = all(not bool(_relative(part, batch).any()) for part in parts.values())
         return torch.full((batch, 1), 0.0 if exact else torch.nan, dtype=torch.float64)
-    if said.get("way") == "samples" or said.get("mode", "exact") != "exact":
-        unknown = said.get("way") != "samples"
+    if report.get("way") == "samples" or report.get("mode", "exact") != "exact":
+        unknown = report.get("way") != "samples"
         return torch.full((batch, 1), torch.nan if unknown else 0.0, dtype=torch.float64)
-    relative = said.get("error", {}).get("relative", 0.0)
+    relative = report.get("error", {}).get("relative", 0.0)
     return torch.as_tensor(relative, dtype=torch.float64).reshape(-1, 1).expand(batch, 1)

@@ -59,20 +59,20 @@ def grad_cam(request: MethodRequest) -> Answer:
     the general head, by coefficients where cells are 0. In frame x, and where kinks lie between 0 and A, the
     first-order effects at A, which are everything for any head.
     """
-    said = request.direct.diagnostics
+    facts = request.direct.diagnostics
     game = request.against(request.starts[0]).game
-    path, module = find_layer(request.question.model, game.scalar, said["layer"])
+    path, module = find_layer(request.question.model, game.scalar, facts["layer"])
     examples = torch.arange(game.batch)
     maps, _ = activation_and_gradient(game.scalar, path, module, game.inputs, examples)
     table = _Cells(Head(game.scalar, module, game.inputs), maps, request)
-    pooled = str(said["head"]).startswith("global")
+    pooled = str(facts["head"]).startswith("global")
     remarks: list[str] = []
     answer = None
     if request.frame != "input":
         answer = _from_zero(table, pooled, remarks)
     if answer is None:
         answer = _from_the_input(table, remarks)
-    if said["relu"]:
+    if facts["relu"]:
         clipped = answer.allocated.player_scores.relu()
         answer.allocated = replace(answer.allocated, player_scores=clipped)
         remarks.append("the final ReLU is a gate behind the allocation, applied to both")

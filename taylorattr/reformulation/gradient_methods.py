@@ -55,8 +55,8 @@ def integrated_gradients(request: MethodRequest) -> Answer:
         raise OptionError(
             "integrated_gradients with multiply_by='none' shares nothing out; leave it at 'delta'"
         )
-    said = request.direct.diagnostics
-    paths = said.get("each_reference", [said])
+    facts = request.direct.diagnostics
+    paths = facts.get("each_reference", [facts])
     answer = from_terms(request, request.rule())
     add_quadrature(answer, request, [(path["mode"], path["rule"], path["n_steps"]) for path in paths])
     return answer
@@ -64,13 +64,13 @@ def integrated_gradients(request: MethodRequest) -> Answer:
 
 def expected_gradients(request: MethodRequest) -> Answer:
     """κ_i/m at each reference's own point, then the mean, eq. (21)."""
-    said = request.direct.diagnostics
+    facts = request.direct.diagnostics
     answer = from_terms(request, request.rule())
-    if said["mode"] == "sample":
+    if facts["mode"] == "sample":
         answer.remarks += ("the method samples references and places on the path; mode='full' does not",)
         return answer
     answer.errors.pop("sampling", None)  # those of drawing the references, which both have in common
-    ways = zip(said["each_path"], said["n_steps"], strict=True)
+    ways = zip(facts["each_path"], facts["n_steps"], strict=True)
     add_quadrature(answer, request, [(way, "gauss_legendre", counts) for way, counts in ways])
     return answer
 
@@ -215,9 +215,9 @@ def from_terms(
 
 def doubts(tables: list[TaylorEffects], rule: AllocationRule) -> tuple[str, ...]:
     """Return what speaks against the series, where the ratio needs one, and what needs none."""
-    said, bent = unsure(tables) if rule.domain.series else ("", False)
+    doubt, bent = unsure(tables) if rule.domain.series else ("", False)
     if not bent:
-        return (said,) if said else ()
+        return (doubt,) if doubt else ()
     own = {
         "gradient_x_input": "; frame='input' is exact wherever the model has a gradient at x",
         "grad_cam": "; frame='input' is exact for any head with a gradient at A",
@@ -225,7 +225,7 @@ def doubts(tables: list[TaylorEffects], rule: AllocationRule) -> tuple[str, ...]
         "in parts that belong to the network",
     }
     return (
-        f"{said}. No Taylor series crosses a kink and no bound of its tail holds there, so what is left is "
+        f"{doubt}. No Taylor series crosses a kink and no bound of its tail holds there, so what is left is "
         "not explained. shapley and occlusion_1 are sums of coalitions' effects and exact for every model"
         f"{own.get(rule.method, '')}",
     )
@@ -233,12 +233,12 @@ def doubts(tables: list[TaylorEffects], rule: AllocationRule) -> tuple[str, ...]
 
 def unsure(tables: list[TaylorEffects]) -> tuple[str, bool]:
     """Return what speaks against the series of one example, "" if nothing does, and whether it is kinks."""
-    found = [(r, e) for r, t in enumerate(tables) for e in range(t.batch) if not bool(t.converged[e])]
-    if not found:
+    unconverged = [(r, e) for r, t in enumerate(tables) for e in range(t.batch) if not bool(t.converged[e])]
+    if not unconverged:
         return "", False
-    r, e = next(((r, e) for r, e in found if kinks(tables[r], e)), found[0])
+    r, e = next(((r, e) for r, e in unconverged if kinks(tables[r], e)), unconverged[0])
     where = f"example {e}" + (f", reference {r}" if len(tables) > 1 else "")
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    more = f" (and {len(unconverged) - 1} more)" if len(unconverged) > 1 else ""
     return f"{where}{more}: {tables[r].reasons[e]}", bool(kinks(tables[r], e))
 
 

@@ -47,10 +47,10 @@ def occlusion_patch(request: MethodRequest) -> Answer:
     """Windows with their coefficients, eq. (25)."""
     game = request.against(request.starts[0], integers_allowed=True).game
     wanted = (request.options[name] for name in ("window", "stride", "windows"))
-    found, _ = player_windows(game, *wanted)
+    table, _ = player_windows(game, *wanted)
     averaged = request.options["overlap"] == "average"
     rule = RULES["occlusion_patch/windows" if averaged else "occlusion_patch/windows_shared"]
-    windows = found.members(0, len(found)).long()
+    windows = table.members(0, len(table)).long()
     return _answer(request, rule, {"W": windows}, windows, advice=WINDOWS_AS_PLAYERS)
 
 
@@ -157,21 +157,21 @@ def _from_terms(
             of_windows = ray_tails(question, windows, request.order)
             tails.append(_to_receivers(rule, windows, of_windows) * smooth(tables[-1]))
     answer = shared_out(rule, tables, [context] * len(tables))
-    said = f"terms up to order {request.order} stand for the 2^{n} coalitions of {n} players"
+    remark = f"terms up to order {request.order} stand for the 2^{n} coalitions of {n} players"
     if tails:
         answer.errors["truncation"] = torch.stack(tails).mean(0)
-        said += "; what they leave out is bounded along the ray of each window, eq. (58), (59)"
+        remark += "; what they leave out is bounded along the ray of each window, eq. (58), (59)"
     else:
         answer.errors["truncation"] = torch.full_like(answer.errors["rounding"], torch.nan)
-        said += "; no bound is known of what they leave out of each score"
+        remark += "; no bound is known of what they leave out of each score"
     doubt, _ = unsure(tables)
-    answer.remarks += (f"{said}. For exact effects {remedy}", *([doubt] if doubt else []))
+    answer.remarks += (f"{remark}. For exact effects {remedy}", *([doubt] if doubt else []))
     return answer
 
 
 def _to_receivers(rule: AllocationRule, windows: Tensor, tails: Tensor) -> Tensor:
     """Return Σ_W c_{W,i} tail_W, (B, n), with the rule's coefficients: averaged, or shared in a window."""
-    held = windows.double()
-    shared = rule.variant == "windows_shared"
-    weights = held / (held.sum(1, keepdim=True) if shared else held.sum(0, keepdim=True)).clamp_min(1)
-    return tails @ weights
+    members = windows.double()
+    # by how many players a window has, or by how many windows have the player
+    counted_along = 1 if rule.variant == "windows_shared" else 0
+    return tails @ (members / members.sum(counted_along, keepdim=True).clamp_min(1))

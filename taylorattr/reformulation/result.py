@@ -280,26 +280,26 @@ def _letter(result: Reformulation) -> str:
 
 def _sentence(result: Reformulation, place: int, example: int, k: int, reference: int | None = None) -> str:
     """Return a score as the weighted sum of effects that it is."""
-    found = result.terms(place, example, k, reference)
+    terms = result.terms(place, example, k, reference)
     head = f"a_{result.names[place]}"
-    if not found:
+    if not terms:
         return f"{head} = 0"
     name = _letter(result)
-    shown = _sum([(t.weight < 0, f"{_fraction(t.weight)}·{name}({_players(t.effect)})") for t in found])
-    more = int((result.matrix(example, reference)[:, place] != 0).sum()) > len(found)
-    return f"{head} = {shown}" + (" + …" if more else "")
+    summed = _sum([(t.weight < 0, f"{_fraction(t.weight)}·{name}({_players(t.effect)})") for t in terms])
+    more = int((result.matrix(example, reference)[:, place] != 0).sum()) > len(terms)
+    return f"{head} = {summed}" + (" + …" if more else "")
 
 
 def _numbers(result: Reformulation, place: int, example: int, k: int, reference: int | None = None) -> str:
     """Return the same sum with the effects' values in place of their names."""
-    found = result.terms(place, example, k, reference)
+    terms = result.terms(place, example, k, reference)
     column = result.matrix(example, reference)[:, place]
-    shown = [(t.weight < 0, f"{_fraction(t.weight)}·{_signed(t.value)}") for t in found]
-    rest = int((column != 0).sum()) - len(found)
+    parts = [(t.weight < 0, f"{_fraction(t.weight)}·{_signed(t.value)}") for t in terms]
+    rest = int((column != 0).sum()) - len(terms)
     if rest > 0:
-        left = float(column.sum()) - sum(t.part for t in found)
-        shown.append((left < 0, f"{abs(left):.4g} of {rest} more"))
-    return f"{_sum(shown)} = {float(column.sum()):+.6g}"
+        left = float(column.sum()) - sum(t.part for t in terms)
+        parts.append((left < 0, f"{abs(left):.4g} of {rest} more"))
+    return f"{_sum(parts)} = {float(column.sum()):+.6g}"
 
 
 def _summary(result: Reformulation, k: int, examples: int, terms: int) -> str:

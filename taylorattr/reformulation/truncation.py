@@ -90,17 +90,17 @@ def ray_tails(question: Question, windows: Tensor, order: int) -> Tensor:
     along_the_ray = replace(question, players=together)
 
     def largest(end: Rows) -> Tensor:
-        found = lagrange_bound(along_the_ray, _all, end, game.baselines, order, points=POINTS_OF_MANY)
-        return found[:, 0]
+        bound = lagrange_bound(along_the_ray, _all, end, game.baselines, order, points=POINTS_OF_MANY)
+        return bound[:, 0]
 
     whole = largest(game.inputs)
     tails = []
     for window in windows.bool():
-        held = [
+        at_baseline = [
             torch.where(owner >= 0, window[owner.cpu().clamp_min(0)].to(owner.device), False)
             for owner in game.maps
         ]
-        ends = zip(held, game.baselines, game.inputs, strict=True)
+        ends = zip(at_baseline, game.baselines, game.inputs, strict=True)
         tails.append(whole + largest(tuple(torch.where(out, b, x) for out, b, x in ends)))
     return torch.stack(tails, dim=1)
 

@@ -137,6 +137,14 @@ def test_exact_and_floating_point_ratios_are_the_formula(name, k):
     np.testing.assert_allclose(floats[0], [float(v) for v in expected], rtol=1e-13, atol=0)
 
 
+@pytest.mark.parametrize("k", range(6))
+def test_a_moment_of_a_given_order_is_written_out(k):
+    """E(μ + ρZ)^k by the binomial theorem, in symbols; μ is 1 unless given."""
+    rho, mean = sp.symbols("rho mu", real=True)
+    assert sp.expand(Moment(sp.Integer(k), rho, mean) - normal_moment(k, mean, rho)) == 0
+    assert sp.expand(Moment(sp.Integer(k), rho) - normal_moment(k, sp.Integer(1), rho)) == 0
+
+
 B = indexed("b")
 PRODUCTS = {
     "term and receiver apart": (kappa[j] * B[j, i], lambda k, b, t, i: k[t] * b[t, i]),

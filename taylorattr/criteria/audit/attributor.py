@@ -309,8 +309,8 @@ class Binds(Attributor):
         Raises:
             MethodError: If the recipe raises.
         """
-        held = holding_arguments(audited)
-        model = copy_model(held, dtype=audited.game.dtype, device=audited.game.device).function
+        whole = holding_arguments(audited)
+        model = copy_model(whole, dtype=audited.game.dtype, device=audited.game.device).function
         settings = dict(self.settings)
         if "players" in inspect.signature(self.make).parameters:
             settings.setdefault("players", audited.game.players)

@@ -96,8 +96,8 @@ def _right(audited: AuditedExample, numbers: ExampleNumbers) -> dict[str, np.nda
             warnings.simplefilter("ignore", TaylorAttrWarning)
             rows = audited.rows(table.present, own_dtype=False)
             question = audited.asked_at(rows, len(table.present), internal_batch_size=None)
-            found = attributed(METHODS["integrated_gradients"], question, {})
-        right["Integrated Gradients"] = found.player_scores.numpy().T
+            path_integral = attributed(METHODS["integrated_gradients"], question, {})
+        right["Integrated Gradients"] = path_integral.player_scores.numpy().T
     except TaylorAttrError:  # what has no gradient has none
         pass
     return right

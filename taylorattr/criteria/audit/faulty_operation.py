@@ -203,14 +203,14 @@ def recipe_blame(
     rows = audited.rows(present, own_dtype=False)
     tolerance = min(tol, LARGEST_BLAME_TOLERANCE)
     model: Any = holding_arguments(audited)  # a module as the model is one
-    found = blame(make, model, rows, audited.baseline(), target=audited.target, tolerance=tolerance)
-    if found.found not in ("found", "context"):
-        return found
+    blamed = blame(make, model, rows, audited.baseline(), target=audited.target, tolerance=tolerance)
+    if blamed.found not in ("found", "context"):
+        return blamed
     # before an operation is believed to be at fault: is the method right on networks without it?
     x, b = (part if isinstance(part, tuple) else (part,) for part in (_first(rows), audited.baseline()))
-    check = SumCheck(make, found.law, tolerance)
+    check = SumCheck(make, blamed.law, tolerance)
     why = wrong_by_itself(check, _doubled(x), _doubled(b), audited.target, _output_shape(model, x))
-    return of_the_method(why, found.law, found.cuts) if why else found
+    return of_the_method(why, blamed.law, blamed.cuts) if why else blamed
 
 
 def _maker(method: Binds) -> Callable[..., Callable[[Any], Any]]:

@@ -101,10 +101,10 @@ def _explains(table: ScoreTable, scale: np.ndarray, residual: float) -> bool:
 
 def largest_only(table: ScoreTable) -> int:
     """Return k where every row has scores for k players at most and several sets of k; 0 where not so."""
-    given = table.a != 0
-    count = given.sum(axis=0)
+    nonzero = table.a != 0
+    count = nonzero.sum(axis=0)
     k = int(count.max(initial=0))
-    if not 0 < k < table.n or given.any(axis=1).sum() <= k:
+    if not 0 < k < table.n or nonzero.any(axis=1).sum() <= k:
         return 0
     more_present = table.present.sum(axis=1) > k
     return k if more_present.sum() > 1 and (count[more_present] == k).all() else 0
@@ -116,9 +116,9 @@ def changed_afterwards(table: ScoreTable, compared: Comparisons) -> str:
         size = np.abs(right).max(initial=0.0)
         if size == 0:
             continue
-        kept = np.abs(table.a - right) <= SAME_CHANGE_RESIDUAL * size
-        dropped = (table.a == 0) & ~kept
-        if (kept | dropped).all() and dropped.any():
+        same = np.abs(table.a - right) <= SAME_CHANGE_RESIDUAL * size
+        dropped = (table.a == 0) & ~same
+        if (same | dropped).all() and dropped.any():
             negative = (right[dropped] < 0).all()
             which = "the negative ones, clipped at 0" if negative else "some of them, such as the smallest"
             return f"they are those of {name} with {which}, dropped"

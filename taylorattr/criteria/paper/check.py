@@ -155,8 +155,8 @@ def _beyond(verdict: Verdict, far: CounterexampleSearch) -> Verdict:
     """Return a verdict that rests on the small terms, or that it fails at one beyond them."""
     if verdict.status != "holds":
         return verdict
-    found = {"coverage": far.uncovered, "no_leak": far.leaks, "complete": far.incomplete}[verdict.criterion]()
-    smallest = next((one for one in found if one is not None), None)
+    cases = {"coverage": far.uncovered, "no_leak": far.leaks, "complete": far.incomplete}[verdict.criterion]()
+    smallest = next((one for one in cases if one is not None), None)
     if smallest is None:
         return verdict
     return replace(verdict, status="fails", statement="", witness=far.describe(smallest))

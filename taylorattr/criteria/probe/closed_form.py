@@ -126,9 +126,9 @@ def closed_form(
                 error = np.abs(numerator / below - w)
                 if (error <= slack).all():
                     text = _quotient(numerator_name, coefficients, [names[k] for k in group])
-                    held = error[~fitted]
+                    held_out = error[~fitted]
                     return ClosedForm(
-                        text, float(error[fitted].max()), len(held), float(held.max(initial=0.0))
+                        text, float(error[fitted].max()), len(held_out), float(held_out.max(initial=0.0))
                     )
     return None
 
