@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.errors import MissingRuleError
-from taylorattr.program.arguments import leaves, map_leaves, named
+from taylorattr.program.arguments import leaves, map_leaves, named, operands, results
 from taylorattr.program.operations import Kind, argument_names, only_adds_up, operation_of
 from taylorattr.program.program import Node, Ref
 
@@ -30,6 +30,11 @@ class Site:
         makers: Value number -> operation that made it.
         learned: Numbers of the constants that come from parameters.
         note: Receives ``(share, amount)`` where relevance is given up on purpose; None when nobody asks.
+
+    Attributes:
+        operands: Numbers of the floating values it reads that depend on the inputs, in order, repeated.
+        switches: Numbers of the masks and indices it reads that depend on the inputs.
+        outs: Numbers of the results, None for those nobody reads.
     """
 
     def __init__(
@@ -51,6 +56,13 @@ class Site:
         self.makers = makers
         self.learned = learned
         self.note = note
+        reads = [i for i in operands(node) if i in active]
+        self.operands = tuple(i for i in reads if values[i].is_floating_point())
+        self.switches = tuple(i for i in reads if not values[i].is_floating_point())
+        out = node.out
+        self.outs: tuple[int | None, ...] = (
+            (out.index,) if isinstance(out, Ref) else tuple(r.index if r else None for r in out)
+        )
         self.memo: dict[str, Any] = {}  # what a rule worked out for this operation and may need again
 
     def __repr__(self) -> str:
@@ -77,8 +89,13 @@ class Site:
         row = operation_of(self.node)
         if row is None:
             return None
-        kind = row.kind_in_use(self._moving, bool(self.switches))
-        pools = kind == "weights" and only_adds_up(self.node, self._moving, self.values, self.learned)
+        node = self.node
+        arguments = (*zip(argument_names(node.op), node.args, strict=False), *node.kwargs.items())
+        moving = [
+            name for name, value in arguments if any(ref.index in self.operands for ref in leaves(Ref, value))
+        ]
+        kind = row.kind_in_use(moving, bool(self.switches))
+        pools = kind == "weights" and only_adds_up(node, moving, self.values, self.learned)
         return "sum" if pools else kind
 
     @property
@@ -86,40 +103,6 @@ class Site:
         """Whether every entry of the result depends on one entry of each operand."""
         row = operation_of(self.node)
         return row is not None and row.entrywise
-
-    @cached_property
-    def _moving(self) -> list[str]:
-        """Names of the arguments that are, or hold, operands."""
-        operands, names = self.operands, []
-        positional = zip(argument_names(self.node.op), self.node.args, strict=False)
-        for name, value in (*positional, *self.node.kwargs.items()):
-            if isinstance(value, Ref):
-                if value.index in operands:
-                    names.append(name)
-            elif isinstance(value, (list, tuple)) and any(r.index in operands for r in leaves(Ref, value)):
-                names.append(name)
-        return names
-
-    @cached_property
-    def operands(self) -> tuple[int, ...]:
-        """Numbers of the floating values that depend on the inputs, in reading order, with repetitions."""
-        return tuple(i for i in self._active_reads if self.values[i].is_floating_point())
-
-    @cached_property
-    def switches(self) -> tuple[int, ...]:
-        """Numbers of the masks and indices among the operands that depend on the inputs."""
-        return tuple(i for i in self._active_reads if not self.values[i].is_floating_point())
-
-    @cached_property
-    def _active_reads(self) -> list[int]:
-        refs = leaves(Ref, (self.node.args, self.node.kwargs))
-        return [ref.index for ref in refs if ref.index in self.active]
-
-    @cached_property
-    def outs(self) -> tuple[int | None, ...]:
-        """Numbers of the results, None for those nobody reads."""
-        out = self.node.out
-        return (out.index,) if isinstance(out, Ref) else tuple(r.index if r else None for r in out)
 
     @property
     def x(self) -> list[Tensor]:
@@ -134,16 +117,12 @@ class Site:
     @property
     def y(self) -> Tensor:
         """The first result at x."""
-        return self.values[self._first_out]
+        return self.values[results(self.node)[0]]
 
     @property
     def y0(self) -> Tensor:
         """The first result at b."""
-        return self._at_b[self._first_out]
-
-    @property
-    def _first_out(self) -> int:
-        return next(i for i in self.outs if i is not None)
+        return self._at_b[results(self.node)[0]]
 
     @property
     def _at_b(self) -> Values:
