@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from taylorattr.attribution import Attribution
 from taylorattr.errors import ShapeError
+from taylorattr.evaluation.method_maps import Method
 from taylorattr.methods import attribute
 
 
@@ -17,7 +19,7 @@ def explain(
     inputs: Any,
     targets: Any,
     *,
-    method: str = "integrated_gradients",
+    method: str | Callable[..., Method] = "integrated_gradients",
     device: str | torch.device | None = None,
     **options: Any,
 ) -> np.ndarray:
@@ -27,9 +29,12 @@ def explain(
         model: Module on torch tensors.
         inputs: Batch, array or tensor (B, …).
         targets: One class per example, shape (B,), or one for all.
-        method: Name in ``ta.METHODS``.
+        method: Name in ``ta.METHODS`` or ``ta.SYSTEMS``, or a factory model -> method, the method
+            (x, target) -> map: whatever it prepares or trains it does for the model it is given, which
+            Quantus changes in its randomisation metrics.
         device: Where the inputs are put; None: where they are.
-        **options: Of ``ta.attribute`` and the method, such as ``baselines``; baselines and references may be
+        **options: Of ``ta.attribute`` and the method, or of the factory, such as ``baselines``; baselines and
+        references may be
             arrays.
 
     Returns:
@@ -50,7 +55,12 @@ def explain(
             options[name] = torch.as_tensor(options[name], dtype=x.dtype, device=x.device)
     labels = torch.as_tensor(targets)
     target: Any = labels.tolist() if labels.ndim else int(labels)  # a list is one class per example
-    scores = attribute(method, model, x, target=target, **options).scores
+    if callable(method):
+        found = method(model, **options)(x, target if isinstance(target, int) else torch.tensor(target))
+    else:
+        found = attribute(method, model, x, target=target, **options)
+    scores = found.scores if isinstance(found, Attribution) else found
     if not isinstance(scores, torch.Tensor):
-        raise ShapeError(f"{method} gives no scores shaped like one input; Quantus needs a single tensor")
+        name = method if isinstance(method, str) else getattr(method, "__name__", "the method")
+        raise ShapeError(f"{name} gives no scores shaped like one input; Quantus needs a single tensor")
     return scores.detach().cpu().numpy()
