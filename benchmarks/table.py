@@ -96,5 +96,10 @@ def text(rows: Sequence[Sequence[str]]) -> str:
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Return the lines as a markdown table."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *rows]
+    return piped([COLUMNS, *rows])
+
+
+def piped(rows: Sequence[Sequence[str]]) -> str:
+    """Return lines, the first of them the head, as a markdown table."""
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

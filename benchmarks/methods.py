@@ -1,0 +1,284 @@
+"""``python -m benchmarks methods``: every method through the protocols, on networks that read digits.
+
+A trained MLP and CNN (``tests/digits.py``), and a CNN that reads digits pasted on larger fields. What was
+measured is written to a folder, so that an interrupted run goes on; the table and the figure are made from
+it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import taylorattr as ta
+from benchmarks import table
+from benchmarks.attributions import ENTRIES, Entry
+from taylorattr import evaluation
+from tests import digits
+
+IMAGES, PASTED, AUDITED = 150, 40, 2
+"""Test images of the protocols, of those on larger fields, and of the audit (all coalitions of 8)."""
+
+PASTED_REFERENCES = 8
+"""Fields that methods over a reference set average over: with 400 players and 32 it would take minutes."""
+
+EPOCHS_OF_LABELS = 300
+"""Of the networks that learn permuted labels by heart."""
+
+PASTED_EPOCHS, PLACEMENTS = 14, 2
+"""Of the network of pasted digits; fresh placements of every image in every epoch."""
+
+
+def pasted_network(images: Tensor, digit: Tensor) -> nn.Module:
+    """Return a CNN trained on digits pasted on 20×20 fields among fragments of others."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()),
+            *(nn.MaxPool2d(2), nn.Conv2d(32, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(10)),
+            *(nn.Flatten(), nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 10)),
+        )
+        optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
+        for epoch in range(PASTED_EPOCHS):
+            fields, _ = evaluation.pasted_images(images, placements=PLACEMENTS, seed=epoch)
+            labels = digit.repeat_interleave(PLACEMENTS)
+            for rows in torch.randperm(len(fields)).split(64):
+                optimiser.zero_grad()
+                nn.functional.cross_entropy(network(fields[rows]), labels[rows]).backward()
+                optimiser.step()
+    return network.eval().requires_grad_(False)
+
+
+class Study:
+    """Networks and data of the comparison, and the folder that holds what was measured."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read or train the networks."""
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.train, held_out = digits.split()
+        self.x, self.digit = held_out.images[:IMAGES], held_out.digits[:IMAGES]
+        self.networks = {"mlp": digits.mlp(), "cnn": digits.cnn()}
+        self.untrained: dict[str, Callable[[], nn.Module]] = {
+            "mlp": digits.untrained_mlp,
+            "cnn": digits.untrained_cnn,
+        }
+        self._of_labels: dict[str, nn.Module] = {}
+        self.fields, self.boxes = evaluation.pasted_images(self.x[:PASTED], seed=10_000)
+        fields, _ = evaluation.pasted_images(self.train.images, seed=20_000)
+        self.pasted_train = {True: fields[:PASTED_REFERENCES], False: fields}
+        self.pasted = self._network("pasted", lambda: pasted_network(*self.train))
+
+    def _network(self, name: str, train: Callable[[], nn.Module]) -> nn.Module:
+        """Return a network from the folder, or train it and leave it there."""
+        path = self.folder / f"{name}.pt"
+        if path.exists():
+            return torch.load(path, weights_only=False)
+        network = train()
+        torch.save(network, path)
+        return network
+
+    def train_labels(self, name: str, x: Tensor, y: Tensor, seed: int) -> nn.Module:
+        """Return the network of permuted labels; they depend on the seed alone, so it is trained once."""
+        if name not in self._of_labels:
+            trained = partial(digits.trained, self.untrained[name], digits.Digits(x, y), seed=seed)
+            self._of_labels[name] = self._network(f"labels-{name}", lambda: trained(epochs=EPOCHS_OF_LABELS))
+        return self._of_labels[name]
+
+    def kept(self, name: str, measure: Callable[[], ta.Result]) -> Any:
+        """Return a result from the folder, or measure it and write it there; None where a method refuses."""
+        path, refused = self.folder / f"{name}.json", self.folder / f"{name}.refused"
+        if path.exists():
+            return ta.Result.load(path)
+        if refused.exists():
+            return None
+        print(f"measuring: {name}", file=sys.stderr, flush=True)
+        try:
+            result = measure()
+        except ta.errors.TaylorAttrError as error:
+            refused.write_text(str(error), encoding="utf-8")
+            return None
+        result.save(path)
+        return result
+
+    def seconds(self, name: str, run: Callable[[], object]) -> float:
+        """Return the CPU seconds of a run, from the folder where they are there."""
+        path = self.folder / f"{name}.seconds"
+        if not path.exists():
+            started = time.process_time()
+            run()
+            path.write_text(json.dumps(time.process_time() - started), encoding="utf-8")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def cells(self, network: str, name: str, entry: Entry) -> dict[str, Any]:
+        """Return what all protocols say of a method on a network."""
+        net, x = self.networks[network], self.x
+        images = self.train.images
+        factory = lambda model: entry.make(model, images)  # noqa: E731
+        made: dict[str, Any] = {}
+
+        def method(rows: Tensor, target: Any) -> Any:
+            if not made:
+                made["method"] = factory(net)
+            return made["method"](rows, target)
+
+        stem = f"{network}-{name.replace(' ', '_')}"
+        keep = self.kept
+        cells: dict[str, Any] = {}
+        for rank in ("signed", "abs"):
+            cells[rank] = keep(
+                f"{stem}-perturbation_{rank}",
+                lambda rank=rank: evaluation.pixel_perturbation(
+                    net, x, method, fill="zero", steps=16, rank=rank, name=name
+                ),
+            )
+        if cells["signed"] is None:
+            return cells
+        cells["classes"] = keep(
+            f"{stem}-classes", lambda: evaluation.class_sensitivity(net, x, method, name=name)
+        )
+        cells["cascade"] = keep(
+            f"{stem}-cascade", lambda: evaluation.parameter_randomisation(net, x, factory, name=name)
+        )
+        cells["labels"] = keep(
+            f"{stem}-labels",
+            lambda: evaluation.label_randomisation(
+                net, x, factory, partial(self.train_labels, network), *self.train, name=name
+            ),
+        )
+        cells["road"] = keep(f"{stem}-road", lambda: evaluation.road(net, x, method, name=name))
+        if entry.unit is not None:
+            step = None if entry.unit else x
+            cells["infidelity"] = keep(
+                f"{stem}-infidelity",
+                lambda: evaluation.infidelity(net, x, method, differences=step, name=name),
+            )
+        if entry.unit is False:
+            cells["gap"] = keep(f"{stem}-gap", lambda: evaluation.completeness_gap(net, x, method, name=name))
+        cells["audit"] = keep(f"{stem}-audit", lambda: self._audit(net, method))
+        target = net(x).argmax(1)
+        cells["seconds"] = self.seconds(stem, lambda: method(x, target))
+        return cells
+
+    def _audit(self, net: nn.Module, method: Callable[[Tensor, Any], Any]) -> ta.AuditReport:
+        """Return an audit of a bound method, its scores summed over the 8 players."""
+        x = self.x[:AUDITED]
+        target = int(net(x).argmax(1)[0])
+
+        def bound(rows: Tensor) -> Tensor:
+            found = method(rows, torch.full((len(rows),), target))
+            return found.scores if isinstance(found, ta.Attribution) else found
+
+        players = ta.Players.grid(x, (2, 4))
+        return ta.audit(bound, net, x, target=target, players=players, dtype=torch.float32, tol=1e-2)
+
+    def place(self, name: str, entry: Entry) -> Any:
+        """Return how well a method points at the pasted digit."""
+        # MIP-IN is fitted to all fields
+        made = lambda: entry.make(self.pasted, self.pasted_train[not name.startswith("mip_in")])  # noqa: E731
+        return self.kept(
+            f"pasted-{name.replace(' ', '_')}-place",
+            lambda: evaluation.localisation(self.pasted, self.fields, made(), self.boxes, name=name),
+        )
+
+
+HEADER = (
+    *("method", "criteria held", "MoRF", "LeRF", "ABPC", "ABPC of magnitudes", "ROAD gap", "place: top-n"),
+    *("place: mass", "sanity", "class distance", "infidelity", "gap: median", "seconds"),
+)
+
+
+def with_interval(result: Any, measure: str) -> str:
+    """Return a mean with the half width of its 95 % interval; a dash where there is none."""
+    if result is None or math.isnan(result.mean(measure)):
+        return "–"
+    low, high = result.interval(measure, samples=2000)
+    return f"{result.mean(measure):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def criteria(report: Any) -> tuple[str, float]:
+    """Return which criteria an audit found to hold, in words, and how many."""
+    if report is None:
+        return "–", float("nan")
+    verdicts = (report.coverage, report.no_leak, report.complete)
+    marks = {"holds": "✓", "holds_to": "✓", "fails": "✗"}
+    words = " ".join(f"C{k} {marks.get(v.status, '?')}" for k, v in enumerate(verdicts, 1))
+    return words, float(sum(v.status in ("holds", "holds_to") for v in verdicts))
+
+
+def row(name: str, cells: dict[str, Any], place: Any) -> tuple[str, ...]:
+    """Return the cells of a method's row."""
+    words, _ = criteria(cells.get("audit"))
+    sanity = "–"
+    if cells.get("cascade") is not None and cells.get("labels") is not None:
+        verdict = evaluation.sanity_verdict(cells["cascade"], cells["labels"])
+        signed, absolute = verdict.signed, verdict.absolute
+        numbers = ", ".join(f"{signed[t]:.2f} / {absolute[t]:.2f}" for t in signed)
+        sanity = f"{'passes' if verdict.passes else 'fails'} ({numbers})"
+    gap = cells.get("gap")
+    return (
+        *(name, words),
+        *(with_interval(cells["signed"], measure) for measure in ("morf", "lerf", "abpc")),
+        with_interval(cells["abs"], "abpc"),
+        with_interval(cells.get("road"), "gap"),
+        *(with_interval(place, measure) for measure in ("top", "mass")),
+        sanity,
+        with_interval(cells.get("classes"), "distance"),
+        with_interval(cells.get("infidelity"), "normalised"),
+        "–" if gap is None else f"{gap.median:.2g}",
+        f"{cells['seconds']:.2f}",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Run the comparison and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks methods", description=__doc__)
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/methods"), help="what was measured stays there"
+    )
+    parser.add_argument("--only", action="append", default=[], metavar="METHOD", help="may be repeated")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    study = Study(given.folder)
+    chosen = {name: entry for name, entry in ENTRIES.items() if not given.only or name in given.only}
+    if not chosen:
+        parser.error(f"no method is called {given.only}; there are {', '.join(ENTRIES)}")
+    places = {name: study.place(name, entry) for name, entry in chosen.items()}
+    parts = []
+    for network in study.networks:
+        rows, counts, scores = [HEADER], [], []
+        for name, entry in chosen.items():
+            cells = study.cells(network, name, entry)
+            if cells["signed"] is not None:
+                rows.append(row(name, cells, places[name]))
+                counts.append(criteria(cells["audit"])[1])
+                scores.append(cells["signed"].mean("abpc"))
+        parts.append(f"### {network}\n\n{table.piped(rows)}")
+        # random numbers are a control, no method
+        methods = [r[0] for r in rows[1:]]
+        kept = [i for i, method in enumerate(methods) if method != "random"]
+        if len(kept) > 2:
+            found = evaluation.rank_correlation(
+                *([values[i] for i in kept] for values in (counts, scores)), [methods[i] for i in kept]
+            )
+            parts.append(f"Criteria held in the audit, and ABPC: {found}.")
+    document = "\n\n".join(parts) + "\n"
+    (given.folder / "table.md").write_text(document, encoding="utf-8")
+    print(document)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
