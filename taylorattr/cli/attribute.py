@@ -9,8 +9,9 @@ from typing import Any
 from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, option, references
 from taylorattr.cli.written_files import require_result_suffix
+from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError
-from taylorattr.methods import METHODS, attribute
+from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, attribute
 
 SUMMARY = "share a prediction among its inputs by an attribution method"
 
@@ -27,6 +28,7 @@ examples:
   taylorattr attribute expected_gradients --model mynet:make --data table.csv --drop label --references 0:200
   taylorattr attribute measure/beta --set a=2 --set b=1 --model mynet:make --data x.npy --target 3
   taylorattr attribute mynet:my_rule --set tol=1e-3 --model mynet:make --data x.npy --target 3
+  taylorattr attribute prune_grad --model mynet:make --data x.npy --set sparsity=0.9 --set refine=pgd
   taylorattr attribute grad_cam --model mynet:make --data sklearn:digits --target 7 --set layer=features.3
 """
 
@@ -36,9 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "method",
         metavar="METHOD",
-        help=f"one of {', '.join(METHODS)}; another rule of `taylorattr check --all` that is about players, "
-        "such as semivalue/banzhaf; or package.module:rule of your own",
+        nargs="?",
+        help=f"one of {', '.join((*METHODS, *SYSTEMS, *EXTENSIONS))}; another rule of `taylorattr check "
+        "--all` that is about players, such as semivalue/banzhaf; or package.module:rule of your own",
     )
+    parser.add_argument("--method", dest="named", metavar="METHOD", help="METHOD by name instead")
     add_shared_arguments(parser, frame=False)
     scores = parser.add_argument_group("method")
     scores.add_argument(
@@ -62,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, save; return the exit status."""
-    method, settings = attribution_method(arguments.method, arguments.set)
+    if (arguments.method is None) == (arguments.named is None):
+        raise OptionError("expected one METHOD: taylorattr attribute shapley …, or --method shapley")
+    method, settings = attribution_method(arguments.method or arguments.named, arguments.set)
     options = dict(option(spec, method) for spec in settings)
     if arguments.top < 0:
         raise OptionError(f"--top {arguments.top}: expected 0 or more")
@@ -86,7 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.out:
         result.save(arguments.out)
-    print(
-        json.dumps(result.to_dict(), ensure_ascii=False) if arguments.json else result.summary(arguments.top)
-    )
+    if arguments.json:
+        print(json.dumps(result.to_dict(), ensure_ascii=False))
+        return 0
+    print(result.summary(arguments.top))
+    for report in result.diagnostics.values():  # of a system: what it did on the way
+        if isinstance(report, Result):
+            print(report)
     return 0

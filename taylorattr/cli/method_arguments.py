@@ -13,7 +13,7 @@ from taylorattr.cli import data as data_files
 from taylorattr.cli.arguments import Request, single
 from taylorattr.cli.own_code import callable_without_arguments, imported
 from taylorattr.errors import OptionError, TaylorAttrError
-from taylorattr.methods import METHODS, AttributionMethod
+from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, AttributionMethod
 from taylorattr.methods.method import find
 from taylorattr.methods.option_types import fits
 
@@ -32,8 +32,9 @@ def attribution_method(spec: str, settings: Sequence[str] = ()) -> tuple[Attribu
     """Return the method that METHOD names, and the settings that are left for its options.
 
     Args:
-        spec: A name in ``ta.METHODS``; one in ``ta.RULES`` that runs on networks, whose quantities are taken
-            from the settings; or ``package.module:name`` of a rule or of a factory that returns one.
+        spec: A name in ``ta.METHODS``, ``ta.SYSTEMS`` or ``ta.EXTENSIONS``; one in ``ta.RULES`` that runs on
+            networks, whose quantities are taken from the settings; or ``package.module:name`` of a rule or of
+            a factory that returns one.
         settings: ``name=value`` each.
 
     Raises:
@@ -41,8 +42,8 @@ def attribution_method(spec: str, settings: Sequence[str] = ()) -> tuple[Attribu
     """
     if ":" in spec:
         return find(_designed_rule(imported(spec, "METHOD"), f"METHOD {spec}")), list(settings)
-    if spec in METHODS:
-        return METHODS[spec], list(settings)
+    if spec in METHODS or spec in SYSTEMS or spec in EXTENSIONS:
+        return find(spec), list(settings)
     from taylorattr.allocation import RULES
     from taylorattr.allocation.context import REQUIRED
     from taylorattr.design import attributor

@@ -45,6 +45,25 @@ def on_table(place, *arguments):
     )
 
 
+def test_systems_and_extensions_run_by_either_way_of_naming_them(place, capsys):
+    shared = ["--model", "nets_to_attribute:make", "--data", "sklearn:digits", "--rows", "0:2"]
+    image = [*shared, "--target", "3"]
+    assert main(["attribute", "--method", "prune_grad", *image, "--set", "sparsity=0.8", "--top", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "Attribution by prune_grad" in text and "sparsity: 0.8 asked" in text and "kept by layer" in text
+    assert main(["attribute", "prune_grad", *image, "--set", "sparsity=0.8", "--json"]) == 0
+    shown = ta.Attribution.from_dict(json.loads(capsys.readouterr().out))
+    assert shown.diagnostics["pruning"].sparsity == 0.8
+    patches = ["--players", "grid:2x2"]
+    assert main(["attribute", "ig_patch_multi", *image, *patches, "--references", "0:4"]) == 0
+    assert "±" in capsys.readouterr().out
+    assert main(["attribute", *image]) == 2
+    assert main(["attribute", "shapley", "--method", "shapley", *image]) == 2
+    assert capsys.readouterr().err.count("expected one METHOD") == 2
+    assert main(["attribute", "prune_grad", *image, "--set", "sparsity=1"]) == 2
+    assert "at least 0 and below 1" in capsys.readouterr().err
+
+
 def test_it_prints_what_the_library_gives(place, capsys):
     assert on_table(place, "integrated_gradients", "--set", "n_steps=2", "--json") == 0
     shown = ta.Attribution.from_dict(json.loads(capsys.readouterr().out))

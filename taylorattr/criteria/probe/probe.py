@@ -35,7 +35,7 @@ from taylorattr.criteria.probe.rule_from_monomials import MonomialAnswer
 from taylorattr.criteria.probe.rule_from_units import rule_of_units
 from taylorattr.errors import OptionError, TaylorAttrWarning, require_whole_number
 from taylorattr.methods import attribute
-from taylorattr.methods.method import AnyMethod, Attributes, find
+from taylorattr.methods.method import SYSTEMS, AnyMethod, Attributes, find
 from taylorattr.program.isolate import preserved_rng
 
 REPEATS = 24
@@ -102,6 +102,12 @@ def probe(
     offsets = np.zeros((1, n_players)) if reference_offsets is None else np.asarray(reference_offsets, float)
     if offsets.ndim != 2 or offsets.shape[1] != n_players:
         raise OptionError(f"reference_offsets have shape {offsets.shape}; expected (R, {n_players})")
+    cautions: list[str] = []
+    if isinstance(attribute_fn, str) and attribute_fn in SYSTEMS:
+        cautions.append(
+            f"{attribute_fn} is a system, not a rule: it looks at a whole network, and these functions have "
+            "one neuron at most, so what is read here is about single units; ta.audit measures it on yours"
+        )
     if isinstance(attribute_fn, str | Attributes):
         attribute_fn = black_box(attribute_fn, reference_offsets=offsets if offsets.any() else None)
     counted = Counted(attribute_fn)
@@ -114,6 +120,7 @@ def probe(
         on_monomials, evidence = _monomials(
             counted, points, order, repeats, symmetric, tolerance, own, offsets, random
         )
+        evidence = [*cautions, *evidence]
         noisy = on_monomials.noisy
         activations = read_activations(
             counted,

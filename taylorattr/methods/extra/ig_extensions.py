@@ -20,12 +20,13 @@ from taylorattr.analysis.scalar import is_row_of_classes
 from taylorattr.analysis.targets import tensor_output
 from taylorattr.errors import OptionError, require_whole_number
 from taylorattr.maths.path_rules import PathRule
-from taylorattr.methods.gradient.expected_gradients import expected_gradients
+from taylorattr.methods.gradient.expected_gradients import from_every_reference
 from taylorattr.methods.gradient.integrated_gradients import Mode, integrated_gradients
 from taylorattr.methods.method import Scores, method
+from taylorattr.methods.scores import float64
 
 
-@method("ig_multi", family="extension", references=True, exactness="quadrature")
+@method("ig_multi", family="extension", references=True, exactness="quadrature", chooses_mode=True)
 def ig_multi(
     question: Question,
     *,
@@ -33,12 +34,13 @@ def ig_multi(
     labels: Any = None,
     n_steps: int | None = None,
     tol: float | None = None,
+    mode: Mode = "auto",
 ) -> Scores:
     """Return (1/|B|) Σ_{b∈B} IG_i(x; b): Integrated Gradients without a baseline chosen by hand.
 
     Of a larger set, as many rows of every class are drawn as there are places, so that no class is the
     baseline more than another. Complete against the mean of f(b). With places on the paths drawn as well it
-    would be ``expected_gradients``; with all rows it is that method in mode ``full``.
+    would be ``expected_gradients``; over all rows it is that method in mode ``full``.
 
     Args:
         question: What is asked; its references, such as training data, shape (R, …), are the set.
@@ -46,6 +48,7 @@ def ig_multi(
         labels: Classes of the R references; None: the model's predictions, or none for one output.
         n_steps: As in ``integrated_gradients``.
         tol: As in ``integrated_gradients``, for each baseline.
+        mode: As in ``integrated_gradients``.
 
     Returns:
         Scores of the elements, with the standard error of each player's mean over the baselines.
@@ -62,8 +65,16 @@ def ig_multi(
     if len(rows) < count:
         assert question.references is not None
         asked = replace(question, references=tuple(r[rows] for r in question.references))
-    scores = expected_gradients(asked, mode="full", n_steps=n_steps, tol=tol)
-    return replace(scores, diagnostics=scores.diagnostics | {"baselines": rows, "seed": question.seed})
+    values = asked.reference_values()
+    elements, errors, paths = from_every_reference(asked, values, n_steps, tol, mode, "ig_multi")
+    exact = set(paths["each_path"]) == {"exact"}
+    return Scores(
+        elements=elements,
+        f_baseline=float64(values).mean(1),
+        standard_errors=errors,
+        diagnostics=paths
+        | {"mode": "exact" if exact else "quadrature", "baselines": rows, "seed": question.seed},
+    )
 
 
 @method("ig_patch", family="extension", exactness="quadrature", chooses_mode=True)
@@ -100,7 +111,7 @@ def ig_patch(
     return integrated_gradients(question, n_steps=n_steps, tol=tol, rule=rule, mode=mode)
 
 
-@method("ig_patch_multi", family="extension", references=True, exactness="quadrature")
+@method("ig_patch_multi", family="extension", references=True, exactness="quadrature", chooses_mode=True)
 def ig_patch_multi(
     question: Question,
     *,
@@ -108,6 +119,7 @@ def ig_patch_multi(
     labels: Any = None,
     n_steps: int | None = None,
     tol: float | None = None,
+    mode: Mode = "auto",
 ) -> Scores:
     """Return (1/|B|) Σ_{b∈B} Σ_{i∈patch} IG_i(x; b): patches, and baselines that are not chosen by hand.
 
@@ -117,6 +129,7 @@ def ig_patch_multi(
         labels: As in ``ig_multi``.
         n_steps: As in ``integrated_gradients``.
         tol: As in ``integrated_gradients``, for each baseline.
+        mode: As in ``integrated_gradients``.
 
     Returns:
         Scores of the elements, with the standard error of each patch's mean over the baselines.
@@ -127,7 +140,7 @@ def ig_patch_multi(
     Source: this project, as `ig_multi` and `ig_patch`.
     """
     _require_patches(question)
-    return ig_multi(question, n_baselines=n_baselines, labels=labels, n_steps=n_steps, tol=tol)
+    return ig_multi(question, n_baselines=n_baselines, labels=labels, n_steps=n_steps, tol=tol, mode=mode)
 
 
 def _require_patches(question: Question) -> None:

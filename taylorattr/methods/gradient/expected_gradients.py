@@ -12,9 +12,10 @@ from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows
 from taylorattr.errors import OptionError
 from taylorattr.maths.running_mean import RunningMean
-from taylorattr.methods.gradient.integrated_gradients import Averages, averaged_gradients, say_error
+from taylorattr.methods.gradient.integrated_gradients import Averages, Mode, averaged_gradients, say_error
 from taylorattr.methods.gradient.sampling import sample_mean
 from taylorattr.methods.method import Scores, method
+from taylorattr.methods.scores import float64
 
 
 @method("expected_gradients", family="gradient", references=True, exactness="quadrature")
@@ -52,13 +53,11 @@ def expected_gradients(
         raise OptionError(f"mode={mode!r}; expected 'sample' or 'full'")
     if mode == "sample" and n_steps is not None:
         raise OptionError("n_steps goes with mode='full'; mode='sample' takes n_samples")
-    if tol is not None and not tol > 0:
-        raise OptionError(f"tol={tol!r}; expected a positive number or None")
     values = question.reference_values()
-    f_baseline = values.double().mean(1) if values.device.type != "mps" else values.cpu().double().mean(1)
+    f_baseline = float64(values).mean(1)
     said = {"mode": mode, "references": values.shape[1]}
     if mode == "full":
-        elements, spread, paths = _full(question, values, n_steps, tol)
+        elements, spread, paths = from_every_reference(question, values, n_steps, tol)
         return Scores(
             elements=elements, f_baseline=f_baseline, standard_errors=spread, diagnostics=said | paths
         )
@@ -101,10 +100,24 @@ def _rows(question: Question, slot: int, which: torch.Tensor) -> torch.Tensor:
     return references[slot][which.to(references[slot].device)]
 
 
-def _full(
-    question: Question, values: torch.Tensor, n_steps: int | None, tol: float | None
+def from_every_reference(
+    question: Question,
+    values: torch.Tensor,
+    n_steps: int | None,
+    tol: float | None,
+    mode: Mode = "auto",
+    name: str = "expected_gradients",
 ) -> tuple[Rows, torch.Tensor | None, dict[str, Any]]:
-    """Return the mean of Integrated Gradients over all references, its error, and how each was integrated."""
+    """Return the mean of Integrated Gradients over all references, its error, and how each was integrated.
+
+    Args:
+        question: What is asked, with its references.
+        values: f of every reference, shape (B, R).
+        n_steps: As in ``integrated_gradients``.
+        tol: As in ``integrated_gradients``.
+        mode: As in ``integrated_gradients``.
+        name: Of the method, for its warnings.
+    """
     game = question.game
     total = tuple(torch.zeros_like(x) for x in game.inputs)
     worst: Averages | None = None
@@ -113,7 +126,7 @@ def _full(
     counts: list[list[int]] = []
     for row in range(values.shape[1]):
         here = _from_reference(question, row, values[:, row])
-        found, _ = averaged_gradients(here, n_steps=n_steps, tol=tol)
+        found, _ = averaged_gradients(here, n_steps=n_steps, tol=tol, mode=mode)
         ends = zip(found.averages, here.inputs, here.baselines, strict=True)
         scores = tuple(average * (x - b) for average, x, b in ends)
         for sum_, score in zip(total, scores, strict=True):
@@ -124,7 +137,7 @@ def _full(
         if worst is None or float(found.errors.max()) > float(worst.errors.max()):
             worst = found
     assert worst is not None
-    say_error(worst, tol, "expected_gradients")
+    say_error(worst, tol, name)
     spread = torch.from_numpy(by_player.error) if by_player.count > 1 else None
     paths = {"completeness_error": worst.errors.tolist(), "each_path": ways, "n_steps": counts}
     return tuple(sum_ / values.shape[1] for sum_ in total), spread, paths

@@ -89,7 +89,8 @@ def integrated_gradients(
     Source: eq. (18), (19), (20); Sundararajan et al. (2017), "Axiomatic attribution for deep networks",
     arXiv 1703.01365. Past kinks every rule converges only like 1/n_steps.
     """
-    _check(n_steps, tol, rule, mode, multiply_by)
+    if multiply_by not in ("delta", "none"):
+        raise OptionError(f"multiply_by={multiply_by!r}; expected 'delta' or 'none'")
     game = question.game
     found, reason = averaged_gradients(
         game, n_steps=n_steps, tol=tol, rule=rule, mode=mode, linear_first=linear_first
@@ -156,8 +157,9 @@ def averaged_gradients(
         linear_first: As in `integrated_gradients`.
 
     Raises:
-        OptionError: If ``exact`` is asked of a network it does not fit.
+        OptionError: If an option is out of range, or ``exact`` is asked of a network it does not fit.
     """
+    _check(n_steps, tol, rule, mode)
     plain = n_steps is None and tol is None and rule == "gauss_legendre"
     reason = _curved(game) if mode == "auto" and plain else ""
     if mode == "exact" or (mode == "auto" and plain and not reason):
@@ -175,7 +177,7 @@ def averaged_gradients(
     return found, reason
 
 
-def _check(n_steps: Any, tol: Any, rule: Any, mode: Any, multiply_by: Any) -> None:
+def _check(n_steps: Any, tol: Any, rule: Any, mode: Any) -> None:
     path_rule(rule, 2 if n_steps is None else n_steps)
     if tol is not None and not tol > 0:
         raise OptionError(f"tol={tol!r}; expected a positive number or None")
@@ -183,8 +185,6 @@ def _check(n_steps: Any, tol: Any, rule: Any, mode: Any, multiply_by: Any) -> No
         raise OptionError(f"mode={mode!r}; expected 'auto', 'quadrature' or 'exact'")
     if mode == "exact" and (n_steps is not None or rule != "gauss_legendre"):
         raise OptionError("mode='exact' takes one gradient per piece; leave n_steps and rule out")
-    if multiply_by not in ("delta", "none"):
-        raise OptionError(f"multiply_by={multiply_by!r}; expected 'delta' or 'none'")
 
 
 def _times_delta(game: Game, averages: Rows) -> Rows:

@@ -140,3 +140,15 @@ def test_one_baseline_where_several_are_meant_is_said():
 def test_they_are_listed_apart_from_the_fifteen():
     assert list(ta.EXTENSIONS) == ["ig_multi", "ig_patch", "ig_patch_multi"]
     assert not set(ta.EXTENSIONS) & (set(ta.METHODS) | set(ta.RULES))
+
+
+def test_a_probe_reads_their_ratio_and_an_audit_finds_their_sums_right():
+    def patched(f, x, b):
+        return ta.attribute("ig_patch", f, x, b, players=[[0], [1], [2]]).player_scores[0]
+
+    assert ta.probe("ig_multi").name == ta.probe(patched).name == "integrated_gradients"
+    for name, against in {"ig_patch": None, "ig_multi": BASELINES[:2]}.items():
+        found = ta.audit(name, smooth(), X[:1], against, target=2, players=PATCHES)
+        assert not found.misuse
+        assert [found.coverage.status, found.no_leak.status] == ["holds", "holds"]
+        assert found.complete.status in ("holds", "holds_to")

@@ -466,3 +466,28 @@ def test_models_and_inputs_without_what_is_needed_are_refused():
 def test_both_systems_have_their_own_list():
     assert "prune_grad" in ta.SYSTEMS and "prune_grad" not in ta.METHODS and "prune_grad" not in ta.RULES
     assert ta.SYSTEMS["prune_grad"].options["sparsity"] == 0.9
+
+
+def test_what_a_probe_reads_of_it_is_said_to_be_about_single_units():
+    found = ta.probe("prune_grad")
+    assert not found.name and found.verdict("complete").status == "fails"
+    assert "prune_grad is a system, not a rule" in repr(found) and "single units" in repr(found)
+
+
+def test_an_audit_measures_what_its_sums_count():
+    x = IMAGES[:1]
+    players = [list(range(0, 35)), list(range(35, 52)), list(range(52, 70))]
+    # a map is no share: a player that does not move has a derivative
+    plain = ta.audit("prune_grad", network(), x, target=1, players=players, sparsity=0.7)
+    assert plain.no_leak.status == "fails" and plain.complete.status == "fails"
+    times_delta = ta.audit(
+        "prune_grad", network(), x, target=1, players=players, sparsity=0.7, multiply_by="delta"
+    )
+    assert times_delta.no_leak.status == "holds" and times_delta.complete.status == "fails"
+    assert not times_delta.misuse
+
+
+def test_it_is_on_the_page_of_a_report(tmp_path):
+    attribution = ta.attribute("prune_grad", network(), IMAGES[:1], target=1)
+    page = ta.report(tmp_path / "page.html", attribution)
+    assert "prune_grad" in page.read_text(encoding="utf-8")
