@@ -162,7 +162,8 @@ class Outputs:
 
     def _baselines(self) -> int:
         """Return how many baselines there are to evaluate: one, or one for each example."""
-        return self._scalar.batch if self._scalar.varies or not _equal_rows(self._b) else 1
+        equal = not self._scalar.varies and all(bool((part == part[:1]).all()) for part in self._b)
+        return 1 if equal else self._scalar.batch
 
     def against(self, f_baseline: Tensor) -> Outputs:
         """Return the same f(x) beside other values f(b), shape (B,), which were evaluated elsewhere."""
@@ -269,10 +270,6 @@ def check_point(scalar: ScalarModel, x: Rows) -> None:
     The errors are those of `Outputs`.
     """
     Outputs(scalar, x, tuple(part[:1].expand_as(part) for part in x), later=False, internal_batch_size=None)
-
-
-def _equal_rows(rows: Rows) -> bool:
-    return all(bool((part == part[:1]).all()) for part in rows)
 
 
 def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:

@@ -127,7 +127,7 @@ def watched_pass(
     guarded = preserved_rng() if scalar.draws else nullcontext()
     with torch.inference_mode(False), torch.set_grad_enabled(backward), _seen_whole(scalar), guarded, calls:
         output = scalar.output(leaves, examples)
-        values = scalar.selected(output, examples)
+        values = scalar.selector.select(output, examples).to(scalar.dtype)
         forward_calls = calls.count
         if backward and values.requires_grad:
             gradients = torch.autograd.grad(values.sum(), leaves, materialize_grads=True)

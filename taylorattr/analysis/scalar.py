@@ -131,7 +131,7 @@ class ScalarModel:
             Shape (R,), on the device of the analysis.
         """
         with preserved_rng() if guarded and self.draws else nullcontext():
-            return self.selected(self.output(xs, examples), examples)
+            return self.selector.select(self.output(xs, examples), examples).to(self.dtype)
 
     def output(self, xs: tuple[Tensor, ...], examples: Tensor) -> Any:
         """Return all that the model returns for rows, whatever the target; arguments as in `values`."""
@@ -141,10 +141,6 @@ class ScalarModel:
         except Exception as error:
             at_the_model(error, xs, self.extra)
             raise
-
-    def selected(self, output: Any, examples: Tensor) -> Tensor:
-        """Return f of each row, shape (R,), from the model's output for them."""
-        return self.selector.select(output, examples).to(self.dtype)
 
     def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
         """Return the same model evaluated in another dtype, tried on the first rows of inputs (B, …).

@@ -312,7 +312,7 @@ class PathGradients:
         for nodes, part in self._blocks(len(alphas), len(examples)):
             here = where[part]
             points = tuple(
-                torch.lerp(b[here], x[here], _column(alphas[nodes], x.ndim + 1)).flatten(0, 1)
+                torch.lerp(b[here], x[here], alphas[nodes].reshape(-1, *[1] * x.ndim)).flatten(0, 1)
                 for b, x in zip(self.game.baselines, self.game.inputs, strict=True)
             )
             count = nodes.stop - nodes.start
@@ -346,7 +346,7 @@ class PathGradients:
             who = examples[part].repeat(count)
             placeholder = x[:1].expand(len(who), *x.shape[1:])
             leaf = start[part].requires_grad_()  # one for all nodes: their gradients add up in it
-            places = _column(alphas[nodes], leaf.ndim + 1)
+            places = alphas[nodes].reshape(-1, *[1] * leaf.ndim)
             leaves = [leaf]
             if slopes is not None:  # one place per node and example, whose derivative is the slope there
                 places = places.expand(count, len(leaf), *places.shape[2:]).clone().requires_grad_()
@@ -399,7 +399,3 @@ class PathGradients:
                 operation = tap.operation
                 side.append(layer)
         return _Ends(operation, torch.cat(outputs[0]), torch.cat(outputs[1]))
-
-
-def _column(values: Tensor, ndim: int) -> Tensor:
-    return values.reshape(-1, *([1] * (ndim - 1)))

@@ -45,6 +45,12 @@ class TaylorSeries:
         question: What is asked; its inputs must be floating-point. The programs are captured once and kept
             with it.
         frame: ``baseline`` or ``input``.
+
+    Attributes:
+        groups: Examples that share a program.
+        group_of: The group of each example.
+        dtype: Dtype of the coefficients.
+        sign: Of the directions: −1 in frame ``input``.
     """
 
     def __init__(self, question: Question, frame: Frame) -> None:
@@ -57,6 +63,7 @@ class TaylorSeries:
         if frame not in question.programs:
             question.programs[frame] = captured_examples(game, frame, dtype)
         self.groups: list[Captured] = question.programs[frame]
+        self.group_of = {example: group for group in self.groups for example in group.examples}
         for group in self.groups:
             if group.failure:
                 say_nested(group.failure)
@@ -69,10 +76,6 @@ class TaylorSeries:
     def directions(self, example: int) -> tuple[Tensor, ...]:
         """Return the direction of every player from the expansion point, tensors (n, …)."""
         return tuple(self.sign * d.to(self.dtype) for d in self.game.directions(example))
-
-    def group(self, example: int) -> Captured:
-        """Return the group an example belongs to."""
-        return next(group for group in self.groups if example in group.examples)
 
     def ends(self) -> tuple[Tensor, Tensor]:
         """Return f(x) and f(b), each (B,), in the dtype of the coefficients.
@@ -137,7 +140,7 @@ class TaylorSeries:
         directions = self.directions(example)
         size = sum(d[0].numel() * d.element_size() for d in directions)
         step = max(1, min(512, RAY_BYTES // max(1, size)))
-        group = self.group(example)
+        group = self.group_of[example]
         rows = []
         for start in range(0, len(masks), step):
             present = _bits(masks[start : start + step], self.game.n, self.dtype, self.game.device)
@@ -161,7 +164,7 @@ class TaylorSeries:
         """
         present = _bits(masks, self.game.n, torch.bool, self.game.device)
         chosen = present if self.frame == "baseline" else ~present
-        program = self.group(example).program
+        program = self.group_of[example].program
         if program is None or self.game.dtype == self.dtype:
             return coalition_values(self.game, chosen, example).cpu().double().numpy()
         points = [
@@ -176,7 +179,7 @@ class TaylorSeries:
 
     def kinks(self, example: int) -> Kinks | None:
         """Count the gates that differ between the expansion point and the far end; None without a program."""
-        group = self.group(example)
+        group = self.group_of[example]
         if group.program is None:
             return None
         (near, _), (far, _) = ends = ends_of(self.game, self.frame, example, self.dtype)

@@ -207,7 +207,7 @@ def _require_finite(series: TaylorSeries, blocks: list[Tensor]) -> None:
             continue  # large finite entries overflow in their sum
         e, end = bad[0], series.frame
         point = series.near(e)
-        place = singular_place(series.group(e).program, [point])
+        place = singular_place(series.group_of[e].program, [point])
         raise NonFiniteError(
             f"the Taylor effects of order {order} of example {e} are not finite: "
             f"{place or 'an operation of the model has no finite derivatives there'} (the {end}). Move the "
@@ -235,7 +235,7 @@ def _diagnosed(
 ) -> dict[str, Any]:
     """Probe one example: kinks between the two ends, rays, falling orders."""
     kinks = series.kinks(example)
-    group = series.group(example)
+    group = series.group_of[example]
     found: dict[str, Any] = {"kinks": None if kinks is None else asdict(kinks)}
     if group.program is None or group.failure:
         return found | {"converged": False, "rays": [], "reason": convergence.unprobed(kinks is not None)}

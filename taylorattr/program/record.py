@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -113,7 +113,15 @@ def prune(tape: Tape, inputs: int, keep_values: bool) -> Program:
     order = [*range(inputs), *constants, *sources, *(i for node in (*prelude, *body) for i in results(node))]
     number = {old: new for new, old in enumerate(dict.fromkeys(order))}
     drawn = [random[i] for i in sorted(made & random.keys())]
-    learned = _learned([*constants, *sources], prelude, tensors)
+    leaves = {*constants, *sources}
+    parameters = {i for i in leaves if isinstance(tensors[i], nn.Parameter) or tensors[i].requires_grad}
+    # a plain function has no parameters: its constants are its weights, all of them
+    learned = _and_computed(parameters or leaves, prelude)
+    # Of the size of a constant nothing can be told where the batch holds one example, and what a constant is
+    # must not depend on that. So what is no parameter counts as shared by the examples only where it is a
+    # vector or a number.
+    foreign = {i for i in leaves - computed - parameters if tensors[i].dim() > 1}
+    unshared = _and_computed(foreign, prelude)
     return Program(
         inputs=tuple(Ref(number[i]) for i in range(inputs)),
         constants={number[i]: tensors[i].detach() for i in constants},
@@ -126,48 +134,21 @@ def prune(tape: Tape, inputs: int, keep_values: bool) -> Program:
         prelude=_renumber(prelude, number),
         sources={number[i]: tensors[i].detach() for i in sources},
         learned=frozenset(number[i] for i in constants if i in learned),
-        unshared=frozenset(number[i] for i in _unshared([*constants, *sources], prelude, tensors, constants)),
+        unshared=frozenset(number[i] for i in constants if i in unshared),
     )
 
 
-def _learned(leaves: Iterable[int], prelude: Sequence[Node], tensors: Sequence[Tensor]) -> set[int]:
-    """Return the numbers of parameters and of what the prelude computes from them.
-
-    A plain function has no parameters: its constants are its weights, all of them.
-    """
-    leaves = list(leaves)
-    learned = {i for i in leaves if _is_parameter(tensors[i])}
-    learned = learned or set(leaves)
+def _and_computed(values: set[int], prelude: Sequence[Node]) -> set[int]:
+    """Return the numbers of values and of what a prelude computes from them."""
+    reached = set(values)
     for node in prelude:
-        if not learned.isdisjoint(operands(node)):
-            learned.update(results(node))
-    return learned
-
-
-def _unshared(
-    leaves: Sequence[int], prelude: Sequence[Node], tensors: Sequence[Tensor], constants: Sequence[int]
-) -> list[int]:
-    """Return the constants that may hold numbers of single examples.
-
-    Of the size of a constant nothing can be told where the batch holds one example, and what a constant is
-    must not depend on that. So what is no parameter, and not computed from parameters, counts as shared by
-    the examples only where it is a vector or a number.
-    """
-    computed = {i for node in prelude for i in results(node)}
-    found = {
-        i for i in leaves if i not in computed and tensors[i].dim() > 1 and not _is_parameter(tensors[i])
-    }
-    for node in prelude:
-        if not found.isdisjoint(operands(node)):
-            found.update(results(node))
-    return [i for i in constants if i in found]
-
-
-def _is_parameter(tensor: Tensor) -> bool:
-    return isinstance(tensor, nn.Parameter) or tensor.requires_grad
+        if not reached.isdisjoint(operands(node)):
+            reached.update(results(node))
+    return reached
 
 
 def _bypass_identities(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]:
+    """Return the nodes without those that return their operand's value, and the number of the output."""
     stands_for: dict[int, int] = {}
     kept: list[Node] = []
 
@@ -186,7 +167,7 @@ def _bypass_identities(nodes: Sequence[Node], output: int) -> tuple[list[Node], 
 
 
 def _live(nodes: Sequence[Node], wanted: set[int], *, whole: bool = False) -> list[Node]:
-    """Operations that lead to the wanted values; results nobody reads become None, unless kept whole."""
+    """Return the operations that lead to the wanted values; results nobody reads are None, unless whole."""
     wanted = set(wanted)
     backwards: list[Node] = []
     for node in reversed(nodes):
@@ -201,6 +182,8 @@ def _live(nodes: Sequence[Node], wanted: set[int], *, whole: bool = False) -> li
 
 
 def _renumber(nodes: Sequence[Node], number: dict[int, int]) -> list[Node]:
+    """Return the nodes with every value under its new number."""
+
     def renamed(ref: Ref) -> Ref:
         return Ref(number[ref.index])
 
