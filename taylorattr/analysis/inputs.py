@@ -112,7 +112,7 @@ def without_held(given: Any, held: Mapping[int, Tensor], name: str) -> Any:
     if not held or not isinstance(given, tuple):
         return given
     for place, x in held.items():
-        part = given[place] if place < len(given) else None
+        part: Any = given[place] if place < len(given) else None
         same = isinstance(part, Tensor) and part.shape == x.shape and bool((part.to(x.device) == x).all())
         if not (part is None or same):
             raise DtypeError(

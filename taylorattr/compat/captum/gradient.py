@@ -168,8 +168,10 @@ class GradientShap(WithDelta):
                 total += score.to(total) / n_samples
             if return_convergence_delta:
                 # of the full products, whatever is returned: without the factor x − b no sum is due
-                both = (question.with_held(rows, lambda held: held) for rows in (starts, ends))
-                deltas.append(self.compute_convergence_delta(full, *both, target, additional_forward_args))
+                start, end = (question.with_held(rows, lambda held: held) for rows in (starts, ends))
+                deltas.append(
+                    self.compute_convergence_delta(full, start, end, target, additional_forward_args)
+                )
         scores = question.with_held(tuple(totals), lambda held: torch.zeros_like(held, dtype=totals[0].dtype))
         averages = like_inputs(scores, inputs)
         return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages
