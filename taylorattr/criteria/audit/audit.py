@@ -114,8 +114,12 @@ def audit(
     The errors of unusable models, inputs, baselines, targets and players are those of
     :func:`taylorattr.analysis.question.Question.game`.
     """
-    _check_numbers(tol, repeats, samples, supports, max_order)
-    require_whole_number("seed", seed, 0)
+    if tol is not None and not (isinstance(tol, (int, float)) and 0 < tol < 1):
+        raise OptionError(f"tol={tol!r}; expected a number between 0 and 1, or None")
+    require_whole_number("repeats", repeats, FEWEST_REPEATS)
+    require_whole_number("max_order", max_order, optional=True)
+    for name, value in {"samples": samples, "supports": supports, "seed": seed}.items():
+        require_whole_number(name, value, 0)
     audited_method = attributor(method, options)
     if beside is not None:
         METHODS[beside]  # a wrong name is answered before anything is measured
@@ -146,19 +150,6 @@ def audit(
             calls: dict[str, Any] = {"seed": seed, "rows": internal_batch_size, "progress": progress}
             examples.append(_judged_example(audited_method, audited, reach, tol, repeats, calls))
     return _report(audited_method, examples, reach, games[0], beside=beside, supports=supports, seed=seed)
-
-
-def _check_numbers(tol: Any, repeats: Any, samples: Any, supports: Any, max_order: Any) -> None:
-    """Refuse numbers out of range before anything is measured."""
-    if tol is not None and not (isinstance(tol, (int, float)) and 0 < tol < 1):
-        raise OptionError(f"tol={tol!r}; expected a number between 0 and 1, or None")
-    if not isinstance(repeats, int) or repeats < FEWEST_REPEATS:
-        raise OptionError(f"repeats={repeats!r}; expected an integer ≥ {FEWEST_REPEATS}")
-    for name, value in {"samples": samples, "supports": supports}.items():
-        if not isinstance(value, int) or value < 0:
-            raise OptionError(f"{name}={value!r}; expected an integer ≥ 0")
-    if max_order is not None and (not isinstance(max_order, int) or max_order < 1):
-        raise OptionError(f"max_order={max_order!r}; expected an integer ≥ 1 or None")
 
 
 def _judged_example(
