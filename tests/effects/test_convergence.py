@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.effects.convergence import Kinks, falling, judge, probing_masks, reason
+from taylorattr.effects.convergence import Kinks, ended, falling, judge, probing_masks, reason
 from taylorattr.errors import DivergenceWarning, ZeroDifferenceWarning
 
 NONE = Kinks(path=0, per_player=[0, 0], at_expansion=0, escapes=False)
@@ -139,3 +139,22 @@ def test_a_failing_ray_is_named():
     assert reason([ray], [1.0], NONE, ("a", "b")) == (
         "along the ray of b the estimated radius of convergence is 0.50, below 1.1"
     )
+
+
+@pytest.mark.parametrize("leading", [1.0, 1e6])
+def test_rounding_is_measured_by_where_the_ray_starts_as_well(leading):
+    """1 − t² and nothing of order one ends at 0: what is left beside it is rounding of the 1."""
+    rounding = np.finfo(np.float64).eps * np.array([3.0, -5.0, 4.0, -6.0, 5.0])
+    series = leading * np.array([1.0, 0.0, -1.0, *rounding])
+    assert ended(series, 0.0, torch.float64)
+    real = leading * np.array([1.0, 0.0, -1.0, *(1e6 * rounding)])
+    assert not ended(real, 0.0, torch.float64)
+
+
+def test_effects_that_still_grow_are_said_though_every_ray_passes():
+    ray = judge(0b11, *geometric(3.0), torch.float64)
+    assert reason([ray], [1.0, 0.5, 2.0], NONE, ("a", "b")) == (
+        "the effects of order 3 are still larger in sum than those of the orders before"
+    )
+    polynomial = judge(0b11, np.array([1.0, 0.0, 2.0, *[0.0] * 8]), 3.0, torch.float64)
+    assert reason([polynomial], [1.0, 0.5, 2.0], NONE, ("a", "b")) == ""
