@@ -18,6 +18,7 @@ from taylorattr.analysis.game import blocks
 from taylorattr.analysis.layers import Layer, find_layer, replaced_output
 from taylorattr.analysis.model_errors import at_the_model
 from taylorattr.analysis.private_model import ModelCopy, PrivateModel
+from taylorattr.analysis.targets import tensor_output
 from taylorattr.errors import (
     CaptureError,
     OptionError,
@@ -134,7 +135,7 @@ def read_chain(model: Callable[..., Any], rows: Tensor, layer: Layer | None = No
     """Return the layers of a model above its input, or above the output of a layer.
 
     Args:
-        model: Module or callable from (N, …) to logits (N, K); copied, never changed.
+        model: Module or callable from (N, …) to logits (N, K), or (N,); copied, never changed.
         rows: Inputs (N, …), N ≥ 1, of which the first few are looked at.
         layer: Path or module whose output is X_0.
 
@@ -223,12 +224,14 @@ def _bottom(
 
 
 def _call(copied: ModelCopy, x: Tensor) -> Any:
-    """Return the model's output; its errors carry the shapes it was called with."""
+    """Return logits (N, K), K = 1 for one number per row; errors carry the shapes of the call."""
     try:
-        return copied.function(x)
+        output = copied.function(x)
     except Exception as error:  # whatever a user's forward may raise
         at_the_model(error, (x,))
         raise
+    logits = tensor_output(output)
+    return logits.unsqueeze(1) if logits.dim() == 1 else logits
 
 
 def _check(chain: Chain, copied: ModelCopy, rows: Tensor) -> None:

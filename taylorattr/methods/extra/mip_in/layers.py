@@ -152,7 +152,7 @@ def _obstacle(node: Node, index: int, program: Program) -> str | None:
         return "it is none of the layers whose inverse is known"
     a = named(node.op, node.args, node.kwargs)
     x, y = program.values[moving[0]], program.values[index]
-    if len(x) != len(y) or x.dim() < 2 or y.dim() < 2:
+    if x.dim() < 1 or y.dim() < 1 or len(x) != len(y):
         return "it merges or drops the rows of examples"
     if kind == "linear" and not isinstance(a.get("mat1", a.get("self")), Ref):
         return "its weights depend on the input"

@@ -58,7 +58,8 @@ class MIPIN:
     layer beside them. The model may be any module or function whose operations form one chain of these.
 
     Args:
-        model: Module or callable (N, …) -> logits (N, K); copied when `fit` is called, never changed.
+        model: Module or callable (N, …) -> logits (N, K), or (N,) as of K = 1; copied when `fit` is called,
+            never changed.
         top: S_L: ``positive`` max(y, 0), ``logits`` y, ``softmax``.
         local: Whether signals are masked by the ReLU pattern of the example. Without masks the inverse is the
             same for all examples, with ``pool="upsample"`` in every respect.

@@ -145,6 +145,18 @@ def test_one_output_gives_the_direction_of_covariance_not_the_weight():
     assert float(expected[1]) > 1.5
 
 
+def test_one_number_per_row_is_one_output():
+    column = seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(99, 5), nn.ReLU(), nn.Linear(5, 1)))
+    x = images(3, seed=1)
+    read = [
+        ta.MIPIN(model, top="logits").fit(images(60)).attribution(x, 0)
+        for model in (column, lambda rows: column(rows)[:, 0], lambda rows: column(rows).squeeze(-1))
+    ]
+    assert torch.equal(read[0], read[1]) and torch.equal(read[0], read[2])
+    mip = ta.MIPIN(nn.Sequential(column, nn.Flatten(0)).eval(), top="logits").fit(images(60))
+    assert torch.equal(ta.attribute("mip_in", mip.model, x, fitted=mip).scores, read[0])
+
+
 def test_batch_normalisation_is_a_part_of_the_convolution_before_it():
     model = seeded(Modules)
     folded = seeded(Modules)
