@@ -182,9 +182,9 @@ def active_units_error(net: nn.Sequential) -> float:
     The ridge regression of each unit then sees the examples in which it is active.
     """
     train, test = (part.images.flatten(1).double() for part in digits.split())
-    layers = nn.Sequential(*net.children())[1:].double()
+    layers = list(net.double().children())[1:]
     with torch.no_grad():
-        after = [layers[:k] for k in (0, 2, 4, 5)]
+        after = [nn.Sequential(*layers[:k]) for k in (0, 2, 4, 5)]
         signals = [after[3](rows).clamp_min(0) for rows in (train, test)]
         for stage in (2, 1, 0):
             values = [after[stage](rows) for rows in (train, test)]
