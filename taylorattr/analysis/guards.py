@@ -273,6 +273,7 @@ def check_point(scalar: ScalarModel, x: Rows) -> None:
 
 
 def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
+    """Return f of rows that fit one call, on copies that must come back unwritten."""
     given = tuple(r.clone() for r in rows)
     versions = [g._version for g in given]
     with torch.no_grad():
@@ -312,6 +313,7 @@ def shaken(rows: Rows, eps: float) -> Rows:
 
 
 def _compare_repeat(first: Tensor, again: Tensor, tolerance: float) -> None:
+    """Refuse a model that gives something else for the same call made again."""
     spread = (first - again).abs()
     if bool((spread > tolerance).any()):
         row = int(spread.argmax())

@@ -143,6 +143,7 @@ class Players:
 
     @classmethod
     def _tiles(cls, x: Tensor, size: tuple[int, int], names: Sequence[str] | None) -> Players:
+        """Return the tiles of a size, row by row, those at the lower and right border cut."""
         height, width = _spatial(x)
         columns = math.ceil(width / size[1])
         rows = math.ceil(height / size[0])
@@ -313,10 +314,12 @@ def describe_elements(elements: Sequence[int], shapes: list[tuple[int, ...]]) ->
 
 
 def _total(shapes: list[tuple[int, ...]]) -> int:
+    """Return the number of elements of one example."""
     return sum(math.prod(shape) for shape in shapes)
 
 
 def _indices(number: int, group: Iterable[int]) -> tuple[int, ...]:
+    """Return a player's elements, sorted and checked."""
     members = group.tolist() if isinstance(group, (Tensor, np.ndarray)) else group
     if not isinstance(members, Iterable) or isinstance(members, str):
         raise PlayerError(
@@ -364,6 +367,7 @@ def _told_apart(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refuse_overlap(groups: tuple[tuple[int, ...], ...], names: tuple[str, ...]) -> None:
+    """Refuse an element of two players, or twice of one; names the first."""
     if len(set(itertools.chain.from_iterable(groups))) == sum(map(len, groups)):
         return
     owner: dict[int, str] = {}
@@ -380,6 +384,7 @@ def _refuse_overlap(groups: tuple[tuple[int, ...], ...], names: tuple[str, ...])
 
 
 def _check_cover(players: Players, shapes: list[tuple[int, ...]]) -> None:
+    """Refuse elements outside the example, and elements left out where `rest` does not say what they do."""
     total = _total(shapes)
     used = set(itertools.chain.from_iterable(players.groups))
     highest = max(used)
@@ -408,6 +413,7 @@ def _check_cover(players: Players, shapes: list[tuple[int, ...]]) -> None:
 
 
 def _spatial(x: Tensor) -> tuple[int, int]:
+    """Return height and width."""
     if not isinstance(x, Tensor) or x.ndim < 3:
         raise PlayerError(f"patches need x of shape (B, …, H, W); given {describe(x)}")
     return x.shape[-2], x.shape[-1]

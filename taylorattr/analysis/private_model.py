@@ -96,6 +96,14 @@ def _unwrapped(model: Any) -> Any:
 
 
 class _Copier:
+    """Copies what a model refers to, each thing once; with ``copying=False`` only finds the modules.
+
+    Args:
+        dtype: Floating dtype of the copies; None keeps every tensor's own.
+        device: Device of the copies; None keeps every tensor's own.
+        copying: Whether to copy.
+    """
+
     def __init__(
         self, dtype: torch.dtype | None, device: torch.device | None, *, copying: bool = True
     ) -> None:
@@ -141,6 +149,7 @@ class _Copier:
         return result
 
     def _tensor(self, tensor: Tensor) -> Tensor:
+        """Return a tensor's copy in the dtype and on the device of the copies; a parameter stays one."""
         if not self.copying:
             return tensor
         dtype = tensor.dtype
@@ -154,6 +163,7 @@ class _Copier:
         return nn.Parameter(result, requires_grad=False) if isinstance(tensor, nn.Parameter) else result
 
     def _module(self, module: nn.Module) -> nn.Module:
+        """Return the copy of a module in eval behaviour, its tensors promoted before they are copied."""
         for name, parameter in module.named_parameters():
             if is_lazy(parameter):
                 raise ShapeError(
@@ -246,10 +256,12 @@ class _Copier:
             parameter.requires_grad_(False)
 
     def _mapping(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        """Return a dict of private versions, the dict itself where no entry needs one."""
         items = {key: self(item, depth) for key, item in value.items()}
         return value if all(items[key] is value[key] for key in value) else items
 
     def _function(self, function: types.FunctionType, depth: int) -> types.FunctionType:
+        """Return the same code bound to private versions of its closure, globals and defaults."""
         if (function.__module__ or "").partition(".")[0] in _LIBRARIES:
             return function
         changed = False
@@ -277,6 +289,7 @@ class _Copier:
         return result
 
     def _object(self, value: Any, depth: int) -> Any:
+        """Return an object with private versions of its attributes, itself where none needs one."""
         attributes = getattr(value, "__dict__", None)
         if not isinstance(attributes, dict) or type(value).__module__.partition(".")[0] in _LIBRARIES:
             return value
@@ -339,6 +352,7 @@ def _tensors_in(value: Any, depth: int = 0) -> Iterator[Tensor]:
 
 
 def _global_names(code: types.CodeType) -> set[str]:
+    """Return the global names that code uses, with those of the functions defined in it."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

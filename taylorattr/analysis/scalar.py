@@ -203,6 +203,7 @@ class ScalarModel:
             return self.selector.select(output, which).detach().to(self.native)
 
     def _device_for(self, device: torch.device) -> torch.device:
+        """Return the device of the analysis: this one, or the CPU where it has no such dtype."""
         try:
             torch.zeros(1, dtype=self.dtype, device=device)
         except (TypeError, RuntimeError):
@@ -217,6 +218,7 @@ class ScalarModel:
         return device
 
     def _first(self, rows: tuple[Tensor, ...]) -> Trial:
+        """Return the first few rows as a trial: enough to see a dtype fail, few enough to cost nothing."""
         count = min(self.batch, _TRIAL_ROWS)
         return tuple(x[:count] for x in rows), torch.arange(count)
 

@@ -95,7 +95,7 @@ class Curvature:
                     f"an operation of the captured program has no second derivative: {_line(reason)}. Write "
                     "it in elementary operations, or use ta.harsanyi, which needs forwards only"
                 ) from error
-        if self.fallback:
+        if self.fallback:  # of the program, batches differ too: one direction after the other
             self._one_by_one = True
         else:
             self._graph = self._replayed(reason)
@@ -136,6 +136,8 @@ class Curvature:
             return values.detach(), gradient
 
     def _follows(self) -> bool:
+        """Return whether ∇f and H v follow the values, by what is differentiated at present."""
+
         def derive(points: Rows, vector: Rows) -> Derivatives:
             fresh = tuple(p.detach().requires_grad_() for p in points)
             values, graph = self._differentiate(fresh)
@@ -145,15 +147,15 @@ class Curvature:
         return derivatives_follow(derive, tuple(p.detach() for p in self._points), self._rounding)
 
     def _reverse(self, vectors: Rows) -> Rows:
-        if len(vectors[0]) == 1 or self._one_by_one:
-            rows = [self._single(tuple(v[c] for v in vectors)) for c in range(len(vectors[0]))]
-            return tuple(torch.stack(parts) for parts in zip(*rows, strict=True))
-        return self._backward(self._graph, vectors, batched=True)
-
-    def _single(self, vector: Rows) -> Rows:
-        return self._backward(self._graph, vector, batched=False)
+        """Return H v of C directions, batched unless batches were seen to differ from single ones."""
+        if len(vectors[0]) > 1 and not self._one_by_one:
+            return self._backward(self._graph, vectors, batched=True)
+        each = (tuple(v[c] for v in vectors) for c in range(len(vectors[0])))
+        rows = [self._backward(self._graph, vector, batched=False) for vector in each]
+        return tuple(torch.stack(parts) for parts in zip(*rows, strict=True))
 
     def _backward(self, graph: Rows, vectors: Rows, *, batched: bool, points: Rows | None = None) -> Rows:
+        """Return the derivative of ⟨graph, vectors⟩ at the points, by default at those of the question."""
         pairs = [(g, v) for g, v in zip(graph, vectors, strict=True) if g.requires_grad]
         if not pairs:  # a linear model
             return tuple(torch.zeros_like(v) for v in vectors)
@@ -175,18 +177,23 @@ class Curvature:
             return True
         self._checked.add(way)
         weights = _signs(count, vectors[0])
-        single = self._single(tuple(torch.tensordot(weights, v, 1) for v in vectors))
+        along = tuple(torch.tensordot(weights, v, 1) for v in vectors)
+        single = self._backward(self._graph, along, batched=False)
         combined = tuple(torch.tensordot(weights, r, 1) for r in result)
         size = max(float(r.abs().sum(0).max()) for r in result if r.numel())
         error = max(float((a - b).abs().max()) for a, b in zip(single, combined, strict=True) if a.numel())
-        eps = torch.finfo(weights.dtype).eps  # the second term: rounding where everything cancels
+        # half of the digits, for a wrong rule misses by whole terms; then rounding where all cancels
+        eps = torch.finfo(weights.dtype).eps
         longest = max(float(v.abs().max()) for v in vectors if v.numel())
         return error <= 100 * eps**0.5 * size + 1e4 * eps * longest
 
     def _replayed(self, reason: str) -> Rows:
         """Differentiate the captured programs, one per row, from here on; return their gradient."""
         self.fallback = _line(reason)
-        programs = [self._program(row, example) for row, example in enumerate(self._examples.tolist())]
+        programs = [
+            captured_program(self._scalar, tuple(p[row : row + 1] for p in self._points), example)
+            for row, example in enumerate(self._examples.tolist())
+        ]
         self._values = lambda xs: torch.cat(
             [replay(program, [x[r : r + 1] for x in xs]) for r, program in enumerate(programs)]
         )
@@ -204,9 +211,6 @@ class Curvature:
             FallbackWarning,
         )
         return graph
-
-    def _program(self, row: int, example: int) -> Program:
-        return captured_program(self._scalar, tuple(p[row : row + 1] for p in self._points), example)
 
 
 def _signs(count: int, like: Tensor) -> Tensor:
@@ -263,5 +267,6 @@ def _unless_memory(error: RuntimeError) -> str:
 
 @contextmanager
 def _second_order_kernels() -> Generator[None]:
+    """Run attention and convolutions by kernels that can be differentiated twice; the fused ones cannot."""
     with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
         yield

@@ -186,6 +186,7 @@ def compose(ring: Ring, series: list[Tensor], u: Poly) -> Poly:
 
 
 def _affine(ring: Ring, series: list[Tensor], u: Poly, order: int) -> Poly:
+    """Return φ(u) where u has degrees 0 and 1 only: [φ(u)]_κ = f_{|κ|}·(|κ|!/κ!)·v^κ, no products."""
     v = u[1]
     assert v is not None
     result: Poly = [series[0], v * series[1], *[None] * (order - 1)]

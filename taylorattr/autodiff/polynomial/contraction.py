@@ -94,6 +94,7 @@ def _add_top(
     totals: dict[int, Tensor],
     terms: dict[tuple[int, Word], tuple[Term, ...]],
 ) -> None:
+    """Add Σ_j ⟨λ_j, f_k·count·left·right⟩ to each degree d: λ meets the left words first."""
     for (d, right), summands in terms.items():
         factor = words(right)
         if factor is None:

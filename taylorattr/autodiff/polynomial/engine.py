@@ -200,6 +200,7 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
 
 
 def _check(bases: Sequence[Tensor], directions: Sequence[Tensor], order: int, engine: str) -> None:
+    """Refuse an order, an engine or shapes that cannot be walked."""
     if order < 0:
         raise OptionError(f"order {order} given; it must be at least 0")
     if engine not in get_args(Engine):
@@ -343,6 +344,7 @@ def value_dependent(program: Program) -> list[Node]:
 
 
 def _boolean(node: Node, masks: set[int], constants: dict[int, torch.Tensor]) -> bool:
+    """Return whether the result of an operation is boolean, given the values that are."""
     name = node.op._schema.name.split("::")[1]
     if name == "_to_copy":
         return node.kwargs.get("dtype") is torch.bool or (
