@@ -98,7 +98,7 @@ def test_top_and_repr_add_both_halves_of_a_pair():
     ("options", "error", "message"),
     [
         ({"n_nodes": 0}, OptionError, "n_nodes=0; expected 1 … 128"),
-        ({"n_nodes": 200}, OptionError, "n_nodes=200"),
+        ({"n_nodes": 129}, OptionError, "n_nodes=129"),
         ({"tolerance": 0}, OptionError, "tolerance=0"),
         ({"memory_limit": 10}, BudgetError, "2 examples and 6 players need"),
     ],
@@ -106,6 +106,12 @@ def test_top_and_repr_add_both_halves_of_a_pair():
 def test_options_out_of_range(options, error, message):
     with pytest.raises(error, match=message):
         integrated_hessians(net(), X, **options)
+
+
+def test_as_many_nodes_as_are_offered():
+    with pytest.warns(PrecisionWarning, match="128 nodes"):  # rounding alone is above the tolerance
+        result = integrated_hessians(net(), X[:1], n_nodes=128, tolerance=1e-300)
+    assert result.nodes == (128,)
 
 
 def test_parts_must_fit():

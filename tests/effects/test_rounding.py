@@ -149,3 +149,12 @@ def test_without_a_partner_precision_the_bound_is_a_multiple_of_the_unit_roundof
     assert rounding.output_error(values, values, values.float(), torch.float16) == 64 * 2**-11 * 2
     # other kernels give other digits: the difference is taken as it is
     assert rounding.output_error(values, values + 1e-6, values.float(), torch.float64) >= 8e-6 * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "below"), [(lambda x: 1e8 + x[:, 0] * x[:, 1], [1]), (lambda x: 1e8 + x[:, 0] + x[:, 1], [2])]
+)
+def test_every_order_below_rounding_is_named(model, below):
+    """The first as well: x₀x₁ beside 10⁸ has no effect of one player that rounding does not hide."""
+    effects = harsanyi(model, torch.ones(1, 2, dtype=torch.float64))
+    assert effects.diagnostics["orders_below_rounding"] == [below]
