@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure and print the table."""
+"""``python -m benchmarks``: measure and print the table; ``methods``: judge the methods by the protocols."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from benchmarks import (
     integrated_gradients,
     integrated_hessians,
     memory,
+    methods,
     occlusion,
     peers,
     programs,
@@ -57,6 +58,7 @@ Measure time and peak memory of this package, the time of a floor (work that has
 other libraries where they are installed. The computations of a row take turns in one process on one thread;
 the median CPU time counts. Memory is the peak of torch's allocator plus that of Python and NumPy, beyond what
 existed before. What takes more than five seconds is measured once. The whole table takes several minutes.
+How good the methods are is another comparison, by the protocols of evaluation: python -m benchmarks methods.
 """
 
 
@@ -119,6 +121,8 @@ def document(tables: dict[str, list[tuple[str, ...]]]) -> str:
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    if sys.argv[1:2] == ["methods"]:
+        return methods.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=DESCRIPTION)
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME",

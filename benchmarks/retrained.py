@@ -40,8 +40,8 @@ def main() -> int:
         for number, name in enumerate(METHODS):
             result = evaluation.retraining(
                 network,
-                tuple(data),
-                tuple(test),
+                (data.images, data.digits),
+                (test.images, test.digits),
                 ENTRIES[name].make(network, data.images),
                 train,
                 keep=keep,

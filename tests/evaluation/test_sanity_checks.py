@@ -176,6 +176,33 @@ def test_images_have_structure_and_large_ones_gradients():
         parameter_randomisation(net, small, gradient, similarities=["hog"])
 
 
+def test_tables_players_and_several_inputs():
+    net, x = table_net(), numbers(5, 6)
+    players = ta.Players.columns({"a": [0, 1], "b": [2], "c": [3], "d": [4, 5]})
+    grouped = parameter_randomisation(net, x, named("shapley", players=players))
+    own = parameter_randomisation(
+        net,
+        x,
+        lambda m: lambda rows, t: ta.attribute("shapley", m, rows, target=t, players=players).player_scores,
+    )
+    # a player's score is divided among its elements, and the first input of each player has the same rank
+    assert grouped.values.shape == own.values.shape == (2, 5, 3)
+    assert "follows_input" in grouped.diagnostics and "follows_input" not in own.diagnostics
+
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = table_net()
+
+        def forward(self, first, second):
+            return self.net(torch.cat([first, second], 1))
+
+    pair = (x[:, :2], x[:, 2:])
+    one = parameter_randomisation(net, x, named("gradient_x_input"))
+    two = parameter_randomisation(Both().eval(), pair, named("gradient_x_input"))
+    assert torch.allclose(one.values, two.values)
+
+
 def test_results_are_kept(tmp_path):
     found = parameter_randomisation(table_net(), numbers(5, 6), gradient, name="mine")
     verdict = sanity_verdict(found)
@@ -220,14 +247,14 @@ def test_bad_input_is_named():
         sanity_verdict(run(net, x, gradient, order="independent"))
 
 
-def test_guided_backprop_is_flagged_and_gradients_pass():
+def test_guided_backprop_is_flagged_and_the_gradient_and_prune_grad_pass():
     """On the digits CNN; the label model is trained briefly here, and the verdict says so."""
     net, (train, held_out) = digits.cnn(), digits.split()
     x = held_out.images[:60]
     labels = train.digits[torch.randperm(len(train.digits), generator=torch.Generator().manual_seed(0))]
     second = digits.trained(digits.untrained_cnn, digits.Digits(train.images, labels), epochs=10)
     verdicts = {}
-    for factory in (gradient, guided_backprop, named("smooth_grad")):
+    for factory in (gradient, guided_backprop, named("prune_grad")):
         cascade = parameter_randomisation(net, x, factory)
         labels = label_randomisation(net, x, factory, lambda *_: second, *train)
         verdict = sanity_verdict(cascade, labels)
@@ -236,7 +263,7 @@ def test_guided_backprop_is_flagged_and_gradients_pass():
         assert abs(cascade.mean("random_spearman")) < 4 / (60 * 63) ** 0.5
         # an explanation of 10 classes, of which the upper block is random, still depends on the blocks below
         assert cascade.curve("absolute").nanmean(0)[0] > cascade.curve("absolute").nanmean(0)[-1]
-    assert [verdicts[m].passes for m in ("gradient", "guided_backprop", "smooth_grad")] == [True, False, True]
+    assert [verdicts[m].passes for m in ("gradient", "guided_backprop", "prune_grad")] == [True, False, True]
     assert "learned" in verdicts["gradient"].caveat
 
 
