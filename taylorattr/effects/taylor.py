@@ -150,6 +150,7 @@ def taylor_effects(
     """Return the Taylor effects a question asks for; see `decompose`.
 
     Raises:
+        BudgetError: If tails of too many players are asked for.
         OptionError: If the order is below 1 or the frame unknown.
     """
     require_frame(frame)
@@ -159,6 +160,11 @@ def taylor_effects(
     with preserved_rng():
         game = question.game
         _check_budget(game.batch, game.n, order, memory_limit, question.one_of)
+        if with_tails and game.n > MOST_TAIL_PLAYERS:
+            raise BudgetError(
+                f"tails of {game.n} players need 2**{game.n} model outputs (limit {MOST_TAIL_PLAYERS} "
+                "players); group them with players=..., or leave with_tails=None"
+            )
         series = TaylorSeries(question, frame)
         f_input, f_baseline = (end.cpu() for end in series.ends())
         steps = game.batch * (2 if diagnose else 1)
@@ -215,8 +221,29 @@ def _require_finite(series: TaylorSeries, blocks: list[Tensor]) -> None:
         )
 
 
+LAST_ORDER = 512
+"""Order at which series stop: the time of a product of series grows with its square."""
+
+MOST_TAIL_PLAYERS = 24
+"""Players at most whose 2^n outputs are computed for tails."""
+
+
+def _require_reachable(order: int) -> None:
+    """Refuse an order that nobody can wait for.
+
+    Raises:
+        BudgetError: The order is above `LAST_ORDER`.
+    """
+    if order > LAST_ORDER:
+        raise BudgetError(
+            f"order={order:,}; series stop at order {LAST_ORDER}, whose products take time by its square; "
+            "lower order=, or use ta.harsanyi, which has all orders in its effects"
+        )
+
+
 def _check_budget(batch: int, n: int, order: int, memory_limit: int | None, references: int) -> None:
     """Refuse a table that does not fit before anything is computed."""
+    _require_reachable(order)
     entries = count_up_to(n, order)
     # the values of every example three times (blocks, table, what is printed) and each index κ as int16
     tables = 3 + FURTHER_TABLES * (references > 1)
@@ -352,7 +379,7 @@ def degree_by_support(
 
     Raises:
         OptionError: If the order is below 1 or the frame unknown.
-        BudgetError: If there are more than 16 players.
+        BudgetError: If there are more than 16 players, or orders beyond 512.
 
     Source: eq. (57).
     """
@@ -377,6 +404,7 @@ def degree_by_support(
 def _degrees(question: Question, order: int, frame: Frame) -> tuple[HarsanyiEffects, ...]:
     """Return J_m(S) for m = 1 … order; see `degree_by_support`."""
     with preserved_rng():
+        _require_reachable(order)
         game = question.game
         if game.n > MAX_PLAYERS:
             raise BudgetError(

@@ -8,6 +8,7 @@ believed.
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from taylorattr.criteria.probe.power_units import Responses, error_in_brief, res
 from taylorattr.criteria.probe.probed_rule import ProbedRule
 from taylorattr.criteria.probe.rule_from_monomials import MonomialAnswer
 from taylorattr.criteria.probe.rule_from_units import rule_of_units
-from taylorattr.errors import OptionError, TaylorAttrWarning, require_whole_number
+from taylorattr.errors import BudgetError, OptionError, TaylorAttrWarning, require_whole_number
 from taylorattr.methods import attribute
 from taylorattr.methods.method import SYSTEMS, AnyMethod, Attributes, find
 from taylorattr.program.isolate import preserved_rng
@@ -89,6 +90,7 @@ def probe(
         Ratios, kind, name or nearest rule, verdicts, evidence.
 
     Raises:
+        BudgetError: More monomials or repeats than anybody can wait for.
         OptionError: n_players or order below 1, repeats below 2, or a method that takes no function.
 
     Source: docs/theory.md §7, eq. (49) to (51).
@@ -98,6 +100,12 @@ def probe(
     if n_players < 1 or order < 1 or repeats < 2:
         raise OptionError(
             f"n_players={n_players}, order={order}, repeats={repeats}; expected at least 1, 1 and 2"
+        )
+    if repeats > MOST_REPEATS or math.comb(n_players + order, min(n_players, order)) > MOST_MONOMIALS:
+        raise BudgetError(
+            f"n_players={n_players:,}, order={order:,}, repeats={repeats:,} ask for more than "
+            f"{MOST_MONOMIALS:,} monomials or {MOST_REPEATS:,} repeats; 3 players and order 4 tell most "
+            "rules apart"
         )
     offsets = np.zeros((1, n_players)) if reference_offsets is None else np.asarray(reference_offsets, float)
     if offsets.ndim != 2 or offsets.shape[1] != n_players:
@@ -305,3 +313,10 @@ def black_box(method: AnyMethod, *, reference_offsets: Any = None, **options: An
             return attribute(entry, f, x, start, seed=next(seeds), **options).player_scores[0]
 
     return ask
+
+
+MOST_MONOMIALS = 100_000
+"""Monomials at most, of which each is a call of the method."""
+
+MOST_REPEATS = 100_000
+"""Calls per function at most of a method that answers differently when asked again."""
