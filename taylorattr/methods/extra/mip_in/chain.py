@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ from taylorattr.program.record import record
 ROWS_RECORDED = 2
 """Examples that the operations are recorded on: shapes show which dimension is the batch."""
 
-VALUES_AT_A_TIME = 1 << 24
+VALUES_AT_A_TIME = 1 << 22
 """Numbers of the largest layer's values that are computed in one go; more rows are taken in turns."""
 
 AGREEMENT = 1e-4
@@ -48,7 +49,6 @@ class Chain:
 
     Attributes:
         layers: f_1 … f_L.
-        constants: Weights by value number.
         bottom: Inputs (N, …), at most so many that the model takes them at once, to X_0.
         inside: Name of the layer whose output is X_0; None: X_0 is the input itself.
         dtype: Of all values.
@@ -58,7 +58,6 @@ class Chain:
     """
 
     layers: tuple[ChainLayer, ...]
-    constants: dict[int, Tensor]
     bottom: Callable[[Tensor], Tensor]
     inside: str | None
     dtype: torch.dtype
@@ -82,7 +81,7 @@ class Chain:
     def forward(self, x: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Return X_stop of values X_start, both (N, …); the logits unless said otherwise."""
         for layer in self.layers[start:stop]:
-            x = run(layer, x, self.constants)
+            x = run(layer, x)
         return x
 
     def position_of(self, layer: str) -> int:
@@ -114,15 +113,16 @@ class Chain:
         for layer in self.layers:
             digest.update(repr((layer.kind, layer.before, layer.after)).encode())
             for node in layer.nodes:
-                literal = map_leaves(Ref, self._named, (node.args, node.kwargs))
+                literal = map_leaves(Ref, partial(_named, layer), (node.args, node.kwargs))
                 digest.update(repr((str(node.op), literal)).encode())
         for module in self.copied.modules:
             for tensor in (*module.parameters(), *module.buffers()):
                 digest.update(_hash(tensor).encode())
         return digest.hexdigest()
 
-    def _named(self, ref: Ref) -> str:
-        return _hash(self.constants[ref.index]) if ref.index in self.constants else "x"
+
+def _named(layer: ChainLayer, ref: Ref) -> str:
+    return _hash(layer.constants[ref.index]) if ref.index in layer.constants else "x"
 
 
 def _hash(tensor: Tensor) -> str:
@@ -179,7 +179,7 @@ def read_chain(model: Callable[..., Any], rows: Tensor, layer: Layer | None = No
         if not layers:
             raise OptionError("there is no layer to invert: the output is the feature map itself")
         shape = tuple(rows.shape[1:])
-        chain = Chain(layers, program.constants, bottom, path, dtype, device, shape, copied)
+        chain = Chain(layers, bottom, path, dtype, device, shape, copied)
         _check(chain, copied, rows)
     return chain
 

@@ -131,7 +131,7 @@ def inverses_of(saved: Saved, chain: Chain, path: str | os.PathLike[str]) -> Inv
         for i, layer in enumerate(chain.layers):
             if layer.kind not in ("linear", "convolution"):
                 continue
-            weight_shape, bias_shape = weight_shapes(layer, chain.constants)
+            weight_shape, bias_shape = weight_shapes(layer)
             bias = None
             if saved.settings["bias"]:
                 bias = _tensor(saved.arrays, f"bias{i}", bias_shape, chain)

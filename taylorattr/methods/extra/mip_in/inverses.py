@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from taylorattr.methods.extra.mip_in.layers import ChainLayer, run
-from taylorattr.program.arguments import named
 
 Pool: TypeAlias = Literal["switch", "upsample"]
 """Where a max-pool's signal goes: to the place of this example's maximum, or to all of the window."""
@@ -44,13 +43,12 @@ class FittedInverse:
     bias: Tensor | None = None
 
 
-def weight_shapes(layer: ChainLayer, constants: dict[int, Tensor]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def weight_shapes(layer: ChainLayer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the shapes of weight and bias of a layer's inverse."""
     if layer.kind == "linear":
         return (*layer.before, *layer.after), layer.before
-    a = named(layer.node.op, layer.node.args, layer.node.kwargs)
-    weight = constants[a["weight"].index]
-    channels = weight.shape[1] * a["groups"]
+    weight = layer.constants[layer.arguments["weight"].index]
+    channels = weight.shape[1] * layer.arguments["groups"]
     return tuple(weight.shape), (channels, *[1] * (weight.dim() - 2))
 
 
@@ -73,7 +71,7 @@ def back(layer: ChainLayer, inverse: FittedInverse, s: Tensor, *, affine: bool =
 
 def _transposed(layer: ChainLayer, weight: Tensor, s: Tensor) -> Tensor:
     """Return the transposed convolution in the geometry of a layer, of exactly the size of its input."""
-    a = named(layer.node.op, layer.node.args, layer.node.kwargs)
+    a = layer.arguments
     stride, padding, dilation = a["stride"], a["padding"], a["dilation"]
     # a stride that does not divide leaves the input's last places unread: output_padding restores them
     rest = [
@@ -184,7 +182,7 @@ def unpool(layer: ChainLayer, s: Tensor, switches: Tensor | None) -> Tensor:
     return planes.reshape(len(s), *layer.before)
 
 
-def spread(layer: ChainLayer, s: Tensor, constants: dict[int, Tensor]) -> Tensor:
+def spread(layer: ChainLayer, s: Tensor) -> Tensor:
     """Return an average pool's signal over its windows: Pᵀs / Pᵀ1 for the pool P.
 
     Where windows do not overlap this is nearest upsampling, and pooling it gives s again; where they do, each
@@ -192,15 +190,17 @@ def spread(layer: ChainLayer, s: Tensor, constants: dict[int, Tensor]) -> Tensor
     """
     with torch.enable_grad():
         x = s.new_zeros(len(s), *layer.before).requires_grad_()
-        y = run(layer, x, constants)
+        y = run(layer, x)
         (sums,) = torch.autograd.grad(y, x, s, retain_graph=True)
         (counts,) = torch.autograd.grad(y, x, torch.ones_like(s))
     return torch.where(counts > 0, sums / counts.clamp_min(torch.finfo(s.dtype).tiny), 0.0)
 
 
-def rearranged_back(layer: ChainLayer, s: Tensor, constants: dict[int, Tensor]) -> Tensor:
+def rearranged_back(layer: ChainLayer, s: Tensor) -> Tensor:
     """Return a signal in the order before a rearrangement; what padding had added is cut off."""
+    if layer.reshapes:
+        return s.reshape(len(s), *layer.before)
     with torch.enable_grad():
         x = s.new_zeros(len(s), *layer.before).requires_grad_()
-        (result,) = torch.autograd.grad(run(layer, x, constants), x, s)
+        (result,) = torch.autograd.grad(run(layer, x), x, s)
     return result

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from taylorattr.errors import UnsupportedLayerError
-from taylorattr.program.arguments import leaves, map_leaves, named, operands
+from taylorattr.program.arguments import Arguments, leaves, map_leaves, named, operands
 from taylorattr.program.operations import names_of
 from taylorattr.program.program import Node, Program, Ref
 
@@ -45,6 +46,7 @@ class ChainLayer:
             beside it, batch normalisation among them, as a part of it.
         before: Shape of one example of X_{l−1}.
         after: Shape of one example of X_l.
+        constants: Weights of the whole chain, by value number.
     """
 
     name: str
@@ -52,11 +54,23 @@ class ChainLayer:
     nodes: tuple[Node, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
+    constants: dict[int, Tensor]
 
-    @property
-    def node(self) -> Node:
-        """The operation that gives the layer its kind."""
-        return next(node for node in self.nodes if _kind(node) == self.kind)
+    @cached_property
+    def functions(self) -> tuple[Callable[[Tensor], Any], ...]:
+        """Its operations, for any number of rows."""
+        return tuple(_bound(node, self.constants) for node in self.nodes)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        """Arguments of the operation that gives the layer its kind."""
+        node = next(node for node in self.nodes if _kind(node) == self.kind)
+        return named(node.op, node.args, node.kwargs)
+
+    @cached_property
+    def reshapes(self) -> bool:
+        """Whether it leaves every entry where it is in memory."""
+        return all(_operation(node) in _RESHAPES for node in self.nodes)
 
     @property
     def modules(self) -> set[str]:
@@ -89,6 +103,7 @@ def layers_of(program: Program, inside: str | None) -> Iterator[ChainLayer]:
             group,
             tuple(first.shape[1:]),
             tuple(last.shape[1:]),
+            program.constants,
         )
 
 
@@ -183,7 +198,7 @@ def _mixes(node: Node, program: Program, x: Tensor, y: Tensor, a: dict[str, Any]
         return "it drops or repeats values"
     numbers = torch.arange(len(x), dtype=x.dtype, device=x.device)
     marked = numbers.reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
-    moved = apply(node, marked, program.constants)
+    moved = _bound(node, program.constants)(marked)
     if not bool((moved == numbers.reshape(-1, *[1] * (y.dim() - 1))).all()):
         return "it moves values from one example to another"
     return None
@@ -244,22 +259,29 @@ def _output(node: Node) -> int:
     return first.index
 
 
-def apply(node: Node, x: Tensor, constants: dict[int, Tensor]) -> Any:
-    """Run one operation on x in place of the value it was recorded on, for any number of rows."""
+def _bound(node: Node, constants: dict[int, Tensor]) -> Callable[[Tensor], Any]:
+    """Return one operation as a function of the value it reads, for any number of rows."""
     if _operation(node) in _RESHAPES:
-        return x.reshape(len(x), *node.shape[1:])
-    args, kwargs = map_leaves(Ref, lambda ref: constants.get(ref.index, x), (node.args, node.kwargs))
-    return node.op(*args, **kwargs)
+        return lambda x: x.reshape(len(x), *node.shape[1:])
+    # constants are put in their places once; what is left is the value, at most once
+    args, kwargs = map_leaves(Ref, lambda ref: constants.get(ref.index, ref), (node.args, node.kwargs))
+    places = [k for k, argument in enumerate(args) if isinstance(argument, Ref)]
+    if len(places) != 1:
+        return lambda x: node.op(*map_leaves(Ref, lambda _: x, args), **map_leaves(Ref, lambda _: x, kwargs))
+    (place,) = places
+    before, after = args[:place], args[place + 1 :]
+    return lambda x: node.op(*before, x, *after, **kwargs)
 
 
-def run(layer: ChainLayer, x: Tensor, constants: dict[int, Tensor]) -> Tensor:
+def run(layer: ChainLayer, x: Tensor) -> Tensor:
     """Return f_l(x), shapes (N, …)."""
-    for node in layer.nodes:
-        result = apply(node, x, constants)
+    for function in layer.functions:
+        result = function(x)
         x = result if isinstance(result, Tensor) else result[0]
     return x
 
 
-def with_switches(layer: ChainLayer, x: Tensor, constants: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
+def with_switches(layer: ChainLayer, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return a max-pool's result, and the place of each maximum in its plane of x."""
-    return apply(layer.node, x, constants)[:2]
+    (function,) = layer.functions
+    return function(x)[:2]

@@ -358,13 +358,16 @@ class MIPIN:
         top = TOPS[self.top](y)
         if read in ("source_signal", "distractor"):
             return top
-        if c is None:
-            column = torch.zeros_like(top).scatter_(1, y.argmax(1, keepdim=True), 1.0)
-        else:
+        selector = None if c is None else TargetSelector(c, batch)
+        if selector is not None and selector.function is not None:
             with torch.enable_grad():
                 leaf = top.detach().requires_grad_()
-                chosen = TargetSelector(c, batch).select(leaf, examples)
-                (column,) = torch.autograd.grad(chosen.sum(), leaf)
+                (column,) = torch.autograd.grad(selector.select(leaf, examples).sum(), leaf)
+        else:
+            # which class a target selects shows on rows of class numbers
+            numbers = torch.arange(y.shape[1], device=y.device).expand(y.shape)
+            chosen = y.argmax(1) if selector is None else selector.select(numbers, examples)
+            column = torch.zeros_like(top).scatter_(1, chosen[:, None], 1.0)
         if read == "class_signal":
             return column * top
         return column - column.mean(1, keepdim=True) if read == "contrast" else column

@@ -26,7 +26,9 @@ from taylorattr.methods.extra.mip_in.inverses import (
     unpool,
     weight_shapes,
 )
-from taylorattr.methods.extra.mip_in.layers import with_switches
+from taylorattr.methods.extra.mip_in.layers import run, with_switches
+
+aten = torch.ops.aten
 
 Top: TypeAlias = Literal["positive", "logits", "softmax"]
 """S_L of the logits y: max(y, 0), y, or softmax(y)."""
@@ -64,46 +66,45 @@ class Inverses:
             chain, {i - gone: g for i, g in self.fitted.items() if i >= gone}, self.local, self.pool
         )
 
-    def reads_values(self, i: int) -> bool:
-        """Whether `down` through layer i reads the layer's input."""
-        return self._masked(i) or (self.pool == "switch" and self.chain.layers[i].kind == "max_pool")
-
-    def _masked(self, i: int) -> bool:
+    def masked(self, i: int) -> bool:
         """Return whether the signal at X_i is masked: behind a ReLU, and at a feature map that is the bottom.
 
         A feature map is masked where it is 0 whatever made it, a max-pool of ReLUs too; the input never is.
         """
-        inside = self.chain.inside is not None
-        return self.local and (self.chain.layers[i - 1].kind == "relu" if i else inside)
+        return self.local and (self._behind_relu(i) or (i == 0 and self.chain.inside is not None))
 
-    def needed_at(self, i: int, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Return the mask 1[X_i ≠ 0] and the switches of layer i, each None where it is not read."""
-        layer = self.chain.layers[i]
-        switches = None
-        if self.pool == "switch" and layer.kind == "max_pool":
-            switches = with_switches(layer, x, self.chain.constants)[1]
-        return (x != 0) if self._masked(i) else None, switches
+    def switched(self, i: int) -> bool:
+        """Return whether layer i sends its signal to the places of the example's maxima."""
+        return self.pool == "switch" and self.chain.layers[i].kind == "max_pool"
+
+    def _behind_relu(self, i: int) -> bool:
+        return i > 0 and self.chain.layers[i - 1].kind == "relu"
 
     def down(
-        self,
-        i: int,
-        s: Tensor,
-        needed: tuple[Tensor | None, Tensor | None],
-        *,
-        affine: bool = False,
+        self, i: int, s: Tensor, x: Tensor | None, switches: Tensor | None, *, affine: bool = False
     ) -> Tensor:
-        """Return the signal at X_i of a signal at X_{i+1}, shapes (N, …)."""
+        """Return the signal at X_i of a signal at X_{i+1}, shapes (N, …).
+
+        Args:
+            i: Position of the layer in between.
+            s: Signal at X_{i+1}.
+            x: X_i where the signal is masked, else None.
+            switches: Places of the maxima where layer i is switched, else None.
+            affine: Whether biases of the inverses are added.
+        """
         layer = self.chain.layers[i]
-        mask, switches = needed
         if layer.kind in ("linear", "convolution"):
             s = back(layer, self.fitted[i], s, affine=affine)
         elif layer.kind == "max_pool":
             s = unpool(layer, s, switches)
         elif layer.kind == "average":
-            s = spread(layer, s, self.chain.constants)
+            s = spread(layer, s)
         elif layer.kind == "move":
-            s = rearranged_back(layer, s, self.chain.constants)
-        return s if mask is None else s * mask
+            s = rearranged_back(layer, s)
+        if x is None:
+            return s
+        # a ReLU's values are never negative, so that ≠ 0 is > 0, for which torch has one pass
+        return aten.threshold_backward(s, x, 0) if self._behind_relu(i) else s * (x != 0)
 
     def read(self, x: Tensor, seed: Callable[[Tensor], Tensor]) -> Tensor:
         """Return Σ_k A_k w_k at the bottom of a batch of bottom values.
@@ -115,13 +116,17 @@ class Inverses:
         Returns:
             Shape of X_0, linear in w: biases of the inverses take no part.
         """
-        needed = []
-        for i in range(len(self.chain.layers)):
-            needed.append(self.needed_at(i, x) if self.reads_values(i) else (None, None))
-            x = self.chain.forward(x, i, i + 1)
+        kept: list[tuple[Tensor | None, Tensor | None]] = []
+        for i, layer in enumerate(self.chain.layers):
+            masking, switches = x if self.masked(i) else None, None
+            if self.switched(i):
+                x, switches = with_switches(layer, x)
+            else:
+                x = run(layer, x)
+            kept.append((masking, switches))
         s = seed(x)
-        for i in reversed(range(len(self.chain.layers))):
-            s = self.down(i, s, needed.pop())
+        for i in reversed(range(len(kept))):
+            s = self.down(i, s, *kept.pop())
         return s
 
 
@@ -174,7 +179,7 @@ def fit_inverses(
                 if layer.kind == "linear":
                     fitted[i] = fit_linear(s, x, ridge, bias)
                 else:
-                    shapes = weight_shapes(layer, chain.constants)
+                    shapes = weight_shapes(layer)
                     fitted[i] = fit_convolution(
                         layer, shapes, s, x, steps=steps, bias=bias, generator=generator, tick=bar.update
                     )
@@ -190,11 +195,14 @@ def _all_down(
     """Return the signal of all examples one layer further down."""
     parts = []
     for part in blocks(len(s), chain.rows_at_a_time):
-        needed = None, None
-        if inverses.reads_values(i):
-            here = bottom[part].to(chain.device, chain.dtype)
-            needed = inverses.needed_at(i, chain.forward(here, 0, i) if x is None else x[part])
-        parts.append(inverses.down(i, s[part], needed, affine=True))
+        here = x[part] if x is not None else None
+        if here is None and (inverses.masked(i) or inverses.switched(i)):
+            here = chain.forward(bottom[part].to(chain.device, chain.dtype), 0, i)
+        switches = None
+        if inverses.switched(i) and here is not None:
+            switches = with_switches(chain.layers[i], here)[1]
+        masking = here if inverses.masked(i) else None
+        parts.append(inverses.down(i, s[part], masking, switches, affine=True))
     return torch.cat(parts)
 
 

@@ -68,7 +68,7 @@ def test_a_convolution_sent_back_with_its_own_weights_is_its_transpose(layer: nn
     x = drawn(3, *shape)
     chain, inverted = first_layer(layer, x)
     weight = layer.weight.detach().double()
-    assert weight_shapes(inverted, chain.constants)[0] == tuple(weight.shape)
+    assert weight_shapes(inverted)[0] == tuple(weight.shape)
     s = drawn(3, *inverted.after, seed=1)
     x.requires_grad_()
     (transposed,) = torch.autograd.grad(layer(x), x, s)
@@ -79,7 +79,7 @@ def test_the_trained_convolution_comes_near_the_best_there_is():
     x = drawn(200, 2, 5, 5).relu()
     chain, layer = first_layer(nn.Conv2d(2, 4, 3, stride=2, padding=1), x)
     s = chain.forward(x, 0, 1).relu().detach()
-    shapes = weight_shapes(layer, chain.constants)
+    shapes = weight_shapes(layer)
     fitted = fit_convolution(
         layer,
         shapes,
@@ -105,7 +105,7 @@ def test_the_trained_convolution_comes_near_the_best_there_is():
 def test_switches_send_a_signal_where_the_gradient_of_the_maximum_goes(options: dict):
     x = drawn(2, 3, 7, 9)
     chain, layer = first_layer(nn.MaxPool2d(3, **options), x)
-    y, switches = with_switches(layer, x, chain.constants)
+    y, switches = with_switches(layer, x)
     s = drawn(*y.shape, seed=1)
     x.requires_grad_()
     (expected,) = torch.autograd.grad(F.max_pool2d(x, 3, **options), x, s)
@@ -120,21 +120,21 @@ def test_a_spread_signal_pools_to_itself_where_windows_do_not_overlap(pool: nn.M
     x = drawn(2, 3, 6, 6)
     chain, layer = first_layer(pool, x)
     s = drawn(2, *layer.after, seed=1)
-    torch.testing.assert_close(pool(spread(layer, s, chain.constants)), s)
+    torch.testing.assert_close(pool(spread(layer, s)), s)
 
 
 def test_where_windows_overlap_each_place_has_their_mean():
     x = drawn(1, 1, 1, 5)
     chain, layer = first_layer(nn.AvgPool2d((1, 3), stride=2), x)
     s = torch.tensor([[[[2.0, 8.0]]]], dtype=torch.float64)
-    torch.testing.assert_close(spread(layer, s, chain.constants)[0, 0, 0].tolist(), [2.0, 2.0, 5.0, 8.0, 8.0])
+    torch.testing.assert_close(spread(layer, s)[0, 0, 0].tolist(), [2.0, 2.0, 5.0, 8.0, 8.0])
 
 
 def test_places_in_no_window_have_no_signal():
     x = drawn(1, 1, 1, 7)
     chain, layer = first_layer(nn.AvgPool2d((1, 2), stride=3), x)
     s = torch.tensor([[[[2.0, 8.0]]]], dtype=torch.float64)
-    assert spread(layer, s, chain.constants)[0, 0, 0].tolist() == [2.0, 2.0, 0.0, 8.0, 8.0, 0.0, 0.0]
+    assert spread(layer, s)[0, 0, 0].tolist() == [2.0, 2.0, 0.0, 8.0, 8.0, 0.0, 0.0]
 
 
 class Moves(nn.Module):
@@ -166,7 +166,7 @@ def test_a_rearranged_signal_comes_back_to_its_places(move):
         assert layer.kind == "move"
     s = chain.forward(x, 0, len(chain.layers) - 1)
     for layer in reversed(chain.layers[:-1]):
-        s = rearranged_back(layer, s, chain.constants)
+        s = rearranged_back(layer, s)
     assert torch.equal(s, x)
 
 
@@ -174,4 +174,4 @@ def test_what_padding_added_is_cut_off():
     x = drawn(2, 1, 3, 4)
     chain = read_chain(Moves(lambda x: F.pad(x, (1, 0, 2, 1)), 30).eval(), x)
     s = chain.forward(x, 0, 1)
-    assert torch.equal(rearranged_back(chain.layers[0], s + 1, chain.constants), x + 1)
+    assert torch.equal(rearranged_back(chain.layers[0], s + 1), x + 1)
