@@ -238,7 +238,7 @@ class Question:
         # inference tensors could take no part in derivatives; whatever the model draws is put back
         with torch.inference_mode(False), preserved_rng():
             rows = self.rows
-            everything = self.with_held(rows, lambda x: x)
+            everything = self.with_held(rows, lambda x: x) if self.held else rows
             players = resolve_players(self.players, everything)
             maps = player_maps(players, everything)
             maps = tuple(m for place, m in enumerate(maps) if place not in self.held)

@@ -359,21 +359,19 @@ class Watch(TorchFunctionMode):
         self.operations.add(name)
         written = args[:1] if name in ("__setitem__", "copy_") else ()
         with torch._C.DisableTorchFunction():
-            finest = min((_coarseness(a) for a in args), default=0.0)
+            floats = (a.dtype for a in args if isinstance(a, Tensor) and a.is_floating_point())
+            # of a call by keywords alone nothing is known, and any result counts; integers are never lowered
+            finest = min((torch.finfo(dtype).eps for dtype in floats), default=float("inf") if args else 0.0)
             for part in (*result, *written) if isinstance(result, (tuple, list)) else (result, *written):
                 if not isinstance(part, Tensor):
                     continue
                 size = part.numel() * part.element_size()
                 self.widest, self.total = max(self.widest, size), self.total + size
-                if not self.lowered_by and finest < _coarseness(part) < float("inf"):
+                if self.lowered_by or not part.is_floating_point():
+                    continue
+                if finest < torch.finfo(part.dtype).eps:
                     self.lowered_by, self.lowest = name, part.dtype
         return result
-
-
-def _coarseness(value: Any) -> float:
-    """Return the unit of rounding of a floating tensor; infinity, which lowers nothing, of anything else."""
-    floating = isinstance(value, Tensor) and value.is_floating_point()
-    return torch.finfo(value.dtype).eps if floating else float("inf")
 
 
 def require_unwritten(given: Sequence[Tensor], kept: Sequence[Tensor], versions: Sequence[int]) -> None:
