@@ -51,6 +51,12 @@ PASSING = 0.3
 INPUT_DOMINATED = 0.5
 """Rank correlation of magnitudes from which on a passing map is said to follow the input."""
 
+MAPPED_EXAMPLES = 6
+"""Examples whose maps a result holds at most."""
+
+MAPPED_NUMBERS = 2**20
+"""Numbers of the maps that a result holds at most, 4 MiB: of large images fewer examples."""
+
 ACCURACY_OF_LABELS = 0.95
 """Share of permuted labels that the second model should have learned by heart."""
 
@@ -74,6 +80,8 @@ class SanityCheck(Measured):
         diagnostics: What a reader must know; JSON-able: ``constant`` counts constant maps at each step, the
             original's first; ``skipped`` says why a similarity is missing; ``follows_input`` is the mean rank
             correlation of the original map's magnitudes with those of the input.
+        maps: Maps of the first examples, the original one and that after each step, shape (examples,
+            1 + steps, …), float32; at most 6 examples and 2²⁰ numbers. None where one example has more.
     """
 
     randomised: str
@@ -84,6 +92,7 @@ class SanityCheck(Measured):
     method: str
     target: Tensor | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)
+    maps: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -96,6 +105,15 @@ class SanityCheck(Measured):
         if self.random.shape != self.values.shape[:2]:
             raise ShapeError(
                 f"random has shape {tuple(self.random.shape)}; expected {tuple(self.values.shape[:2])}"
+            )
+        if self.maps is not None and (
+            self.maps.ndim not in (3, 4)
+            or len(self.maps) > batch
+            or self.maps.shape[1] != 1 + len(self.steps)
+        ):
+            raise ShapeError(
+                f"maps have shape {tuple(self.maps.shape)}; expected (at most {batch}, "
+                f"{1 + len(self.steps)}, …)"
             )
 
     @property
@@ -198,7 +216,7 @@ def parameter_randomisation(
     parts = _blocks(model, blocks)
     generator = torch.Generator().manual_seed(seed)
     with preserved_rng():
-        comparison = _Comparison(model, inputs, maps, target, similarities, seed)
+        comparison = _Comparison(model, inputs, maps, target, similarities, seed, len(parts))
         changed = _copied(model)
         for names in tqdm(parts[::-1], unit="block", disable=not show_progress):
             if order == "independent":
@@ -253,7 +271,7 @@ def label_randomisation(
     labels = labels_of(y, len(x), "y")
     permuted = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
     with preserved_rng():
-        comparison = _Comparison(model, inputs, maps, target, similarities, seed)
+        comparison = _Comparison(model, inputs, maps, target, similarities, seed, 1)
         second = trained_model(train, x, permuted.to(x.device), seed)
         if not isinstance(second, nn.Module):
             raise OptionError(f"train gave a {type(second).__name__}; expected a trained module")
@@ -366,7 +384,7 @@ class _Comparison:
     """The original maps, and what each randomised model's maps are like beside them."""
 
     def __init__(
-        self, model: nn.Module, inputs: Tensors, maps: Factory, target: Any, kinds: Any, seed: int
+        self, model: nn.Module, inputs: Tensors, maps: Factory, target: Any, kinds: Any, seed: int, steps: int
     ) -> None:
         followed = followed_logit(model, inputs, target)
         self.inputs, self.factory, self.seed = inputs, maps, seed
@@ -385,6 +403,9 @@ class _Comparison:
         )
         self.constant = [constant_maps(self.original)]
         self.values: list[Tensor] = []
+        of_one = (1 + steps) * self.original[:1].numel()
+        self.mapped = min(MAPPED_EXAMPLES, MAPPED_NUMBERS // max(of_one, 1))
+        self.maps = [self.original[: self.mapped].float()]
 
     def _map(self, model: nn.Module) -> tuple[Tensor, str]:
         return method_map(method_of(self.factory, model), self.inputs, self.target)
@@ -398,6 +419,7 @@ class _Comparison:
                 f"{tuple(self.original.shape)}; expected the same"
             )
         self.constant.append(constant_maps(new))
+        self.maps.append(new[: self.mapped].float())
         self.values.append(torch.stack([map_similarity(self.original, new, k) for k in self.kinds]))
 
     def _follows_input(self) -> float | None:
@@ -427,6 +449,7 @@ class _Comparison:
             self.name if name is None else name,
             self.target if isinstance(self.target, Tensor) else None,
             diagnostics,
+            torch.stack(self.maps, 1) if self.mapped else None,
         )
 
 

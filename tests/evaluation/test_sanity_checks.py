@@ -62,6 +62,34 @@ def test_a_cascade_goes_from_the_output_down_and_leaves_the_model_alone():
     assert (found.curve("spearman")[:, :2] == 1).all() and (found.curve("spearman")[:, 2] < 1).any()
 
 
+def test_the_maps_of_the_first_examples_are_held_within_bounds(tmp_path):
+    net, x, made = table_net(), numbers(9, 6), []
+
+    def factory(model):
+        return lambda rows, target: made.append(gradient(model)(rows, target)) or made[-1]
+
+    found = parameter_randomisation(net, x, factory)
+    assert found.maps.shape == (6, 4, 6) and found.maps.dtype is torch.float32
+    for step, scores in enumerate(made):
+        assert torch.equal(found.maps[:, step], scores[:6])
+    # they are those that the similarities compare
+    again = map_similarity(found.maps[:, 0].double(), found.maps[:, 3].double(), "spearman")
+    assert torch.allclose(again, found.curve("spearman")[:6, 2])
+    found.save(tmp_path / "check.npz")
+    assert torch.equal(SanityCheck.load(tmp_path / "check.npz").maps, found.maps)
+    small = parameter_randomisation(net, x[:2], gradient)
+    assert small.maps.shape == (2, 4, 6)
+    with pytest.raises(ShapeError, match="maps have shape"):
+        SanityCheck(**(vars(small) | {"maps": small.maps[:, 1:]}))
+
+
+@pytest.mark.parametrize("room, examples", [(24 * 5, 5), (24, 1), (23, None)])
+def test_of_large_maps_fewer_are_held(room, examples, monkeypatch):
+    monkeypatch.setattr("taylorattr.evaluation.sanity_checks.MAPPED_NUMBERS", room)
+    found = parameter_randomisation(table_net(), numbers(9, 6), gradient)  # 4 maps of 6 numbers each
+    assert (None if found.maps is None else len(found.maps)) == examples
+
+
 def test_independent_randomisation_touches_one_block_at_a_time():
     net, calls = table_net(), []
     found = parameter_randomisation(net, numbers(5, 6), weights(calls), order="independent")
