@@ -111,7 +111,8 @@ _RESULTS = {
     "taylorattr.evaluation.localisation": ("Localisation",),
     "taylorattr.evaluation.retraining": ("Retraining",),
     "taylorattr.evaluation.road": ("Road",),
-    "taylorattr.evaluation.sanity_checks": ("SanityCheck", "SanityVerdict"),
+    "taylorattr.evaluation.sanity_checks": ("SanityCheck",),
+    "taylorattr.evaluation.sanity_verdict": ("SanityVerdict",),
     "taylorattr.reformulation.result": ("Reformulation",),
 }
 """Module -> its result classes. A saved file names its class; reading it imports the module that has it."""

@@ -16,13 +16,8 @@ from taylorattr.evaluation.protocol_result import Difference, Measured, bootstra
 from taylorattr.evaluation.ranking import ranking, tied_share
 from taylorattr.evaluation.retraining import Retraining, retraining
 from taylorattr.evaluation.road import Road, noisy_linear_imputation, road
-from taylorattr.evaluation.sanity_checks import (
-    SanityCheck,
-    SanityVerdict,
-    label_randomisation,
-    parameter_randomisation,
-    sanity_verdict,
-)
+from taylorattr.evaluation.sanity_checks import SanityCheck, label_randomisation, parameter_randomisation
+from taylorattr.evaluation.sanity_verdict import SanityVerdict, sanity_verdict
 from taylorattr.evaluation.smooth_curves import (
     expected_aup,
     expected_deletion,

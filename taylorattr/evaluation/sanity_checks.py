@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.effects.result import Result
 from taylorattr.errors import ModelError, OptionError, ShapeError, require_instance
 from taylorattr.evaluation.map_similarity import (
     SIMILARITIES,
@@ -45,20 +44,11 @@ Train: TypeAlias = Callable[[Tensor, Tensor, int], Callable[..., Any]]
 FIXED_DEVIATION = 0.1
 """Standard deviation of ``init="fixed"``."""
 
-PASSING = 0.3
-"""Magnitude of the signed rank correlation below which a check is passed."""
-
-INPUT_DOMINATED = 0.5
-"""Rank correlation of magnitudes from which on a passing map is said to follow the input."""
-
 MAPPED_EXAMPLES = 6
 """Examples whose maps a result holds at most."""
 
 MAPPED_NUMBERS = 2**20
 """Numbers of the maps that a result holds at most, 4 MiB: of large images fewer examples."""
-
-ACCURACY_OF_LABELS = 0.95
-"""Share of permuted labels that the second model should have learned by heart."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -278,86 +268,6 @@ def label_randomisation(
         accuracy = float((predicted_classes(second, x) == permuted).double().mean())
         comparison.add(_copied(second))
     return comparison.result("labels", ("labels",), name, train_accuracy=accuracy)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SanityVerdict(Result):
-    """What a cascade and a label test say together; see :func:`sanity_verdict`.
-
-    Attributes:
-        passes: Whether all signed rank correlations are below 0.3 in magnitude.
-        method: Name of the map.
-        signed: Mean signed rank correlation by test.
-        absolute: Mean rank correlation of magnitudes by test; NaN where it was not measured.
-        caveat: What a reader must not overlook; empty where there is nothing.
-    """
-
-    passes: bool
-    method: str
-    signed: dict[str, float]
-    absolute: dict[str, float]
-    caveat: str = ""
-
-    def __repr__(self) -> str:
-        """Show the verdict, the numbers behind it and the caveat."""
-        numbers = ", ".join(
-            f"{test} {self.signed[test]:.2f} (magnitudes {self.absolute[test]:.2f})" for test in self.signed
-        )
-        verdict = f"{self.method} {'passes' if self.passes else 'fails'} the sanity checks: {numbers}"
-        return f"{verdict}. {self.caveat}" if self.caveat else verdict
-
-
-def sanity_verdict(cascade: SanityCheck, labels: SanityCheck | None = None) -> SanityVerdict:
-    """Return whether a map passes: |mean signed rank correlation| < 0.3 in the full cascade and with labels.
-
-    The threshold is a choice of this package and a screen, not a judgement. A map that is the input times
-    something passes on its signs while its magnitudes hardly change: the caveat says so. Smooth positive
-    maps, such as Grad-CAM's, correlate with each other whatever the network.
-
-    Args:
-        cascade: Of :func:`parameter_randomisation` with ``order="cascading"``.
-        labels: Of :func:`label_randomisation`; None: the verdict is about the weights alone, and says so.
-
-    Returns:
-        The verdict with its numbers and its caveat.
-
-    Raises:
-        OptionError: If the checks are of another kind, of two methods, or without signed rank correlation.
-    """
-    tests = {"cascading": cascade} | ({} if labels is None else {"labels": labels})
-    for kind, check in tests.items():
-        if not isinstance(check, SanityCheck) or check.randomised != kind or "spearman" not in check.kinds:
-            raise OptionError(
-                "a verdict needs a cascading parameter_randomisation(…) and a label_randomisation(…), both "
-                "with the similarity 'spearman'"
-            )
-    if labels is not None and labels.method != cascade.method:
-        raise OptionError(f"the checks are of two methods, {cascade.method} and {labels.method}")
-    signed = {kind: check.mean("spearman") for kind, check in tests.items()}
-    absolute = {
-        kind: check.mean("absolute") if "absolute" in check.kinds else float("nan")
-        for kind, check in tests.items()
-    }
-    passes = all(abs(value) < PASSING for value in signed.values())  # NaN, all maps constant, does not pass
-    caveats = []
-    if passes and max(absolute.values()) >= INPUT_DOMINATED:
-        follows = cascade.diagnostics.get("follows_input", float("nan"))
-        caveats.append(
-            f"Its magnitudes keep a rank correlation of {max(absolute.values()):.2f}: where the map is large "
-            f"is dominated by the input (correlation with |x| {follows:.2f}), and only the signs depend on "
-            "what was learned."
-        )
-    if labels is None:
-        caveats.append("No label test was made: this is about the weights alone.")
-    elif labels.diagnostics.get("train_accuracy", 1.0) < ACCURACY_OF_LABELS:
-        caveats.append(
-            f"The model of permuted labels learned {labels.diagnostics['train_accuracy']:.0%} of them, less "
-            f"than {ACCURACY_OF_LABELS:.0%}: the label test says less."
-        )
-    undefined = sum(check.undefined("spearman") for check in tests.values())
-    if undefined:
-        caveats.append(f"Constant maps have no correlation: {undefined} left out.")
-    return SanityVerdict(passes, cascade.method, signed, absolute, " ".join(caveats))
 
 
 def trained_model(train: Train, x: Tensor, y: Tensor, seed: int) -> Callable[..., Any]:
