@@ -380,3 +380,10 @@ def test_a_seed_chooses_the_rays():
     ]
     assert rays[0] == rays[1] != rays[2]
     assert np.array_equal(rays[0][0], range(9))
+
+
+def test_the_default_order_sees_the_example_of_the_readme():
+    """3x₀ + x₁² + 3x₀x₁², whose last term has order three, and nothing of order four is computed."""
+    effects = ta.decompose(Polynomial({(1, 0): 3.0, (0, 2): 1.0, (1, 2): 3.0}), torch.tensor([[1.0, 2.0]]))
+    assert effects.order == 3 and effects.remainder.abs().max() < 1e-12
+    assert effects.order_values(3).sum() == pytest.approx(12)
