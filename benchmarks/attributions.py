@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -75,17 +75,17 @@ def own(name: str, *, references: bool = False, **options: Any) -> Callable[[nn.
     return make
 
 
-_FITTED: WeakKeyDictionary[nn.Module, ta.MIPIN] = WeakKeyDictionary()
-"""Inverses by network, so that two read-outs of one network fit them once."""
+@lru_cache(maxsize=1)
+def _fitted(network: nn.Module, images: Tensor) -> ta.MIPIN:
+    """Return the inverses of a network; two read-outs that follow each other fit them once."""
+    return ta.MIPIN(network).fit(images)
 
 
 def mip_in(read: str) -> Callable[[nn.Module, Tensor], Method]:
     """Return the factory of a read-out of MIP-IN; the inverses are fitted for every network it is given."""
 
     def make(network: nn.Module, images: Tensor) -> Method:
-        if network not in _FITTED:
-            _FITTED[network] = ta.MIPIN(network).fit(images)
-        fitted = _FITTED[network]
+        fitted = _fitted(network, images)
         return lambda x, target: ta.attribute("mip_in", network, x, target=target, fitted=fitted, read=read)
 
     return make
