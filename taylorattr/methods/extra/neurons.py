@@ -124,7 +124,7 @@ class Contributions:
         for call, output in self._calls.unmet.items():
             self.scores[:, self._columns[call]] = 0
             self._set_active(call, output)
-        self._calls.unmet.clear()
+        del self._calls  # it knows this object: the tables of one block would outlive the next
 
     def _arrange(self) -> None:
         """Lay out the tables: on the way back all calls are known."""
