@@ -134,7 +134,7 @@ def ranking(x: Tensor) -> list[tuple[str, ...]]:
         "PruneGrad 0.9": ("prune_grad", {"sparsity": 0.9}),
         "random masks 0.85": ("prune_grad", {"sparsity": 0.85, "score": "random"}),
     }
-    rows = [("CNN, by |map|", "MoRF", "LeRF", "signed MoRF", "signed LeRF")]
+    rows = [("CNN, ranked by size", "MoRF", "LeRF", "signed MoRF", "signed LeRF")]
     for name, (method, options) in methods.items():
         scores = ta.attribute(method, network, x, target=target, **options).scores
         areas = []

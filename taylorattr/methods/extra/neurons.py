@@ -91,6 +91,8 @@ class Contributions:
         examples: Shape (R,), int64: whose target and extra arguments each row uses.
         change: Applied to the output of each call.
         alone: What a pass of one row saw: by it the dimension of the rows is told. None where R is 1.
+        tables: Scores and marks of earlier passes by shape, which are written over: fresh memory for
+            hundreds of thousands of neurons takes as long as scoring them.
 
     Attributes:
         seen: The pass.
@@ -113,8 +115,10 @@ class Contributions:
         examples: Tensor,
         change: Change | None = None,
         alone: ReluCalls | None = None,
+        tables: dict[tuple[int, int], tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         """Run the pass."""
+        self._tables = {} if tables is None else tables
         self._like, self._rows = torch.empty(0, dtype=scalar.dtype, device=scalar.device), len(examples)
         self._calls, self._alone = ReluCalls(change, self._meet), alone
         self._columns: dict[int, slice] = {}
@@ -135,7 +139,9 @@ class Contributions:
         self.neurons = Neurons(self._calls.shapes)
         self._columns = dict(self.neurons.columns(self._rows))
         shape = self._rows, self.neurons.count(self._rows)
-        self.scores, self.active = self._like.new_empty(shape), self._like.new_empty(shape, dtype=torch.bool)
+        if shape not in self._tables:
+            self._tables[shape] = self._like.new_empty(shape), self._like.new_empty(shape, dtype=torch.bool)
+        self.scores, self.active = self._tables[shape]
 
     def _meet(self, call: int, output: Tensor, gradient: Tensor) -> None:
         if not self._columns:

@@ -114,6 +114,7 @@ class PrunedNetworks:
         self.scalar: ScalarModel = self.game.scalar
         self.question = question
         self.generator = question.generator()
+        self._tables: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def pruned(self, *, with_masks: bool) -> tuple[Rows, Pruning]:
         """Return the map, tensors (B, …), and the report of all examples."""
@@ -210,7 +211,7 @@ class PrunedNetworks:
 
     def whole(self, xs: Rows, examples: Tensor, alone: ReluCalls | None) -> Contributions:
         """Return the pass without pruning, checked, and the scores."""
-        found = Contributions(self.scalar, xs, examples, alone=alone)
+        found = Contributions(self.scalar, xs, examples, alone=alone, tables=self._tables)
         if not bool(torch.isfinite(found.seen.values).all()):
             _ = self.game.f_input  # says where
         if not self.scalar.gradient_checked:
