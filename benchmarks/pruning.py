@@ -65,6 +65,7 @@ CASES = (
         "PruneGrad maps, VGG-like 3×64×64, batch 32",
         maps_alone,
         (AtMostFloor(2.3),),
+        quick=True,
         floor=FLOOR,
     ),
     Case("PruneGrad, a whole call, VGG-like 3×64×64, batch 32", whole_call, floor=FLOOR),
