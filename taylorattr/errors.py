@@ -111,6 +111,21 @@ def require_whole_number(name: str, value: object, least: int = 1, *, optional: 
         raise OptionError(f"{name}={value!r}; expected {expected}{' or None' if optional else ''}")
 
 
+MOST_REPETITIONS = 10_000_000
+"""Samples, resamples, quadrature nodes or repeats of a call: above it, a slip of the keyboard."""
+
+
+def require_repetitions(name: str, value: object, least: int = 1, *, optional: bool = False) -> None:
+    """Refuse what is no whole number from `least` to `MOST_REPETITIONS`: more would run for days.
+
+    Raises:
+        OptionError: Names the argument and what was given.
+    """
+    require_whole_number(name, value, least, optional=optional)
+    if isinstance(value, int) and value > MOST_REPETITIONS:
+        raise OptionError(f"{name}={value!r}; expected at most {MOST_REPETITIONS:,}")
+
+
 def require_number(name: str, value: object, *, above: float = 0.0, optional: bool = False) -> None:
     """Refuse what is no real number above a bound; infinity is one, NaN is not.
 

@@ -291,7 +291,10 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
     n = game.n
     each = f"each of {game.batch} example(s)" + f" and {references} references" * (references > 1)
     columns = 1 << n if max_order is None else count_up_to(n, max_order)
-    what = f"2**{n}" if max_order is None else f"{columns:,}"
+    if max_order is None:
+        what = f"2**{n}"
+    else:  # Python refuses to write out numbers of thousands of digits
+        what = f"{columns:,}" if columns < 10**18 else f"about 10**{math.log10(columns):.0f}"
     remedy = (
         "group variables with players=..., restrict to small coalitions with max_order=..., "
         "or take terms up to an order with decompose(..., order=2)"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.inputs import require_finite, require_floating
-from taylorattr.errors import ShapeError, require_number, require_whole_number
+from taylorattr.errors import ShapeError, require_number, require_repetitions
 from taylorattr.evaluation.method_maps import followed_logit, random_map
 from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.evaluation.region_scores import Maps, region_scores
@@ -249,7 +249,7 @@ def infidelity(
     2.1; the best scale is theirs, too, the division by E q² a choice of this package.
     """
     require_number("noise", noise)
-    require_whole_number("samples", samples)
+    require_repetitions("samples", samples)
     if not isinstance(inputs, Tensor):
         raise ShapeError(f"inputs are a {type(inputs).__name__}; infidelity changes one tensor (B, …)")
     require_floating((inputs,))

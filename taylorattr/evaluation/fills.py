@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taylorattr.aliases import Baselines, Tensors
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
-from taylorattr.errors import DtypeError, OptionError, ShapeError
+from taylorattr.errors import DtypeError, OptionError, ShapeError, require_repetitions
 
 Fill: TypeAlias = str | Baselines
 """``mean``, ``zero``, ``uniform``, ``blur``, or what ``baselines=`` accepts elsewhere."""
@@ -91,8 +91,7 @@ def replacements(
             )
         yield tuple(_laid(c.mean(1), x, channel_dim) for c, x in zip(channels, inputs, strict=True))
         return
-    if not isinstance(repeats, int) or repeats < 1:
-        raise OptionError(f"repeats={repeats!r}; expected a positive integer")
+    require_repetitions("repeats", repeats)
     ends = [_range(c, x, channel_dim, fill_range) for c, x in zip(channels, inputs, strict=True)]
     # drawn on the CPU in float64: the same numbers on every device and in every dtype
     generator = torch.Generator().manual_seed(seed)

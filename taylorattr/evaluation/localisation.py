@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Tensors
-from taylorattr.errors import OptionError, ShapeError, require_whole_number
+from taylorattr.errors import OptionError, ShapeError, require_repetitions
 from taylorattr.evaluation.method_maps import followed_logit, image_maps, method_map, random_map
 from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.evaluation.ranking import Rank, importance, ranking, tied_share
@@ -126,7 +126,7 @@ def localisation(
     """
     if not isinstance(most_covered, (int, float)) or not 0 < most_covered <= 1:
         raise OptionError(f"most_covered={most_covered!r}; expected a share of the image in (0, 1]")
-    require_whole_number("random_repeats", random_repeats)
+    require_repetitions("random_repeats", random_repeats)
     if not isinstance(inputs, Tensor) or inputs.ndim < 3:
         raise ShapeError("localisation needs images, one tensor (B, C, H, W)")
     inside = box_masks(boxes, len(inputs), inputs.shape[-2:])

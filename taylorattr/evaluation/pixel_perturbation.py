@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike, resolve_players
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import OptionError, ShapeError, require_repetitions
 from taylorattr.evaluation.areas import aopc, relative_change
 from taylorattr.evaluation.fills import Fill, replacements
 from taylorattr.evaluation.followed_output import Output, follow, nested_outputs
@@ -227,8 +227,7 @@ def pixel_perturbation(
         ([[6.0, 3.0, 1.0, 0.0]], 3.5, 2.5)
     """
     tensors = input_tuple(inputs)
-    if not isinstance(random_repeats, int) or random_repeats < 0:
-        raise OptionError(f"random_repeats={random_repeats!r}; expected an integer ≥ 0")
+    require_repetitions("random_repeats", random_repeats, 0)
 
     def fills() -> Iterator[tuple[Tensor, ...]]:
         """Return the replacements from the beginning: they are drawn twice, never held all at once."""

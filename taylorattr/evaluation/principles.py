@@ -15,7 +15,13 @@ import torch
 from torch import Tensor
 
 from taylorattr.effects.result import Result
-from taylorattr.errors import OptionError, PrecisionWarning, ShapeError, require_whole_number
+from taylorattr.errors import (
+    OptionError,
+    PrecisionWarning,
+    ShapeError,
+    require_repetitions,
+    require_whole_number,
+)
 from taylorattr.evaluation.objectives import agreement
 from taylorattr.evaluation.ranking import score_tensor
 from taylorattr.maths.multi_index import enumerate_up_to
@@ -280,7 +286,7 @@ def rank_correlation(
         )
     if not 0 < level < 1:
         raise OptionError(f"level={level!r}; expected a number between 0 and 1, such as 0.95")
-    require_whole_number("samples", samples)
+    require_repetitions("samples", samples)
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randint(len(one), (samples, len(one)), generator=generator)
     drawn = agreement(one[rows], other[rows], "spearman")

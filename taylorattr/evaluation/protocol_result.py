@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from taylorattr.effects.result import Result
-from taylorattr.errors import OptionError, ShapeError
+from taylorattr.errors import OptionError, ShapeError, require_repetitions
 
 DRAWN_ENTRIES = 1 << 19
 """Values drawn at a time: 4 MiB of float64."""
@@ -221,8 +221,7 @@ def bootstrap_interval(
         )
     if not 0 < level < 1:
         raise OptionError(f"level={level!r}; expected a number between 0 and 1, such as 0.95")
-    if not isinstance(samples, int) or samples < 2:
-        raise OptionError(f"samples={samples!r}; expected an integer ≥ 2")
+    require_repetitions("samples", samples, 2)
     if (values == values[0]).all():  # the correction for skewness would be 0/0
         return float(values[0]), float(values[0])
     from scipy.stats import DegenerateDataWarning, bootstrap  # loading it takes about a second

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import networkx as nx
 import numpy as np
 
-from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError
+from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError, require_repetitions
 from taylorattr.graphs.dataset_graph import BLOCK_ENTRIES, entries, tables_of
 from taylorattr.graphs.graph_source import GraphSource
 
@@ -207,10 +207,9 @@ def compare_graphs(
     Source: Phipson & Smyth (2010) for the p-value (1 + #{as far apart}) / (1 + exchanges), which is valid for
         any number of exchanges.
     """
-    if missing not in ("error", "zero") or n_permutations < 1:
-        raise OptionError(
-            f"missing={missing!r}, n_permutations={n_permutations}; expected 'error' or 'zero', and 1 or more"
-        )
+    require_repetitions("n_permutations", n_permutations)
+    if missing not in ("error", "zero"):
+        raise OptionError(f"missing={missing!r}; expected 'error' or 'zero'")
     if isinstance(labels, str) or len(labels) != 2:
         raise OptionError(f"labels={labels!r}; expected two texts, one per side")
     one, other = _side(a, index), _side(b, index)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from taylorattr.errors import OptionError, PlayerError
+from taylorattr.errors import OptionError, PlayerError, require_repetitions
 from taylorattr.graphs.graph_source import GraphSource, pair_table_of
 from taylorattr.graphs.pair_table import PairTable, check_finite
 from taylorattr.graphs.selection import Selection
@@ -101,10 +101,10 @@ def dataset_graph(
         BudgetError: More than 20,000 edges, and neither top, threshold nor min_share is given.
     """
     selection = Selection(top, threshold, min_share)
-    if not 0 < level < 1 or n_bootstrap < 1 or not present >= 0:
+    require_repetitions("n_bootstrap", n_bootstrap)
+    if not 0 < level < 1 or not present >= 0:
         raise OptionError(
-            f"level={level}, n_bootstrap={n_bootstrap}, present={present}; expected a level between 0 and 1, "
-            "at least 1 resample, and a share from 0 on"
+            f"level={level}, present={present}; expected a level between 0 and 1, and a share from 0 on"
         )
     tables = tables_of(effects, index, of_truncated)
     first, n = tables[0], tables[0].n

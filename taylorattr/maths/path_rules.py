@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from taylorattr.errors import OptionError
+from taylorattr.errors import OptionError, require_repetitions
 from taylorattr.maths.quadrature import gauss_legendre
 
 PathRule: TypeAlias = Literal["gauss_legendre", "left", "right", "midpoint", "trapezoid"]
@@ -32,13 +32,12 @@ def path_rule(name: PathRule, count: int) -> tuple[np.ndarray, np.ndarray]:
         Two float64 arrays of shape (count,), nodes increasing.
 
     Raises:
-        OptionError: If the name is unknown or the count too small.
+        OptionError: If the name is unknown, or the count too small or beyond reason.
     """
     if name not in get_args(PathRule):
         raise OptionError(f"rule={name!r}; expected one of {', '.join(get_args(PathRule))}")
     least = 2 if name == "trapezoid" else 1
-    if not isinstance(count, int) or isinstance(count, bool) or count < least:
-        raise OptionError(f"{count!r} nodes for the rule {name}; expected an integer, at least {least}")
+    require_repetitions(f"number of nodes for the rule {name}: count", count, least)
     if name == "gauss_legendre":
         return _composite_gauss(count)
     steps = np.arange(count, dtype=np.float64)

@@ -44,7 +44,11 @@ def popcounts(n: int) -> np.ndarray:
 
 def count_up_to(n: int, k: int) -> int:
     """Return the number of coalitions with |S| ≤ k: Σ_{s≤k} C(n, s)."""
-    return sum(math.comb(n, s) for s in range(min(k, n) + 1))
+    total = of_this_size = 1
+    for s in range(min(k, n)):  # each from the one before: binomials of thousands take long one by one
+        of_this_size = of_this_size * (n - s) // (s + 1)
+        total += of_this_size
+    return total
 
 
 def of_size(n: int, s: int) -> np.ndarray:

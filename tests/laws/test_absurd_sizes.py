@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy
 import torch
@@ -64,12 +65,27 @@ CALLS: dict[str, Callable[[], object]] = {
     "harsanyi max_order 10⁹": lambda: ta.harsanyi(net(), x(), max_order=ENDLESS),
     "harsanyi max_order 50 of 100": lambda: ta.harsanyi(net(100), x(100), max_order=50, max_evaluations=None),
     "harsanyi batch size 10⁹": lambda: ta.harsanyi(net(), x(), internal_batch_size=ENDLESS),
+    "harsanyi max_order 5000 of 10⁴": lambda: ta.harsanyi(net(10**4), x(10**4), max_order=5000),
     "hessian 10⁵ inputs": lambda: ta.hessian(net(100_000), x(100_000)),
     "hessian batch size 10⁹": lambda: ta.hessian(net(), x(), internal_batch_size=ENDLESS),
     "integrated_hessians nodes 10⁶": lambda: ta.integrated_hessians(net(), x(), n_nodes=MANY),
     "integrated_hessians nodes 10⁹": lambda: ta.integrated_hessians(net(), x(), n_nodes=ENDLESS),
     "integrated_hessians 10⁵ inputs": lambda: ta.integrated_hessians(net(100_000), x(100_000)),
     "integrated_gradients steps 10⁶": attribute("integrated_gradients", n_steps=MANY),
+    "integrated_gradients steps 10⁹": attribute("integrated_gradients", n_steps=ENDLESS),
+    "integrated_gradients midpoints 10⁹": attribute("integrated_gradients", n_steps=ENDLESS, rule="midpoint"),
+    "smooth_grad samples 10⁹": attribute("smooth_grad", n_samples=ENDLESS),
+    "expected_gradients samples 10⁹": lambda: ta.attribute(
+        "expected_gradients", net(), x(), x(rows=3), n_samples=ENDLESS
+    ),
+    "shapley orders 10⁹": attribute("shapley", algorithm="permutation", samples=ENDLESS),
+    "shapley kernel 10⁹": attribute("shapley", algorithm="kernel", samples=ENDLESS),
+    "prune_grad steps 10⁹": attribute("prune_grad", refine="pgd", n_steps=ENDLESS),
+    "bootstrap of 10⁹": lambda: ta.evaluation.bootstrap_interval(np.arange(5.0), samples=ENDLESS),
+    "pixel_perturbation repeats 10⁹": lambda: ta.evaluation.pixel_perturbation(
+        net(), x(rows=2), x(rows=2), fill="uniform", repeats=ENDLESS, output="logit"
+    ),
+    "dataset_graph resamples 10⁹": lambda: ta.graphs.dataset_graph(effects(), n_bootstrap=ENDLESS),
     "integrated_gradients batch size 10⁹": attribute("integrated_gradients", internal_batch_size=ENDLESS),
     "shapley of 60 players": attribute("shapley", 60, algorithm="exact", max_evaluations=None),
     "shapley of 10⁵ players": attribute("shapley", 100_000, algorithm="exact", max_evaluations=None),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR
-from taylorattr.errors import OptionError, PrecisionWarning, warn
+from taylorattr.errors import OptionError, PrecisionWarning, require_repetitions, warn
 
 MOST_NODES = 128
 """Most nodes where no number is asked for."""
@@ -76,8 +76,7 @@ def climb(
     Raises:
         OptionError: If a number is out of range.
     """
-    if n_steps is not None and (isinstance(n_steps, bool) or n_steps < 1):
-        raise OptionError(f"n_steps={n_steps!r}; expected a positive integer or None")
+    require_repetitions("n_steps", n_steps, optional=True)
     if tol is not None and not 0 < tol < float("inf"):
         raise OptionError(f"tol={tol!r}; expected a positive number, a share of Σ|scores|, or None")
     largest = most if n_steps is None else n_steps

@@ -15,7 +15,7 @@ from taylorattr.allocation.rule import AllocationRule
 from taylorattr.analysis.question import Question
 from taylorattr.design.ways.coalition_table import SizeShares
 from taylorattr.design.ways.interface import Budget, Way
-from taylorattr.errors import OptionError, PrecisionWarning, warn
+from taylorattr.errors import PrecisionWarning, require_repetitions, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.maths.semivalues import amplification, size_weights, weights_of
@@ -93,8 +93,7 @@ class SampledOrders(Way):
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return means with their standard errors."""
         samples, tol = budget.samples, budget.tol
-        if samples is not None and (isinstance(samples, bool) or samples < 2):
-            raise OptionError(f"samples={samples!r}; expected 2 orders or more, or None")
+        require_repetitions("samples", samples, 2, optional=True)  # orders; one has no standard error
         game = question.game
         n, generator = game.n, np.random.default_rng(question.seed % 2**63)
         weights = None if self.draw is not None else self._weights(n, context)

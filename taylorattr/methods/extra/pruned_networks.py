@@ -18,7 +18,7 @@ from taylorattr.analysis.relu_calls import ReluCalls, WatchedPass, watched_pass
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
 from taylorattr.analysis.targets import tensor_output
 from taylorattr.autodiff.gradient import Rows, gradient_rows, require_true_gradient
-from taylorattr.errors import OptionError, PrecisionWarning, require_whole_number, warn
+from taylorattr.errors import OptionError, PrecisionWarning, require_repetitions, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.extra.neurons import (
     Contributions,
@@ -93,7 +93,7 @@ class Settings:
             raise OptionError("radius= is that of refine='pgd'; pass both or neither")
         if self.radius is not None and not 0 < self.radius < math.inf:
             raise OptionError(f"radius={self.radius!r}; expected a positive number, in units of the input")
-        require_whole_number("n_steps", self.n_steps)
+        require_repetitions("n_steps", self.n_steps)
         if not all(0 < radius < math.inf for radius in self.linearity):
             raise OptionError(
                 f"linearity={self.linearity!r}; expected positive radii such as (0.01, 0.1, 0.5)"

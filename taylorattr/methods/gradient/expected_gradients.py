@@ -13,7 +13,7 @@ from taylorattr.autodiff.gradient import Rows
 from taylorattr.errors import OptionError
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.gradient.integrated_gradients import Averages, Mode, averaged_gradients, say_error
-from taylorattr.methods.gradient.sampling import sample_mean
+from taylorattr.methods.gradient.sampling import require_sample_count, sample_mean
 from taylorattr.methods.method import Scores, method
 from taylorattr.methods.scores import float64
 
@@ -75,12 +75,12 @@ class _Places:
     """Draws of a reference and a place on the path, the same however they are cut."""
 
     def __init__(self, question: Question, n_samples: int) -> None:
+        require_sample_count(n_samples)
         self._question = question
         generator = question.generator()
-        count = n_samples if isinstance(n_samples, int) and n_samples > 0 else 0
         rows = len(question.reference_rows(0)[0])
-        self._which = torch.randint(rows, (count,), generator=generator)
-        self._alphas = torch.rand(count, generator=generator, dtype=torch.float64)
+        self._which = torch.randint(rows, (n_samples,), generator=generator)
+        self._alphas = torch.rand(n_samples, generator=generator, dtype=torch.float64)
 
     def __call__(self, samples: slice, examples: slice) -> tuple[Rows, Rows]:
         game = self._question.game

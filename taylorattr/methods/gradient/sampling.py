@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from taylorattr.analysis.game import blocks, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import Rows, gradient_rows, value_and_gradient
-from taylorattr.errors import OptionError, PrecisionWarning, warn
+from taylorattr.errors import OptionError, PrecisionWarning, require_repetitions, warn
 
 FIRST_LOOK = 16
 """Samples before a tolerance is looked at for the first time; then at every doubling."""
@@ -37,6 +37,17 @@ class SampleMean:
     count: int
 
 
+def require_sample_count(n_samples: int) -> None:
+    """Refuse less than 2 samples, of which one has no standard error, and more than anybody waits for.
+
+    Asked before anything is drawn: what is drawn takes memory for each sample.
+
+    Raises:
+        OptionError: Says what was given.
+    """
+    require_repetitions("n_samples", n_samples, 2)
+
+
 def sample_mean(question: Question, draw: Draw, n_samples: int, tol: float | None) -> SampleMean:
     """Return the mean over samples of multiplier∘∇f(point).
 
@@ -44,17 +55,16 @@ def sample_mean(question: Question, draw: Draw, n_samples: int, tol: float | Non
         question: What is asked.
         draw: Gives the points and multipliers of a range of samples for a range of examples; the same ones
             however the ranges are cut.
-        n_samples: Samples of each example; with a tolerance the largest number.
+        n_samples: Samples of each example, as `require_sample_count` wants them; with a tolerance the largest
+            number.
         tol: Stop when every standard error is below tol·Σ|scores| of its example.
 
     Raises:
-        OptionError: If there are fewer than 2 samples or tol is not positive.
+        OptionError: If tol is not positive.
 
     Warns:
         PrecisionWarning: A tolerance was asked for and not reached.
     """
-    if not isinstance(n_samples, int) or isinstance(n_samples, bool) or n_samples < 2:
-        raise OptionError(f"n_samples={n_samples!r}; expected an integer, at least 2 (for standard errors)")
     if tol is not None and not tol > 0:
         raise OptionError(f"tol={tol!r}; expected a positive number or None")
     game = question.game

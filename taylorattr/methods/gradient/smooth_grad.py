@@ -18,7 +18,7 @@ from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.errors import CaptureError, OptionError
 from taylorattr.maths.multi_index import enumerate_up_to
 from taylorattr.methods.gradient.gradient_x_input import Multiplier, multipliers
-from taylorattr.methods.gradient.sampling import sample_mean
+from taylorattr.methods.gradient.sampling import require_sample_count, sample_mean
 from taylorattr.methods.method import Scores, method
 from taylorattr.program.affine import NotPolynomialError, polynomial_degree
 from taylorattr.program.program import Program
@@ -91,10 +91,9 @@ class _Noise:
     """Standard normal numbers of one example's shape, one set per sample, the same however they are cut."""
 
     def __init__(self, question: Question, n_samples: int) -> None:
+        require_sample_count(n_samples)
         self._game = question.game
-        self._seeds: list[int] = []
-        if isinstance(n_samples, int) and n_samples > 0:
-            self._seeds = torch.randint(2**62, (n_samples,), generator=question.generator()).tolist()
+        self._seeds: list[int] = torch.randint(2**62, (n_samples,), generator=question.generator()).tolist()
 
     def __call__(self, samples: slice) -> Rows:
         rows = [self._one(seed) for seed in self._seeds[samples]]

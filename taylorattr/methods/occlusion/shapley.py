@@ -12,7 +12,7 @@ from torch import Tensor
 from taylorattr import memory
 from taylorattr.analysis.question import Question
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
-from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, warn
+from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, require_repetitions, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.maths.semivalues import shapley_values
@@ -224,8 +224,7 @@ def _precision(values: np.ndarray, errors: np.ndarray, tol: float | None) -> dic
 def _check_options(algorithm: str, samples: int | None, tol: float | None) -> None:
     if algorithm not in ALGORITHMS:
         raise OptionError(f"algorithm={algorithm!r}; expected one of {', '.join(map(repr, ALGORITHMS))}")
-    if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
-        raise OptionError(f"samples={samples!r}; expected a positive integer or None")
+    require_repetitions("samples", samples, optional=True)
     if tol is not None and not (isinstance(tol, (int, float)) and 0 < tol < float("inf")):
         raise OptionError(f"tol={tol!r}; expected a positive number, a share of Σ|scores|, or None")
     if algorithm == "exact" and (samples is not None or tol is not None):

@@ -78,7 +78,7 @@ def test_a_way_that_cannot_be_taken_says_why():
         few(network((24, 2, 1)), x, max_evaluations=1000, way="coalitions")
     with pytest.raises(OptionError, match="no way 'path'; it has: auto, coalitions"):
         rule()(network(), draws(1, 3), way="path")
-    with pytest.raises(OptionError, match="samples=1; expected 2"):
+    with pytest.raises(OptionError, match="samples=1; expected an integer ≥ 2"):
         rule()(network(), draws(1, 3), way="samples", samples=1)
 
 

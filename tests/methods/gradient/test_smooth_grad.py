@@ -128,7 +128,7 @@ def test_held_elements_get_no_noise():
     [
         ({"mode": "exact"}, "polynomial models: aten.gelu"),
         ({"mode": "both"}, "'sample' or 'exact'"),
-        ({"n_samples": 1}, "at least 2"),
+        ({"n_samples": 1}, "≥ 2"),
         ({"tol": 0.0}, "positive"),
         ({"stdev": -1.0}, "negative"),
         ({"stdev": torch.ones(5)}, "does not broadcast"),
