@@ -26,14 +26,10 @@ class Entry:
         make: (network, training images) -> method.
         unit: Whether its map is change of the output per unit of input, as a gradient is; None: neither that
             nor in units of the output.
-        images_only: Whether it needs a convolution.
-        sampled: Whether it draws samples.
     """
 
     make: Callable[[nn.Module, Tensor], Method]
     unit: bool | None = False
-    images_only: bool = False
-    sampled: bool = False
 
 
 def gradient(network: nn.Module, images: Tensor) -> Method:
@@ -91,6 +87,19 @@ def mip_in(read: str) -> Callable[[nn.Module, Tensor], Method]:
     return make
 
 
+def mip_in_upper(network: nn.Module, images: Tensor) -> Method:
+    """Return MIP-IN of the layers from the last max-pool on, its map resized to the image.
+
+    Raises:
+        OptionError: If there is no max-pool.
+    """
+    pools = [name for name, module in network.named_children() if isinstance(module, nn.MaxPool2d)]
+    if not pools:
+        raise ta.errors.OptionError("the network has no max-pool before which a map could be read")
+    fitted = ta.MIPIN(network, layer=str(int(pools[-1]) - 1)).fit(images)
+    return lambda x, target: ta.attribute("mip_in", network, x, target=target, fitted=fitted)
+
+
 def random_map(network: nn.Module, images: Tensor) -> Method:
     """Return numbers that know nothing of network, input and class."""
     return lambda x, target: torch.rand(x.shape, generator=torch.Generator().manual_seed(1))
@@ -100,14 +109,14 @@ ENTRIES = {
     "gradient": Entry(gradient, unit=True),
     "guided_backprop": Entry(guided_backprop, unit=True),
     "gradient_x_input": Entry(own("gradient_x_input")),
-    "smooth_grad": Entry(own("smooth_grad", n_samples=20), sampled=True),
+    "smooth_grad": Entry(own("smooth_grad", n_samples=20)),
     "integrated_gradients": Entry(own("integrated_gradients", mode="quadrature", n_steps=32)),
-    "expected_gradients": Entry(own("expected_gradients", references=True, n_samples=50), sampled=True),
-    "grad_cam": Entry(own("grad_cam"), unit=None, images_only=True),
+    "expected_gradients": Entry(own("expected_gradients", references=True, n_samples=50)),
+    "grad_cam": Entry(own("grad_cam"), unit=None),
     "occlusion_1": Entry(own("occlusion_1")),
     "occlusion_patch": Entry(own("occlusion_patch")),
     "prediction_difference": Entry(own("prediction_difference", references=True)),
-    "shapley": Entry(own("shapley", algorithm="permutation", samples=10), sampled=True),
+    "shapley": Entry(own("shapley", algorithm="permutation", samples=10)),
     "lrp_epsilon": Entry(own("lrp_epsilon")),
     "lrp_alpha_beta": Entry(own("lrp_alpha_beta")),
     "deep_taylor": Entry(own("deep_taylor")),
@@ -115,8 +124,10 @@ ENTRIES = {
     "deeplift_reveal_cancel": Entry(own("deeplift_reveal_cancel")),
     "deep_shap": Entry(own("deep_shap", references=True)),
     "prune_grad": Entry(own("prune_grad", sparsity=0.9), unit=True),
+    "prune_grad 0.98": Entry(own("prune_grad", sparsity=0.98), unit=True),
     "mip_in": Entry(mip_in("attribution"), unit=True),
     "mip_in contrast": Entry(mip_in("contrast"), unit=True),
+    "mip_in upper": Entry(mip_in_upper, unit=None),
     "random": Entry(random_map, unit=None),
 }
 """Name -> method: the fifteen, two gradients, the systems, and random numbers."""

@@ -23,6 +23,10 @@ SUM_TOLERANCE = 1e-3
 """How far the elements' scores may add up to something else than the players', relative to Σ|scores|."""
 
 
+WITHOUT_SUM_LAW = ("grad_cam", "mip_in")
+"""Methods whose players may be the positions of a layer: the map is then resized, and has another sum."""
+
+
 def regions(inputs: Tensors, region: int, players: PlayersLike) -> PlayersLike:
     """Return the players that `region` names, or those given.
 
@@ -130,7 +134,8 @@ def _of_attribution(attribution: Attribution, game: Game) -> Tensor:
         )
     whole = torch.stack([part.flatten(1).sum(1) for part in elements]).sum(0)
     off = (whole - by_player.sum(1)).abs()
-    if attribution.method != "grad_cam" and bool((off > allowed[:, 0]).any()):  # its map has no sum law
+    of_layer = attribution.method in WITHOUT_SUM_LAW
+    if not of_layer and bool((off > allowed[:, 0]).any()):
         raise OptionError(
             "the attribution repeats a player's score at each of its elements (per_element=False): sums over "
             "other regions mean nothing; attribute with per_element=True or the same players"

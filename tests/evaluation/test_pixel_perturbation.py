@@ -142,6 +142,17 @@ def test_every_way_to_give_a_map_gives_the_same_curves():
     assert all(torch.equal(curve, curves[0]) for curve in curves)
 
 
+def test_a_map_of_a_layer_need_not_have_the_sum_of_its_positions():
+    net = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(108, 4)).eval()
+    x = random(30, 2, 6, 6, seed=5).float()
+    fitted = ta.MIPIN(net, layer="1", steps=5).fit(x)
+    result = ta.attribute("mip_in", net, x[:3], target=[0, 1, 2], fitted=fitted)
+    found = pixel_perturbation(net, x[:3], result, target=[0, 1, 2], steps=4)
+    assert torch.equal(
+        found.morf, pixel_perturbation(net, x[:3], result.scores, target=[0, 1, 2], steps=4).morf
+    )
+
+
 def test_players_of_tables_tokens_and_tuples():
     model, weight = linear(5)
     x = random(3, 5, seed=2)
