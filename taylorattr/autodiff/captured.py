@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -179,15 +179,30 @@ def capture_at(
     return program
 
 
-def programs_between(game: Game) -> list[Program | str]:
-    """Return for each example a program for second derivatives from b to x, or why there is none."""
-    programs: list[Program | str] = []
+def programs_between(game: Game, frame: Frame = "baseline") -> Iterator[Program | str]:
+    """Yield for each example a program that is right from b to x, or why there is none.
+
+    An example takes the program of an earlier one where that gives the model's values at both of its ends.
+
+    Args:
+        game: The game.
+        frame: ``baseline``: captured at b and compared at x; ``input``: the other way round.
+
+    Yields:
+        The program of the next example, as `capture_at` has it.
+    """
+    known: list[Program] = []
     for example in range(game.batch):
-        (b, f_b), (x, f_x) = ends_of(game, "baseline", example, game.dtype)
-        known = {id(p): p for p in programs if isinstance(p, Program)}.values()
-        shared = (p for p in known if _serves(p, game, ((b, f_b), (x, f_x))))
-        programs.append(next(shared, None) or capture_at(game.scalar, b, example, x))
-    return programs
+        ends = ends_of(game, frame, example, game.dtype)
+        shared = next((program for program in known if _serves(program, game, ends)), None)
+        if shared is not None:
+            yield shared
+            continue
+        (point, _), (far, _) = ends
+        program = capture_at(game.scalar, point, example, far)
+        if isinstance(program, Program):
+            known.append(program)
+        yield program
 
 
 @torch.no_grad()

@@ -30,8 +30,7 @@ PLACES = ((1e-3, 1.0), (2e-3, 1 / 16), (0.0, 1 / 4))
 one place; a hidden dependence shows in all."""
 
 RELATIVE = 1e-3
-"""Difference allowed, relative to the larger of the two."""
-
+"""Difference allowed between a derivative and a difference quotient, relative to the larger of the two."""
 
 Answer: TypeAlias = Literal["follows", "differs", "steps"]
 """What a gradient is: the derivative; not the derivative; 0 on the flat pieces of a function that jumps."""

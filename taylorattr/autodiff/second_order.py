@@ -38,7 +38,7 @@ Directions = Callable[[slice], Rows]
 Collect = Callable[[Rows], Tensor]
 """Tensors (C, R, …) -> their products with every direction, (C, R, n)."""
 
-WIDEST_BLOCK = 6 << 20
+WIDEST_CHUNK = 6 << 20
 """Bytes of the widest value of all directions walked together."""
 
 ROWS = (32, 256)
@@ -209,7 +209,7 @@ class _Walk:
         return slopes
 
     def _rows(self, limit: int, itemsize: int) -> int:
-        cached = min(max(WIDEST_BLOCK // (itemsize * self.plan.widest), ROWS[0]), ROWS[1])
+        cached = min(max(WIDEST_CHUNK // (itemsize * self.plan.widest), ROWS[0]), ROWS[1])
         fixed = tangent_bytes(self.plan, self.n, 0, itemsize)
         each = tangent_bytes(self.plan, self.n, 1, itemsize) - fixed
         return max(1, min(cached, (limit - fixed) // max(1, each)))
@@ -279,7 +279,7 @@ def _behind(plan: Plan, split: int, points: Rows, collect: Collect) -> tuple[Pla
     last = start[-1]
     m = plan.sizes[last.out]
     size = max(plan.sizes[i] for step in start for i in (step.out, *step.inputs)) * z.element_size()
-    rows = max(ROWS[0], WIDEST_BLOCK // size)
+    rows = max(ROWS[0], WIDEST_CHUNK // size)
     parts = []
     for first in range(0, m, rows):
         block = z.new_zeros(min(rows, m - first), m)

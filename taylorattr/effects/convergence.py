@@ -24,14 +24,16 @@ MARGIN = 1.1
 ORDER = 14
 """Order of the probing jets."""
 
-MAX_PLAYERS = 64
+MOST_ALONE = 64
 """Players probed alone; with more, those with the largest first-order effects."""
 
-MAX_RANDOM = 16
+MOST_RANDOM = 16
 """Random coalitions probed."""
 
 SLACK = 100.0
-"""A remainder along a ray may exceed the estimate |c_L| / (ρ − 1) by this factor."""
+"""A remainder along a ray may exceed the estimate |c_L|/(ρ − 1) by this factor.
+
+The estimate is a geometric series; coefficients oscillate, or have powers of the order beside ρ^{−m}."""
 
 NOISE = 1e6
 """A remainder below this many units of rounding of the largest coefficient is rounding."""
@@ -92,14 +94,13 @@ def probing_masks(first_order: np.ndarray, seed: int) -> list[int]:
         first-order effects; up to 16 random coalitions of at least two players.
     """
     n = len(first_order)
-    alone = np.sort(np.argsort(-np.abs(first_order), kind="stable")[:MAX_PLAYERS])
+    alone = np.sort(np.argsort(-np.abs(first_order), kind="stable")[:MOST_ALONE])
     masks = [(1 << n) - 1, *(1 << int(i) for i in alone)]
     rng = np.random.default_rng(seed)
-    for _ in range(MAX_RANDOM):
+    for _ in range(MOST_RANDOM):
         present = rng.random(n) < 0.5
         masks.append(sum(1 << int(i) for i in np.flatnonzero(present)))
-    seen = dict.fromkeys(mask for mask in masks if mask)
-    return list(seen)
+    return list(dict.fromkeys(mask for mask in masks if mask))  # each once, in this order
 
 
 def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -> Ray:
@@ -115,8 +116,8 @@ def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -
         The judgement.
     """
     rho = radius(coefficients)
-    size = float(np.abs(coefficients[1:]).max())
-    scale = max(size, abs(end - coefficients[0]))
+    # without c_0: a large constant would hide a remainder as large as the effects
+    scale = max(float(np.abs(coefficients[1:]).max()), abs(end - coefficients[0]))
     if not np.isfinite(coefficients).all() or not np.isfinite(end):
         return Ray(to_coalition(mask), rho, float("nan"), False)
     remainder = float(end - coefficients.sum())
@@ -126,6 +127,7 @@ def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -
         return Ray(to_coalition(mask), np.inf, remainder / max(scale, abs(coefficients[0])), True)
     allowed = NOISE * torch.finfo(dtype).eps * max(scale, abs(coefficients[0]))
     if MARGIN < rho < np.inf:
+        # the largest of the last three coefficients, since of an odd or even function every other one is 0
         tail = float(np.abs(coefficients[-3:]).max()) / (rho - 1.0)
         allowed += SLACK * tail
     return Ray(to_coalition(mask), rho, remainder / scale, bool(rho > MARGIN and abs(remainder) <= allowed))
@@ -186,12 +188,15 @@ def reason(rays: Sequence[Ray], sizes: Sequence[float], kinks: Kinks | None, nam
     if kinks.escapes:
         return "the model branches on values or reads them into Python, and takes another way at the far end"
     if kinks.path or any(kinks.per_player):
-        seen = max(kinks.path, max(kinks.per_player))
-        return f"at least {seen} kinks (ReLU, max, abs, clamp or the like) switch between baseline and input"
+        switches = max(kinks.path, max(kinks.per_player))
+        return (
+            f"at least {switches} kinks (ReLU, max, abs, clamp or the like) switch between baseline and input"
+        )
     if kinks.at_expansion:
         return f"{kinks.at_expansion} gates lie exactly on their kink at the expansion point"
     failed = [ray for ray in rays if not ray.passed]
     if failed:
+        # values that are not finite first, then the smallest radius
         worst = min(failed, key=lambda ray: -1.0 if np.isnan(ray.remainder) else ray.radius)
         where = "from baseline to input" if len(worst.players) == len(names) else _named(worst.players, names)
         if np.isnan(worst.remainder):
@@ -219,5 +224,6 @@ def unprobed(captured: bool) -> str:
 
 
 def _named(players: Sequence[int], names: Sequence[str]) -> str:
-    shown = ", ".join(names[i] for i in players[:4])
-    return f"of {shown}" + (f" and {len(players) - 4} more players" if len(players) > 4 else "")
+    """Return the first four players of a ray by name, and how many there are more."""
+    first = ", ".join(names[i] for i in players[:4])
+    return f"of {first}" + (f" and {len(players) - 4} more players" if len(players) > 4 else "")

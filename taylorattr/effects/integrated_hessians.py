@@ -190,7 +190,7 @@ def _integrated(
             f"(limit {in_words(limit)}); group elements with players=…, or pass fewer examples"
         )
     with torch.inference_mode(False):
-        programs = programs_between(game)
+        programs = list(programs_between(game))
         shares = [
             _until(game, example, program if isinstance(program, Program) else None, ladder, tolerance, limit)
             for example, program in enumerate(programs)

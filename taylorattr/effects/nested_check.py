@@ -14,6 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from taylorattr.autodiff.derivative_check import RELATIVE
 from taylorattr.autodiff.polynomial.nested import derivatives
 from taylorattr.errors import CaptureError
 
@@ -22,9 +23,6 @@ Derivative = TypeVar("Derivative")
 DISTANCES = (1e-3, 0.5)
 """How far from the expansion point, in units of the way to the far end, the two are compared: at the point
 itself a kink may lie (ReLU of 0), where a difference is no derivative."""
-
-RELATIVE = 1e-3
-"""Difference allowed, relative to the larger of the two."""
 
 
 def require_true_derivatives(

@@ -103,6 +103,8 @@ class SymbolicEffects:
         return HarsanyiEffects(values=torch.tensor([row], dtype=torch.float64), **self._common())
 
     def _common(self) -> dict[str, Any]:
+        """Return the fields that Taylor and Harsanyi effects share, numbers as float64 tensors (1,)."""
+
         def vector(value: Any) -> Tensor:
             return torch.tensor([float(value)], dtype=torch.float64)
 
@@ -200,7 +202,7 @@ def symbolic_effects(
     _require_few_terms(expression)
     coalitions = Coalitions(n, n)
     values = _values(expression, symbols, start, end, coalitions)
-    f_start, f_end = values[0], values[-1]
+    f_start, f_end = values[0], values[-1]  # read before the transform, which is in place
     effects = truncated_mobius_(values, n, n)
     harsanyi = {c: sign * sympy.simplify(effects[i]) for i, c in enumerate(coalitions) if c}
 
@@ -209,10 +211,10 @@ def symbolic_effects(
         {s: p + t * d for s, p, t, d in zip(symbols, start, scale, steps, strict=True)}, simultaneous=True
     )
     if along.is_polynomial(*scale):
-        found = dict(sympy.Poly(along, *scale).terms())
-        degree = max((sum(k) for k in found), default=0)
+        monomials = dict(sympy.Poly(along, *scale).terms())
+        degree = max((sum(k) for k in monomials), default=0)
         top = degree if order is None else order
-        terms = {k: sign * c for k, c in found.items() if 1 <= sum(k) <= top and c != 0}
+        terms = {k: sign * c for k, c in monomials.items() if 1 <= sum(k) <= top and c != 0}
         exhaustive = top >= degree
     else:
         top = order or 0
@@ -229,16 +231,21 @@ def symbolic_effects(
     return SymbolicEffects(ordered, harsanyi, names, frame, top, exhaustive, f_input, f_baseline)
 
 
-def _point(given: Sequence[Any] | Mapping[Any, Any], symbols: Sequence[Any], name: str) -> list[Any]:
+def _point(values: Sequence[Any] | Mapping[Any, Any], symbols: Sequence[Any], name: str) -> list[Any]:
+    """Return x or b as exact numbers in the order of the symbols.
 
-    if isinstance(given, Mapping):
-        missing = [str(s) for s in symbols if s not in given]
+    Raises:
+        ShapeError: If there is not one number per symbol.
+        NonFiniteError: If one is not finite.
+    """
+    if isinstance(values, Mapping):
+        missing = [str(s) for s in symbols if s not in values]
         if missing:
             raise ShapeError(f"{name} lack a number for {', '.join(missing)}")
-        given = [given[s] for s in symbols]
-    if len(given) != len(symbols):
-        raise ShapeError(f"{name} hold {len(given)} numbers; expected one per symbol, {len(symbols)}")
-    numbers = [_exact(value, f"{name}[{i}]") for i, value in enumerate(given)]
+        values = [values[s] for s in symbols]
+    if len(values) != len(symbols):
+        raise ShapeError(f"{name} hold {len(values)} numbers; expected one per symbol, {len(symbols)}")
+    numbers = [_exact(value, f"{name}[{i}]") for i, value in enumerate(values)]
     for symbol, number in zip(symbols, numbers, strict=True):
         if not number.is_finite:
             raise NonFiniteError(f"{name}: {symbol} = {number} is not a finite number")
@@ -291,7 +298,11 @@ def _require_few_terms(expression: Any) -> None:
 def _values(
     expression: Any, symbols: Sequence[Any], start: list[Any], end: list[Any], coalitions: Coalitions
 ) -> np.ndarray:
-    """Return v(T) of every coalition as an object array."""
+    """Return v(T) of every coalition as an object array, so that sympy's exact numbers stay what they are.
+
+    Raises:
+        NonFiniteError: If one is not finite.
+    """
     values = np.empty(len(coalitions), dtype=object)
     for position, present in enumerate(coalitions):
         point = {s: end[i] if i in present else start[i] for i, s in enumerate(symbols)}
@@ -303,17 +314,25 @@ def _values(
 
 
 def _undefined() -> tuple[Any, ...]:
+    """Return what sympy has for values that are no finite number."""
     import sympy  # as above
 
     return sympy.nan, sympy.zoo, sympy.oo, -sympy.oo
 
 
 def _coefficients(along: Any, scale: list[Any], order: int, sign: int) -> dict[MultiIndex, Any]:
-    """Return sign·[t^κ] for 1 ≤ |κ| ≤ order, by repeated differentiation, each derivative taken once."""
+    """Return sign·[t^κ] for 1 ≤ |κ| ≤ order, by repeated differentiation, each derivative taken once.
+
+    Multi-indices come by order, so the derivative below, one less in the first variable, is known already.
+
+    Raises:
+        NonFiniteError: If the expression is not analytic where the series starts.
+    """
     import sympy  # as above
 
     derivatives: dict[MultiIndex, Any] = {(0,) * len(scale): along}
     at_start = dict.fromkeys(scale, 0)
+    # sympy differentiates |t| to sign(t), which is 0 at 0: a number, but no derivative
     kinks = [str(part) for part, edge in _edges(along) if edge.subs(at_start, simultaneous=True) == 0]
     if kinks:
         raise NonFiniteError(f"{kinks[0]} has a kink or a jump where the series starts; move that point")
@@ -342,15 +361,16 @@ def _edges(expression: Any) -> Iterator[tuple[Any, Any]]:
         yield part, part.args[0]
     for part in expression.atoms(sympy.Max, sympy.Min):
         for i, j in itertools.combinations(part.args, 2):
+            # two arguments that are equal make a kink only if they are the largest
             yield part, sympy.Piecewise((i - j, sympy.Eq(part, i)), (1, True))
     for part in expression.atoms(sympy.floor, sympy.ceiling):
-        yield part, sympy.sin(sympy.pi * part.args[0])
+        yield part, sympy.sin(sympy.pi * part.args[0])  # 0 at the integers
     for part in expression.atoms(sympy.Rel):
         yield part, part.lhs - part.rhs
 
 
 def _open(value: Any) -> bool:
-    """Whether something was left unevaluated, or is no function's value."""
+    """Return whether a derivative was left unevaluated, or is no function's value."""
     import sympy  # as above
 
     return value.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta)

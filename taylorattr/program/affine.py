@@ -59,10 +59,9 @@ class _Degrees:
         if row is not None and row.factors and set(moving) <= set(row.affine_arguments):
             product = sum(_largest(by_name, group) for group in row.factors)
             return max(product, _largest(by_name, row.added))
-        name = node.op.overloadpacket.__name__
-        if name == "square":
+        if node.name == "square":
             return 2 * _largest(by_name, moving)
-        if name == "pow" and moving == ("self",):
+        if node.name == "pow" and moving == ("self",):
             power = by_name["exponent"]
             if isinstance(power, (int, float)) and power == int(power) and power >= 0:
                 return int(power) * by_name["self"].value

@@ -33,8 +33,18 @@ class Algebra(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One node with its argument lookup prepared."""
+class _Call:
+    """One node with the look-up of its arguments prepared, so that a walk does not search them for `Ref`.
+
+    Attributes:
+        node: The operation.
+        pull: Values by number -> the positional arguments.
+        kwargs: Keyword arguments, if none of them is a value of the program.
+        pull_kwargs: Values by number -> the keyword arguments, if some are.
+        out: Number of its only result.
+        outs: Number of each result that is used, and its position among several.
+        last_use: Numbers of values that no later node reads.
+    """
 
     node: Node
     pull: Callable[[list[Any]], tuple[Any, ...]]
@@ -46,11 +56,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A program ready to be walked: constants and literal arguments in their slots, one step per node."""
+class _Prepared:
+    """A program ready to be walked: constants and literal arguments in their slots, one call per node."""
 
     template: list[Any]
-    steps: list[Step]
+    calls: list[_Call]
 
 
 def walk(program: Program, inputs: Sequence[Any], algebra: Algebra) -> Any:
@@ -70,20 +80,20 @@ def walk(program: Program, inputs: Sequence[Any], algebra: Algebra) -> Any:
     """
     if len(inputs) != len(program.inputs):
         raise ShapeError(f"{len(inputs)} inputs given; the program was captured with {len(program.inputs)}")
-    plan: Plan = program.plan or _prepare(program)
-    values = plan.template.copy()
+    prepared: _Prepared = program.plan or _prepare(program)
+    values = prepared.template.copy()
     for ref, value in zip(program.inputs, inputs, strict=True):
         values[ref.index] = value
     apply = algebra.apply
-    for step in plan.steps:
-        kwargs = step.kwargs if step.pull_kwargs is None else step.pull_kwargs(values)
-        result = apply(step.node, step.pull(values), kwargs)
-        if step.outs is None:
-            values[step.out] = result
+    for call in prepared.calls:
+        kwargs = call.kwargs if call.pull_kwargs is None else call.pull_kwargs(values)
+        result = apply(call.node, call.pull(values), kwargs)
+        if call.outs is None:
+            values[call.out] = result
         else:
-            for slot, position in step.outs:
+            for slot, position in call.outs:
                 values[slot] = result[position]
-        for slot in step.last_use:
+        for slot in call.last_use:
             values[slot] = None
     return values[program.output.index]
 
@@ -156,19 +166,19 @@ def values_at(program: Program, inputs: Sequence[Tensor]) -> dict[int, Tensor]:
     return {ref.index: x for ref, x in zip(program.inputs, inputs, strict=True)} | collect.values
 
 
-def _prepare(program: Program) -> Plan:
-    """Lay out slots: values by number, then every literal argument."""
+def _prepare(program: Program) -> _Prepared:
+    """Return a program with its slots laid out: values by number, then every literal argument; keep it."""
     numbers = [ref.index for ref in program.inputs] + list(program.constants)
     numbers += [ref.index for node in program.nodes for ref in leaves(Ref, node.out)]
     template: list[Any] = [None] * (max(numbers, default=-1) + 1)
     for index, tensor in program.constants.items():
         template[index] = tensor
-    steps = [_step(node, template) for node in program.nodes]
-    program.plan = Plan(template, steps)
+    program.plan = _Prepared(template, [_call(node, template) for node in program.nodes])
     return program.plan
 
 
-def _step(node: Node, template: list[Any]) -> Step:
+def _call(node: Node, template: list[Any]) -> _Call:
+    """Return a node's call; its literal arguments are appended to the template."""
     dynamic = [not isinstance(a, Ref) and any(True for _ in leaves(Ref, a)) for a in node.args]
     if any(dynamic):
         args = node.args
@@ -188,16 +198,18 @@ def _step(node: Node, template: list[Any]) -> Step:
     else:
         out = -1
         outs = tuple((ref.index, i) for i, ref in enumerate(node.out) if ref is not None)
-    return Step(node, pull, node.kwargs, pull_kwargs, out, outs, node.last_use)
+    return _Call(node, pull, node.kwargs, pull_kwargs, out, outs, node.last_use)
 
 
 def _flat(argument: Any) -> bool:
+    """Return whether an argument is a list of values and literals, none of them nested further."""
     return isinstance(argument, (list, tuple)) and not any(
         isinstance(a, (list, tuple, dict)) for a in argument
     )
 
 
 def _slot(argument: Any, template: list[Any]) -> int:
+    """Return the slot an argument is read from; a literal gets one of its own."""
     if isinstance(argument, Ref):
         return argument.index
     template.append(argument)
@@ -205,7 +217,7 @@ def _slot(argument: Any, template: list[Any]) -> int:
 
 
 def _pull_flat(args: tuple[Any, ...], template: list[Any]) -> Callable[[list[Any]], tuple[Any, ...]]:
-    """Arguments that are values or literals, none nested: one itemgetter."""
+    """Return the look-up of arguments that are values or literals, none nested: one itemgetter."""
     slots = [_slot(a, template) for a in args]
     if len(slots) == 0:
         return lambda values: ()
@@ -216,7 +228,7 @@ def _pull_flat(args: tuple[Any, ...], template: list[Any]) -> Callable[[list[Any
 
 
 def _pull_list(args: tuple[Any, ...], template: list[Any]) -> Callable[[list[Any]], tuple[Any, ...]]:
-    """A list of values first (cat, stack, index of a list), then values or literals."""
+    """Return the look-up of a list of values (cat, stack) followed by values or literals."""
     first = [_slot(a, template) for a in args[0]]
     rest = _pull_flat(args[1:], template)
     return lambda values: ([values[slot] for slot in first], *rest(values))

@@ -27,9 +27,10 @@ from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
-from taylorattr.autodiff.captured import capture_at, holds_at
+from taylorattr.autodiff.captured import programs_between
 from taylorattr.errors import CaptureError, OptionError
 from taylorattr.methods import METHODS
+from taylorattr.program.program import Program
 
 WITH_RATIOS: dict[str, tuple[str, ...]] = {
     "lrp_epsilon": ("epsilon", "constant"),
@@ -143,12 +144,13 @@ def _check_options(method: str, options: Mapping[str, Any]) -> None:
 
 
 def _zero(baselines: Baselines) -> bool:
+    """Return whether no baseline, or 0 everywhere, was passed."""
     parts = baselines if isinstance(baselines, tuple) else (baselines,)
     return all(p is None or not bool(torch.as_tensor(p).ne(0).any()) for p in parts)
 
 
 def _against(method: str, game: Game, order: int, used: dict[str, Any]) -> Layerwise:
-    """One baseline: examples that share a program are walked together."""
+    """Return the allocations against one baseline; examples that share a program are walked together."""
     rows: list[Layerwise] = []
     with torch.no_grad():
         programs = _programs(game)
@@ -188,6 +190,7 @@ def _walk(
     order: int,
     used: dict[str, Any],
 ) -> Walk:
+    """Return the walk of a method through the network, at x and for a difference rule at b."""
     at_x = operations.values(x)
     if method in ("deeplift_rescale", "deeplift_reveal_cancel", "deep_shap"):
         at_b = operations.values(b)
@@ -213,29 +216,24 @@ def _walk(
 
 
 def _programs(game: Game) -> list[tuple[slice, Network]]:
-    """Examples with their program: one for all where it holds for all, else one each."""
-    first = _captured(game, 0)
+    """Return examples with their network: one for all where one program is right for all, else one each.
+
+    Raises:
+        CaptureError: If an example has no program.
+    """
+    programs: list[Program] = []
+    for example, program in enumerate(programs_between(game, "input")):
+        if isinstance(program, str):
+            raise CaptureError(
+                f"example {example} has no program from b to x: {program}; the method itself is ta.attribute"
+            )
+        programs.append(program)
     _, module = game.scalar.native_call(0)
     parts = module.named_modules() if module is not None else ()
     norms = {path for path, part in parts if isinstance(part, _BatchNorm)}
-    values = zip(game.f_input, game.f_baseline, strict=True)
-    shared = not first.notes and all(
-        holds_at(first, game.scalar, game.input(e), f_x)
-        and holds_at(first, game.scalar, game.baseline(e), f_b)
-        for e, (f_x, f_b) in enumerate(values)
-    )
-    if shared or game.batch == 1:
-        return [(slice(0, game.batch), network(first, game.input(0), norms))]
-    return [(slice(e, e + 1), network(_captured(game, e), game.input(e), norms)) for e in range(game.batch)]
-
-
-def _captured(game: Game, example: int) -> Any:
-    program = capture_at(game.scalar, game.input(example), example, game.baseline(example))
-    if isinstance(program, str):
-        raise CaptureError(
-            f"example {example} has no program from b to x: {program}; the method itself is ta.attribute"
-        )
-    return program
+    if all(program is programs[0] for program in programs):
+        return [(slice(0, game.batch), network(programs[0], game.input(0), norms))]
+    return [(slice(e, e + 1), network(program, game.input(e), norms)) for e, program in enumerate(programs)]
 
 
 def _combined(
@@ -265,13 +263,18 @@ def _combined(
 
 
 def _stacked(rows: Sequence[Layerwise]) -> Layerwise:
+    """Return the results of single examples as one batch.
+
+    Raises:
+        CaptureError: If they have other operations, so that their layers do not correspond.
+    """
     if len({tuple((r.operation, r.module) for r in row.layers) for row in rows}) > 1:
         raise CaptureError("the examples run different operations; pass them one by one")
     return _combined(rows, lambda parts: torch.cat(list(parts)), {"programs": len(rows)})
 
 
 def _mean(rows: Sequence[Layerwise]) -> Layerwise:
-    """Average over references; counts are averages too."""
+    """Return the average over references; counts are averages too."""
 
     def join(parts: Sequence[Tensor]) -> Tensor:
         return torch.stack([p.double() for p in parts]).mean(0)

@@ -76,7 +76,7 @@ class Component:
         """ATen name without overload."""
         if self.normalises:
             return "batch_norm"
-        return self.node.op.overloadpacket.__name__
+        return self.node.name
 
     @property
     def affine(self) -> bool:

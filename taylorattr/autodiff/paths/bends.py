@@ -15,8 +15,8 @@ from taylorattr.program.arguments import leaves, named
 from taylorattr.program.operations import implementations
 from taylorattr.program.program import Node
 
-_ROUNDINGS = 64
-"""Roundings of the largest of cut and values by which the pieces of a continuous function may miss."""
+_GAP_ROUNDINGS = 64
+"""Roundings of the largest of cut and values by which pieces of a continuous function may miss each other."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Bend:
     name: str = "a function of one value"
 
     def slope(self, at: Tensor) -> Tensor:
-        """Return the derivative."""
+        """Return the derivative at points that are no cuts, by autograd."""
         with torch.enable_grad():
             at = at.detach().requires_grad_()
             return torch.autograd.grad(self.function(at).sum(), at)[0]
@@ -61,7 +61,7 @@ class Bend:
             scale = torch.stack([at, here, *sides]).abs().amax(0)
             precision = torch.finfo(like.dtype)
             # beside a cut at 0 the neighbours are subnormal, and a share of them would be 0
-            near = _ROUNDINGS * (precision.eps * scale + precision.tiny)
+            near = _GAP_ROUNDINGS * (precision.eps * scale + precision.tiny)
             meets = [(side - here).abs() <= near for side in sides]
             # an infinite bound is never crossed, and NaN there is no jump
             if not bool((meets[0] & meets[1] | at.isinf()).all()):
@@ -75,7 +75,7 @@ class Gate(Bend):
         super().__init__([0.0], torch.relu, "relu")
 
     def slope(self, at: Tensor) -> Tensor:
-        """Return whether the gate is open."""
+        """Return whether the gate is open, which is its slope; cheaper than asking autograd."""
         return at > 0
 
     def require_continuous(self, like: Tensor) -> None:
@@ -84,6 +84,8 @@ class Gate(Bend):
 
 def bent(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
     """Return a bent function of a value; the grid is cut where its slope changes.
+
+    The derivative is asked in the middle of each piece: at a breakpoint the function may have two.
 
     Raises:
         NotPiecewiseLinearError: If it jumps where the value passes a cut.
@@ -95,7 +97,8 @@ def bent(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
     rows = grid.current(line)
     with torch.no_grad():
         values = bend.function(rows)
-    return Lines(_straight(rows, values, bend.slope(grid.middles(rows))), grid.version)
+        slope = bend.slope(grid.middles(rows))
+    return Lines(_Straight.apply(rows, values, slope), grid.version)  # type: ignore[arg-type]
 
 
 def bent_last(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
@@ -116,15 +119,14 @@ def bent_last(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
         slope = bend.slope(grid.middles(rows)).to(rows.dtype)
         x, y = rows.flatten(1), values.flatten(1)
         slope.flatten(1)[row, unit] = (y[row + 1, unit] - y[row, unit]) / (x[row + 1, unit] - x[row, unit])
-    return Lines(_straight(rows, values, slope), grid.version)
-
-
-def _straight(rows: Tensor, values: Tensor, slope: Tensor) -> Any:
-    return _Straight.apply(rows, values, slope)
+    return Lines(_Straight.apply(rows, values, slope), grid.version)  # type: ignore[arg-type]
 
 
 class _Straight(torch.autograd.Function):
-    """Values at breakpoints with the slope of each piece."""
+    """Values at breakpoints with the slope of each piece.
+
+    Autograd's own derivative is that at the breakpoint, where the bend lies; row r needs that of piece r.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, values: Tensor, slope: Tensor) -> Tensor:
@@ -138,6 +140,7 @@ class _Straight(torch.autograd.Function):
 
 
 def _bounds(a: dict[str, Any]) -> list[Any]:
+    """Return the bounds of a clamp, under either pair of names, that are set."""
     return [a[name] for name in ("min", "max", "min_val", "max_val") if a.get(name) is not None]
 
 
@@ -149,7 +152,7 @@ CUTS: dict[str, Callable[[dict[str, Any]], list[Any]]] = implementations("integr
     "relu": lambda a: [0.0],
     "hardsigmoid": lambda a: [-3.0, 3.0],
 })  # fmt: skip
-"""Where elementwise functions of one value change their slope, by name."""
+"""Name of an elementwise function of one value -> (its arguments by name -> where its slope changes)."""
 
 
 def bend_of(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bend | None:
@@ -160,15 +163,14 @@ def bend_of(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bend |
         args: Its positional arguments.
         kwargs: Its keyword arguments.
     """
-    name = node.op.overloadpacket.__name__
     line, *rest = args
     if not isinstance(line, Lines) or any(True for _ in leaves(Carried, (rest, kwargs))):
         return None
-    if name not in CUTS:
+    if node.name not in CUTS:
         return None
-    if name == "relu":
+    if node.name == "relu":
         return Gate()
-    cuts = CUTS[name](named(node.op, args, kwargs))
-    if name == "hardsigmoid":  # torch's own derivative of it is rounded to float32
+    cuts = CUTS[node.name](named(node.op, args, kwargs))
+    if node.name == "hardsigmoid":  # torch's own derivative of it is rounded to float32
         return Bend(cuts, lambda x: (x + 3).clamp(0, 6) / 6, str(node.op))
     return Bend(cuts, lambda x: node.op(x, *rest, **kwargs), str(node.op))

@@ -71,7 +71,7 @@ class PathGrid:
         self._look()
 
     def _look(self) -> None:
-        """Note which rows begin a piece, and which end a path."""
+        """Note which neighbouring rows bound a piece (`inside`) and which rows end a path (`last`)."""
         self.inside = self.owners[1:] == self.owners[:-1]
         ends = torch.cat([~self.inside, torch.ones_like(self.inside[:1])])
         self.last = ends.nonzero().reshape(-1)
@@ -87,14 +87,6 @@ class PathGrid:
         lengths = torch.diff(self.alphas, append=self.alphas[-1:])
         return lengths.index_fill(0, self.last, 0.0)
 
-    def lines(self, rows: Tensor) -> Lines:
-        """Return rows as a value straight between the present breakpoints."""
-        return Lines(rows, self.version)
-
-    def steps(self, rows: Tensor) -> Steps:
-        """Return rows as a value constant on the present pieces."""
-        return Steps(rows, self.version)
-
     def current(self, value: Carried) -> Tensor:
         """Return a value on the present grid, keeping it there."""
         for step in self._refinements[value.version :]:
@@ -106,7 +98,10 @@ class PathGrid:
         return value.rows
 
     def middles(self, rows: Tensor) -> Tensor:
-        """Return the values in the middle of each row's piece, detached."""
+        """Return the values in the middle of each row's piece, detached.
+
+        The last row of a path has the middle of its last piece, as everywhere.
+        """
         rows = rows.detach()
         middle = torch.empty_like(rows)
         torch.add(rows[:-1], rows[1:], out=middle[:-1])
@@ -128,14 +123,14 @@ class PathGrid:
         """
         rows = rows.detach()
         flat = rows.flatten(1)
-        found = []
+        passings = []
         for cut in cuts:
             above = (rows > cut).flatten(1)
             row, unit = ((above[1:] != above[:-1]) & self.inside[:, None]).nonzero(as_tuple=True)
             level = cut.expand(rows.shape[1:]).reshape(-1)[unit].double() if isinstance(cut, Tensor) else cut
             before, after = flat[row, unit].double() - level, flat[row + 1, unit].double() - level
-            found.append((row, unit, before / (before - after)))
-        row, unit, share = (torch.cat(parts) for parts in zip(*found, strict=True))
+            passings.append((row, unit, before / (before - after)))
+        row, unit, share = (torch.cat(parts) for parts in zip(*passings, strict=True))
         return row, unit, share
 
     def cut(self, row: Tensor, weight: Tensor) -> None:
@@ -144,7 +139,7 @@ class PathGrid:
         Raises:
             TooManyPiecesError: If the breakpoints become more than the limit.
         """
-        inside = (weight > 0) & (weight < 1)
+        inside = (weight > 0) & (weight < 1)  # a passing at a breakpoint, or NaN, divides nothing
         row, weight = row[inside], weight[inside]
         if not len(row):
             return
@@ -152,13 +147,14 @@ class PathGrid:
             raise TooManyPiecesError(len(row) + len(self.alphas))
         left = torch.cat([torch.arange(len(self.alphas), device=row.device), row])
         weight = torch.cat([weight.new_zeros(len(self.alphas)), weight])
+        # by row, within a row by weight: a stable sort by the second key, then by the first
         order = torch.argsort(weight, stable=True)
         order = order[torch.argsort(left[order], stable=True)]
         left, weight = left[order], weight[order]
         fresh = torch.ones_like(left, dtype=torch.bool)
         fresh[1:] = (left[1:] != left[:-1]) | (weight[1:] != weight[:-1])
         left, weight = left[fresh], weight[fresh]
-        right = torch.where(weight == 0, left, left + 1)
+        right = torch.where(weight == 0, left, left + 1)  # an old row stays; the last has no row after it
         self.alphas = torch.lerp(self.alphas[left], self.alphas[right], weight)
         self.owners = self.owners[left]
         self._refinements.append(_Refinement(left, right, weight))
@@ -166,7 +162,11 @@ class PathGrid:
 
 
 class _Refined(torch.autograd.Function):
-    """Values at new breakpoints; the derivatives of new pieces add up to that of the one they divide."""
+    """Values at new breakpoints; the derivatives of new pieces add up to that of the one they divide.
+
+    Not the transpose of the interpolation: the gradient of row r is that of piece r, times its length, and
+    what came before the cut has one derivative on the whole piece.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, left: Tensor, right: Tensor, weight: Tensor) -> Tensor:

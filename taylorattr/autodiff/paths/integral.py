@@ -20,12 +20,16 @@ from taylorattr.program.program import Program
 from taylorattr.program.written_out import without_formulas
 
 TOGETHER = 16
-"""Paths walked together at first; later as many as fit by what was found."""
+"""Paths walked together at first; later as many as fit by the number of pieces that the last ones had."""
 
 _WALK_BYTES = 128 * 2**20
+"""Bytes of all values of a walk at most; less where the memory is short."""
+
 _LEAST_ROWS = 64
+"""Breakpoints walked together, however little memory there is."""
+
 _SHORTEST = 2.0**-40
-"""Part of a path that is not divided further."""
+"""Part of a path that is not divided further: its ends differ in the last 12 bits of float64."""
 
 
 @dataclass
@@ -71,6 +75,12 @@ def _alike(game: Game) -> list[list[int]]:
 
 
 def _program(game: Game, example: int) -> Program:
+    """Return the program of one example with every kink in sight.
+
+    Raises:
+        NotPiecewiseLinearError: If it branches on values, a part cannot be written out, or nothing bends,
+            so that a quadrature is the better way.
+    """
     program = captured_program(game.scalar, game.input(example), example, game.baseline(example))
     if program.notes:
         raise NotPiecewiseLinearError(f"it branches on values or freezes a number ({program.notes[0].where})")
@@ -85,33 +95,41 @@ def _program(game: Game, example: int) -> Program:
 
 
 class _Walks:
-    """Parts of paths still to be walked, and what came of those that are done."""
+    """The paths of examples of one program, walked in parts that memory allows.
+
+    A part is (example, low, high): the example's path from the share low to the share high.
+
+    Attributes:
+        rows: Breakpoints that fit into memory at once.
+    """
 
     def __init__(self, game: Game, program: Program, averages: Rows, pieces: Tensor, most: int) -> None:
         self.game, self.program, self.averages, self.pieces = game, program, averages, pieces
         self.most = most
         self._begun: set[int] = set()
         itemsize = torch.empty(0, dtype=game.dtype).element_size()
+        # values are kept for the way back, with copies on finer grids, beside their gradients
         row = 3 * itemsize * sum(math.prod(node.shape) for node in program.nodes)
         self.rows = max(_LEAST_ROWS, min(_WALK_BYTES, available()) // max(row, 1))
 
     def run(self, examples: list[int]) -> None:
         """Walk the paths of these examples."""
         waiting = [(example, 0.0, 1.0) for example in reversed(examples)]
-        together = min(TOGETHER, self.rows // 4)
+        together = min(TOGETHER, self.rows // 4)  # two ends of each, and room for cuts
         while waiting:
             part = [waiting.pop() for _ in range(min(together, len(waiting)))]
             self._begun.update(example for example, _, _ in part)
             left = self.most * len(self._begun) - int(self.pieces[sorted(self._begun)].sum())
             try:
-                found = self._walk(part, min(self.rows, left + len(part)))
+                # a path of p pieces has p + 1 breakpoints
+                count = self._walk(part, min(self.rows, left + len(part)))
             except TooManyPiecesError as error:
                 if error.count - len(part) > left:
                     raise NotPiecewiseLinearError(f"more than {self.most} pieces per example") from error
                 waiting += reversed(_divided(part))
                 together = max(1, len(part) // 2)
                 continue
-            together = max(1, min(2 * together, self.rows // (2 * max(found // len(part), 1))))
+            together = max(1, min(2 * together, self.rows // (2 * max(count // len(part), 1))))
 
     def _walk(self, part: list[tuple[int, float, float]], limit: int) -> int:
         """Add these parts of paths to the averages; return their number of pieces."""
@@ -124,8 +142,8 @@ class _Walks:
             shares = [s.to(x).reshape(-1, *([1] * (x.ndim - 1))) for s in (low, high)]
             starts.append(torch.lerp(own_b, own_x, shares[0]))
             ends.append(torch.lerp(own_b, own_x, shares[1]))
-        found, pieces = integrated_gradient(self.program, tuple(starts), tuple(ends), limit)
-        for total, gradient in zip(self.averages, found, strict=True):
+        averages, pieces = integrated_gradient(self.program, tuple(starts), tuple(ends), limit)
+        for total, gradient in zip(self.averages, averages, strict=True):
             length = (high - low).to(total).reshape(-1, *([1] * (total.ndim - 1)))
             total.index_add_(0, who.to(total.device), gradient * length)
         self.pieces.index_add_(0, who, pieces.cpu())

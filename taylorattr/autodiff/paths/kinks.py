@@ -20,7 +20,7 @@ Rule = Callable[[PathGrid, Node, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def _clamp(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Bounds that move are candidates of a maximum and a minimum."""
+    """Return a clamp whose bounds move: a maximum with the lower one, then a minimum with the upper one."""
     a = named(node.op, args, kwargs)
     result = a["self"]
     for name, sign in (("min", 1), ("max", -1)):
@@ -30,6 +30,8 @@ def _clamp(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, 
 
 
 def _larger(sign: int) -> Rule:
+    """Return the rule of an elementwise maximum, with sign = −1 of a minimum."""
+
     def apply(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _of_two(grid, args[0], args[1], sign)
 
@@ -37,7 +39,7 @@ def _larger(sign: int) -> Rule:
 
 
 def _of_two(grid: PathGrid, one: Any, two: Any, sign: int) -> Lines:
-    """The larger of two values elementwise, constants among them."""
+    """Return the larger of two values elementwise, constants among them; with sign = −1 the smaller."""
     rows = torch.broadcast_tensors(*_brought(grid, one, two))
     both = Lines(torch.stack(rows, 1), grid.version)  # (R, 2, …)
     shape, count = rows[0].shape[1:], rows[0][0].numel()
@@ -47,22 +49,27 @@ def _of_two(grid: PathGrid, one: Any, two: Any, sign: int) -> Lines:
 
 
 def _brought(grid: PathGrid, *values: Any) -> list[Tensor]:
-    """Rows of values that are broadcast against each other; constants as one row."""
+    """Return the rows of values that are broadcast against each other; constants as one row."""
     if any(isinstance(v, Steps) for v in values):
         raise NotPiecewiseLinearError("a maximum of a value and a mask is not followed")
-    given = [grid.current(v) if isinstance(v, Lines) else _constant(v)[None] for v in values]
-    like = next(g for g, v in zip(given, values, strict=True) if isinstance(v, Lines))
-    depth = max(g.ndim for g in given)
-    return [g.to(like).reshape(len(g), *([1] * (depth - g.ndim)), *g.shape[1:]) for g in given]
+    rows = [grid.current(v) if isinstance(v, Lines) else _constant(v)[None] for v in values]
+    like = next(r for r, v in zip(rows, values, strict=True) if isinstance(v, Lines))
+    rank = max(r.ndim for r in rows)
+    # missing dimensions go behind the rows, where broadcasting would put them in front
+    return [r.to(like).reshape(len(r), *([1] * (rank - r.ndim)), *r.shape[1:]) for r in rows]
 
 
 def _constant(value: Any) -> Tensor:
-    """A constant as a tensor; a number keeps all its digits, whatever the default dtype."""
+    """Return a constant as a tensor; a number keeps all its digits, whatever the default dtype."""
     return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
 def _extreme(sign: int) -> Rule:
-    """max, min, amax, amin over some dimensions or all; with the winner's number where asked."""
+    """Return the rule of max and amax, with sign = −1 of min and amin.
+
+    They reduce some dimensions or all, and return the winner's number where asked. Equal candidates share the
+    derivative as in torch: not where the winner's number is returned, too.
+    """
 
     def apply(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         a = named(node.op, args, kwargs)
@@ -70,13 +77,14 @@ def _extreme(sign: int) -> Rule:
             return _of_two(grid, a["self"], a["other"], sign)
         line: Lines = a["self"]
         shape = grid.current(line).shape[1:]
-        given = a.get("dim")
-        dims = [given] if isinstance(given, int) else list(given or range(len(shape)))
+        dim = a.get("dim")
+        dims = [dim] if isinstance(dim, int) else list(dim or range(len(shape)))
         dims = [d % len(shape) for d in dims]
-        kept = [d for d in range(len(shape)) if d not in dims]
-        places = torch.arange(shape.numel()).reshape(shape).permute(*kept, *dims)
-        places = places.reshape(torch.Size([shape[d] for d in kept]).numel(), -1)
-        indexed = isinstance(given, int) and isinstance(node.out, tuple)
+        remaining = [d for d in range(len(shape)) if d not in dims]
+        # a contest for each entry of the remaining dimensions, candidates in the order of the reduced ones
+        places = torch.arange(shape.numel()).reshape(shape).permute(*remaining, *dims)
+        places = places.reshape(torch.Size([shape[d] for d in remaining]).numel(), -1)
+        indexed = isinstance(dim, int) and isinstance(node.out, tuple)
         values, winners = contest(grid, line, places, shared=not indexed, sign=sign)
         keep = a.get("keepdim", False)
         out = [1 if d in dims else shape[d] for d in range(len(shape)) if keep or d not in dims]
@@ -87,14 +95,14 @@ def _extreme(sign: int) -> Rule:
 
 
 def _pool(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A max-pooling, with the positions it may return."""
-    name = node.op.overloadpacket.__name__
+    """Return the values of a max-pooling, and the positions in the plane that torch returns with them."""
     line, *rest = args
-    spatial = 3 if "3d" in name else 2
+    spatial = 3 if "3d" in node.name else 2
     shape = grid.current(line).shape[1:]
     space, planes = shape[-spatial:], shape[:-spatial].numel()
     out = node.shape[len(node.shape) - spatial :]
-    window = pool_places(name, named(node.op, args, kwargs), space, out)
+    window = pool_places(node.name, named(node.op, args, kwargs), space, out)
+    # where each plane begins among the flat entries of the value
     first = torch.arange(planes)[:, None] * space.numel()
     places = (first[:, :, None] + window).flatten(0, 1)
     first = first.to(line.rows.device)
@@ -109,19 +117,21 @@ def _pool(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _compared(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return a comparison: it switches where the difference of its sides passes 0."""
     one, two = args
     rows = _brought(grid, one, two)
     return stepped(grid, node, args, kwargs, [Lines(rows[0] - rows[1], grid.version)])
 
 
 def _sign(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return a function of one value's sign."""
     if any(True for _ in leaves(Carried, args[1:])):
         raise NotPiecewiseLinearError(f"{node.op} with parameters that depend on the input")
     return stepped(grid, node, args, kwargs, [args[0]])
 
 
 def _by_rank(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Entries chosen by their rank along a dimension: fixed ones on a piece where no two change places."""
+    """Return entries chosen by rank along a dimension: the same on a piece where no two change places."""
     a = named(node.op, args, kwargs)
     line: Lines = a.pop("self")
     if "dim" not in a:  # median() of everything
@@ -131,7 +141,7 @@ def _by_rank(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str
     rows = grid.current(line)
     # ranks are read off the middle of a piece: at its ends two entries are equal and torch may name either
     if "dim" not in a:
-        choose = torch.nanmedian if node.op.overloadpacket.__name__ == "nanmedian" else torch.median
+        choose = torch.nanmedian if node.name == "nanmedian" else torch.median
         return Lines(rows.gather(1, choose(grid.middles(rows), 1, True)[1])[:, 0], grid.version)
     settings = a | {"keepdim": True} if "keepdim" in a else a
     index = torch.vmap(lambda row: node.op(row, **settings)[1])(grid.middles(rows))
@@ -160,7 +170,7 @@ MOST_PAIRS = 2**26
 """Differences of ranked entries that are formed at once: 512 MiB in float64."""
 
 STEPS = ("gt", "ge", "lt", "le", "eq", "ne", "sign", "sgn", "heaviside", "signbit")
-"""Operations whose result is constant on each piece."""
+"""Operations with a result constant on each piece: six of two values, then functions of one's sign."""
 
 RULES: dict[str, Rule] = implementations("integration by pieces", {
     **dict.fromkeys(["clamp", "clamp_min", "clamp_max"], _clamp),
@@ -176,4 +186,4 @@ RULES: dict[str, Rule] = implementations("integration by pieces", {
     **dict.fromkeys(STEPS[6:], _sign),
     **dict.fromkeys(["sort", "topk", "kthvalue", "median", "nanmedian"], _by_rank),
 })  # fmt: skip
-"""Operations of several values that are affine, or constant, on each piece, by name."""
+"""Name of an operation of several values, affine or constant on each piece -> its rule."""

@@ -15,11 +15,13 @@ from taylorattr.program.arguments import leaves, map_leaves
 from taylorattr.program.program import Node
 from taylorattr.program.walk import Forward
 
-_BLOCK = 2**22
-"""Candidates of contests looked at together."""
+_CANDIDATES_AT_ONCE = 2**22
+"""Rows × candidates of contests looked at together: 32 MiB in float64."""
 
 _JUMP = {torch.float64: 1e-7, torch.float32: 1e-4}
-"""Difference of the values before and behind a switch, over the largest value, that is a jump."""
+"""Difference of the values before and behind a switch, over the largest value, that is a jump.
+
+Far above the rounding of a switch's place and of the sums on both sides, far below a jump of a model."""
 
 
 class NotPiecewiseLinearError(TaylorAttrError):
@@ -47,8 +49,8 @@ def row_by_row(
 
     def call(*row: Tensor) -> Any:
         remaining = iter(row)
-        given, by_name = map_leaves(Carried, lambda _: next(remaining), (args, kwargs))
-        return _FORWARD.apply(node, tuple(given), by_name)
+        positional, by_name = map_leaves(Carried, lambda _: next(remaining), (args, kwargs))
+        return _FORWARD.apply(node, tuple(positional), by_name)
 
     try:
         return torch.vmap(call)(*rows)
@@ -64,12 +66,15 @@ def affine(
 ) -> Any:
     """Return an operation that is affine on each piece, of all rows.
 
+    Where a mask (`Steps`) takes part, the result at breakpoint r is that of the piece that begins there. It
+    is a line only if the piece before has the same value there, so both are computed and compared.
+
     Raises:
         NotPiecewiseLinearError: If the values before and behind a mask's switch differ.
     """
     moving = list(leaves(Carried, (args, kwargs)))
     for value in moving:
-        grid.current(value)
+        grid.current(value)  # brings its rows to the present grid in place
     result = row_by_row(node, args, kwargs)
     parts = [result] if isinstance(result, Tensor) else list(result)
     if kind is Lines and any(isinstance(value, Steps) for value in moving):
@@ -89,7 +94,17 @@ def affine(
 def stepped(
     grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], cuts: list[Lines]
 ) -> Steps:
-    """Return a function that is constant on both sides of where a line passes 0: a comparison, a sign."""
+    """Return a function that is constant on both sides of where a line passes 0: a comparison, a sign.
+
+    It is asked in the middle of each piece, since at the passing itself it may have a third value.
+
+    Args:
+        grid: The grid; cut where one of `cuts` passes 0.
+        node: The operation.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        cuts: Differences whose sign decides the result.
+    """
     for difference in cuts:
         row, _, weight = grid.passings(grid.current(difference), [0.0])
         grid.cut(row, weight)
@@ -118,10 +133,11 @@ def contest(
     """
     places = places.to(grid.alphas.device)
     flat = grid.current(line).detach().flatten(1) * sign
-    found = [
+    changes = [
         _changes(grid, flat, p, flat[:, p].argmax(2)) for p in map(places.__getitem__, _parts(grid, places))
     ]
-    grid.cut(torch.cat([r for r, _ in found]), torch.cat([w for _, w in found]))
+    # cut once, after all parts have been looked at: a cut renumbers the rows
+    grid.cut(torch.cat([row for row, _ in changes]), torch.cat([weight for _, weight in changes]))
     flat = grid.current(line).flatten(1)
     middles = grid.middles(flat) * sign
     values, winners = [], []
@@ -162,12 +178,16 @@ def pooled(
 
 
 def _parts(grid: PathGrid, places: Tensor) -> list[slice]:
-    size = max(1, _BLOCK // (len(grid.alphas) * places.shape[1]))
+    """Return slices of the contests, each small enough for its candidates to be gathered on all rows."""
+    size = max(1, _CANDIDATES_AT_ONCE // (len(grid.alphas) * places.shape[1]))
     return [slice(start, start + size) for start in range(0, len(places), size)]
 
 
 def _changes(grid: PathGrid, flat: Tensor, places: Tensor, winner: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the rows whose pieces have a change of the largest candidate inside, and the shares."""
+    """Return the rows whose pieces have a change of the largest candidate inside, and the shares.
+
+    A maximum of lines is convex: where the same one wins at both ends of a piece no other wins between.
+    """
     row, unit = ((winner[1:] != winner[:-1]) & grid.inside[:, None]).nonzero(as_tuple=True)
     left, right = (flat[r[:, None], places[unit]] for r in (row, row + 1))
     which, weight = changes_of_maximum(left, right)

@@ -51,6 +51,7 @@ def integrated_gradient(program: Program, starts: Rows, ends: Rows, limit: int) 
     batch = len(starts[0])
     algebra = _PathAlgebra(PathGrid(batch, starts[0].device, limit), _no_kink_follows(program))
     grid = algebra.grid
+    # rows 0, 1 are the ends of the first path, 2, 3 of the second, …; each has a batch of one, as captured
     inputs = [
         torch.stack([b, x], dim=1).reshape(-1, 1, *b.shape[1:]).requires_grad_()
         for b, x in zip(starts, ends, strict=True)
@@ -63,23 +64,32 @@ def integrated_gradient(program: Program, starts: Rows, ends: Rows, limit: int) 
         values = grid.current(result)
         weights = grid.lengths.to(values.dtype).reshape(values.shape)
         gradients = torch.autograd.grad(values, inputs, weights, materialize_grads=True)
+    # a path is one piece at the inputs, whose derivative is that of its first row
     return tuple(g[0::2].reshape(b.shape) for g, b in zip(gradients, starts, strict=True)), pieces
 
 
 class _PathAlgebra:
+    """What a walk does at each operation: values are `Lines` and `Steps` on one grid.
+
+    Args:
+        grid: The breakpoints, cut finer by every kink.
+        last: Numbers of the values behind which no kink follows; see `_no_kink_follows`.
+    """
+
     def __init__(self, grid: PathGrid, last: set[int]) -> None:
         self.grid = grid
         self._last = last
 
     def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operation on all breakpoints; a kink adds its own first."""
+        # of masks and indices alone: constant on each piece, whatever the operation
         if not any(True for _ in leaves(Lines, (args, kwargs))):
             return affine(self.grid, node, args, kwargs, Steps)
         bend = bend_of(node, args, kwargs)
         if bend is not None:
             final = results(node)[0] in self._last
             return (bent_last if final else bent)(self.grid, args[0], bend)
-        rule = RULES.get(node.op.overloadpacket.__name__)
+        rule = RULES.get(node.name)
         if rule is not None:
             return rule(self.grid, node, args, kwargs)
         if not is_affine(Lines, node, args, kwargs):
@@ -91,12 +101,11 @@ class _PathAlgebra:
 
 def _no_kink_follows(program: Program) -> set[int]:
     """Return the numbers of values behind which every operation has the same derivative on the whole path."""
-    choosing = [node for node in program.nodes if node.op.overloadpacket.__name__ in RULES]
-    if any(n.op.overloadpacket.__name__ in STEPS or len(results(n)) > 1 for n in choosing):
+    choosing = [node for node in program.nodes if node.name in RULES]
+    if any(n.name in STEPS or len(results(n)) > 1 for n in choosing):
         return set()  # what follows a mask or an index depends on the piece
     followed: set[int] = set()
     for node in reversed(program.nodes):
-        name = node.op.overloadpacket.__name__
-        if name in RULES or name in CUTS or any(number in followed for number in results(node)):
+        if node.name in RULES or node.name in CUTS or any(number in followed for number in results(node)):
             followed.update(operands(node))
     return {number for node in program.nodes for number in results(node)} - followed

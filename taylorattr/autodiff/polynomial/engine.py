@@ -279,7 +279,7 @@ def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
                 "use engine='nested' (slow), or select with torch.where"
             )
         written = program
-        if any(node.op.overloadpacket.__name__ in _WALKED_AS_FORMULA for node in program.nodes):
+        if any(node.name in _WALKED_AS_FORMULA for node in program.nodes):
             written = without_formulas(program, inputs, _WALKED)
         program.lowered = (made_from, lower(written, inputs))
     return program.lowered[1]
@@ -294,8 +294,7 @@ def supported(program: Program) -> list[Node]:
     return [
         node
         for node in program.nodes
-        if id(node) in selections
-        or (node.op not in RULES and node.op.overloadpacket.__name__ not in _WALKED_AS_FORMULA)
+        if id(node) in selections or (node.op not in RULES and node.name not in _WALKED_AS_FORMULA)
     ]
 
 

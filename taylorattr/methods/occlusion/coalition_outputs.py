@@ -17,8 +17,11 @@ from taylorattr.analysis.masking import CoalitionValues, coalition_bits
 Members: TypeAlias = Callable[[int, int], Tensor]
 """start, stop -> those coalitions, bitmasks (R,) int64 or a bool table (R, n)."""
 
-_TABLE_BYTES = 64 * 2**20
+_MEMBERSHIP_BYTES = 64 * 2**20
+"""Bytes of the table that says who is in each coalition of a block, one a player."""
+
 _CALLS_PER_BLOCK = 16
+"""Model calls whose coalitions are worked out together at most."""
 
 
 class CoalitionOutputs:
@@ -87,7 +90,7 @@ class CoalitionOutputs:
     def _one(self, members: Members, count: int, example: int) -> Tensor:
         evaluate = self._evaluator(example)
         values = torch.empty(count, dtype=torch.float64)
-        fitting = _TABLE_BYTES // (self.rows * self.game.n)
+        fitting = _MEMBERSHIP_BYTES // (self.rows * self.game.n)
         size = self.rows * min(max(fitting, 1), _CALLS_PER_BLOCK)
         for part in blocks(count, size):
             values[part] = evaluate(members(part.start, part.stop), self._bar.update).double().cpu()

@@ -89,7 +89,8 @@ def occlusion_patch(
 WindowShape: TypeAlias = int | Sequence[int] | tuple[Any, ...] | None
 """One input: an integer or one per trailing dimension; several inputs: a tuple with one of these for each."""
 
-_BLOCK_BYTES = 16 * 2**20
+_COVERED_BYTES = 16 * 2**20
+"""Bytes of the table that says which elements each window of a block covers, one an element."""
 
 
 @dataclass
@@ -127,7 +128,7 @@ class PlayerWindows:
     def blocks(self) -> list[slice]:
         """Return slices of the windows whose tables of members stay small."""
         total = sum(owner.numel() for owner in self.game.maps)
-        return list(blocks(len(self), max(1, _BLOCK_BYTES // total)))
+        return list(blocks(len(self), max(1, _COVERED_BYTES // total)))
 
     def members(self, start: int, stop: int) -> Tensor:
         """Return which players windows start … stop hold, shape (stop − start, n), bool.

@@ -21,7 +21,7 @@ NOTE = (
 )
 
 
-FIRST_LOOK = 16
+FEWEST_REFERENCES = 16
 """References taken before a tolerance is looked at for the first time; then at least at every doubling."""
 
 
@@ -98,7 +98,7 @@ def _losses(question: Question, example: int, tol: float | None, bar: tqdm) -> R
     fitting = max(1, rows // game.n)
     losses = RunningMean()
     while losses.count < len(order) and not _reached(losses, tol):
-        size = fitting if tol is None else min(fitting, max(FIRST_LOOK, losses.count))
+        size = fitting if tol is None else min(fitting, max(FEWEST_REFERENCES, losses.count))
         part = order[losses.count : losses.count + size]
         table = torch.empty(len(part) * game.n, dtype=torch.float64)
         for flat in blocks(len(table), rows):
@@ -112,7 +112,7 @@ def _losses(question: Question, example: int, tol: float | None, bar: tqdm) -> R
 
 
 def _reached(losses: RunningMean, tol: float | None) -> bool:
-    if tol is None or losses.count < FIRST_LOOK:
+    if tol is None or losses.count < FEWEST_REFERENCES:
         return False
     return bool(losses.error.max() <= tol * abs(losses.mean).sum())
 

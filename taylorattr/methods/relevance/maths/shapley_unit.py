@@ -12,7 +12,7 @@ Slope = Callable[[Tensor, Tensor], Tensor]
 """Secant of σ between two points."""
 
 EXACT_FAN_IN = 12
-"""Up to this many inputs every coalition is enumerated."""
+"""Up to this many inputs every coalition is enumerated: 2^11 secants for each."""
 
 
 def exact_slopes(z0: Tensor, steps: Tensor, slope: Slope) -> Tensor:
@@ -30,18 +30,20 @@ def exact_slopes(z0: Tensor, steps: Tensor, slope: Slope) -> Tensor:
         Shape (R, n).
     """
     n = steps.shape[-1]
-    found = torch.empty_like(steps)
+    # the weight of one coalition of s of the n − 1 others; all coalitions of one size weigh 1/n together
+    of_size = torch.tensor(
+        [1 / (n * math.comb(n - 1, s)) for s in range(n)], dtype=steps.dtype, device=steps.device
+    )
+    slopes = torch.empty_like(steps)
     for i in range(n):
         others = torch.cat([steps[:, :i], steps[:, i + 1 :]], -1)
         sums, sizes = z0[:, None], torch.zeros(1, dtype=torch.long)
         for j in range(n - 1):
             sums = torch.cat([sums, sums + others[:, j : j + 1]], -1)
             sizes = torch.cat([sizes, sizes + 1])
-        weights = torch.tensor(
-            [1 / (n * math.comb(n - 1, s)) for s in range(n)], dtype=steps.dtype, device=steps.device
-        )[sizes.to(steps.device)]
-        found[:, i] = (slope(sums, sums + steps[:, i : i + 1]) * weights).sum(-1)
-    return found
+        weights = of_size[sizes.to(steps.device)]
+        slopes[:, i] = (slope(sums, sums + steps[:, i : i + 1]) * weights).sum(-1)
+    return slopes
 
 
 def sampled_slopes(z0: Tensor, steps: Tensor, slope: Slope, pairs: int, generator: torch.Generator) -> Tensor:

@@ -14,10 +14,11 @@ from taylorattr.methods.relevance.rules.neuron_layers import NeuronLayer, layer_
 from taylorattr.methods.relevance.rules.units import Secant, chord_slope
 from taylorattr.methods.relevance.site import Site
 
-_BLOCK = 1 << 22
-"""Numbers held at once by one block of neurons."""
+_NUMBERS_AT_ONCE = 1 << 22
+"""Numbers held at once by one block of neurons: 32 MiB in float64."""
 
 _KINK_AT_ZERO = frozenset({"relu", "leaky_relu", "abs", "_prelu_kernel"})
+"""Units with a kink at 0 and straight beside it: on one side every secant is the same."""
 
 
 @dataclass
@@ -57,7 +58,7 @@ class NeuronShapley(Secant):
         return {layer.index: total}
 
     def _amounts(self, site: Site, layer: NeuronLayer, delta: Tensor, m: Tensor) -> Tensor:
-        """Σ_o m·gain·w·slope for the windows (G, P, K)."""
+        """Return Σ_o m·gain·w·slope of each window's entries, (G, P, K); `delta` is Δ in the same form."""
         z0 = layer.neurons(site.b[0].expand_as(site.x[0]).reshape(layer.shape))
         passed = layer.neurons((m * layer.gain.reshape(m.shape)).reshape(layer.shape))
         gain = layer.neurons(layer.gain.reshape(layer.shape))
@@ -66,18 +67,28 @@ class NeuronShapley(Secant):
             tilt = layer.neurons(tilt.expand_as(site.x[0]).reshape(layer.shape))
         weight = layer.weight.mT  # (G, O, K)
         _, places, k = delta.shape
-        width = max(1, _BLOCK // (weight.shape[0] * weight.shape[1] * (k + 2 ** min(k, EXACT_FAN_IN))))
-        found = torch.zeros_like(delta)
+        # of each neuron: k steps, and a secant from every coalition of those that move
+        numbers = weight.shape[0] * weight.shape[1] * (k + 2 ** min(k, EXACT_FAN_IN))
+        width = max(1, _NUMBERS_AT_ONCE // numbers)
+        amounts = torch.zeros_like(delta)
         for start in range(0, places, width):
             part = slice(start, start + width)
             steps = gain[:, part, :, None] * weight[:, None] * delta[:, part, None]  # (G, p, O, K)
             flat = steps.reshape(-1, k)
             slopes = self._slopes(site, z0[:, part].reshape(-1), flat, _slope_of(site, tilt, part))
             share = passed[:, part, :, None] * weight[:, None] * slopes.reshape(steps.shape)
-            found[:, part] = share.sum(2)
-        return found
+            amounts[:, part] = share.sum(2)
+        return amounts
 
     def _slopes(self, site: Site, z0: Tensor, steps: Tensor, slope: Slope) -> Tensor:
+        """Return the mean secant of each input of R neurons, (R, K), by the cheapest way that is exact.
+
+        Args:
+            site: The unit.
+            z0: Pre-activations at b, (R,).
+            steps: What each input moves, (R, K).
+            slope: The unit's secant.
+        """
         moving = int((steps != 0).sum(1).max()) if len(steps) else 0
         if moving <= EXACT_FAN_IN:
             return _exact(z0, steps, moving, slope)
@@ -90,17 +101,20 @@ class NeuronShapley(Secant):
 
 
 def _exact(z0: Tensor, steps: Tensor, moving: int, slope: Slope) -> Tensor:
-    """Coalitions of the inputs that move; all that do not share one limit."""
+    """Return the exact slopes from the coalitions of the inputs that move.
+
+    An input that does not move has the same limit as any other such one: one column stands for all of them.
+    """
     if moving == steps.shape[1]:
         return exact_slopes(z0, steps, slope)
     largest = steps.abs().topk(moving, 1).indices
-    kept = torch.cat([steps.gather(1, largest), torch.zeros_like(z0)[:, None]], 1)
-    found = exact_slopes(z0, kept, slope)
-    return found[:, -1:].expand_as(steps).scatter(1, largest, found[:, :-1])
+    with_one_still = torch.cat([steps.gather(1, largest), torch.zeros_like(z0)[:, None]], 1)
+    slopes = exact_slopes(z0, with_one_still, slope)
+    return slopes[:, -1:].expand_as(steps).scatter(1, largest, slopes[:, :-1])
 
 
 def _slope_of(site: Site, tilt: Tensor | None, part: slice) -> Slope:
-    """The unit's secant for rows of neurons."""
+    """Return the unit's secant for rows of neurons; `tilt` is PReLU's slope below 0 of each, if it is one."""
     if tilt is not None:
         below = tilt[:, part].reshape(-1, 1)
         return lambda start, end: below + (1 - below) * chords.fraction_above(start, end)
@@ -108,7 +122,7 @@ def _slope_of(site: Site, tilt: Tensor | None, part: slice) -> Slope:
 
 
 def _elementwise(site: Site) -> bool:
-    """Whether the unit is one function for all entries, or PReLU, whose slopes are known."""
+    """Return whether the unit is one function for all entries, or PReLU, whose slopes are known."""
     if site.name == "_prelu_kernel":
         return not site.is_operand("weight")
     others = [v for name, v in site.named.items() if isinstance(v, Tensor) and not site.is_operand(name)]
@@ -116,6 +130,7 @@ def _elementwise(site: Site) -> bool:
 
 
 def _once(names: list[str], site: Site) -> None:
+    """Add the module of a unit, or its operation outside any, if it is not in the list yet."""
     name = site.node.module or site.name
     if name not in names:
         names.append(name)
