@@ -3,7 +3,8 @@
 Every example is evaluated twice, in different batches and at different places: once with all others, once
 with those whose number is even, or odd, as its own. Where the two agree like two runs of one call, the model
 neither draws random numbers, nor keeps state, nor mixes rows; where they do not, a call is made again to tell
-which it is. One example would not do: the largest or longest of a batch does not feel the others.
+which it is. One example would not do: the largest or longest of a batch does not feel the others. Where the
+same model was asked about other rows before, as by an audit about masked inputs, a sample of them will do.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from taylorattr.program.record import record
 
 _CHUNK = 64
 _REPEATED = 8
+
+WITNESSES = 64
+"""Rows that are evaluated in a second batch where all rows of an earlier question were."""
 
 Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
@@ -200,8 +204,7 @@ class Outputs:
                 )
             if len(f_x) == 1:
                 return
-            for start in (0, 1):
-                part = torch.arange(start, len(f_x), 2)
+            for part in self._second_batches(len(f_x)):
                 apart = tuple(x[part.to(x.device)] for x in rows)
                 try:
                     other = self._evaluate(apart, part, size)
@@ -210,6 +213,14 @@ class Outputs:
                 except (RuntimeError, ValueError):  # it runs on whole batches only, as a single row may not
                     return
                 self._require_close(f_x[part.to(f_x.device)], other, allowed, (apart, part))
+            self._scalar.established.add("rows")
+
+    def _second_batches(self, count: int) -> list[Tensor]:
+        """Return the examples of each batch in which they are evaluated again."""
+        if count > WITNESSES and "rows" in self._scalar.established:
+            drawn = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+            return [drawn[:WITNESSES].sort().values]
+        return [torch.arange(start, count, 2) for start in (0, 1)]
 
     def _first_x(self) -> Trial:
         """Return the example that was tried, as a row of its own."""

@@ -84,6 +84,8 @@ class Question:
             its values to ``game.outputs.settle``; whoever reads ``game.f_input`` before has it evaluated.
         baseline_later: Whether f(b) is left to the asker too, for ``game.outputs.settle_baseline``.
         private: Private copies of the model, to share between questions; None: new ones.
+        established: What was checked of these copies, as in `ScalarModel`; questions on the same copies share
+            it, so that each check is made once, however many there are.
         programs: What was captured for series of the game, by frame.
     """
 
@@ -104,6 +106,7 @@ class Question:
     input_later: bool = False
     baseline_later: bool = False
     private: PrivateModel | None = None
+    established: set[str] = field(repr=False, default_factory=set)
     held: Mapping[int, Tensor] = field(default_factory=dict)
     programs: dict[str, list[Any]] = field(init=False, repr=False, default_factory=dict)
     _memory: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
@@ -127,6 +130,7 @@ class Question:
         if self.private is None:
             require_model(self.model)
             object.__setattr__(self, "private", PrivateModel(self.model))
+            object.__setattr__(self, "established", set())  # it was about the copies of another question
         if not self.held and not self.integers_allowed:
             self._hold(held_integers(self.inputs))
 
@@ -319,6 +323,7 @@ class Question:
                     integers_allowed=self.integers_allowed,
                     trial=first_rows(x, b, later=later, both=both),
                     held=self.held,
+                    established=self.established,
                 )
             except Exception:  # the model's own error, of whatever type
                 if not both:

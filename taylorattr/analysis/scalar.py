@@ -53,6 +53,7 @@ class ScalarModel:
         integers_allowed: Whether integer outputs are accepted (no derivatives are needed).
         trial: Rows the copy is tried on, tensors (R, …), with the example of each; None: the first inputs.
         held: Further inputs (B, …), by their place, that are passed on and never moved.
+        established: What is known of the model already; checks write into it. None: nothing.
 
     Attributes:
         arguments: The additional forward arguments, and which hold one entry per example.
@@ -68,7 +69,8 @@ class ScalarModel:
         widest: Bytes of the largest tensor they returned, per row.
         total: Bytes of all tensors they returned, per row.
         draws: Whether a global generator of random numbers moved in the trial.
-        gradient_checked: Whether a gradient of the model was compared with its values before.
+        established: What was checked of the model before, and need not be again: ``rows`` (no row depends on
+            the others), ``gradient`` (it is the derivative of the values).
         diagnostics: What was decided, by name.
 
     Raises:
@@ -89,6 +91,7 @@ class ScalarModel:
         integers_allowed: bool = False,
         trial: Trial | None = None,
         held: Mapping[int, Tensor] | None = None,
+        established: set[str] | None = None,
     ) -> None:
         rows = inputs if isinstance(inputs, tuple) else (inputs,)
         self.batch = rows[0].shape[0]
@@ -100,7 +103,7 @@ class ScalarModel:
         own = facts.dtypes or given or [torch.get_default_dtype()]
         self.native = given[0] if given and given[0] in own else own[0]
         self.arguments = ForwardArguments.of(additional_forward_args, self.batch, held)
-        self.gradient_checked = False
+        self.established = set() if established is None else established
         self.diagnostics: dict[str, Any] = {}
         self.dtype = self.native if dtype is None else dtype
         self._moved: torch.device | None = None  # where the copies go, if not where the model lies
@@ -149,6 +152,7 @@ class ScalarModel:
         """
         twin = copy.copy(self)
         twin.dtype, twin.coarsest_eps, twin.diagnostics = dtype, torch.finfo(dtype).eps, {}
+        twin.established = set(self.established)
         try:
             copied = self.private.copied(dtype, self.device)
             result, _ = twin._promoted(copied, self._first(inputs), dtype)

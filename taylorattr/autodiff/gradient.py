@@ -65,7 +65,7 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
             _refuse_hidden_dependence(scalar, leaves, examples, values)
             gradients = tuple(torch.zeros_like(x) for x in leaves)
     values, gradients = values.detach(), tuple(g.detach() for g in gradients)
-    if not scalar.gradient_checked:
+    if "gradient" not in scalar.established:
         require_true_gradient(scalar, leaves, examples, values, gradients)
     if not all(bool(torch.isfinite(g.sum())) for g in gradients):
         gradients = _by_selected_branches(scalar, leaves, examples, values, gradients)
@@ -174,7 +174,7 @@ def require_true_gradient(
     Raises:
         DtypeError: If it is not the derivative: a part of it is missing.
     """
-    scalar.gradient_checked = True  # before: the check itself asks for gradients
+    scalar.established.add("gradient")  # before: the check itself asks for gradients
     chosen = torch.linspace(0, len(examples) - 1, min(len(examples), CHECKED_ROWS)).long()
     on = chosen.to(xs[0].device)
     rows, who = tuple(x.detach()[on] for x in xs), examples[chosen.to(examples.device)]
@@ -270,7 +270,7 @@ class PathGradients:
         self.game = game
         self.rows = rows or gradient_rows(game)
         self._ends = self._find() if linear_first else None
-        if self._ends is not None and not game.scalar.gradient_checked:
+        if self._ends is not None and "gradient" not in game.scalar.established:
             some = slice(0, CHECKED_ROWS)  # past the layer the gradient is never asked of the whole model
             value_and_gradient(
                 game.scalar, tuple(x[some] for x in game.inputs), torch.arange(game.batch)[some]

@@ -2,12 +2,16 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import taylorattr as ta
+from taylorattr.analysis import guards
+from taylorattr.analysis.question import Question
 from taylorattr.errors import ShapeError
 
 B = 6
@@ -118,3 +122,63 @@ def test_independent_rows_are_accepted(model: str, method: str) -> None:
             target=0 if isinstance(function, nn.Module) else None,
             players=players,
         )
+
+
+MASKED = 1 << 8
+"""Inputs that an audit of eight players masks; a sample of them is evaluated in a second batch."""
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "shapley", "occlusion_1"])
+@pytest.mark.parametrize("model", DEPENDENT)
+def test_an_audit_of_dependent_rows_is_no_audit(model: str, method: str) -> None:
+    x = 3 * torch.rand(1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            report = ta.audit(method, DEPENDENT[model], x)
+        except ta.errors.TaylorAttrError:
+            return
+    assert "not per-example" in [misuse.kind for misuse in report.misuse]
+
+
+class CountsRows(nn.Module):
+    """A network that notes how many rows each call has; its copies note them too."""
+
+    calls: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner, self.outer = nn.Linear(8, 8, dtype=torch.float64), nn.Linear(8, 1, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls.append(len(x))
+        return self.outer(torch.tanh(self.inner(x)))
+
+
+@pytest.mark.parametrize("method", ["deeplift_rescale", "occlusion_1", "integrated_gradients"])
+def test_an_audit_checks_masked_inputs_by_a_sample(method: str) -> None:
+    x = torch.rand(1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = {}
+    for witnesses in (MASKED, guards.WITNESSES):
+        CountsRows.calls.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(guards, "WITNESSES", witnesses)
+            ta.audit(method, CountsRows().eval(), x)
+        rows[witnesses] = sum(CountsRows.calls)
+    assert rows[MASKED] - rows[guards.WITNESSES] == MASKED - guards.WITNESSES
+
+
+def test_every_row_of_the_user_is_evaluated_twice() -> None:
+    x = torch.rand(MASKED, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    CountsRows.calls.clear()
+    ta.attribute("lrp_epsilon", CountsRows().eval(), x)
+    assert sum(CountsRows.calls) >= 2 * MASKED
+
+
+def test_what_was_established_is_not_known_of_another_model() -> None:
+    first = Question(CountsRows().eval(), torch.rand(2, 8, dtype=torch.float64))
+    _ = first.game
+    assert first.established == first.against(0.5).established == {"rows"}
+    assert first.established is first.with_inputs(first.inputs).established
+    assert replace(first, model=CountsRows(), private=None).established == set()

@@ -117,8 +117,9 @@ def bent_last(grid: PathGrid, line: Lines, bend: Bend) -> Lines:
     with torch.no_grad():
         values = bend.function(rows)
         slope = bend.slope(grid.middles(rows)).to(rows.dtype)
-        x, y = rows.flatten(1), values.flatten(1)
-        slope.flatten(1)[row, unit] = (y[row + 1, unit] - y[row, unit]) / (x[row + 1, unit] - x[row, unit])
+        x, y = (end.reshape(len(rows), -1) for end in (rows, values))
+        chord = (y[row + 1, unit] - y[row, unit]) / (x[row + 1, unit] - x[row, unit])
+        slope.view(len(rows), -1)[row, unit] = chord
     return Lines(_Straight.apply(rows, values, slope), grid.version)  # type: ignore[arg-type]
 
 

@@ -122,10 +122,10 @@ class PathGrid:
             Rows whose piece it is, flat numbers of the elements, and shares of the piece, float64.
         """
         rows = rows.detach()
-        flat = rows.flatten(1)
+        flat = rows.reshape(len(rows), -1)  # a value may be one number per row, (R,)
         passings = []
         for cut in cuts:
-            above = (rows > cut).flatten(1)
+            above = (rows > cut).reshape(flat.shape)
             row, unit = ((above[1:] != above[:-1]) & self.inside[:, None]).nonzero(as_tuple=True)
             level = cut.expand(rows.shape[1:]).reshape(-1)[unit].double() if isinstance(cut, Tensor) else cut
             before, after = flat[row, unit].double() - level, flat[row + 1, unit].double() - level

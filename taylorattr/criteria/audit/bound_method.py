@@ -10,7 +10,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,13 @@ class AuditedExample:
     Attributes:
         question: What is asked, with this baseline.
         example: Which example.
+        established: As in `Question`, of the masked inputs of this example. Of them a sample is evaluated in
+            a second batch from the first call on: the user's own rows all were.
     """
 
     question: Question
     example: int
+    established: set[str] = field(default_factory=lambda: {"rows"})
 
     @property
     def model(self) -> Callable[..., Any]:
@@ -120,6 +123,7 @@ class AuditedExample:
             show_progress=False,
             input_later=False,
             baseline_later=False,
+            established=self.established,
             held={
                 place: x[self.example : self.example + 1].expand(count, *x.shape[1:])
                 for place, x in self.question.held.items()

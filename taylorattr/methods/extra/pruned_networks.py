@@ -214,7 +214,7 @@ class PrunedNetworks:
         found = Contributions(self.scalar, xs, examples, alone=alone, tables=self._tables)
         if not bool(torch.isfinite(found.seen.values).all()):
             _ = self.game.f_input  # says where
-        if not self.scalar.gradient_checked:
+        if "gradient" not in self.scalar.established:
             require_true_gradient(self.scalar, xs, examples, found.seen.values, found.seen.gradients)
         return found
 

@@ -60,3 +60,12 @@ def test_models_without_kinks_and_with_branches_are_named():
 
     with pytest.raises(NotPiecewiseLinearError, match="branches on values"):
         average_by_pieces(Question(branching, points(1, 5)).game, 9)
+
+
+@pytest.mark.parametrize("floor", [2.0, 0.05])
+def test_a_kink_of_one_number_for_all_elements(floor):
+    """Its value has no dimension but that of the breakpoints; x is negative, so that b is the maximum."""
+    x = -points(1, 5).abs()
+    game = Question(lambda x: x.sum(1) / 2 + x.max().clamp_min(floor), x).game
+    averages = average_by_pieces(game, 1000).averages[0]
+    torch.testing.assert_close(averages, torch.full_like(x, 0.5), rtol=0, atol=1e-15)
