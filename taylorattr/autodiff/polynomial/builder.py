@@ -52,9 +52,9 @@ RULES: dict[OpOverload, Rule] = {}
 
 def overload(name: str) -> OpOverload | None:
     """Return ``aten::name`` ("add.Tensor", "relu"), None where this torch does not have it."""
-    packet, _, kind = name.partition(".")
-    found = getattr(torch.ops.aten, packet, None)
-    return getattr(found, kind or "default", None) if found is not None else None
+    packet_name, _, kind = name.partition(".")
+    packet = getattr(torch.ops.aten, packet_name, None)
+    return getattr(packet, kind or "default", None) if packet is not None else None
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
@@ -82,19 +82,19 @@ class Builder:
 
     def __call__(self, op: str | OpOverload, *args: Any, **kwargs: Any) -> Any:
         """Apply an operation to slots and constants."""
-        found = overload(op) if isinstance(op, str) else op
+        operation = overload(op) if isinstance(op, str) else op
         active = list(leaves(Slot, (*args, *kwargs.values())))
-        if found is None:
+        if operation is None:
             raise MissingRuleError(
                 f"this torch has no operation aten::{op}, which the rule of {self.label} uses"
             )
         if not active:
-            return found(*args, **kwargs)
+            return operation(*args, **kwargs)
         if all(slot.frozen for slot in active):
-            return self.frozen_op(found, args, kwargs)
-        function = RULES.get(found)
+            return self.frozen_op(operation, args, kwargs)
+        function = RULES.get(operation)
         if function is None:
-            raise missing(found, self.node)
+            raise missing(operation, self.node)
         return function(self, *args, **kwargs)
 
     def apply(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -126,12 +126,13 @@ class Builder:
         return MissingRuleError(f"no Taylor rule for {self.label}: {reason}")
 
     def slot(self, value: Tensor, *, frozen: bool = False) -> Slot:
-        """Return a new slot."""
-        made = Slot(len(self.slots), value, frozen, shape=tuple(value.shape[2:]), ndim=value.ndim - 2)
-        self.slots.append(made)
-        return made
+        """Return a new slot of a value (1, 1, *shape)."""
+        slot = Slot(len(self.slots), value, frozen, shape=tuple(value.shape[2:]), ndim=value.ndim - 2)
+        self.slots.append(slot)
+        return slot
 
     def _common(self, inputs: Sequence[Slot], out: Slot) -> dict[str, Any]:
+        """Return the fields that every step has."""
         return {
             "inputs": tuple(slot.index for slot in inputs),
             "out": out.index,
@@ -177,6 +178,7 @@ class Builder:
         return out
 
     def _raise_rank(self, x: Slot, rank: int) -> Slot:
+        """Return a value with ones in front of its shape: behind coefficients and examples, not before."""
         return x if x.ndim == rank else self("view", x, [1] * (rank - x.ndim) + list(x.shape))
 
     def matmul(self, x: Slot, y: Slot) -> Slot:
@@ -209,6 +211,12 @@ class Builder:
 
 
 def _each_example(single: Callable[[Sequence[Tensor]], Tensor]) -> Callable[[Sequence[Tensor]], Tensor]:
+    """Return a function of one example as one of blocks of degree 0, (1, E, …).
+
+    A loop and no `torch.vmap`, which has no rule for many operations on indices. A value that all examples
+    share has E = 1.
+    """
+
     def value(points: Sequence[Tensor]) -> Tensor:
         count = max(point.shape[1] for point in points)
         rows = [single([p[0, min(e, p.shape[1] - 1)] for p in points]) for e in range(count)]
@@ -219,8 +227,8 @@ def _each_example(single: Callable[[Sequence[Tensor]], Tensor]) -> Callable[[Seq
 
 def describe(node: Node) -> str:
     """Return "aten.op in module at file:line"."""
-    place = f" in module '{node.module}'" if node.module else ""
-    return f"{node.op}{place}" + (f" at {node.where}" if node.where else "")
+    module = f" in module '{node.module}'" if node.module else ""
+    return f"{node.op}{module}" + (f" at {node.where}" if node.where else "")
 
 
 def missing(op: OpOverload, node: Node | None) -> MissingRuleError:
@@ -292,6 +300,7 @@ def lower(program: Program, inputs: Sequence[Tensor]) -> Plan:
     entries = tuple(builder.slot(point.detach()[None, None]) for point in inputs)
     output = walk(program, entries, builder)
     if isinstance(output, Tensor):
+        # the model does not read its inputs: a step that forgets them keeps the number of examples
         constant = output[None, None]
         output = builder.frozen(entries[:1], lambda points: constant.expand(1, points[0].shape[1], -1))
     return _finish(builder, entries, output)
@@ -299,23 +308,24 @@ def lower(program: Program, inputs: Sequence[Tensor]) -> Plan:
 
 def _finish(builder: Builder, entries: tuple[Slot, ...], output: Slot) -> Plan:
     """Drop steps the output does not need and note the last use of every slot."""
-    needed, kept = {output.index}, []
+    needed, steps = {output.index}, []
     for step in reversed(builder.steps):
         if step.out in needed:
             needed.update(step.inputs)
-            kept.append(step)
-    kept.reverse()
-    seen: set[int] = {output.index}
+            steps.append(step)
+    steps.reverse()
+    # from the end: the first step that reads a slot is the last to do so; the output is read after all
+    read_later: set[int] = {output.index}
     last_use: list[tuple[int, ...]] = []
-    for step in reversed(kept):
-        fresh = tuple(index for index in dict.fromkeys(step.inputs) if index not in seen)
-        seen.update(fresh)
-        last_use.append(fresh)
+    for step in reversed(steps):
+        finished = tuple(index for index in dict.fromkeys(step.inputs) if index not in read_later)
+        read_later.update(finished)
+        last_use.append(finished)
     last_use.reverse()
     return Plan(
         inputs=tuple(slot.index for slot in entries),
         input_shapes=tuple(slot.shape for slot in entries),
-        steps=kept,
+        steps=steps,
         output=output.index,
         last_use=last_use,
         sizes={slot.index: slot.value.numel() for slot in builder.slots},

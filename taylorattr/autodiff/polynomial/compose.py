@@ -176,6 +176,7 @@ def compose(ring: Ring, series: list[Tensor], u: Poly) -> Poly:
     if ring.n == 1:
         return _aligned(series, u, order)
     last = min(order, len(series) - 1)
+    # S_k is multiplied by v k times more, and v starts at degree 1: degrees above order − k are cut off
     partial: Poly = [series[last], *[None] * order]
     for k in range(last - 1, 0, -1):
         products: Poly = [multiply(ring.multiply, u, partial, d, first=1) for d in range(1, order - k + 1)]
@@ -198,7 +199,10 @@ def _affine(ring: Ring, series: list[Tensor], u: Poly, order: int) -> Poly:
 
 
 def _aligned(series: list[Tensor], u: Poly, order: int) -> Poly:
-    """One variable: all degrees in one tensor (order+1, E, *value), Horner by shifted products."""
+    """Return φ(u) in one variable: all degrees in one tensor (order+1, E, *value), Horner by shifts.
+
+    A block has one coefficient then, and each product of two degrees would be a call: a shift does many.
+    """
     shape = next(block.shape[1:] for block in u[1:] if block is not None)
     v = torch.zeros((order + 1, *shape), dtype=series[0].dtype, device=series[0].device)
     for d, block in enumerate(u[1:], 1):

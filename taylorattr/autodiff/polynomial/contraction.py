@@ -216,6 +216,10 @@ DENSE = 0.4
 """Share of non-zero coefficients above which grouping does not pay."""
 
 
+UNITS_PER_CHUNK = (8, 64)
+"""Fewest and most units of a chunk; between them the mean of the sets, so that little is padded."""
+
+
 @dataclass(slots=True)
 class Group:
     """Chunks of units whose players are the same within a chunk and equally many in all.
@@ -272,6 +276,19 @@ def _add_example(
     rays: Tensor | None,
     out: dict[int, Tensor],
 ) -> None:
+    """Add degrees 2 and 3 of one example, group by group.
+
+    With v the degree-1 block, degree 2 is Σ_units λ_0·f_2·v∗v and degree 3 Σ_units (λ_0·f_3·v + λ_1·f_2)∗v∗v.
+
+    Args:
+        ring: Ring of the players.
+        v: Degree 1 of the operand, (n, units).
+        active: Where it is not 0.
+        f: f_0, f_1, …, each (units,).
+        lam: λ_0, (units,).
+        rays: λ_1, (n, units); None: zero.
+        out: Degree d -> coefficients (C_d,), added to.
+    """
     pairs = index_table(ring.n, 1, 1, v.device)
     triples = index_table(ring.n, 2, 1, v.device) if 3 in out else None
     second = lam * f[2]
@@ -283,18 +300,16 @@ def _add_example(
         chosen, units = group.players, group.units
         local = v[chosen[:, :, None], units[:, None, :]] * group.valid[:, None, :]
         weighted = local * second[units][:, None, :]
+        # all ordered pairs: those of i ≠ j come twice and add up to the coefficient of t_i t_j
         places = pairs[chosen[:, :, None], chosen[:, None, :]]
-        _scatter(out[2], places, torch.bmm(weighted, local.transpose(1, 2)))
+        squares = torch.bmm(weighted, local.transpose(1, 2))
+        out[2].index_add_(0, places.flatten(), squares.flatten())
         if triples is None or third is None:
             continue
         i, j = torch.triu_indices(chosen.shape[1], chosen.shape[1], device=v.device)
         products = local[:, i] * local[:, j] * torch.where(i == j, 1.0, 2.0).to(v.dtype)[:, None]
-        rows = places[:, i, j]
-        _scatter(out[3], triples[rows], torch.bmm(products, third[:, units].permute(1, 2, 0)))
-
-
-def _scatter(out: Tensor, places: Tensor, values: Tensor) -> None:
-    out.index_add_(0, places.flatten(), values.flatten())
+        cubes = torch.bmm(products, third[:, units].permute(1, 2, 0))
+        out[3].index_add_(0, triples[places[:, i, j]].flatten(), cubes.flatten())
 
 
 def groups(active: Tensor) -> Iterator[Group]:
@@ -314,7 +329,7 @@ def groups(active: Tensor) -> Iterator[Group]:
         chosen = (players == count).nonzero()[:, 0]
         lists = patterns[:, chosen].T.nonzero()[:, 1].view(len(chosen), count)
         length = sizes[chosen]
-        width = int(length.double().mean().clamp(8, 64))
+        width = int(length.double().mean().clamp(*UNITS_PER_CHUNK))
         chunks = (length + width - 1) // width
         which = torch.arange(len(chosen), device=active.device).repeat_interleave(chunks)
         before = (chunks.cumsum(0) - chunks)[which]

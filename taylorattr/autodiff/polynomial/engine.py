@@ -132,6 +132,7 @@ def expand_batch(
             poly = walk_full(plan, Ring(n), _to_order(points, tangents, order), order)
         tables.append(_table(poly, n, len(points[0][0])))
     blocks = [torch.cat(parts) for parts in zip(*tables, strict=True)]
+    # the sum of a block is NaN or infinite if an entry is, and is quicker to look at than all of them
     if order and not all(bool(torch.isfinite(block.sum())) for block in blocks):
         _take_selected_branches(blocks, plan, bases, directions, order, memory_limit)
     return blocks
@@ -161,9 +162,9 @@ def _take_selected_branches(
             [x[None, e : e + 1, None] for x in bases], [d[e][:, None, None] for d in directions], order
         )
         poly = walk_full(plan, Ring(n), inputs, order, drop_unselected=True)
-        for block, found in zip(blocks, _table(poly, n, 1), strict=True):
-            if bool(torch.isfinite(found).all()):
-                block[e] = found[0]
+        for block, selected in zip(blocks, _table(poly, n, 1), strict=True):
+            if bool(torch.isfinite(selected).all()):
+                block[e] = selected[0]
 
 
 def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order: int) -> Tensor:
@@ -191,11 +192,12 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
     for start in range(0, len(rays[0]), step):
         directions = [ray[None, start : start + step, None] for ray in rays]
         inputs, rays_here = _to_order(points, directions, order), directions[0].shape[1]
-        found = torch.cat(_table(walk_full(plan, Ring(1), inputs, order), 1, rays_here), dim=1)
-        if not bool(torch.isfinite(found.sum())):
+        series = torch.cat(_table(walk_full(plan, Ring(1), inputs, order), 1, rays_here), dim=1)
+        if not bool(torch.isfinite(series.sum())):
+            # an infinite derivative in a branch that no guard selects, as in `_take_selected_branches`
             poly = walk_full(plan, Ring(1), inputs, order, drop_unselected=True)
-            found = torch.cat(_table(poly, 1, rays_here), dim=1)
-        pieces.append(found)
+            series = torch.cat(_table(poly, 1, rays_here), dim=1)
+        pieces.append(series)
     return torch.cat(pieces)
 
 
@@ -238,12 +240,12 @@ def _choose(engine: Engine, order: int, n: int, plan: Plan, itemsize: int) -> tu
 
 
 def _to_order(points: Sequence[Tensor], directions: Sequence[Tensor], order: int) -> list[Poly]:
-    """Return the polynomials x + v of the inputs with blocks 0 … order."""
+    """Return the polynomials x + v of the inputs with blocks 0 … order; those above 1 are absent."""
     return [[x, v, *[None] * (order - 1)][: order + 1] for x, v in zip(points, directions, strict=True)]
 
 
 def _table(poly: Poly, n: int, examples: int) -> list[Tensor]:
-    """Return the blocks of the output as (E, C_d)."""
+    """Return the blocks of the output as (E, C_d), zeros where one is absent."""
     ring, zero = Ring(n), degree_zero(poly)
     return [
         zero.new_zeros(examples, ring.width(d)) if block is None else block[:, :, 0].T.expand(examples, -1)
@@ -271,6 +273,7 @@ def lowered(program: Program, inputs: Sequence[Tensor]) -> Plan:
             f"inputs of {inputs[0].dtype} given to a program of {wanted}; convert the inputs, or promote the "
             "program to their dtype"
         )
+    # a program that was made of another one by replace() carries that one's plan, which does not fit it
     made_from = (id(program.nodes), id(program.constants))
     if program.lowered is None or program.lowered[0] != made_from:
         for node in value_dependent(program):
@@ -303,7 +306,7 @@ _WALKED = frozenset(op.overloadpacket.__name__ for op in RULES)
 
 
 _WALKED_AS_FORMULA = FORMULAS.keys() - _WALKED
-
+"""Operations that are written out before they are lowered."""
 
 _COMPARISONS = {
     "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "isneginf", "isposinf", "isreal",
@@ -320,7 +323,10 @@ _CARRIERS = {
 """Operations whose result is boolean where all they are given is."""
 
 _INDEXED = {overload("index.Tensor"), overload("masked_select")}
+"""Operations that select as many entries as a mask has, if they are given one."""
+
 _COUNTED = {overload("nonzero"), overload("argwhere")}
+"""Operations whose result has as many rows as there are entries that are not 0."""
 
 
 def value_dependent(program: Program) -> list[Node]:
@@ -333,17 +339,17 @@ def value_dependent(program: Program) -> list[Node]:
         ``nonzero``, and the selections by a mask that depends on the inputs, in order.
     """
     masks: set[int] = set()
-    found = []
+    selections = []
     for node in program.nodes:
         if _boolean(node, masks, program.constants):
             masks.update(ref.index for ref in leaves(Ref, node.out))
         elif node.op in _COUNTED or (node.op in _INDEXED and _refers(node.args[1], masks)):
-            found.append(node)
-    return found
+            selections.append(node)
+    return selections
 
 
 def _boolean(node: Node, masks: set[int], constants: dict[int, torch.Tensor]) -> bool:
-    """Return whether the result of an operation is boolean, given the values that are."""
+    """Return whether the result of an operation is boolean, given the numbers of values that are."""
     name = node.op._schema.name.split("::")[1]
     if name == "_to_copy":
         return node.kwargs.get("dtype") is torch.bool or (
@@ -358,6 +364,7 @@ def _boolean(node: Node, masks: set[int], constants: dict[int, torch.Tensor]) ->
 
 
 def _refers(value: Any, numbers: set[int]) -> bool:
+    """Return whether an argument holds one of some values, at any depth."""
     return any(ref.index in numbers for ref in leaves(Ref, value))
 
 

@@ -52,12 +52,16 @@ def rank(players: np.ndarray, n: int) -> np.ndarray:
     return position
 
 
+PAIRS_RANKED = 1_000_000
+"""Pairs of monomials whose positions are worked out at once: 4 MB for each of the a + b players."""
+
+
 @functools.lru_cache(maxsize=128)
 def product_table(n: int, a: int, b: int) -> np.ndarray:
     """Return the positions of t^α·t^β for all |α| = a, |β| = b, shape (C_a, C_b), int64."""
     left, right = multi_index.monomials(n, a), multi_index.monomials(n, b)
     table = np.empty((len(left), len(right)), dtype=np.int64)
-    rows = max(1, 1_000_000 // max(1, len(right)))
+    rows = max(1, PAIRS_RANKED // max(1, len(right)))
     for start in range(0, len(left), rows):
         part = left[start : start + rows]
         pairs = np.empty((len(part), len(right), a + b), dtype=np.int32)
@@ -65,7 +69,7 @@ def product_table(n: int, a: int, b: int) -> np.ndarray:
         pairs[:, :, a:] = right[None, :, :]
         pairs.sort(axis=-1)
         table[start : start + rows] = rank(pairs, n)
-    table.setflags(write=False)
+    table.setflags(write=False)  # every caller gets the same array
     return table
 
 
@@ -145,7 +149,7 @@ class Ring:
         """
         if self.n == 1 or a == 0 or b == 0:
             return x * y if out is None else out.addcmul_(x, y)
-        if len(x) > len(y):
+        if len(x) > len(y):  # the loop below is over the shorter one
             x, a, y, b = y, b, x, a
         if out is None:
             shape = (
@@ -187,7 +191,7 @@ class Ring:
         return out
 
     def _square_of_linear(self, v: Block) -> Block:
-        """The coefficients with first player i are v_i·(v_i, 2v_{i+1}, …, 2v_n), next to each other."""
+        """Return v∗v: coefficients with first player i are v_i·(v_i, 2v_{i+1}, …, 2v_n), side by side."""
         out = v.new_empty((self.width(2), *v.shape[1:]))
         doubled, start = 2 * v, 0
         for i in range(self.n):

@@ -99,6 +99,7 @@ def power(exponent: float) -> SeriesFunction:
 
     def series(u: Tensor, order: int) -> Series:
         whole = exponent == int(exponent) and exponent >= 0
+        # a list that goes on would hold 0·u^{p−k}, which is NaN at u = 0
         coefficients, binomial = [], 1.0
         for k in range(min(order, int(exponent)) + 1 if whole else order + 1):
             coefficients.append(torch.pow(u, exponent - k) * binomial)
@@ -115,7 +116,7 @@ def powers(exponent: Tensor) -> SeriesFunction:
         coefficients, binomial = [], torch.ones_like(exponent)
         for k in range(order + 1):
             term = torch.pow(u, exponent - k) * binomial
-            coefficients.append(torch.where(binomial == 0, 0.0, term))
+            coefficients.append(torch.where(binomial == 0, 0.0, term))  # 0·u^{p−k} is NaN at u = 0
             binomial = binomial * (exponent - k) / (k + 1)
         return coefficients
 
@@ -136,7 +137,7 @@ def reciprocal(u: Tensor, order: int) -> Series:
 
 
 def _half_power(first: Tensor, inverse: Tensor, exponent: float, order: int) -> Series:
-    """f_{k+1} = f_k·(p−k)/(k+1)/u."""
+    """Return u^p with f_0 and 1/u given, by f_{k+1} = f_k·(p−k)/((k+1)·u)."""
     coefficients = [first]
     for k in range(order):
         coefficients.append(coefficients[-1] * inverse * ((exponent - k) / (k + 1)))
@@ -154,7 +155,7 @@ def rsqrt(u: Tensor, order: int) -> Series:
 
 
 def _logarithm(value: Tensor, u: Tensor, order: int, scale: float) -> Series:
-    """scale·log u: f_k = scale·(−1)^{k+1}u^{−k}/k, with f_0 given."""
+    """Return scale·log u: f_k = scale·(−1)^{k+1}u^{−k}/k, with f_0 given."""
     coefficients, inverse = [value], torch.reciprocal(u)
     for k in range(1, order + 1):
         coefficients.append(torch.pow(inverse, k) * ((-1) ** (k + 1) * scale / k))
@@ -182,6 +183,7 @@ def log10(u: Tensor, order: int) -> Series:
 
 
 def _phases(cycle: list[Tensor], order: int) -> Series:
+    """Return f_k = φ^{(k)}/k! of a function whose derivatives come back after one cycle."""
     return [cycle[k % len(cycle)] / float(math.factorial(k)) for k in range(order + 1)]
 
 
@@ -246,6 +248,7 @@ def integrated(value: Callable[[Tensor], Tensor], slope: Callable[[Series], Seri
 
 
 def _one_plus_square(z: Series, sign: float) -> Series:
+    """Return 1 + sign·z²."""
     squared = [sign * term for term in product(z, z)]
     return [squared[0] + 1, *squared[1:]]
 
@@ -282,7 +285,7 @@ def log_sigmoid(u: Tensor, order: int) -> Series:
 
 
 def _gaussian(u: Tensor, order: int, decay: float, height: float) -> Series:
-    """p = height·e^{−decay·u²/…}: p' = −decay·u·p, so (k+1)p_{k+1} = −decay·(u p_k + p_{k−1})."""
+    """Return p = height·e^{−decay·u²/2}: p' = −decay·u·p, so (k+1)p_{k+1} = −decay·(u p_k + p_{k−1})."""
     p = [torch.exp(u * u * (-decay / 2)) * height]
     for k in range(order):
         total = u * p[k] if k == 0 else torch.addcmul(p[k - 1], u, p[k])
@@ -304,10 +307,7 @@ def erfc(u: Tensor, order: int) -> Series:
 
 def gelu(u: Tensor, order: int) -> Series:
     """u·Φ(u) with the normal distribution function Φ: f_k = uΦ_k + Φ_{k−1}."""
-    cumulative = torch.special.ndtr(u)
-    phi = [cumulative]
-    if order:
-        phi = integral_of(cumulative, _gaussian(u, order - 1, 1.0, 1 / math.sqrt(2 * math.pi)))
+    phi = normal_cdf(u, order)
     return [u * phi[0]] + [torch.addcmul(phi[k - 1], u, phi[k]) for k in range(1, order + 1)]
 
 
@@ -348,11 +348,9 @@ def elu(alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Ser
 def normal_cdf(u: Tensor, order: int) -> Series:
     """Φ(u)."""
     value = torch.special.ndtr(u)
-    return (
-        [value]
-        if order == 0
-        else integral_of(value, _gaussian(u, order - 1, 1.0, 1 / math.sqrt(2 * math.pi)))
-    )
+    if order == 0:
+        return [value]
+    return integral_of(value, _gaussian(u, order - 1, 1.0, 1 / math.sqrt(2 * math.pi)))
 
 
 def logit(u: Tensor, order: int) -> Series:

@@ -205,6 +205,7 @@ def two_sided(
 
 
 def _forward(plan: Plan, ring: Ring, inputs: Sequence[Poly], p: int, order: int) -> tuple[Poly, list[Record]]:
+    """Return the output to degree p and the tape, which holds operands of steps with curvature only."""
     env: dict[int, Poly] = dict(zip(plan.inputs, inputs, strict=True))
     tape: list[Record] = []
     for step, finished in zip(plan.steps, plan.last_use, strict=True):
@@ -283,8 +284,10 @@ def _backward_product(
     totals: dict[int, Tensor],
     order: int,
 ) -> None:
+    """Add what a product contributes to the totals, and hand its adjoint on: λ∘y to x, λ∘x to y."""
     x, y = operands
     if isinstance(step, Multiply):
+        # contractions want operands of the full shape; adjoints are summed back to that of the operand
         wide = [
             [None if b is None else b.expand(*b.shape[:2], *step.shape) for b in poly] for poly in operands
         ]
@@ -357,7 +360,7 @@ def walk_tangents(plan: Plan, point: Sequence[Tensor], direction: Sequence[Tenso
                 hessian[start : start + count] += torch.matmul(left, right).permute(1, 2, 0)
     rows, columns = torch.triu_indices(n, n, device=hessian.device)
     second = hessian[rows, columns]
-    second[rows == columns] *= 0.5
+    second[rows == columns] *= 0.5  # the coefficient of t_i² is half the second derivative
     table = index_table(n, 1, 1, hessian.device)
     block = torch.empty_like(second)
     block[table[rows, columns]] = second

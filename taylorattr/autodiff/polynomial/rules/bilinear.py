@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,13 @@ def div(b: Builder, x: Any, y: Any) -> Slot:
 
 
 def times_matrix(b: Builder, x: Slot, matrix: Tensor) -> Slot:
-    """Add y = x @ matrix for a value (…, k) and a constant (k, l)."""
+    """Add y = x @ matrix for a value (…, k) and a constant (k, l).
+
+    Coefficients, examples and rows of the value are folded into the rows of one product.
+
+    Returns:
+        The slot of y.
+    """
     transposed = matrix.t()
 
     def push(blocks: Sequence[Tensor], _: Any) -> Tensor:
@@ -53,6 +60,7 @@ def times_matrix(b: Builder, x: Slot, matrix: Tensor) -> Slot:
 
 
 def _swapped(b: Builder, x: Slot) -> Slot:
+    """Return the transposed matrix."""
     return b("transpose.int", x, -1, -2)
 
 
@@ -73,7 +81,7 @@ def bmm(b: Builder, x: Any, y: Any) -> Slot:
     if isinstance(x, Slot) and isinstance(y, Slot):
         return b.matmul(x, y)
     if isinstance(y, Tensor):
-        if y.shape[0] == 1:
+        if y.shape[0] == 1:  # one matrix for all: folded into one product
             return reshaped(b, times_matrix(b, x, y[0]), [1, x.shape[1], y.shape[2]])
         other = y.transpose(1, 2)
         return b.linear(
@@ -81,7 +89,7 @@ def bmm(b: Builder, x: Any, y: Any) -> Slot:
             lambda blocks, _: torch.matmul(blocks[0], y),
             pull=lambda block, _: [torch.matmul(block, other)],
         )
-    assert isinstance(x, Tensor)
+    assert isinstance(x, Tensor)  # the builder computes products of two constants itself
     left, flipped = x, x.transpose(1, 2)
     return b.linear(
         [y],
@@ -119,7 +127,7 @@ def linear(b: Builder, x: Any, weight: Any, bias: Any = None) -> Slot:
 @rule("addmm", "addbmm", "baddbmm", "addmv")
 def add_product(b: Builder, bias: Any, x: Any, y: Any, *, beta: float = 1, alpha: float = 1) -> Slot:
     """beta·bias + alpha·x @ y."""
-    name = str(b.node.op._schema.name).split("::")[1] if b.node is not None else "addmm"
+    name = b.node.name if b.node is not None else "addmm"
     kind = "bmm" if name in ("baddbmm", "addbmm") else "mv" if name == "addmv" else "mm"
     product = b(kind, x, y)
     if name == "addbmm":
@@ -190,9 +198,7 @@ def tensordot(b: Builder, x: Any, y: Any, dims_x: Sequence[int], dims_y: Sequenc
     free_x = [d for d in range(rank_x) if d not in [e % rank_x for e in dims_x]]
     free_y = [d for d in range(rank_y) if d not in [e % rank_y for e in dims_y]]
     shape = [x.shape[d] for d in free_x] + [y.shape[d] for d in free_y]
-    size = 1
-    for d in dims_x:
-        size *= x.shape[d]
+    size = math.prod(x.shape[d] for d in dims_x)
     left = b("reshape", b("permute", x, [*free_x, *dims_x]), [-1, size])
     right = b("reshape", b("permute", y, [*dims_y, *free_y]), [size, -1])
     return b("view", mm(b, left, right), shape)

@@ -38,7 +38,7 @@ def convolution(
 
     def pull(block: Tensor, _: Any) -> list[Tensor | None]:
         flat = block.flatten(0, LEAD)
-        like = flat.new_empty(()).expand(len(flat), *shape[1:])
+        like = flat.new_empty(()).expand(len(flat), *shape[1:])  # of the input only its shape is asked
         grad = torch.ops.aten.convolution_backward(flat, like, weight, None, *settings, (True, False, False))[
             0
         ]
@@ -62,7 +62,11 @@ def _active_weight(
     transposed: bool,
     groups: int,
 ) -> Slot:
-    """Two-dimensional, ungrouped: unfolded patches times the weights."""
+    """Return a convolution with weights that depend on the inputs: unfolded patches times the weights.
+
+    Raises:
+        MissingRuleError: If it is not two-dimensional, or has groups.
+    """
     if transposed or groups != 1 or len(weight.shape) != 4:
         raise b.refuse("weights that depend on the inputs are covered in two dimensions without groups only")
     count, _, *kernel = weight.shape
@@ -94,4 +98,5 @@ def conv(
 
 
 def _each(value: Any, count: int) -> list[int]:
+    """Return a setting as one number per spatial dimension."""
     return [value] * count if isinstance(value, int) else list(value) * (count if len(value) == 1 else 1)

@@ -50,7 +50,7 @@ def elu(b: Builder, x: Slot, alpha: float = 1, scale: float = 1, input_scale: fl
 
 @rule("selu")
 def selu(b: Builder, x: Slot) -> Slot:
-    """ELU with the constants of self-normalising networks."""
+    """ELU with α and scale that keep mean 0 and variance 1 (Klambauer et al., 2017)."""
     return elu(b, x, 1.6732632423543772, 1.0507009873554805)
 
 
@@ -69,9 +69,9 @@ def log_sigmoid_forward(b: Builder, x: Slot) -> tuple[Any, None]:
 @rule("pow.Tensor_Scalar", "float_power.Tensor_Scalar")
 def pow_scalar(b: Builder, x: Slot, exponent: float) -> Slot:
     """x^p."""
-    special = {1.0: None, 2.0: series.square, 0.5: series.sqrt, -0.5: series.rsqrt, -1.0: series.reciprocal}
     if exponent == 1:
         return x
+    special = {2.0: series.square, 0.5: series.sqrt, -0.5: series.rsqrt, -1.0: series.reciprocal}
     return b.elementwise(x, special.get(float(exponent)) or series.power(float(exponent)))
 
 

@@ -18,7 +18,7 @@ from taylorattr.autodiff.polynomial.series import Series, SeriesFunction
 
 
 def piecewise(value: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor]) -> SeriesFunction:
-    """A function with constant slope on each piece."""
+    """Return the series of a function that is straight on each piece: two terms, whatever the order."""
 
     def series(u: Tensor, order: int) -> Series:
         return [value(u), slope(u).to(u.dtype)][: order + 1]
@@ -27,11 +27,12 @@ def piecewise(value: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tenso
 
 
 def between(u: Tensor, low: float, high: float) -> Tensor:
-    """low < u < high."""
+    """Return low < u < high."""
     return (u > low) & (u < high)
 
 
 def _hardswish(u: Tensor, order: int) -> Series:
+    """Return u·clamp(u/6 + 1/2, 0, 1) = u²/6 + u/2 between −3 and 3, the only kink here with curvature."""
     inside = between(u, -3, 3)
     zero = torch.zeros_like(u)
     slope = torch.where(inside, u / 3 + 0.5, (u >= 3).to(u.dtype))
@@ -65,12 +66,15 @@ FROZEN = (
 
 
 def _declare(name: str, function: SeriesFunction) -> None:
+    """Register the rule of an elementwise kink."""
+
     @rule(name)
     def apply(b: Builder, x: Slot) -> Slot:
         return b.elementwise(x, function)
 
 
 def _declare_frozen(name: str) -> None:
+    """Register the rule of an operation that is taken at degree 0, if this torch has it."""
     op = overload(name)
     if op is None:
         return
@@ -99,6 +103,7 @@ def rrelu(b: Builder, x: Slot, noise: Any, lower: float = 1 / 8, upper: float = 
 
 
 def _sided(b: Builder, x: Slot, below: float) -> Slot:
+    """Add y = x above 0 and below·x under it."""
     function = piecewise(
         lambda u: torch.where(u > 0, u, u * below), lambda u: torch.where(u > 0, torch.ones_like(u), below)
     )
@@ -115,7 +120,7 @@ def prelu(b: Builder, x: Slot, weight: Any) -> Slot:
             x,
             piecewise(lambda u: torch.where(u > 0, u, u * weight), lambda u: torch.where(u > 0, 1.0, weight)),
         )
-    positive = b("relu", x)
+    positive = b("relu", x)  # an active slope: relu(x) + weight·(x − relu(x))
     return b("add.Tensor", positive, b("mul.Tensor", b("sub.Tensor", x, positive), weight))
 
 
@@ -191,7 +196,7 @@ def minimum(b: Builder, x: Any, y: Any) -> Slot:
 def _against_constant(
     b: Builder, x: Any, y: Any, extreme: Callable[..., Tensor], wins: Callable[..., Tensor]
 ) -> Slot:
-    """An extreme of a value and a constant is a function of one value."""
+    """Return the extreme of a value and a constant, which is a function of one value."""
     value, bound = (x, y) if isinstance(x, Slot) else (y, x)
     bound = torch.as_tensor(bound, dtype=value.value.dtype, device=value.value.device)
     value = b("expand", value, list(torch.broadcast_shapes(value.shape, bound.shape)))
@@ -229,10 +234,17 @@ def clamp_max_tensor(b: Builder, x: Any, max: Any) -> Slot:
 
 
 def gathered(b: Builder, x: Slot, index: Slot, dim: int) -> Slot:
-    """Add y = x gathered along a dimension at indices from degree 0."""
+    """Add y = x gathered along a dimension at indices from degree 0.
+
+    The indices are one block (1, E, …), or (1, 1, …) where all examples share them.
+
+    Returns:
+        The slot of y.
+    """
     at, shape = axis(dim, x.ndim), x.shape
 
     def widened(block: Tensor, indices: Tensor) -> Tensor:
+        """Return the indices for every coefficient and example of a block."""
         count = max(block.shape[1], indices.shape[1])
         return indices.expand(len(block), count, *indices.shape[LEAD:])
 
@@ -250,14 +262,14 @@ def gathered(b: Builder, x: Slot, index: Slot, dim: int) -> Slot:
 def _extreme(
     b: Builder, x: Slot, dims: Sequence[int], keepdim: bool, arg: Callable[..., Tensor]
 ) -> tuple[Slot, Slot]:
-    """Gather the winner over dims, first of equals."""
+    """Return the winner over dims, first of equals, and its number among the reduced entries."""
     dims = sorted({d % x.ndim for d in dims}) if dims else list(range(x.ndim))
-    kept = [d for d in range(x.ndim) if d not in dims]
-    moved = b("permute", x, [*kept, *dims])
-    flat = b("reshape", moved, [*(x.shape[d] for d in kept), -1])
+    remaining = [d for d in range(x.ndim) if d not in dims]
+    moved = b("permute", x, [*remaining, *dims])
+    flat = b("reshape", moved, [*(x.shape[d] for d in remaining), -1])
     index = b.frozen([flat], lambda points: arg(points[0], dim=-1, keepdim=True))
     out = gathered(b, flat, index, -1)
-    shape = [1 if d in dims else n for d, n in enumerate(x.shape)] if keepdim else [x.shape[d] for d in kept]
+    shape = [1 if d in dims else n for d, n in enumerate(x.shape) if keepdim or d not in dims]
     return b("view", out, shape), b("view", index, shape)
 
 
@@ -290,15 +302,16 @@ def ordered(b: Builder, x: Slot, *args: Any, **kwargs: Any) -> tuple[Slot, Slot]
     """Entries in the order of degree 0."""
     assert b.node is not None
     _, index = b.frozen_op(b.node.op, (x, *args), kwargs)
-    position = 0 if "stable" in str(b.node.op) or "sort" in str(b.node.op) else 1
+    position = 0 if b.node.name == "sort" else 1  # of dim among the arguments: topk has k in front
     dim = kwargs.get("dim", args[position] if len(args) > position else -1)
     return gathered(b, x, index, dim), index
 
 
 def _pooled(b: Builder, x: Slot, op: str, spatial: int, args: tuple[Any, ...]) -> tuple[Slot, Slot]:
-    found = overload(op)
-    assert found is not None
-    _, index = b.frozen_op(found, (x, *args), {})
+    """Return the winners of a max-pooling and their positions in the flat plane, as torch counts them."""
+    pool = overload(op)
+    assert pool is not None
+    _, index = b.frozen_op(pool, (x, *args), {})
     lead = list(x.shape[: x.ndim - spatial])
     flat = b("reshape", x, [*lead, -1])
     places = b("reshape", index, [*lead, -1])
@@ -306,6 +319,8 @@ def _pooled(b: Builder, x: Slot, op: str, spatial: int, args: tuple[Any, ...]) -
 
 
 def _declare_pool(name: str, op: str, spatial: int, only_values: bool) -> None:
+    """Register the rule of a max-pooling; `op` is the operation that returns the positions."""
+
     @rule(name)
     def apply(b: Builder, x: Slot, *args: Any) -> Any:
         values, index = _pooled(b, x, op, spatial, args)

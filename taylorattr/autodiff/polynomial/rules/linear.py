@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def scaled(b: Builder, x: Slot, factor: float) -> Slot:
 
 def times_constant(b: Builder, x: Slot, constant: Tensor) -> Slot:
     """Add y = constant·x, entry by entry with broadcasting."""
-    if constant.dim() == 0:
+    if constant.dim() == 0:  # no shape to broadcast against
         return b.linear([x], lambda blocks, _: blocks[0] * constant, pull=lambda block, _: [block * constant])
     x = reshaped(b, x, [1] * (constant.dim() - x.ndim) + list(x.shape))
     wide = _summed_axes(x.shape, torch.broadcast_shapes(x.shape, constant.shape))
@@ -36,16 +37,17 @@ def times_constant(b: Builder, x: Slot, constant: Tensor) -> Slot:
 
 
 def _summed_axes(small: Sequence[int], large: Sequence[int]) -> list[int]:
-    """Block axes along which a value of equal rank was broadcast."""
+    """Return the block axes along which a value of equal rank was broadcast."""
     return [i + LEAD for i, (n, m) in enumerate(zip(small, large, strict=True)) if n != m]
 
 
 def _reduce(block: Tensor, wide: list[int]) -> Tensor:
+    """Return the sum over broadcast axes, which is the transpose of broadcasting."""
     return block.sum(wide, keepdim=True) if wide else block
 
 
 def shifted(b: Builder, x: Slot, constant: Tensor | float) -> Slot:
-    """Add y = x + constant with broadcasting."""
+    """Add y = x + constant with broadcasting; the constant is seen at degree 0 alone."""
     if isinstance(constant, Tensor) and constant.dim():
         shape = torch.broadcast_shapes(x.shape, constant.shape)
         x = reshaped(b, x, [1] * (len(shape) - x.ndim) + list(x.shape))
@@ -113,11 +115,12 @@ def neg(b: Builder, x: Slot) -> Slot:
 @rule("cat", "concat")
 def cat(b: Builder, tensors: Sequence[Any], dim: int = 0) -> Slot:
     """Concatenation; constant operands act on degree 0 only."""
-    tensors = [t for t in tensors if t.shape != (0,) or len(tensors) == 1]
+    tensors = [t for t in tensors if t.shape != (0,) or len(tensors) == 1]  # torch skips (0,) of any rank
     rank = next(t for t in tensors if isinstance(t, Slot)).ndim
     at, dim = axis(dim, rank), dim % rank
     active = [t for t in tensors if isinstance(t, Slot)]
     numbers = iter(range(len(active)))
+    # an operand is the number of its block, or a constant
     pieces: list[Any] = [next(numbers) if isinstance(t, Slot) else t for t in tensors]
     shapes = [tuple(t.shape) for t in tensors]
     spans, start = [], 0
@@ -126,10 +129,11 @@ def cat(b: Builder, tensors: Sequence[Any], dim: int = 0) -> Slot:
             spans.append(slice(start, start + t.shape[dim]))
         start += t.shape[dim]
 
-    def joined(blocks: Sequence[Tensor], keep: bool) -> Tensor:
+    def joined(blocks: Sequence[Tensor], constants: bool) -> Tensor:
+        """Return the operands joined; constants as they are at degree 0, else as zeros."""
         lead = torch.broadcast_shapes(*(block.shape[:LEAD] for block in blocks))
         parts = [
-            (blocks[p] if isinstance(p, int) else p if keep else torch.zeros_like(p)).expand(*lead, *s)
+            (blocks[p] if isinstance(p, int) else p if constants else torch.zeros_like(p)).expand(*lead, *s)
             for p, s in zip(pieces, shapes, strict=True)
         ]
         return torch.cat(parts, at)
@@ -156,10 +160,10 @@ def sum_(b: Builder, x: Slot, dim: Sequence[int] | None = None, keepdim: bool = 
     if not x.ndim:
         return x
     axes = [d + LEAD for d in dims]
-    shape, kept = x.shape, [1 if d in dims else n for d, n in enumerate(x.shape)]
+    shape, with_ones = x.shape, [1 if d in dims else n for d, n in enumerate(x.shape)]
 
     def pull(block: Tensor, _: Any) -> list[Tensor | None]:
-        return [block.reshape(*block.shape[:LEAD], *kept).expand(*block.shape[:LEAD], *shape)]
+        return [block.reshape(*block.shape[:LEAD], *with_ones).expand(*block.shape[:LEAD], *shape)]
 
     return b.linear([x], lambda blocks, _: blocks[0].sum(axes, keepdim=keepdim), pull=pull)
 
@@ -168,10 +172,7 @@ def sum_(b: Builder, x: Slot, dim: Sequence[int] | None = None, keepdim: bool = 
 def mean(b: Builder, x: Slot, dim: Sequence[int] | None = None, keepdim: bool = False, **_: Any) -> Slot:
     """Mean over dimensions."""
     dims = {d % x.ndim for d in dim} if dim else set(range(x.ndim))
-    count = 1
-    for d in dims:
-        count *= x.shape[d]
-    return scaled(b, sum_(b, x, dim, keepdim), 1 / count)
+    return scaled(b, sum_(b, x, dim, keepdim), 1 / math.prod(x.shape[d] for d in dims))
 
 
 def written(b: Builder, x: Any, source: Any, index: tuple[Any, ...]) -> Slot:
@@ -179,6 +180,7 @@ def written(b: Builder, x: Any, source: Any, index: tuple[Any, ...]) -> Slot:
     active = [t for t in (x, source) if isinstance(t, Slot)]
 
     def parts(blocks: Sequence[Tensor], constant: bool) -> tuple[Tensor, Tensor]:
+        """Return a copy of x and the source as blocks; what is constant as it is, else as zeros."""
         remaining = iter(blocks)
         lead = torch.broadcast_shapes(*(block.shape[:LEAD] for block in blocks))
         both = [
@@ -193,9 +195,9 @@ def written(b: Builder, x: Any, source: Any, index: tuple[Any, ...]) -> Slot:
         return out
 
     def pull(block: Tensor, _: Any) -> list[Tensor | None]:
-        kept = block.clone()
-        kept[index] = 0
-        grads = (kept, block[index])
+        outside = block.clone()
+        outside[index] = 0  # what was written over has no part in the result
+        grads = (outside, block[index])
         return [grad for t, grad in zip((x, source), grads, strict=True) if isinstance(t, Slot)]
 
     return b.linear(
@@ -244,6 +246,7 @@ def vmapped(
     Returns:
         The slot of the result.
     """
+    # masks and indices among the arguments are frozen slots: they reach the operation through the context
     slots = list(dict.fromkeys(leaves(Slot, (args, kwargs))))
     moving = [slot for slot in slots if not slot.frozen]
     fixed = [slot for slot in slots if slot.frozen]
@@ -251,10 +254,12 @@ def vmapped(
     bare_kwargs = {k: _without_constants(v) if k in additive else v for k, v in kwargs.items()}
 
     def act(some_args: Any, some_kwargs: Any) -> Callable[[Sequence[Tensor], Any], Tensor]:
-        def one(points: Sequence[Tensor], winners: Sequence[Tensor]) -> Tensor:
-            by = dict(zip([*moving, *fixed], [*points, *winners], strict=True))
-            values, options = (map_leaves(Slot, by.__getitem__, given) for given in (some_args, some_kwargs))
-            return op(*values, **options)
+        """Return the operation with these arguments on blocks."""
+
+        def one(points: Sequence[Tensor], frozen: Sequence[Tensor]) -> Tensor:
+            value_of = dict(zip([*moving, *fixed], [*points, *frozen], strict=True)).__getitem__
+            positional, by_name = (map_leaves(Slot, value_of, each) for each in (some_args, some_kwargs))
+            return op(*positional, **by_name)
 
         over_examples = torch.vmap(one, in_dims=(0, 0))
         over_coefficients = torch.vmap(over_examples, in_dims=(0, None))
@@ -262,7 +267,7 @@ def vmapped(
 
         def blocks_to_block(blocks: Sequence[Tensor], context: Any) -> Tensor:
             moved = list(blocks[: len(moving)])
-            if not fixed:
+            if not fixed:  # the same map for all: coefficients and examples are one axis of vmap
                 lead = torch.broadcast_shapes(*(block.shape[:LEAD] for block in moved))
                 moved = [block.expand(*lead, *block.shape[LEAD:]).flatten(0, 1) for block in moved]
                 return flat(moved).unflatten(0, lead)
@@ -281,13 +286,14 @@ def vmapped(
 
 
 def _adds_constants(args: tuple[Any, ...], kwargs: dict[str, Any], additive: Sequence[int | str]) -> bool:
-    """Whether some additive argument is not a slot, so that degree 0 has a part of its own."""
-    given = [a for i, a in enumerate(args) if i in additive]
-    given += [a for name, a in kwargs.items() if name in additive]
-    return any(not isinstance(a, Slot) for a in given)
+    """Return whether some additive argument is not a slot, so that degree 0 has a part of its own."""
+    addends = [a for i, a in enumerate(args) if i in additive]
+    addends += [a for name, a in kwargs.items() if name in additive]
+    return any(not isinstance(a, Slot) for a in addends)
 
 
 def _without_constants(value: Any) -> Any:
+    """Return an additive argument as it is at degrees ≥ 1: constants are 0, slots, flags and None stay."""
     if isinstance(value, Tensor):
         return torch.zeros_like(value)
     if isinstance(value, (bool, Slot)) or value is None:
@@ -298,6 +304,7 @@ def _without_constants(value: Any) -> Any:
 
 
 def _declare(name: str) -> None:
+    """Register the rule of an affine operation, if this torch has it; the table says what it adds."""
     op = overload(name)
     if op is None:
         return

@@ -13,7 +13,10 @@ from taylorattr.autodiff.polynomial.builder import Builder, Slot, rule
 def normalised(
     b: Builder, x: Slot, dims: Sequence[int], eps: float, *, centre: bool = True
 ) -> tuple[Slot, Any, Slot]:
-    """Return (x − mean)·(variance + eps)^{−1/2} over dims, the mean and the scale."""
+    """Return (x − mean)·(variance + eps)^{−1/2} over dims, the mean and the scale.
+
+    Without centring there is no mean, and the variance is the mean square.
+    """
     mean = b("mean.dim", x, list(dims), True) if centre else None
     centred = b("sub.Tensor", x, mean) if centre else x
     variance = b("mean.dim", b("square", centred), list(dims), True)
@@ -22,6 +25,7 @@ def normalised(
 
 
 def _affine(b: Builder, x: Slot, weight: Any, bias: Any) -> Slot:
+    """Add y = weight·x + bias; either may be None."""
     if weight is not None:
         x = b("mul.Tensor", x, weight)
     return x if bias is None else b("add.Tensor", x, bias)
@@ -83,6 +87,7 @@ def batch_norm(
     if training:
         out, batch_mean, scale = normalised(b, x, [d for d in range(x.ndim) if d != 1], eps)
         return _affine(b, out, weight, bias), batch_mean, scale
+    # constants are merged, so that one product and one sum are left; a weight that moves stays apart
     factor = torch.rsqrt(variance + eps).reshape(channels)
     offset = -mean.reshape(channels) * factor
     if isinstance(weight, torch.Tensor):

@@ -11,6 +11,13 @@ from taylorattr.autodiff.polynomial.builder import Builder, Slot, overload, rule
 
 
 def _times_logarithm(b: Builder, x: Any, y: Any, log: str, one: float) -> Slot:
+    """Add x·log y for one of two logarithms, which is 0 at `one`.
+
+    Where a constant x is 0, y is put to `one` first: 0·log 0 would be NaN.
+
+    Returns:
+        The slot of the product.
+    """
     if isinstance(x, Tensor) and isinstance(y, Slot):
         y = b("where.self", x == 0, torch.full((), one, dtype=x.dtype, device=x.device), y)
     if isinstance(x, Slot) and isinstance(y, (int, float)):
@@ -47,6 +54,7 @@ def hypot(b: Builder, x: Any, y: Any) -> Slot:
 
 
 def _declare_remainder(name: str) -> None:
+    """Register the rule of a remainder: x − q·y with the whole quotient q of degree 0, a constant."""
     op = overload(name)
     if op is None:
         return
@@ -66,7 +74,7 @@ for _name in (
     "fmod.Tensor",
     "fmod.Scalar",
 ):
-    _declare_remainder(_name)  # x − q·y with the whole quotient q of degree 0
+    _declare_remainder(_name)
 
 
 @rule("linalg_cross")

@@ -15,7 +15,7 @@ from taylorattr.autodiff.polynomial.rules.kinks import amax, amin, gathered
 def _picked(
     b: Builder, x: Slot, dim: int, keepdim: bool, pick: Callable[[Tensor, int], Tensor]
 ) -> tuple[Slot, Slot]:
-    """Gather the entry whose index ``pick(point, dim)`` gives, with the dimension kept."""
+    """Return the entry whose index ``pick(point, dim)`` gives, with the dimension kept, and that index."""
     if not x.ndim:
         return _picked(b, b("unsqueeze", x, 0), 0, False, pick)
     index = b.frozen_op(lambda point: pick(point, dim), (x,), {})
@@ -26,6 +26,8 @@ def _picked(
 
 
 def _declare(name: str, op: Callable[..., Any]) -> None:
+    """Register the rules of an operation along a dimension and, but for the mode, over all entries."""
+
     def pick(point: Tensor, dim: int) -> Tensor:
         return op(point, dim, True)[1]
 

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from taylorattr.autodiff.polynomial.builder import Builder, Slot, rule
+from taylorattr.autodiff.polynomial.rules.shapes import LEAD
 from taylorattr.autodiff.polynomial.series import Series, SeriesFunction
 
 
 def _dims(x: Slot, dim: Any) -> list[int]:
+    """Return the dimensions that an argument names, counted from the front; None and () name all."""
     if dim is None or (not isinstance(dim, int) and len(dim) == 0):
         return list(range(x.ndim))
     return [d % x.ndim for d in ([dim] if isinstance(dim, int) else dim)] if x.ndim else []
 
 
-def _count(x: Slot, dims: Sequence[int]) -> int:
-    count = 1
-    for d in dims:
-        count *= x.shape[d]
-    return count
-
-
 def shifted_exponential(b: Builder, x: Slot, dims: Sequence[int]) -> tuple[Slot, Slot, Slot]:
-    """Return x − m, e^{x−m} and the shift m = max x_0, a constant, hence exact."""
+    """Return x − m, e^{x−m} and the shift m = max x_0, which keeps e^{x−m} from overflowing.
+
+    What is computed of them does not depend on m, so that it may be a constant at no loss.
+    """
     shift = b.frozen([x], lambda points: _finite_max(points[0], dims))
     centred = b("sub.Tensor", x, shift)
     return centred, b("exp", centred), shift
 
 
 def _finite_max(point: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
-    largest = point.amax([d + 2 for d in dims], keepdim=True)
+    """Return the largest entry over dimensions; 0 where it is infinite, since ∞ − ∞ is NaN."""
+    largest = point.amax([d + LEAD for d in dims], keepdim=True)
     return torch.where(torch.isfinite(largest), largest, 0.0)
 
 
@@ -49,7 +49,7 @@ def softmax(b: Builder, x: Slot, dim: int, *_: Any) -> Slot:
 def safe_softmax(b: Builder, x: Slot, dim: int, dtype: Any = None) -> Slot:
     """Softmax; rows that are masked entirely give zeros."""
     dims = _dims(x, dim)
-    masked = b.frozen([x], lambda points: torch.isneginf(points[0]).all(dims[0] + 2, keepdim=True))
+    masked = b.frozen([x], lambda points: torch.isneginf(points[0]).all(dims[0] + LEAD, keepdim=True))
     if not bool(masked.value.any()):
         return softmax(b, x, dim)
     zeros = torch.zeros(x.shape, dtype=x.value.dtype, device=x.value.device)
@@ -76,6 +76,7 @@ def logsumexp(b: Builder, x: Slot, dim: Any, keepdim: bool = False) -> Slot:
 @rule("logaddexp")
 def logaddexp(b: Builder, x: Any, y: Any) -> Slot:
     """log(e^x + e^y) = y + softplus(x − y)."""
+    # softplus is never cut to a straight line: its threshold would leave a step in the coefficients
     return b("add.Tensor", b("softplus", b("sub.Tensor", x, y), 1, float("inf")), y)
 
 
@@ -85,7 +86,7 @@ def var_mean(
 ) -> tuple[Slot, Slot]:
     """Variance and mean."""
     dims = _dims(x, dim)
-    count = _count(x, dims)
+    count = math.prod(x.shape[d] for d in dims)
     mean = b("mean.dim", x, dims, True)
     squares = b("sum.dim_IntList", b("square", b("sub.Tensor", x, mean)), dims, True)
     variance = b("div.Scalar", squares, max(0.0, count - (1 if correction is None else correction)))
@@ -165,7 +166,7 @@ def cumprod(b: Builder, x: Slot, dim: int, **_: Any) -> Slot:
 
 
 def _reduced(b: Builder, losses: Slot, reduction: int) -> Slot:
-    """Reduction of a loss: 0 none, 1 mean, 2 sum."""
+    """Return a loss as ATen's number for its reduction says: 0 none, 1 mean, 2 sum."""
     return losses if reduction == 0 else b("mean" if reduction == 1 else "sum", losses)
 
 
@@ -176,7 +177,7 @@ def mse_loss(b: Builder, x: Any, y: Any, reduction: int = 1) -> Slot:
 
 
 def _quadratic_within(width: float) -> SeriesFunction:
-    """d²/(2·width) for |d| < width, |d| − width/2 beyond."""
+    """Return the series of d²/(2·width) for |d| < width, |d| − width/2 beyond: Huber's loss over width."""
 
     def series(d: torch.Tensor, order: int) -> Series:
         inside, near = d.abs() < width, d.clamp(-width, width)

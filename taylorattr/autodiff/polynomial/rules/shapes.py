@@ -48,6 +48,7 @@ def single(b: Builder, x: Slot, act: Callable[[Tensor], Tensor]) -> Slot:
 
 
 def _reshape_rule(name: str) -> None:
+    """Register the rule of an operation that keeps the entries in order; torch tells the new shape itself."""
     op = overload(name)
 
     @rule(name)
@@ -127,6 +128,7 @@ def slice_(
 ) -> Slot:
     """x[start:end:step] along a dimension."""
     size, at = x.shape[dim], axis(dim, x.ndim)
+    # ends out of range and negative ones brought to 0 … size, as Python's own slices have them
     span = slice(*slice(start, end, step).indices(size))
     if (span.start, span.stop, span.step) == (0, size, 1):
         return x
@@ -141,6 +143,7 @@ def select(b: Builder, x: Slot, dim: int, index: int) -> Slot:
 
 
 def _windowed(b: Builder, x: Slot, index: tuple[Any, ...]) -> Slot:
+    """Add the step that reads a block at an index; back, the entries are written into zeros."""
     shape = x.shape
 
     def pull(block: Tensor, _: Any) -> list[Tensor | None]:
