@@ -47,6 +47,7 @@ COUNTS: dict[str, int] = {
     "checkpoint.block": 2_000,
     "weights.pt": 3_000,
     "weights.safetensors": 3_000,
+    "mip_in.npz": 2_000,
 }
 """Damaged files of each format in a thorough run, 100,000 together; fewer where using one takes long."""
 
@@ -464,6 +465,22 @@ def safe_weights(folder: Path) -> list[bytes]:
     return [pytest.importorskip("safetensors.torch").save(network().state_dict())]
 
 
+def convolutional() -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        nn = torch.nn
+        return nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(18, 2)).eval()
+
+
+def inverses(folder: Path) -> list[bytes]:
+    """Inverses of all layers, and of those above one, with biases."""
+    rows = torch.rand(20, 1, 5, 5, generator=torch.Generator().manual_seed(0))
+    return [
+        ta.MIPIN(convolutional(), top="logits", steps=2, **options).fit(rows).save(path).read_bytes()
+        for path, options in ((folder / "a.npz", {}), (folder / "b.npz", {"layer": "1", "bias": True}))
+    ]
+
+
 DATA = command("attribute", "occlusion_1", "--model", f"{__name__}:total", "--data", "FILE")
 
 
@@ -508,6 +525,12 @@ FORMATS: dict[str, Format] = {
     "checkpoint.block": Format(".block", block, resume_block, repr),
     "weights.pt": Format(".pt", weights, WEIGHTS, int, late=True),
     "weights.safetensors": Format(".safetensors", safe_weights, WEIGHTS, int, late=True),
+    "mip_in.npz": Format(
+        ".npz",
+        inverses,
+        lambda path: ta.MIPIN.load(path, convolutional()),
+        lambda mip: mip.contrast(torch.ones(1, 1, 5, 5), 1),
+    ),
 }
 
 

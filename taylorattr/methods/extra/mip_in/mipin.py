@@ -331,13 +331,13 @@ class MIPIN:
             OptionError: If the suffix is not ``.npz``.
         """
         saved = read_fitted(path)
+        # a model that such inputs do not fit, or whose layers have no inverse, is not that of the file
         with reading(path, WHAT):
             made = cls(model, **saved.settings)
-        # any inputs show the operations; those of the data are not kept
-        generator = torch.Generator().manual_seed(0)
-        chain = read_chain(
-            model, torch.rand(FEWEST_SAMPLES, *saved.input_shape, generator=generator), made.layer
-        )
+            # any inputs show the operations; those of the data are not kept
+            generator = torch.Generator().manual_seed(0)
+            rows = torch.rand(FEWEST_SAMPLES, *saved.input_shape, generator=generator)
+            chain = read_chain(model, rows, made.layer)
         made._layer_errors, made._samples = saved.errors, saved.samples
         made._inverses = inverses_of(saved, chain, path)
         return made
