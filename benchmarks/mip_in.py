@@ -241,13 +241,14 @@ def sanity_table() -> str:
             check = ta.evaluation.parameter_randomisation(
                 network("CNN", 0), x, factory, similarities=["spearman", "absolute"], seed=seed
             )
-            values.append([float(check.curve(kind)[:, -1].mean()) for kind in ("spearman", "absolute")])
+            values.append([float(check.curve(kind)[:, -1].nanmean()) for kind in ("spearman", "absolute")])
+            values[-1].append(float(check.curve("spearman")[:, -1].isnan().double().mean()))
     rows = []
     for read, values in found.items():
-        columns = zip(*values, strict=True)
+        *columns, undefined = zip(*values, strict=True)
         spread = " / ".join(f"{v[0]:.2f} ({min(v):.2f} … {max(v):.2f})" for v in columns)
-        rows.append([read, spread, PROTOTYPE_SANITY[read]])
-    return markdown(["read-out", "signed / absolute Spearman", "prototype"], rows)
+        rows.append([read, spread, f"{max(undefined):.0%}", PROTOTYPE_SANITY[read]])
+    return markdown(["read-out", "signed / absolute Spearman", "constant maps at most", "prototype"], rows)
 
 
 def logits_of(net: nn.Module, width: int) -> nn.Module:
@@ -343,17 +344,25 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    parts = [f"{machine()}."]
-    for title, part in PARTS.items():
-        if not arguments.only or arguments.only in title:
-            print(title, file=sys.stderr, flush=True)
-            parts.append(f"{title}:\n\n{part()}")
-    text = "\n\n".join(parts)
-    print(text)
+    chosen = [title for title in PARTS if not arguments.only or arguments.only in title]
+    found = {}
+    for title in chosen:
+        print(title, file=sys.stderr, flush=True)
+        found[title] = PARTS[title]()
+        print(f"{title}:\n\n{found[title]}\n", flush=True)
     if arguments.markdown:
         document = arguments.markdown.read_text(encoding="utf-8")
         marks = re.compile(r"(<!-- mip_in -->\n).*(\n<!-- /mip_in -->)", re.DOTALL)
-        arguments.markdown.write_text(marks.sub(lambda m: m[1] + text + m[2], document), encoding="utf-8")
+        written = marks.search(document)
+        before = written[0] if written else ""
+        parts = [f"{machine()}."]
+        for title in PARTS:
+            kept = re.search(rf"{re.escape(title)}:\n\n(.*?)\n(?=\n\S[^\n]*:\n\n|<!--)", before, re.DOTALL)
+            text = found.get(title, kept[1] if kept else "not measured yet")
+            parts.append(f"{title}:\n\n{text}")
+        section = "\n\n".join(parts)
+        text = marks.sub(lambda m: m[1] + section + m[2], document)
+        arguments.markdown.write_text(text, encoding="utf-8")
     return 0
 
 

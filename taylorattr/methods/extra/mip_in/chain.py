@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ class Chain:
     input_shape: tuple[int, ...]
     copied: ModelCopy
 
-    @property
+    @cached_property
     def rows_at_a_time(self) -> int:
         """Number of examples whose values fit into one go."""
         widest = max(

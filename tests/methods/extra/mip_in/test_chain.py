@@ -113,6 +113,15 @@ def test_above_a_layer_what_lies_below_may_be_anything():
     assert read_chain(model, images(3), model.block).inside == "block"
 
 
+def test_a_module_of_several_layers_ends_where_its_last_one_does():
+    model = seeded(
+        lambda: nn.Sequential(nn.Sequential(nn.Flatten(), nn.Linear(99, 4), nn.ReLU()), nn.Linear(4, 2))
+    )
+    chain, x = read_chain(model, images(3)), images(3)
+    torch.testing.assert_close(chain.forward(x, 0, chain.position_of("0")), model[0](x))
+    assert read_chain(model, x, "0").position_of("0") == 0
+
+
 def test_a_path_around_the_chosen_layer_is_refused():
     class Around(nn.Module):
         def __init__(self):

@@ -95,33 +95,45 @@ def test_every_read_out_is_linear_in_the_top_signal(options: dict):
     torch.testing.assert_close(mip.attribution(x), columns[predicted, torch.arange(4)])
 
 
-def test_the_recursion_written_out_for_a_perceptron():
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("top", ["positive", "logits", "softmax"])
+def test_the_recursion_written_out_for_a_perceptron(top: str, bias: bool):
     """A slow reference: normal equations and masks layer by layer, as the formulas stand."""
     model = seeded(
-        lambda: nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 7), nn.ReLU(), nn.Linear(7, 4))
+        lambda: nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 7), nn.ReLU(), nn.Linear(7, 4)), seed=2
     )
     data, ridge = images(50, 1, 2, 3).flatten(1), 0.01
 
     def values(x):
         first = model[1](model[0](x))
         second = model[3](model[2](first))
-        return [x, first, second, model[4](second)]
+        y = model[4](second)
+        return [x, first, second, {"positive": y.clamp_min(0), "logits": y, "softmax": y.softmax(1)}[top]]
 
     with torch.no_grad():
         x = values(data)
+        assert x[3].any()
         weights, s = [], x[3]
         for below in (2, 1, 0):
-            penalty = ridge * s.square().mean() * len(s)
-            w = torch.linalg.inv(s.mT @ s + penalty * torch.eye(s.shape[1]).double()) @ s.mT @ x[below]
-            weights.append(w)
-            s = s @ w * ((x[below] != 0) if below else 1)
+            ones = torch.ones(len(s), int(bias), dtype=torch.float64)
+            centred = s - s.mean(0) if bias else s
+            penalty = float(ridge * centred.square().mean() * len(s)) * torch.eye(s.shape[1] + bias).double()
+            if bias:
+                penalty[-1, -1] = 0  # the constant is not shrunk
+            a = torch.cat([s, ones], 1)
+            w = torch.linalg.inv(a.mT @ a + penalty) @ a.mT @ x[below]
+            weights.append(w[: s.shape[1]])
+            guess = a @ w
+            s = guess * ((x[below] != 0) if below else 1)
         new = images(5, 1, 2, 3, seed=1).flatten(1)
-        x = values(new)
-        expected = ((x[3] @ weights[0] * (x[2] != 0)) @ weights[1] * (x[1] != 0)) @ weights[2]
-    mip = ta.MIPIN(model, top="logits", ridge=ridge).fit(data)
+        y = values(new)
+        expected = ((y[3] @ weights[0] * (y[2] != 0)) @ weights[1] * (y[1] != 0)) @ weights[2]
+    mip = ta.MIPIN(model, top=top, ridge=ridge, bias=bias).fit(data)
     torch.testing.assert_close(mip.source_signal(new), expected)
     assert list(mip.layer_errors) == ["0", "2", "4"]
-    torch.testing.assert_close(mip.layer_errors["0"], float((s - data).square().sum() / data.square().sum()))
+    torch.testing.assert_close(
+        mip.layer_errors["0"], float((guess - data).square().sum() / data.square().sum())
+    )
 
 
 def test_an_invertible_linear_model_returns_the_input():
@@ -192,7 +204,7 @@ def test_rows_are_read_independently_and_targets_take_every_form(monkeypatch: py
     torch.testing.assert_close(alone, together)
     difference = mip.attribution(x, lambda y: y[:, 0] - y[:, 2])
     torch.testing.assert_close(difference, mip.attribution(x, 0) - mip.attribution(x, 2))
-    monkeypatch.setattr(type(mip.inverses.chain), "rows_at_a_time", 2)
+    monkeypatch.setitem(mip.inverses.chain.__dict__, "rows_at_a_time", 2)
     torch.testing.assert_close(mip.attribution(x, targets), together)
     with pytest.raises(TargetError, match="out of range"):
         mip.attribution(x, 3)

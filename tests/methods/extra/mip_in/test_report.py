@@ -40,6 +40,7 @@ def test_a_global_inverse_is_a_function_of_the_output_and_keeps_its_share_of_the
     assert report.source_from_top == pytest.approx(1, abs=1e-6)
     # three of six directions of equal variance; four sampling errors of a share from 3000 × 6 numbers
     assert report.input_from_top == pytest.approx(0.5, abs=0.03)
+    assert report.top_from_input == pytest.approx(1, abs=1e-6)
     # what is left over has logits of 1e-10, the ridge's; their order is the input's
     assert report.distractor_agreement > 0.5
     assert report.distractor_probability == pytest.approx(1 / 3, abs=1e-6)
