@@ -10,10 +10,12 @@ the second has ReLU and max-pooling, where no Taylor series converges, and sixte
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from digit_classes import ONE, OTHER, of_digit, patches
-from digits_cnn import make
+from digits_cnn import images, make
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -97,7 +99,28 @@ def digits() -> dict[str, Drawn]:
         allocations,
         ta.compare_graphs(*sides, paired=True, labels=(f"output {ONE}", f"output {OTHER}")),
     )
-    return drawn | {"heat_map": ta.plot.heat_map(methods[1], one, players=halves)}
+    return drawn | maps_and_systems() | {"heat_map": ta.plot.heat_map(methods[1], one, players=halves)}
+
+
+def maps_and_systems() -> dict[str, Drawn]:
+    """Return the maps of some methods on three eights, their cascade, and what PruneGrad and MIP-IN say."""
+    network, x = make(), of_digit(OTHER)
+    three = range(3)
+    checks = []
+    for name in ("gradient_x_input", "grad_cam", "prune_grad"):
+
+        def factory(model: torch.nn.Module, name: str = name) -> Callable[..., ta.Attribution]:
+            return lambda rows, target: ta.attribute(name, model, rows, target=target)
+
+        checks.append(ta.evaluation.parameter_randomisation(network, x[:6], factory, name=name))
+    found = [ta.attribute(check.method, network, x[:3], target=OTHER) for check in checks]
+    mip = ta.MIPIN(network, steps=100).fit(images()[0][:400])
+    return {
+        "maps": ta.plot.maps(found, x[:3], notes={"grad_cam": "smooth, whatever the network"}, example=three),
+        "cascade": ta.plot.cascade(checks, x),
+        "kept_neurons": ta.plot.kept_neurons(ta.prune(network, x[:3], target=OTHER), x, example=three),
+        "source_signal": ta.plot.source_signal(mip, x[:3], example=three),
+    }
 
 
 if __name__ == "__main__":

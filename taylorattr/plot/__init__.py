@@ -2,13 +2,17 @@
 
 from taylorattr.plot.allocation_flow import allocation_flow
 from taylorattr.plot.by_order import by_order
+from taylorattr.plot.cascade import cascade
 from taylorattr.plot.comparison import comparison
 from taylorattr.plot.convergence import convergence
 from taylorattr.plot.graph_comparison import graph_comparison
 from taylorattr.plot.heat_map import heat_map
 from taylorattr.plot.hypergraph import hypergraph
+from taylorattr.plot.kept_neurons import kept_neurons
+from taylorattr.plot.maps import maps
 from taylorattr.plot.network import network
 from taylorattr.plot.sentence import sentence
+from taylorattr.plot.source_signal import source_signal
 from taylorattr.plot.style import PALETTES, palette
 from taylorattr.plot.top_effects import top_effects
 from taylorattr.plot.upset import upset
@@ -17,14 +21,18 @@ __all__ = [
     "PALETTES",
     "allocation_flow",
     "by_order",
+    "cascade",
     "comparison",
     "convergence",
     "graph_comparison",
     "heat_map",
     "hypergraph",
+    "kept_neurons",
+    "maps",
     "network",
     "palette",
     "sentence",
+    "source_signal",
     "top_effects",
     "upset",
 ]

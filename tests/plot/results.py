@@ -8,8 +8,11 @@ import torch
 from taylorattr.attribution import Attribution
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
+from taylorattr.evaluation.sanity_checks import SanityCheck
 from taylorattr.maths.multi_index import count_up_to
 from taylorattr.maths.subsets import Coalitions
+from taylorattr.methods.extra.mip_in.mipin import MIPIN
+from taylorattr.methods.extra.pruning import Pruning
 from taylorattr.reformulation.result import Reformulation
 
 LONG = "worst fractal dimension of the left side of the patient, measured twice"
@@ -82,6 +85,36 @@ def reformulation(rule, effects):
     return Reformulation(
         method=rule, rule=rule, direct=direct, allocated=direct, effects=(effects,), context=({},)
     )
+
+
+def check(n=5, *, seed=0, zero=False, labels=None, method="gradient", shape=(4, 4), batch=1):
+    """A cascade of n steps, without a network; where all is 0, maps have no correlation."""
+    generator = torch.Generator().manual_seed(seed)
+    maps = torch.randn(batch, 1 + n, *shape, generator=generator) * (not zero)
+    values = torch.rand(2, batch, n, generator=generator, dtype=torch.float64) * 2 - 1
+    values = values * float("nan") if zero else values
+    steps, kinds = labels or names(n), ("spearman", "absolute")
+    return SanityCheck("cascading", steps, kinds, values, values[..., 0], method, maps=maps)
+
+
+def pruning(n=5, *, seed=0, zero=False, labels=None, shape=(3, 4, 4), batch=1):
+    """Masks of n calls of a ReLU."""
+    generator = torch.Generator().manual_seed(seed)
+    masks = tuple(torch.rand(batch, *shape, generator=generator) < (0.0 if zero else 0.3) for _ in range(n))
+    shares = torch.stack([mask.reshape(batch, -1).double().mean(1) for mask in masks], 1)
+    ones = torch.ones(batch, dtype=torch.float64)
+    scores = torch.randn(batch, 1, 4, 4, generator=generator) * (not zero)
+    return Pruning(0.7, n * masks[0][0].numel(), 7, labels or names(n), shares, 0 * ones, 0 * ones, 3 * ones,
+                   2 * ones, masks=masks, map=scores)  # fmt: skip
+
+
+def inverted(shape=(1, 4, 4), **options):
+    """MIP-IN of a linear model with three outputs."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        size = int(np.prod(shape))
+        net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(size, 3)).eval()
+        return MIPIN(net, **options).fit(torch.rand(12, *shape))
 
 
 def boxes(figure, axes=None):

@@ -31,7 +31,26 @@ def flow(n, *, zero=False, single=False, **given):
     return plot.allocation_flow(*pair[: 1 if single else 2], **given)
 
 
+def methods(n, *, zero=False, notes=None, **given):
+    scores = {
+        name: results.attribution(16, seed=s, zero=zero, shape=(4, 4))
+        for s, name in enumerate(results.names(n))
+    }
+    return plot.maps(scores, notes=dict.fromkeys(results.names(n)[:3], results.LONG), **given)
+
+
+def signals(n, *, zero=False, **given):
+    mip = results.inverted(SIDE[n])
+    return plot.source_signal(
+        mip, torch.rand(1, *SIDE[n], generator=torch.Generator().manual_seed(0)) * (not zero), **given
+    )
+
+
 PICTURES = {
+    "maps": methods,
+    "cascade": lambda n, zero=False, **k: plot.cascade(results.check(n, zero=zero), **k),
+    "kept_neurons": lambda n, zero=False, **k: plot.kept_neurons(results.pruning(n, zero=zero), **k),
+    "source_signal": signals,
     "by_order": lambda n, zero=False, **k: plot.by_order(results.taylor(n, 2, zero=zero), **k),
     "top_effects": lambda n, zero=False, **k: plot.top_effects(results.taylor(n, 2, zero=zero), **k),
     "allocation_flow": flow,
@@ -174,12 +193,15 @@ LABELS = {
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-@pytest.mark.parametrize("name", sorted(set(OWN) - {"heat_map"}))
+@pytest.mark.parametrize("name", sorted(set(OWN) - {"heat_map", "source_signal"}))
 def test_names_of_all_sorts_keep_apart_and_fit(name, labels):
     effects = results.taylor(5, 2, labels=labels)
     source = {
         "allocation_flow": lambda: results.reformulation("integrated_gradients", effects),
         "comparison": lambda: [results.attribution(5, labels=labels)],
+        "maps": lambda: [results.attribution(5, method=label) for label in labels],
+        "cascade": lambda: [results.check(5, labels=labels, method=label) for label in labels],
+        "kept_neurons": lambda: results.pruning(5, labels=labels),
     }.get(name, lambda: effects)()
     figure, _ = getattr(plot, name)(source)
     assert results.collisions(figure) == [] and results.outside(figure) == []
