@@ -168,7 +168,10 @@ class InputWatch(TorchFunctionMode):
                 self.raw[id(result)] = result
                 return result
             return self.other(result)
-        if _metadata_name(func) in _METADATA:
+        name = getattr(func, "__name__", "")
+        if name == "__get__":  # a property: its getter knows the name
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
+        if name in _METADATA:
             return func(*args, **kwargs)
         return self.read(func, args, kwargs, uses)
 
@@ -273,10 +276,3 @@ def _linear_part(
     if args[0].shape[0] != 1:
         return None
     return lambda rows: func(rows.reshape(len(rows), *shape), *rest, **named)
-
-
-def _metadata_name(func: Any) -> str:
-    name = getattr(func, "__name__", "")
-    if name == "__get__":  # a property: its getter knows the name
-        return getattr(getattr(func, "__self__", None), "__name__", "")
-    return name

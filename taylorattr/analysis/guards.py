@@ -204,7 +204,11 @@ class Outputs:
                 )
             if len(f_x) == 1:
                 return
-            for part in self._second_batches(len(f_x)):
+            parts = [torch.arange(start, len(f_x), 2) for start in (0, 1)]
+            if len(f_x) > WITNESSES and "rows" in self._scalar.established:
+                drawn = torch.randperm(len(f_x), generator=torch.Generator().manual_seed(0))
+                parts = [drawn[:WITNESSES].sort().values]
+            for part in parts:
                 apart = tuple(x[part.to(x.device)] for x in rows)
                 try:
                     other = self._evaluate(apart, part, size)
@@ -214,13 +218,6 @@ class Outputs:
                     return
                 self._require_close(f_x[part.to(f_x.device)], other, allowed, (apart, part))
             self._scalar.established.add("rows")
-
-    def _second_batches(self, count: int) -> list[Tensor]:
-        """Return the examples of each batch in which they are evaluated again."""
-        if count > WITNESSES and "rows" in self._scalar.established:
-            drawn = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-            return [drawn[:WITNESSES].sort().values]
-        return [torch.arange(start, count, 2) for start in (0, 1)]
 
     def _first_x(self) -> Trial:
         """Return the example that was tried, as a row of its own."""

@@ -231,11 +231,12 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
     """
     if players is None:
         return Players.elements(inputs)
-    masks = masks_in(players)
-    if masks is not None:
+    if isinstance(players, Players):
+        result, masks = players, players.mask
+        if masks is not None and [tuple(m.shape) for m in masks] != example_shapes(inputs):
+            result = Players.from_mask(spread_masks(masks, inputs), names=players.names, rest=players.rest)
+    elif (masks := masks_in(players)) is not None:
         result = Players.from_mask(spread_masks(masks, inputs))
-    elif isinstance(players, Players):
-        result = _spread(players, inputs)
     elif isinstance(players, Sequence) and not isinstance(players, (str, bytes)):
         result = Players(players)  # type: ignore[arg-type]
     else:
@@ -245,14 +246,6 @@ def resolve_players(players: PlayersLike, inputs: tuple[Tensor, ...]) -> Players
         )
     _check_cover(result, example_shapes(inputs))
     return result
-
-
-def _spread(players: Players, inputs: tuple[Tensor, ...]) -> Players:
-    """Return players that were made of a mask, spread over the dimensions the mask leaves out."""
-    masks = players.mask
-    if masks is None or [tuple(m.shape) for m in masks] == example_shapes(inputs):
-        return players
-    return Players.from_mask(spread_masks(masks, inputs), names=players.names, rest=players.rest)
 
 
 def player_maps(players: Players, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

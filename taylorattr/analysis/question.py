@@ -132,12 +132,12 @@ class Question:
             object.__setattr__(self, "private", PrivateModel(self.model))
             object.__setattr__(self, "established", set())  # it was about the copies of another question
         if not self.held and not self.integers_allowed:
-            self._hold(held_integers(self.inputs))
+            held = held_integers(self.inputs)
+            if held:
+                self._hold(held)
 
     def _hold(self, held: Mapping[int, Tensor]) -> None:
         """Take integer inputs out of those that move, and say so."""
-        if not held:
-            return
         everything = input_tuple(self.inputs)
         baselines = self.baselines
         if isinstance(baselines, tuple) and len(baselines) != len(everything):

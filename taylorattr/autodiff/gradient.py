@@ -304,7 +304,8 @@ class PathGradients:
         alphas, weights = (t.to(self.game.device, self.game.dtype) for t in (alphas, weights))
         if self._ends is not None:
             try:
-                return self._past_layer(self._ends, alphas, weights, examples, slopes)
+                upstream = self._past_layer(self._ends, alphas, weights, examples, slopes)
+                return (self._pulled_back(upstream, examples),)
             except OtherPathError:  # a branch on values: the whole model from here on
                 self._ends = None
         where = examples.to(self.game.device)
@@ -336,7 +337,8 @@ class PathGradients:
 
     def _past_layer(
         self, ends: _Ends, alphas: Tensor, weights: Tensor, examples: Tensor, slopes: Tensor | None
-    ) -> Rows:
+    ) -> Tensor:
+        """Return `sums` with respect to the layer's output, (E, …); the nodes run what follows the layer."""
         scalar, x = self.game.scalar, self.game.inputs[0]
         where = examples.to(self.game.device)
         start, way = ends.start[where], (ends.end - ends.start)[where]
@@ -365,9 +367,10 @@ class PathGradients:
             if slopes is not None:
                 found = moved[0].reshape(count, -1) / weights[nodes, None]
                 slopes[part, nodes] = found.T.double().cpu()
-        return (self._pulled_back(total, examples),)
+        return total
 
     def _pulled_back(self, upstream: Tensor, examples: Tensor) -> Tensor:
+        """Return the layer's pullback of gradients with respect to its output, shaped like the input."""
         x = self.game.inputs[0][examples.to(self.game.device)]
         result = torch.empty_like(x)
         for part in blocks(len(x), self.rows):

@@ -50,14 +50,15 @@ def leaves(kind: type[T], arguments: Any) -> Iterator[T]:
     Yields:
         The leaves.
     """
-    if isinstance(arguments, kind):
-        yield arguments
-    elif isinstance(arguments, (tuple, list)):
-        for item in arguments:
-            yield from leaves(kind, item)
-    elif isinstance(arguments, dict):
-        for item in arguments.values():
-            yield from leaves(kind, item)
+    waiting = [arguments]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, kind):
+            yield item
+        elif isinstance(item, (tuple, list)):
+            waiting.extend(reversed(item))
+        elif isinstance(item, dict):
+            waiting.extend(reversed(item.values()))
 
 
 def operands(node: Node) -> list[int]:

@@ -216,6 +216,7 @@ def _report(
     sizes = exact.sum(axis=1)
     worst_example = max(examples, key=lambda example: example.numbers.deficit.value)
     at_worst = worst_example.numbers
+    broken = worst_example.verdicts[2].status in ("fails", "holds_to")
     # how sums are shared says something only where they are right
     fair = all(example.verdicts[2].status in ("holds", "holds_to") for example in examples)
     unequal: list[Asymmetry] = []
@@ -268,7 +269,7 @@ def _report(
         sampled=drawn_orders(examples[0].bound, examples[0].audited, reach, supports, seed),
         asymmetry=tuple(unequal),
         refinement=max(finer, key=lambda one: one.fine, default=None),
-        blame=faulty_operation(method, worst_example, names),
+        blame=faulty_operation(method, worst_example, names) if broken else None,
         notes=_notes(examples, unequal),
     )
 

@@ -88,7 +88,7 @@ class BalanceBlame(Result):
 def faulty_operation(
     method: Attributor, example: JudgedExample, names: tuple[str, ...]
 ) -> BalanceBlame | Blame | None:
-    """Return the operation to blame, where a sum fails or one of ours holds only nearly.
+    """Return the operation to blame for sums that fail, or hold only nearly.
 
     The masked rows with the worst sums are looked at: several, as in one of them the errors behind an
     operation may cancel. Nobody is blamed for a misuse: what is called wrongly breaks everywhere. Scores at
@@ -99,13 +99,11 @@ def faulty_operation(
         example: The example with the worst sums.
         names: Names of the players.
     """
-    complete = example.verdicts[2].status
     table = example.numbers.tables[0]
     worst_columns = np.argsort(-np.abs(gaps(table.v, table.a)), kind="stable")[:MOST_EXAMPLES]
-    if isinstance(example.bound, BoundPackageMethod) and complete in ("fails", "holds_to"):
+    if isinstance(example.bound, BoundPackageMethod):
         return balance_blame(example.bound, table.present[worst_columns[0]], names)
-    wrong_calls = [fault for fault in example.misuse if fault.kind != "scores at baseline"]
-    if complete not in ("fails", "holds_to") or wrong_calls or isinstance(example.bound, BoundPackageMethod):
+    if any(fault.kind != "scores at baseline" for fault in example.misuse):
         return None
     numbers, count = example.numbers, example.numbers.A.shape[1]
     weights = size_weights(numbers.J, numbers.A, table.present[:count])
@@ -113,7 +111,7 @@ def faulty_operation(
         return of_the_method(f"wrong at every product of players; {weights}")
     if example.refinement is not None and example.refinement.cause == "numerical":
         return of_the_method(f"too few nodes of a quadrature: {example.refinement.sentence}")
-    if isinstance(method, Binds) and complete == "holds_to":
+    if isinstance(method, Binds) and example.verdicts[2].status == "holds_to":
         nodes = _nodes(method, example.audited, table.present[worst_columns[:1]])
         return of_the_method(nodes) if nodes else None
     if isinstance(method, Binds):
