@@ -33,6 +33,7 @@ from taylorattr.analysis.targets import tensor_output
 from taylorattr.errors import (
     HeldInputWarning,
     OptionError,
+    TargetError,
     TaylorAttrWarning,
     require_instance,
     require_whole_number,
@@ -299,7 +300,10 @@ class Question:
         with torch.inference_mode(False), torch.no_grad(), preserved_rng():
             with warnings.catch_warnings():  # the question that is asked in the end says the same
                 warnings.simplefilter("ignore", TaylorAttrWarning)
-                scalar, _ = asked._tried(self.rows, self.rows, later=False, both=False)
+                try:
+                    scalar, _ = asked._tried(self.rows, self.rows, later=False, both=False)
+                except TargetError:  # an output of another kind, about which it says more
+                    return self
             size = self.internal_batch_size or REFERENCE_ROWS
             classes = []
             for part in (slice(0, 1), *blocks(scalar.batch, size)):

@@ -151,8 +151,8 @@ def find(method: AnyMethod) -> AttributionMethod:
         return method
     if isinstance(method, str):
         for registry in (SYSTEMS, EXTENSIONS):
-            if method in registry:
-                return registry[method]
+            if method in registry or (METHODS.near(method) is None and registry.near(method) is not None):
+                return registry[method]  # or the error that names the near one
         if method in DESIGNS and method not in METHODS:
             return DESIGNS[method].attribution_method
         return METHODS[method]

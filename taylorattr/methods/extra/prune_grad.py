@@ -190,6 +190,11 @@ def _chosen_sparsity(question: Question, settings: Settings) -> tuple[float, dic
     """Return the largest sparsity of the ladder that changes predictions little, and the change at each."""
     held_out = settings.held_out
     assert held_out is not None
+    if any(question.game.scalar.arguments.per_example):
+        raise OptionError(
+            "sparsity='auto' runs the model on held_out=, for which additional_forward_args with one entry "
+            "per example hold none; pass a number, such as one chosen on a model that has its arguments"
+        )
     target = question.target if callable(question.target) else None
     asked = question.with_inputs(held_out, target=target, players=None).about_predictions()
     if asked.target is None:  # one number per example, or no row of classes

@@ -463,6 +463,21 @@ def test_models_and_inputs_without_what_is_needed_are_refused():
         ta.prune(checkpointed, ROWS)
 
 
+def test_arguments_of_each_example_do_not_fit_a_held_out_batch():
+    def scaled(x, factors):
+        return F.relu(x * factors).sum(1)
+
+    arguments = {"additional_forward_args": random(6, 1)}
+    assert ta.prune(scaled, ROWS, sparsity=0.5, **arguments).kept == 2
+    with pytest.raises(OptionError, match="runs the model on held_out=.*pass a number"):
+        ta.prune(scaled, ROWS, sparsity="auto", held_out=ROWS[:5], **arguments)
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_it():
+    with pytest.raises(OptionError, match="did you mean 'prune_grad'"):
+        ta.attribute("prune_gradd", network(), IMAGES)
+
+
 def test_both_systems_have_their_own_list():
     assert "prune_grad" in ta.SYSTEMS and "prune_grad" not in ta.METHODS and "prune_grad" not in ta.RULES
     assert ta.SYSTEMS["prune_grad"].options["sparsity"] == 0.9
