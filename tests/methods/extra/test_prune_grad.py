@@ -165,6 +165,11 @@ def test_scripted_and_exported_models_are_seen_too():
     for model in (scripted, scripted, scripted, exported):  # scripted code is fused after a few runs
         found = ta.prune(model, ROWS, sparsity=0.6)
         assert torch.allclose(found.map, usual.map, rtol=0, atol=1e-13)
+    in_place = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(True), nn.Linear(6, 1))
+    in_place.double().eval().requires_grad_(False)
+    usual = ta.prune(in_place, ROWS, sparsity=0.6)
+    found = ta.prune(torch.jit.script(in_place), ROWS, sparsity=0.6, internal_batch_size=1)  # run often
+    assert torch.allclose(found.map, usual.map, rtol=0, atol=1e-13)
     fixed = torch.export.export(Reused(nn.ReLU()), (ROWS,)).module()
     with pytest.raises(OptionError, match="exported for batches of 6 rows.*dynamic_shapes"):
         ta.prune(fixed, ROWS)
@@ -316,6 +321,14 @@ def test_projected_ascent_follows_the_gradient_where_the_network_is_linear_and_s
     linear = radius * gradient.norm(dim=1)
     # one of the forty meets a kink inside its ball
     assert float((found.ascent > 0.99 * linear).double().mean()) >= 0.95 and bool((found.ascent > 0).all())
+
+
+def test_one_step_of_the_ascent_is_a_twentieth_of_the_radius_along_the_gradient():
+    net = network()
+    gradient = ta.prune(net, IMAGES, target=0, sparsity=0.8).map
+    found = ta.prune(net, IMAGES, target=0, sparsity=0.8, refine="pgd", radius=0.6, n_steps=1).map
+    size = gradient.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1)
+    assert torch.allclose(found, 0.6 / 20 * gradient / size, rtol=0, atol=1e-14)
 
 
 def test_the_default_ball_is_for_inputs_in_the_unit_interval():
