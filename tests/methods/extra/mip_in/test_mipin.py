@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 import taylorattr as ta
+from benchmarks.memory import torch_peak
 from taylorattr.errors import (
     BudgetError,
     ConvergenceWarning,
@@ -412,3 +413,16 @@ class TestAttribute:
             ta.attribute("mip_in", seeded(Modules, seed=3), x, target=0, fitted=mip)
         with pytest.raises(NotFittedError):
             ta.attribute("mip_in", mip.model, x, target=0, fitted=ta.MIPIN(mip.model))
+
+
+def test_memory_does_not_grow_with_the_number_of_layers():
+    """Held are signals at one layer and values at the next, never those of the whole network."""
+    x = images(3000, 1, 10, 10)
+
+    def peak(layers: int) -> int:
+        stack = [part for _ in range(layers) for part in (nn.Linear(100, 100), nn.ReLU())]
+        model = seeded(lambda: nn.Sequential(nn.Flatten(), *stack, nn.Linear(100, 3)))
+        return torch_peak(lambda: ta.MIPIN(model, top="logits").fit(x))
+
+    # twelve layers more have values of twelve times the inputs' size; their weights, a tenth of it, stay
+    assert peak(16) - peak(4) < 0.2 * 12 * x.numel() * x.itemsize
