@@ -1,88 +1,144 @@
-"""Pictures beside the comparison of methods: maps of all of them, and what a cascade does to some."""
+"""Pictures beside the comparison of methods: maps with verdicts, cascades, kept neurons, source signals.
+
+They are drawn from what was measured. A picture whose file says that it was drawn from the same numbers is
+not drawn again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image  # matplotlib brings it
 from torch import Tensor, nn
 
-from benchmarks.attributions import Entry
-from taylorattr import evaluation
-from taylorattr.evaluation.method_maps import method_map
+import taylorattr as ta
 
 IMAGES = 6
-"""Columns of maps."""
+"""Test images whose maps are drawn: as many as a sanity check holds."""
 
-CASCADES = ("gradient", "guided_backprop", "gradient_x_input", "prune_grad", "mip_in")
-"""Methods of which the strip of a cascade is drawn."""
+SPARSITY = 0.9
+"""Of PruneGrad, as in the comparison."""
 
 
-def maps(
-    network: nn.Module, images: Tensor, x: Tensor, verdicts: Mapping[str, tuple[Entry, str]], path: Path
-) -> None:
-    """Draw the maps of every method for a few images, with what an audit says of the method.
+def draw(
+    folder: Path,
+    name: str,
+    network: nn.Module,
+    x: Tensor,
+    images: Tensor,
+    cells: Mapping[str, dict[str, Any]],
+) -> list[Path]:
+    """Draw what was measured on a network.
 
     Args:
-        network: Whose predicted classes are explained.
-        images: Its training images.
-        x: Images, the first six of which are drawn.
-        verdicts: Method -> its entry and the words under its name.
-        path: File of the picture.
+        folder: Where pictures, and the inverses of MIP-IN, are left.
+        name: Of the network, with which the files' names begin.
+        network: The network.
+        x: Test images, the first of which are drawn.
+        images: Training images.
+        cells: Method -> what the protocols say of it: ``cascade``, which holds the maps, and ``audit``.
+
+    Returns:
+        The pictures.
     """
     x = x[:IMAGES]
+    checks = {method: found["cascade"] for method, found in cells.items() if found.get("cascade") is not None}
+    for method in [method for method, check in checks.items() if check.maps is None]:
+        print(f"{name}: the cascade of {method} holds no maps; measure it again", file=sys.stderr)
+        del checks[method]
+    pictures = []
+    if checks:
+        # a cascade begins with the trained network's maps of its predicted classes
+        maps = {method: check.maps[:, 0] for method, check in checks.items()}
+        notes = {method: verdict(cells[method].get("audit")) for method in maps}
+        shown = range(min(len(x), *(len(m) for m in maps.values())))
+        x = x[: len(shown)]
+        pictures = [
+            drawn_once(
+                folder / f"{name}-maps.png",
+                (x, maps, notes),
+                lambda: ta.plot.maps(
+                    {m: v[: len(x)] for m, v in maps.items()}, x, notes=notes, example=shown
+                ),
+            ),
+            drawn_once(
+                folder / f"{name}-cascades.png",
+                (x, {m: (check.maps, check.curve("spearman"), check.steps) for m, check in checks.items()}),
+                lambda: ta.plot.cascade(list(checks.values()), x),
+            ),
+        ]
     target = network(x).argmax(1)
-    rows = [("image", x[:, 0], "")]
-    for name, (entry, words) in verdicts.items():
-        rows.append((name, method_map(entry.make(network, images), x, target)[0], words))
-    drawn = Figure(figsize=(1.1 * IMAGES + 2.2, 1.1 * len(rows)))
-    for axes, (name, values, words) in zip(drawn.subplots(len(rows), IMAGES), rows, strict=True):
-        for axis, one in zip(axes, values, strict=True):
-            _map(axis, one, grey=name == "image")
-        axes[0].set_ylabel(f"{name}\n{words}", rotation=0, ha="right", va="center", fontsize=8)
-    drawn.tight_layout()
-    drawn.savefig(path, dpi=100)
+    if "prune_grad" in cells:
+        pruning = ta.prune(network, x, target=target, sparsity=SPARSITY, linearity=())
+        pictures.append(
+            drawn_once(
+                folder / f"{name}-prune_grad.png",
+                (x, pruning.masks, pruning.map),
+                lambda: ta.plot.kept_neurons(pruning, x, example=range(len(x))),
+            )
+        )
+    if "mip_in" in cells:
+        path = folder / f"{name}-mip_in.npz"
+        if not path.exists():
+            ta.MIPIN(network).fit(images).save(path)
+        mip = ta.MIPIN.load(path, network)
+        pictures.append(
+            drawn_once(
+                folder / f"{name}-mip_in.png",
+                (x, mip.source_signal(x), mip.attribution(x, target), mip.contrast(x, target)),
+                lambda: ta.plot.source_signal(mip, x, target=target, example=range(len(x))),
+            )
+        )
+    return pictures
 
 
-def cascades(network: nn.Module, images: Tensor, x: Tensor, entries: Mapping[str, Entry], path: Path) -> None:
-    """Draw one image's map after every step of a cascade from the output down, for a few methods."""
-    x = x[:1]
-    chosen = {name: entries[name] for name in CASCADES if name in entries}
-    if not chosen:
-        return
-    strips, steps = [], ()
-    for entry in chosen.values():
-        strip: list[Tensor] = []
-
-        def factory(model: nn.Module, entry: Entry = entry, strip: list[Tensor] = strip):
-            made = entry.make(model, images)
-
-            def method(rows: Tensor, target: Tensor) -> Tensor:
-                found, _ = method_map(made, rows, target)
-                strip.append(found[0])
-                return found
-
-            return method
-
-        steps = evaluation.parameter_randomisation(network, x, factory).steps
-        strips.append(strip)
-    drawn = Figure(figsize=(1.3 * (len(steps) + 1) + 2, 1.3 * len(strips)))
-    grid = drawn.subplots(len(strips), len(steps) + 1, squeeze=False)
-    for axes, name, strip in zip(grid, chosen, strips, strict=True):
-        for axis, one in zip(axes, strip, strict=True):
-            _map(axis, one)
-        axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    for axis, title in zip(grid[0], ("trained", *(f"layer {step} random" for step in steps)), strict=True):
-        axis.set_title(title, fontsize=8)
-    drawn.tight_layout()
-    drawn.savefig(path, dpi=100)
+def verdict(report: ta.AuditReport | None) -> str:
+    """Return what an audit says of a method, in words."""
+    if report is None:
+        return "not audited"
+    names = ("coverage", "no leak", "complete")
+    found = ", ".join(f"{n} {v.mark}" for n, v in zip(names, report.verdicts, strict=True))
+    # the page that the tolerance stands on is not there, the mark ≈ is
+    text = f"{found}: {report.use.replace(', to the tolerance above', '')}"
+    if report.exit_status == 1 and report.worst and report.worst[0]:
+        worst = report.worst[0][0]
+        coalition = "{" + ", ".join(worst.players) + "}"
+        effect, given = (f"{value:+.2g}".replace("-", "−") for value in (worst.effect, worst.given))
+        text += f". Worst: {coalition} has the effect {effect} and is given {given}"
+    return text
 
 
-def _map(axis, values: Tensor, grey: bool = False) -> None:
-    """Draw one map, 0 in white, red above and blue below; or an image in grey."""
-    largest = float(torch.nan_to_num(values).abs().max()) or 1.0
-    limits = {"cmap": "gray_r", "vmin": 0} if grey else {"cmap": "RdBu_r", "vmin": -largest}
-    axis.imshow(values.detach().numpy(), vmax=largest, **limits)
-    axis.set(xticks=[], yticks=[])
+def drawn_once(path: Path, numbers: Any, picture: Callable[[], tuple[Figure, Axes]]) -> Path:
+    """Draw a picture unless its file was drawn from the same numbers by the same version."""
+    digest = hashlib.sha256(ta.__version__.encode())
+    _add(digest, numbers)
+    made_of = digest.hexdigest()
+    if path.exists():
+        with Image.open(path) as file:
+            if file.info.get("numbers") == made_of:
+                return path
+    print(f"drawing: {path.name}", file=sys.stderr, flush=True)
+    picture()[0].savefig(path, dpi=110, metadata={"numbers": made_of})
+    return path
+
+
+def _add(digest: Any, part: Any) -> None:
+    """Add numbers and words to a digest, with what tells their borders apart."""
+    if isinstance(part, Tensor):
+        part = part.detach().cpu()
+        digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
+        digest.update(part.contiguous().numpy().tobytes())
+    elif isinstance(part, Mapping):
+        _add(digest, tuple(part.items()))
+    elif isinstance(part, tuple):
+        digest.update(f"({len(part)}".encode())
+        for entry in part:
+            _add(digest, entry)
+    else:
+        digest.update(f"{len(str(part))}:{part}".encode())

@@ -374,10 +374,9 @@ def main(arguments: list[str]) -> int:
             parts.append(f"Criteria held in the audit, and ABPC: {found}.")
     parts.append(by_principles(study, everything))
     figure(standings, given.folder / "figure.png")
-    network, cnn = study.networks["cnn"], everything["cnn"]
-    verdicts = {name: (chosen[name], criteria(cells["audit"])[0]) for name, cells in cnn.items()}
-    method_pictures.maps(network, study.train.images, study.x, verdicts, given.folder / "maps.png")
-    method_pictures.cascades(network, study.train.images, study.x, chosen, given.folder / "cascades.png")
+    for network, cells in everything.items():
+        net = study.networks[network]
+        method_pictures.draw(given.folder, network, net, study.x, study.train.images, cells)
     document = "\n\n".join(parts) + "\n"
     (given.folder / "table.md").write_text(document, encoding="utf-8")
     print(document)

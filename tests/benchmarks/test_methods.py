@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import taylorattr as ta
-from benchmarks import method_pictures, methods
+from benchmarks import methods
 from benchmarks.attributions import ENTRIES
 from taylorattr import evaluation
 from tests import digits
@@ -72,15 +72,6 @@ def test_the_figure_and_the_correlation(tmp_path):
     assert methods.correlation(standings[:2]) is None
     methods.figure({"cnn": standings}, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
-
-
-def test_maps_and_cascades_are_drawn(tmp_path):
-    net, (train, held_out) = digits.cnn(), digits.split()
-    chosen = {name: ENTRIES[name] for name in ("gradient", "guided_backprop", "random")}
-    verdicts = {name: (entry, "C1 ✓") for name, entry in chosen.items()}
-    method_pictures.maps(net, train.images, held_out.images, verdicts, tmp_path / "maps.png")
-    method_pictures.cascades(net, train.images, held_out.images, chosen, tmp_path / "cascades.png")
-    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("maps", "cascades"))
 
 
 @pytest.mark.slow
