@@ -63,7 +63,9 @@ def beside(value: float, prototype: float) -> str:
 
 def by_sparsity(x: Tensor) -> list[tuple[str, ...]]:
     """Return the rows of what each sparsity changes."""
-    rows = [("network", "p", "change of p_c", "predictions kept", "median f ratio", "kept, random masks")]
+    rows: list[tuple[str, ...]] = [
+        ("network", "p", "change of p_c", "predictions kept", "median f ratio", "kept, random masks")
+    ]
     for name, make in NETWORKS.items():
         for p, prototype in PROTOTYPE_BY_SPARSITY[name].items():
             found = ta.prune(make(), x, sparsity=p, linearity=())
@@ -80,7 +82,7 @@ def by_sparsity(x: Tensor) -> list[tuple[str, ...]]:
 
 def by_network(x: Tensor, held_out: Tensor) -> list[tuple[str, ...]]:
     """Return the rows of what is said once for each network."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             "network",
             "neurons",
@@ -100,6 +102,7 @@ def by_network(x: Tensor, held_out: Tensor) -> list[tuple[str, ...]]:
         greedy = ta.prune(network, x[:100], sparsity=0.9, linearity=(), greedy=True)
         at_once = ta.prune(network, x[:100], sparsity=0.9, linearity=())
         ascent = ta.prune(network, x[:100], sparsity=0.9, linearity=(), refine="pgd")
+        assert isinstance(at_once.map, Tensor) and ascent.ascent is not None and ascent.radius is not None
         slope = at_once.map.flatten(1).norm(dim=1)
         rows.append(
             (
@@ -117,10 +120,12 @@ def by_network(x: Tensor, held_out: Tensor) -> list[tuple[str, ...]]:
 
 def linearity(x: Tensor) -> list[tuple[str, ...]]:
     """Return the rows of how far the MLP is from linear, with and without pruning."""
-    rows = [("MLP", *(f"‖δ‖ = {radius:g}" for radius in RADII))]
+    rows: list[tuple[str, ...]] = [("MLP", *(f"‖δ‖ = {radius:g}" for radius in RADII))]
     for name, sparsity in (("pruned", 0.9), ("whole", 0.0)):
         found = ta.prune(digits.mlp(), x, sparsity=sparsity, dtype=torch.float64, linearity=RADII)
-        rows.append((name, *map(beside, found.linearity.tolist(), PROTOTYPE_LINEARITY[name])))
+        ratios = found.linearity
+        assert ratios is not None
+        rows.append((name, *map(beside, ratios.tolist(), PROTOTYPE_LINEARITY[name])))
     return rows
 
 
@@ -134,9 +139,10 @@ def ranking(x: Tensor) -> list[tuple[str, ...]]:
         "PruneGrad 0.9": ("prune_grad", {"sparsity": 0.9}),
         "random masks 0.85": ("prune_grad", {"sparsity": 0.85, "score": "random"}),
     }
-    rows = [("CNN, ranked by size", "MoRF", "LeRF", "signed MoRF", "signed LeRF")]
+    rows: list[tuple[str, ...]] = [("CNN, ranked by size", "MoRF", "LeRF", "signed MoRF", "signed LeRF")]
     for name, (method, options) in methods.items():
         scores = ta.attribute(method, network, x, target=target, **options).scores
+        assert isinstance(scores, Tensor)
         areas = []
         for rank in ("abs", "signed"):
             found = pixel_perturbation(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -37,8 +39,9 @@ def maps_alone() -> Contest:
     network, x = vgg()
     entry = ta.SYSTEMS["prune_grad"]
     question = Question(network, x, dtype=None, internal_batch_size=AT_A_TIME)
-    question.game.scalar.gradient_checked = True
-    settings = Settings(**(entry.options | {"sparsity": SPARSITY}))
+    question.game.scalar.established.add("gradient")
+    options: dict[str, Any] = entry.options | {"sparsity": SPARSITY}
+    settings = Settings(**options)
     return Contest(
         ours=lambda: PrunedNetworks(question, settings, SPARSITY).pruned(with_masks=False)[0],
         floor=lambda: plain(network, x),
@@ -48,7 +51,7 @@ def maps_alone() -> Contest:
 def whole_call() -> Contest:
     """Return the contest of a whole call, with its copy and checks, beside that of the plain gradient."""
     network, x = vgg()
-    options = {"internal_batch_size": AT_A_TIME}
+    options: dict[str, Any] = {"internal_batch_size": AT_A_TIME}
     return Contest(
         ours=lambda: ta.attribute("prune_grad", network, x, sparsity=SPARSITY, **options).scores,
         floor=lambda: plain(network, x),

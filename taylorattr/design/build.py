@@ -19,7 +19,7 @@ from taylorattr.design.ways.paths import Power, Straight
 from taylorattr.design.ways.sampled_orders import Draw, SampledOrders
 from taylorattr.design.ways.taylor_table import TaylorTable
 from taylorattr.errors import OptionError, require_instance
-from taylorattr.methods import METHODS
+from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS
 from taylorattr.methods.occlusion.shapley import EXACT_PLAYERS
 from taylorattr.registry import DESIGNS
 
@@ -132,7 +132,7 @@ def unregister(rule: str | DesignedRule) -> None:
 
 def built_in() -> tuple[str, ...]:
     """Return the names that a user's rule may not take."""
-    return (*RULES.own, *METHODS)
+    return (*RULES.own, *METHODS, *SYSTEMS, *EXTENSIONS)
 
 
 def require_free(name: str) -> None:

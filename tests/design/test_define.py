@@ -152,7 +152,14 @@ def test_promises_are_checked():
 
 
 def test_names_that_are_taken():
-    for name in ("shapley", "integrated_gradients", "occlusion_1/input", "lrp_epsilon"):
+    for name in (
+        "shapley",
+        "integrated_gradients",
+        "occlusion_1/input",
+        "lrp_epsilon",
+        "prune_grad",
+        "ig_multi",
+    ):
         with pytest.raises(OptionError, match="keeps its name"):
             rule("kappa[i]/m", name=name)
     for name, message in (("", "expected a word"), (3, "expected a word"), ("a:b", "may not contain ':'")):
