@@ -69,6 +69,7 @@ def path(x: Tensor, b: Tensor) -> Tensor:
 
 
 def _envelope(x: Tensor, b: Tensor) -> Tensor:
+    """Return the weights of `path` for rows (R, k) whose leader changes, one step of all rows at a time."""
     padding = torch.isinf(b) & (b == x)
     start = torch.where(padding, 0.0, b)
     slope = torch.where(padding, -torch.inf, x - b)
@@ -80,7 +81,7 @@ def _envelope(x: Tensor, b: Tensor) -> Tensor:
         gain = slope - slope.gather(-1, leader)
         behind = start.gather(-1, leader) - start
         crossing = torch.where(gain > 0, behind / gain, torch.inf)
-        crossing = torch.maximum(crossing, at)
+        crossing = torch.maximum(crossing, at)  # rounding may put the next crossing before this one
         following = crossing.amin(-1, keepdim=True)
         tied = crossing <= following
         chosen = torch.where(tied & (gain > 0), slope, -torch.inf).argmax(-1, keepdim=True)
@@ -133,7 +134,7 @@ _FEW = 16
 
 
 def _increments(height: Tensor) -> Tensor:
-    """F(h_i), F(h) = ∫_0^h dt over the number of heights above t = h + Σ_{j>1} min(h, H_j)(1/j − 1/(j−1))."""
+    """Return F(h_i), F(h) = ∫_0^h dt/#(heights above t) = h + Σ_{j>1} min(h, H_j)(1/j − 1/(j−1))."""
     k, total = height.shape[-1], height
     order = list(height.unbind(-1))  # to become H_1 ≥ H_2 ≥ …
     for j, i in _exchanges(k):
@@ -147,12 +148,12 @@ def _increments(height: Tensor) -> Tensor:
 
 
 def _exchanges(k: int) -> Iterator[tuple[int, int]]:
-    """Neighbours to put in order, one after the other, until all k are."""
+    """Return the neighbours to put in order, one after the other, until all k are."""
     return ((j, j + 1) for end in range(k - 1, 0, -1) for j in range(end))
 
 
 def _of_both_kinds(height: Tensor, rises: Tensor) -> Tensor:
-    """The same where a level tells risers and fallers apart: |φ_i| = Σ_j (g_j − g_{j−1}) min(h_i, H_j).
+    """Return the same where levels tell risers from fallers: |φ_i| = Σ_j (g_j − g_{j−1}) min(h_i, H_j).
 
     Between H_{j+1} and H_j there are u risers and j − u fallers above, and 1/g_j is C(j, u)·u for a riser,
     C(j, u)·(j − u) for a faller. Heights are ordered as integers, which read the same order off their bits,
@@ -185,13 +186,13 @@ def _of_both_kinds(height: Tensor, rises: Tensor) -> Tensor:
 
 
 def _weights_above(j: int) -> tuple[Tensor, Tensor]:
-    """1/(C(j, u)·u) and 1/(C(j, u)·(j − u)) for u = 0 … j, 0 for nobody."""
+    """Return 1/(C(j, u)·u) and 1/(C(j, u)·(j − u)) for u = 0 … j, 0 for nobody."""
     up = [1 / (math.comb(j, u) * u) if u else 0.0 for u in range(j + 1)]
     return torch.tensor(up, dtype=torch.float64), torch.tensor(up[::-1], dtype=torch.float64)
 
 
 def _by_sorting(height: Tensor, rises: Tensor) -> Tensor:
-    """The same for many candidates: the levels' steps times g_j, summed from the top level down."""
+    """Return the same for many candidates: the levels' steps times g_j, added up from the lowest level."""
     order, who = height.sort(-1, descending=True)
     kind = rises.gather(-1, who)
     u, d = (a.cumsum(-1).to(height.dtype) for a in (kind, ~kind))

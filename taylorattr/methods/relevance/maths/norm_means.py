@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -35,12 +36,10 @@ class NormMean:
     def of(
         cls, x: Tensor, x0: Tensor, dims: tuple[int, ...], eps: float, *, centred: bool = True
     ) -> NormMean:
-        """From the two inputs of the normalisation."""
+        """Return M between two inputs of the normalisation."""
         c, c0 = (u - u.mean(dims, keepdim=True) if centred else u for u in (x, x0))
         s, s0 = ((u.square().mean(dims, keepdim=True) + eps).sqrt() for u in (c, c0))
-        n = 1
-        for d in dims:
-            n *= x.shape[d]
+        n = math.prod(x.shape[d] for d in dims)
         kappa = 2 / (n * s * s0 * (s + s0))
         return cls((c + c0) / 2, (1 / s + 1 / s0) / 2, kappa, dims, n, centred)
 
@@ -61,7 +60,7 @@ class NormMean:
         return self._centre_abs(g)
 
     def _centre_abs(self, g: Tensor) -> Tensor:
-        """|P| has 1 − 1/n on the diagonal and 1/n elsewhere."""
+        """Return |P|g: |P| has 1 − 1/n on the diagonal and 1/n elsewhere."""
         if not self.centred:
             return g
         return (1 - 2 / self.n) * g + g.mean(self.dims, keepdim=True)

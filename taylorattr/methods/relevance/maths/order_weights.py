@@ -39,6 +39,7 @@ def path(x: Tensor, b: Tensor, ranks: Tensor) -> Tensor:
         length = stop - start
         if bool((length > 0).any()):
             middle = b + ((start + stop) / 2).unsqueeze(1) * delta
+            # at a crossing two entries are equal: who holds a rank is asked in the middle of the piece
             holder = middle.argsort(-1, descending=True)[:, ranks].unsqueeze(-1)
             weights.scatter_add_(-1, holder, length[:, None, None].expand_as(holder))
     return weights
@@ -107,4 +108,5 @@ def _pivot_tables(k: int) -> tuple[Tensor, Tensor]:
 
 
 def _chance(u: int, d: int, a: int, c: int) -> float:
+    """Return the chance that of u + d others exactly a of the u and c of the d come before one entry."""
     return comb(u, a) * comb(d, c) / ((u + d + 1) * comb(u + d, a + c))

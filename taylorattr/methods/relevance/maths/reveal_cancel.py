@@ -99,7 +99,7 @@ def relu_map(
 
 
 def _relu_mean(z0: Tensor, z: Tensor, rise: Tensor, fall: Tensor) -> Tensor:
-    """p of relu from the four secants between rounded points."""
+    """Return p of relu from the four secants between rounded points."""
     high, low = z0 + rise / 2, z0 - fall / 2
     pairs = ((z0, high), (low, z), (z0, low), (high, z))
     total = torch.zeros_like(z)

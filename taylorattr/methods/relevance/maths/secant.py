@@ -82,10 +82,11 @@ def kinked(function: Function, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -
 
 
 def _patched(function: Function, z0: Tensor, z1: Tensor, q: Tensor, near: Tensor) -> Tensor:
+    """Return quotients; where the ends are near the midpoint's derivative, where both are infinite 0."""
     if near.any():
         slope = derivative(function, ((z0 + z1) / 2).expand_as(q))
         q = torch.where(near, slope, q)
-    both_infinite = torch.isinf(z0) & (z0 == z1)
+    both_infinite = torch.isinf(z0) & (z0 == z1)  # masked at both ends: nothing moves
     return torch.where(both_infinite, 0.0, q) if both_infinite.any() else q
 
 

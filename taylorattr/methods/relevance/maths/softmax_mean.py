@@ -9,6 +9,10 @@ from torch import Tensor
 
 from taylorattr.methods.relevance.maths.secant import sinhc
 
+DIRECT_FROM = 30.0
+"""Half the difference of logarithms from which p − q is taken as it is: the smaller, e⁻⁶⁰ of the other, is
+below rounding, and sinh overflows further out."""
+
 
 def logarithmic_mean(log_p: Tensor, log_q: Tensor) -> Tensor:
     """Return L = (p − q)/(ln p − ln q) = √(pq)·sinh(d)/d, d = ½(ln p − ln q); p if p = q, 0 if one is 0.
@@ -24,7 +28,8 @@ def logarithmic_mean(log_p: Tensor, log_q: Tensor) -> Tensor:
     d = torch.where(gone, 0.0, (log_p - log_q) / 2)
     mid = torch.where(gone, -torch.inf, (log_p + log_q) / 2)
     direct = (log_p.exp() - log_q.exp()) / torch.where(d == 0, 1.0, 2 * d)
-    return torch.where(d.abs() > 30, direct, mid.exp() * sinhc(d.clamp(-30, 30)))
+    far = d.abs() > DIRECT_FROM
+    return torch.where(far, direct, mid.exp() * sinhc(d.clamp(-DIRECT_FROM, DIRECT_FROM)))
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class SoftmaxMean:
 
     @classmethod
     def of(cls, log_p: Tensor, log_q: Tensor, dim: int) -> SoftmaxMean:
-        """From the logarithms of the two outputs."""
+        """Return M from the logarithms of the two outputs."""
         return cls(logarithmic_mean(log_p, log_q), dim)
 
     @property

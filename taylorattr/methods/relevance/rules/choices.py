@@ -57,7 +57,7 @@ def single_source(site: Site) -> tuple[int, list[Node]] | None:
     shape.
     """
     shape = site.y.shape
-    chain: list[Node] = []
+    chain: list[Node] = []  # in the order of execution: a node follows all that it reads
     frontier: set[int] = set()
 
     def visit(node: Node) -> None:
@@ -82,7 +82,7 @@ def single_source(site: Site) -> tuple[int, list[Node]] | None:
 
 
 def _elementwise(site: Site, node: Node) -> bool:
-    """Elementwise, and in the shape of the result."""
+    """Return whether an operation is elementwise and has the shape of the site's result."""
     row = operation_of(node)
     if row is None or not row.entrywise:
         return False
@@ -91,6 +91,8 @@ def _elementwise(site: Site, node: Node) -> bool:
 
 
 def _replay(site: Site, index: int, chain: Sequence[Node]) -> Function:
+    """Return the chain as a function of its source; other values it reads are those at x."""
+
     def function(z: Tensor) -> Tensor:
         known: dict[int, Tensor] = {index: z}
 
@@ -100,8 +102,8 @@ def _replay(site: Site, index: int, chain: Sequence[Node]) -> Function:
         result: Tensor = z
         for node in chain:
             args, kwargs = map_leaves(Ref, value, (node.args, node.kwargs))
-            found = node.op(*args, **kwargs)
-            result = found if isinstance(found, Tensor) else found[0]
+            outcome = node.op(*args, **kwargs)
+            result = outcome if isinstance(outcome, Tensor) else outcome[0]
             known[results(node)[0]] = result
         return result
 

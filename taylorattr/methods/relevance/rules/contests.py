@@ -61,10 +61,14 @@ class Race:
         return [weights.reshape(x.movedim(dims, last).shape).movedim(last, dims)]
 
 
+MINIMA = ("min", "amin", "minimum", "fmin")
+"""Operations whose winner is the smallest: their contest is held between the negatives."""
+
+
 def contest(site: Site, *, reference: bool) -> Race:
     """Return the contest of max, min, amax, amin, maximum, minimum and the max-pools."""
     b = site.b if reference else None
-    sign = -1 if site.name in ("min", "amin", "minimum", "fmin") else 1
+    sign = -1 if site.name in MINIMA else 1
     windows = windows_of(site)
     if windows is not None:
         return Race(windows.pick(site.x[0]), windows.pick(b[0]) if b else None, site, windows)
@@ -89,21 +93,23 @@ def reduced_dims(site: Site) -> tuple[int, ...] | None:
 
 
 def _last(x: Tensor, dims: tuple[int, ...] | None) -> Tensor:
+    """Return a value with the dimensions of a contest behind the others as one, (…, k); None: all are."""
     if dims is None:
         return x.reshape(1, -1)
     return x.movedim(dims, tuple(range(x.dim() - len(dims), x.dim()))).flatten(-len(dims))
 
 
 def _picked(x: Tensor, places: Tensor, n: int) -> Tensor:
-    flat = x.flatten(-n)
-    found = flat[..., places.clamp(min=0)]
-    return torch.where(places < 0, -torch.inf, found) if bool((places < 0).any()) else found
+    """Return the candidates (…, P, k) at flat positions among the last n dimensions, −∞ for padding."""
+    candidates = x.flatten(-n)[..., places.clamp(min=0)]
+    padding = places < 0
+    return torch.where(padding, -torch.inf, candidates) if bool(padding.any()) else candidates
 
 
 def _scatter(weights: Tensor, places: Tensor, x: Tensor) -> Tensor:
-    """Add the amounts of all windows at their positions."""
+    """Return, in the shape of x, the amounts (…, P, k) of all windows added up at their positions."""
     lead = weights.shape[:-2]
     total = x.new_zeros(lead.numel(), x.numel() // max(lead.numel(), 1))
-    kept = torch.where(places < 0, 0.0, weights)
-    total.index_add_(1, places.clamp(min=0).reshape(-1), kept.reshape(lead.numel(), -1))
+    amounts = torch.where(places < 0, 0.0, weights)  # padding gets nothing
+    total.index_add_(1, places.clamp(min=0).reshape(-1), amounts.reshape(lead.numel(), -1))
     return total.reshape(x.shape)

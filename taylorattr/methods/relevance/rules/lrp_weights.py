@@ -38,6 +38,7 @@ def negative_part(site: Site, c: Tensor | None = None) -> Tensor:
 
 
 def _part(site: Site, above: linear_map.Part, below: linear_map.Part, constant: Tensor | None) -> Tensor:
+    """Return constant + W_above·a⁺ + W_below·a⁻, the second product only where some input is negative."""
     (a,) = site.x
     if not _signed(site):
         return linear_map.push(site, [a], above, constant)
@@ -46,7 +47,7 @@ def _part(site: Site, above: linear_map.Part, below: linear_map.Part, constant: 
 
 
 def _signed(site: Site) -> bool:
-    """Whether some input is negative; asked up to four times, read once, and not behind a ReLU."""
+    """Return whether some input is negative; asked up to four times, read once, and not behind a ReLU."""
     if "signed" not in site.memo:
         maker = site.makers.get(site.operands[0])
         clipped = maker is not None and maker.op is torch.ops.aten.relu.default
@@ -66,14 +67,15 @@ def by_sign(site: Site, up: Tensor | None, down: Tensor | None) -> Tensor:
 
 
 def _transposed(site: Site, on_positive: Tensor | None, on_negative: Tensor | None) -> Tensor:
+    """Return W⁺ᵀm⁺ + W⁻ᵀm⁻; one of the two may be None."""
     total: Tensor | None = None
     parts: tuple[tuple[Tensor | None, linear_map.Part], ...]
     parts = (on_positive, "positive"), (on_negative, "negative")
     for m, part in parts:
         if m is not None:
-            (given,) = linear_map.pull(site, m, part)
-            assert given is not None
-            total = given if total is None else total + given
+            (image,) = linear_map.pull(site, m, part)
+            assert image is not None
+            total = image if total is None else total + image
     assert total is not None
     return total
 
@@ -107,6 +109,7 @@ def bias_of(site: Site) -> Tensor | None:
 
 
 def _one_operand(site: Site, rule: Rule) -> None:
+    """Raise MissingRuleError for a product of two activations, whose contributions have no weights."""
     if len(site.operands) != 1:
         raise site.refuse(
             f"{rule.name} shares by the sign of each contribution and takes sums with constant weights and "
@@ -198,14 +201,14 @@ class Gamma(Rule):
         active = y >= 0
         divisor = y + self.gamma * torch.where(active, top, low)
         stable = divisor + self.eps * torch.where(active, 1.0, -1.0)
-        given = quotient(site, m * y, stable, "empty group")
-        site.give_up("epsilon", given, stable - divisor)
+        per_unit = quotient(site, m * y, stable, "empty group")
+        site.give_up("epsilon", per_unit, stable - divisor)
         if c is not None:
             favoured = torch.where(active, c.clamp(min=0), c.clamp(max=0))
-            site.give_up("bias", given, c + self.gamma * favoured)
-        (plain,) = linear_map.pull(site, given)
+            site.give_up("bias", per_unit, c + self.gamma * favoured)
+        (plain,) = linear_map.pull(site, per_unit)
         assert plain is not None
-        extra = self.gamma * given
+        extra = self.gamma * per_unit
         return [plain + by_sign(site, torch.where(active, extra, 0.0), torch.where(active, 0.0, extra))]
 
 
@@ -228,8 +231,8 @@ class FixedShares(Rule):
         _one_operand(site, self)
         ones = torch.ones_like(site.x[0])
         total = linear_map.push(site, [ones], self.part)
-        given = quotient(site, m * site.y, total, "empty group")
-        return Relevance(linear_map.pull(site, given, self.part))
+        per_unit = quotient(site, m * site.y, total, "empty group")
+        return Relevance(linear_map.pull(site, per_unit, self.part))
 
 
 class Box(Rule):
@@ -264,19 +267,20 @@ class Box(Rule):
             )
         total = linear_map.push(site, [x])
         total = total - linear_map.push(site, [low], "positive") - linear_map.push(site, [high], "negative")
-        given = quotient(site, m * site.y, total + self.eps, "empty group")
+        per_unit = quotient(site, m * site.y, total + self.eps, "empty group")
         if self.eps and site.note is not None:
-            site.note("epsilon", given * self.eps)
+            site.note("epsilon", per_unit * self.eps)
         parts = [(x, "all", 1.0), (low, "positive", -1.0), (high, "negative", -1.0)]
-        found = torch.zeros_like(x)
+        relevance = torch.zeros_like(x)
         for value, part, sign in parts:
-            (back,) = linear_map.pull(site, given, part)  # type: ignore[arg-type]
-            assert back is not None
-            found = found + sign * value * back
-        return Relevance([found])
+            (image,) = linear_map.pull(site, per_unit, part)  # type: ignore[arg-type]
+            assert image is not None
+            relevance = relevance + sign * value * image
+        return Relevance([relevance])
 
 
 _MATERIAL = 0.01
+"""Share of Σ|f(x)| that nobody gets beyond which a warning says so."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 from taylorattr.errors import OptionError
 from taylorattr.methods.relevance.maths import max_weights
 from taylorattr.methods.relevance.rule import Pulled, Rule
-from taylorattr.methods.relevance.rules.contests import contest
+from taylorattr.methods.relevance.rules.contests import MINIMA, contest
 from taylorattr.methods.relevance.rules.windows import windows_of
 from taylorattr.methods.relevance.site import Site
 
@@ -48,7 +48,7 @@ class MaxSecant(Rule):
         return race.back(weights * race.widened(m))
 
     def _weights(self, site: Site) -> Tensor:
-        """The weights (…, k), worked out once."""
+        """Return the weights (…, k), worked out once."""
         if self.name not in site.memo:
             race = contest(site, reference=True)
             assert race.b is not None
@@ -68,7 +68,7 @@ class MaxSecant(Rule):
 
 
 def _amounts(site: Site, parts: Sequence[Tensor]) -> Tensor:
-    """The candidates' entries of other tensors in place of the operands."""
+    """Return the entries of other tensors that stand where the candidates do, 0 for padding."""
     swapped = Site(
         site.node,
         dict(site.values) | dict(zip(site.operands, parts, strict=True)),
@@ -78,7 +78,8 @@ def _amounts(site: Site, parts: Sequence[Tensor]) -> Tensor:
         site.makers,
     )
     race = contest(swapped, reference=False)
-    sign = -1 if site.name in ("min", "amin", "minimum", "fmin") else 1
+    # a contest for a minimum is held between negatives: they are turned back
+    sign = -1 if site.name in MINIMA else 1
     return torch.where(torch.isinf(race.x), 0.0, sign * race.x)
 
 
@@ -98,7 +99,7 @@ def _pool_winners(site: Site, m: Tensor) -> Tensor:
 
 
 def _pool(site: Site, x: Tensor, outs: Sequence[int | None], values: Any) -> tuple[Tensor, Tensor]:
-    """Value and winners, as recorded or run again."""
+    """Return value and winners of a pool, as recorded or, where one of them was not kept, run again."""
     first, second = outs
     if first is not None and second is not None:
         return values[first], values[second]
@@ -107,6 +108,7 @@ def _pool(site: Site, x: Tensor, outs: Sequence[int | None], values: Any) -> tup
 
 
 def _read(x: Tensor, index: Tensor) -> Tensor:
+    """Return the entries of planes (…, H, W) at flat positions, in the shape of these."""
     flat = x.flatten(-2)
     return flat.gather(-1, index.flatten(-2)).reshape(index.shape)
 

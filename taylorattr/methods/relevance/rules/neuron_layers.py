@@ -38,6 +38,10 @@ class NeuronLayer:
 
 
 _VIEWS = frozenset("view _unsafe_view reshape squeeze unsqueeze flatten unflatten".split())
+"""Operations that keep the entries in their order."""
+
+_SHIFTS = frozenset({"add", "sub", "rsub", "neg"})
+"""Sums with a constant, and the change of sign."""
 
 
 def layer_before(site: Site) -> NeuronLayer | None:
@@ -61,16 +65,15 @@ def layer_before(site: Site) -> NeuronLayer | None:
         entrywise = inner.name in _VIEWS or kind in ("scale", "batch_norm") or inner.name in _SHIFTS
         if not entrywise or inner.x[0].numel() != inner.y.numel():
             return None
+        # what stands between is diagonal: its transposed map multiplies by its slopes
         (pulled,) = linear_map.pull(inner, gain)
         assert pulled is not None
         gain, index = pulled, inner.operands[0]
     return None
 
 
-_SHIFTS = frozenset({"add", "sub", "rsub", "neg"})
-
-
 def _form(site: Site) -> tuple[Rearranged, Tensor, Rearranged] | None:
+    """Return windows, weight and neurons of a layer as `NeuronLayer` has them; None for other operations."""
     a = site.named
     if site.name == "convolution":
         return _convolution(a, site.x[0], site.y)
@@ -87,19 +90,22 @@ def _form(site: Site) -> tuple[Rearranged, Tensor, Rearranged] | None:
 
 
 def _flat(t: Tensor) -> Tensor:
+    """Return (…, K) as one group of places (1, P, K)."""
     return t.reshape(1, -1, t.shape[-1])
 
 
 def _grouped(t: Tensor) -> Tensor:
+    """Return a matrix as one group, a batch of matrices as a group each."""
     return t if t.dim() == 3 else t[None]
 
 
 def _flipped(t: Tensor) -> Tensor:
+    """Return the same transposed: of W @ x the columns of x are the places."""
     return _grouped(t).mT
 
 
 def _convolution(a: dict[str, Any], x: Tensor, y: Tensor) -> tuple[Rearranged, Tensor, Rearranged]:
-    """A convolution of any rank, stride, padding, dilation and groups.
+    """Return the form of a convolution of any rank, stride, padding, dilation and groups.
 
     A transposed one is a plain one with the kernel reversed, of the input spread out by the stride.
 
@@ -138,15 +144,15 @@ def _convolution(a: dict[str, Any], x: Tensor, y: Tensor) -> tuple[Rearranged, T
 
 
 def _each(value: Any, n: int) -> list[int]:
+    """Return a setting as one number per spatial dimension."""
     return list(value) * n if len(value) == 1 else list(value)
 
 
 def _spread(t: Tensor, stride: list[int]) -> Tensor:
-    """Zeros between the entries, stride − 1 of them."""
-    for d, s in enumerate(stride):
+    """Return an input (B, C, …) with stride − 1 zeros between neighbouring entries."""
+    for at, s in enumerate(stride, 2):
         if s > 1:
-            at = 2 + d
-            wide = torch.cat([t.unsqueeze(at + 1), t.new_zeros(t.unsqueeze(at + 1).shape).expand(
-                *t.shape[: at + 1], s - 1, *t.shape[at + 1 :])], at + 1)  # fmt: skip
+            zeros = t.new_zeros(()).expand(*t.shape[: at + 1], s - 1, *t.shape[at + 1 :])
+            wide = torch.cat([t.unsqueeze(at + 1), zeros], at + 1)
             t = wide.flatten(at, at + 1).narrow(at, 0, (t.shape[at] - 1) * s + 1)
     return t

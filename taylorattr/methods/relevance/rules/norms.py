@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def groups_of(site: Site) -> Groups:
     """
     a, name = site.named, site.name
     x = a["input"]
-    if site.operands != (site.operands[0],) or not site.is_operand("input"):
+    if len(site.operands) != 1 or not site.is_operand("input"):
         raise site.refuse("its scale or shift depends on the input; write it with elementary operations")
     rank = x.dim()
     if name in ("native_layer_norm", "_fused_rms_norm"):
@@ -89,16 +90,13 @@ class NormSecant(Rule):
 
 
 def _mean(site: Site) -> tuple[Groups, NormMean]:
+    """Return the groups of a normalisation layer and its map between b and x."""
     groups = groups_of(site)
     x, b = site.x[0], site.b[0]
-    ends = (u.reshape(_with_batch(groups.shape, u, x)) for u in (x, b))
-    one, other = ends
-    return groups, NormMean.of(one, other, groups.dims, groups.eps, centred=groups.centred)
-
-
-def _with_batch(shape: tuple[int, ...], u: Tensor, x: Tensor) -> tuple[int, ...]:
-    """The view of a value at b that has one row for the whole batch."""
-    return shape if u.shape == x.shape else (u.shape[0], *shape[1:])
+    # b may be one row for the whole batch
+    b = b.reshape(groups.shape if b.shape == x.shape else (b.shape[0], *groups.shape[1:]))
+    x = x.reshape(groups.shape)
+    return groups, NormMean.of(x, b, groups.dims, groups.eps, centred=groups.centred)
 
 
 class MomentSecant(Rule):
@@ -121,7 +119,7 @@ class MomentSecant(Rule):
 
 
 def moment_dims(site: Site) -> tuple[int, ...]:
-    """Dimensions a variance or norm is taken over, all where none are named."""
+    """Return the dimensions a variance or norm is taken over, all where none are named."""
     dim = site.named.get("dim")
     if dim is None or (not isinstance(dim, int) and len(dim) == 0):
         return tuple(range(site.x[0].dim()))
@@ -129,7 +127,7 @@ def moment_dims(site: Site) -> tuple[int, ...]:
 
 
 def _spread(site: Site, m: Tensor) -> Tensor:
-    """A multiplier of the reduced value in a shape that broadcasts against the operand."""
+    """Return a multiplier of the reduced value in a shape that broadcasts against the operand."""
     if site.named.get("keepdim", False):
         return m
     rank = site.x[0].dim()
@@ -141,6 +139,7 @@ def _spread(site: Site, m: Tensor) -> Tensor:
 
 
 def _moment_weights(site: Site) -> Tensor:
+    """Return the weights w of Δy = Σ w·Δx, in the shape of the operand."""
     x, b = site.x[0], site.b[0]
     y, y0 = _spread(site, site.y), _spread(site, site.y0)
     if site.name == "linalg_vector_norm":
@@ -149,15 +148,14 @@ def _moment_weights(site: Site) -> Tensor:
     weights = variance_weights(x, b, dims, variance_denominator(site))
     if site.name == "var":
         return weights
+    # s² − s⁰² = (s + s⁰)Δs; where both are 0 nothing moves from the mean, and the weights are 0 themselves
     total = y + y0
     return weights / total.masked_fill(total == 0, 1.0)
 
 
 def variance_denominator(site: Site) -> float:
-    """Number of elements less the correction."""
-    n = 1
-    for d in moment_dims(site):
-        n *= site.x[0].shape[d]
+    """Return the number of elements less the correction; NaN where nothing is left, as torch's variance."""
+    n = math.prod(site.x[0].shape[d] for d in moment_dims(site))
     correction = site.named.get("correction", None)
     if correction is None:
         correction = 1 if site.named.get("unbiased", True) else 0

@@ -18,6 +18,7 @@ OrderRule: TypeAlias = Literal["path", "shapley"]
 """Integrated gradients or Shapley values of the order statistic, see `maths.order_weights`."""
 
 _WEIGHTS = {"path": order_weights.path, "shapley": order_weights.shapley}
+
 WIDEST = 128
 """Entries whose order may differ between x and b; the work grows with their third power."""
 
@@ -56,20 +57,24 @@ class OrderSecant(Rule):
         if weights is None:
             return linear_map.push(site, parts)
         total = (weights * _entries(site, parts[0]).unsqueeze(1)).sum(-1)
-        if _dim(site) is None:
-            return total.reshape(site.y.shape)
         x, dim = site.x[0], _dim(site)
-        assert dim is not None
+        if dim is None:
+            return total.reshape(site.y.shape)
         moved = total.reshape(*x.movedim(dim, -1).shape[:-1], -1).movedim(-1, dim)
         return moved.reshape(site.y.shape)
 
     def _weights(self, site: Site) -> Tensor | None:
-        """(N, R, k), or None where every order is the same at both ends."""
+        """Return the weights (N, R, k), worked out once; None where every order is the same at both ends."""
         if self.name not in site.memo:
             site.memo[self.name] = self._worked_out(site)
         return site.memo[self.name]
 
     def _worked_out(self, site: Site) -> Tensor | None:
+        """Return what `_weights` keeps.
+
+        Raises:
+            MissingRuleError: If the order differs and there are too many entries, or a mode jumps.
+        """
         if site.name != "mode":
             x, b = _entries(site, site.x[0]), _entries(site, site.b[0].expand_as(site.x[0]))
             if torch.equal(x.argsort(dim=-1, stable=True), b.argsort(dim=-1, stable=True)):
@@ -82,8 +87,8 @@ class OrderSecant(Rule):
             return _WEIGHTS[self.form](x, b, _ranks(site, x.shape[-1]))
         args, kwargs = site.arguments()
         at_b, named = site.arguments(at_b=True)
-        chosen, other = site.node.op(*args, **kwargs)[1], site.node.op(*at_b, **named)[1]
-        if not torch.equal(chosen, other.expand_as(chosen)):
+        place_at_x, place_at_b = site.node.op(*args, **kwargs)[1], site.node.op(*at_b, **named)[1]
+        if not torch.equal(place_at_x, place_at_b.expand_as(place_at_x)):
             raise site.refuse(
                 "the most frequent value is another entry at the baseline, and it jumps between them; use a "
                 "baseline with the same mode, or the median"
@@ -92,24 +97,26 @@ class OrderSecant(Rule):
 
 
 def _dim(site: Site) -> int | None:
-    """The dimension ranked over, None for all of the tensor."""
+    """Return the dimension ranked over, None for all of the tensor."""
     if str(site.node.op).endswith(("median.default", "nanmedian.default")):
         return None
     return int(site.named.get("dim", -1)) if site.x[0].dim() else None
 
 
 def _entries(site: Site, x: Tensor) -> Tensor:
+    """Return a tensor like the operand as (N, k), a row for each set of entries that are ranked."""
     dim = _dim(site)
     return x.reshape(1, -1) if dim is None else x.movedim(dim, -1).flatten(0, -2)
 
 
 def _unrowed(site: Site, rows: Tensor) -> Tensor:
+    """Return rows (N, k) in the shape of the operand: the inverse of `_entries`."""
     x, dim = site.x[0], _dim(site)
     return rows.reshape(x.shape) if dim is None else rows.reshape(x.movedim(dim, -1).shape).movedim(-1, dim)
 
 
 def _rows(site: Site, m: Tensor) -> Tensor:
-    """A multiplier of the result as (N, R)."""
+    """Return a multiplier of the result as (N, R)."""
     dim = _dim(site)
     if dim is None:
         return m.reshape(1, 1)
@@ -119,7 +126,7 @@ def _rows(site: Site, m: Tensor) -> Tensor:
 
 
 def _ranks(site: Site, k: int) -> Tensor:
-    """Ranks of the result's entries, counted from the largest."""
+    """Return the ranks of the result's entries, counted from the largest."""
     a, device = site.named, site.x[0].device
     if site.name == "sort":
         ranks = list(range(k)) if a["descending"] else list(range(k - 1, -1, -1))

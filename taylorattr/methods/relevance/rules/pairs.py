@@ -39,18 +39,24 @@ class PairSecant(Rule):
 
 
 def _function(site: Site) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the operation as a function of two arguments; a step function is cut off from autograd."""
     if site.name in STEPS:
         return lambda p, q: site.call([p.detach(), q.detach()])
     return lambda p, q: site.call([p, q])
 
 
 def _slopes(site: Site, start: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return both arguments' mean secants from a start to x.
+
+    Raises:
+        MissingRuleError: If the operation is not finite at a mixture of the two points.
+    """
     slope = chords.kinked if site.name in KINKED else chords.smooth
     u, v = site.x
     u0, v0 = start
-    found = pair_slopes(_function(site), (u, v), (u0, v0), slope)
-    if all(bool(torch.isfinite(w).all()) for w in found):
-        return found
+    slopes = pair_slopes(_function(site), (u, v), (u0, v0), slope)
+    if all(bool(torch.isfinite(w).all()) for w in slopes):
+        return slopes
     raise site.refuse(
         "it is not finite where one argument is at the input and the other at the baseline; choose a "
         "baseline inside its domain (positive bases of powers, positive arguments of logarithms)"
@@ -60,6 +66,7 @@ def _slopes(site: Site, start: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 _SCALED_BY_THE_SECOND = frozenset(
     "pow float_power xlogy special_xlog1py remainder fmod copysign floor_divide div _prelu_kernel".split()
 )
+"""Functions whose second argument is a parameter of what is done to the first."""
 
 
 class PairRelevance(Rule):
@@ -82,11 +89,11 @@ class PairRelevance(Rule):
                 raise site.refuse("it is not finite where its first argument is 0; pass rules={...} for it")
             ends = zero.expand_as(site.y), u.expand_as(site.y), at_zero, site.y
             slope = chords.kinked(lambda t: _function(site)(t, v), *ends)
-            found: list[Tensor | None] = [fit(m * slope, u), None]
+            multipliers: list[Tensor | None] = [fit(m * slope, u), None]
         else:
             origin = [torch.zeros_like(u), torch.zeros_like(v)]
             at_zero = site.call(origin)
-            found = [fit(m * w, x) for w, x in zip(_slopes(site, origin), site.x, strict=True)]
+            multipliers = [fit(m * w, x) for w, x in zip(_slopes(site, origin), site.x, strict=True)]
         if site.note is not None:
             site.note("constant", m * at_zero)
-        return found
+        return multipliers

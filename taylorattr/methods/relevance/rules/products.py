@@ -63,18 +63,25 @@ class MeanMatmul(Rule):
 
 
 def _matmul_pull(site: Site, m: Tensor, factors: Sequence[Tensor]) -> list[Tensor | None]:
+    """Return the multipliers of a matrix product's operands, each m times the other factor.
+
+    Args:
+        site: A product of two activations, `dot` and matrix times vector included, to which a third is added.
+        m: Of the result.
+        factors: What stands for the operands, in their order.
+    """
     *added, a, b = factors
     scale = site.named.get("alpha", 1)
     weighted = m * scale if scale != 1 else m
     if a.dim() == 1:  # dot
-        found: list[Tensor | None] = [weighted * b, weighted * a]
+        multipliers: list[Tensor | None] = [weighted * b, weighted * a]
     elif b.dim() == 1:
-        found = [weighted.unsqueeze(-1) * b, a.mT @ weighted]
+        multipliers = [weighted.unsqueeze(-1) * b, a.mT @ weighted]
     else:
-        found = [weighted @ b.mT, a.mT @ weighted]
+        multipliers = [weighted @ b.mT, a.mT @ weighted]
     if added:
-        found.insert(0, fit(m * site.named.get("beta", 1), site.x[0]))
-    return found
+        multipliers.insert(0, fit(m * site.named.get("beta", 1), site.x[0]))
+    return multipliers
 
 
 class MeanQuotient(Rule):
@@ -102,11 +109,11 @@ class MeanQuotient(Rule):
 
 
 def _quotient_weights(site: Site) -> list[Tensor]:
+    """Return the weights of the active ones of numerator and denominator."""
     b, b0 = site.x[-1], site.b[-1]
     slope = -1 / (b * b0)
-    if len(site.operands) == 1:
-        top = site.named["self"]
-        return [slope * top]
+    if len(site.operands) == 1:  # a constant over b
+        return [slope * site.named["self"]]
     return [(1 / b + 1 / b0) / 2, slope * (site.x[0] + site.b[0]) / 2]
 
 
@@ -173,8 +180,7 @@ class HalfProduct(Rule):
         """Return the share of each factor."""
         share_a, share_b = self.shares(site)
         a, b = site.x
-        found_a = fit(m * b * share_a, a) if share_a else None
-        return [found_a, fit(m * a * share_b, b) if share_b else None]
+        return [fit(m * b * share_a, a) if share_a else None, fit(m * a * share_b, b) if share_b else None]
 
 
 class HalfMatmul(HalfProduct):
@@ -190,10 +196,10 @@ class HalfMatmul(HalfProduct):
         if site.note is not None:
             site.give_up("bias", m, site.at_zero()[0])
         share_a, share_b = self.shares(site)
-        *added, a, b = _matmul_pull(site, m, site.x)
-        found = [a * share_a if a is not None and share_a else None]
-        found.append(b * share_b if b is not None and share_b else None)
-        return [*added, *found]
+        *added, to_a, to_b = _matmul_pull(site, m, site.x)
+        to_a = to_a * share_a if to_a is not None and share_a else None
+        to_b = to_b * share_b if to_b is not None and share_b else None
+        return [*added, to_a, to_b]
 
 
 class FrozenDivisor(Rule):
@@ -213,48 +219,51 @@ def stabilised(site: Site, m: Tensor, eps: float) -> Tensor:
     """Return f·m with f = |y|/(|y| + ε) = 1 − ε/(|y| + ε), and note the share m(1 − f)y that ε takes."""
     if eps == 0:
         return m
-    taken = torch.addcdiv(m, m, site.y.abs().add_(eps), value=-eps)
+    stable = torch.addcdiv(m, m, site.y.abs().add_(eps), value=-eps)
     if site.note is not None:
-        site.give_up("epsilon", m - taken, site.y)
-    return taken
+        site.give_up("epsilon", m - stable, site.y)
+    return stable
 
 
 _FREEZERS = frozenset("_softmax _safe_softmax rsqrt reciprocal".split())
+"""Operations that normalise; a power with a negative exponent is another."""
+
 _THROUGH = frozenset(
     "view _unsafe_view reshape expand squeeze unsqueeze permute transpose t select slice masked_fill clone "
     "_to_copy index_select gather unbind split flatten where".split()
 )
-
+"""Operations that rearrange or choose entries."""
 
 _GATES = frozenset("sigmoid hardsigmoid special_expit".split())
+"""Functions whose values lie in [0, 1]."""
+
 _AFFINE = frozenset("add sub rsub neg mul div".split())
+"""Shifts and scales, where the other argument is a constant."""
 
 
 def is_frozen(site: Site, index: int) -> bool:
-    """Whether a value comes from a normalising operation through rearrangements and constant factors only."""
+    """Return whether a value is made by a normalising operation, then rearranged and scaled by constants."""
 
     def freezes(node: Node) -> bool:
-        name = node.name
-        exponent = node.args[1] if name == "pow" else 0
-        return name in _FREEZERS or (isinstance(exponent, (int, float)) and exponent < 0)
+        exponent = node.args[1] if node.name == "pow" else 0
+        return node.name in _FREEZERS or (isinstance(exponent, (int, float)) and exponent < 0)
 
     return _comes_from(site, index, freezes, frozenset({"mul", "div"}))
 
 
 def is_gate(site: Site, index: int) -> bool:
-    """Whether a value is a sigmoid, rearranged, scaled or shifted by constants: σ(z), 1 − σ(z), 2σ(z)."""
+    """Return whether a value is a sigmoid, rearranged, scaled or shifted by constants: 1 − σ(z), 2σ(z)."""
     return _comes_from(site, index, lambda node: node.name in _GATES, _AFFINE)
 
 
 def _comes_from(site: Site, index: int, source: Callable[[Node], bool], steps: frozenset[str]) -> bool:
-    """Whether a value was made by a source; between lie rearrangements, and steps with constants only."""
+    """Return whether a value was made by a source; between lie rearrangements, and steps with constants."""
     while (node := site.makers.get(index)) is not None:
         if source(node):
             return True
-        name = node.name
-        found = [i for i in operands(node) if i in site.active]
-        moved = name in _THROUGH or (name in steps and len(found) == 1)
-        if not moved or not found:
+        read = [i for i in operands(node) if i in site.active]
+        passed_on = node.name in _THROUGH or (node.name in steps and len(read) == 1)
+        if not passed_on or not read:
             return False
-        index = found[-1] if name == "where" else found[0]
+        index = read[-1] if node.name == "where" else read[0]  # of where the first may be the mask
     return False

@@ -18,7 +18,7 @@ def _dim(site: Site) -> int:
 
 
 def _log_softmax(z: Tensor, dim: int) -> Tensor:
-    """ln softmax, −inf throughout where every entry is (as _safe_softmax has it)."""
+    """Return ln softmax, −inf throughout where every entry is (as _safe_softmax has it)."""
     return z.log_softmax(dim).nan_to_num(nan=-torch.inf, neginf=-torch.inf, posinf=torch.inf)
 
 
@@ -68,7 +68,7 @@ class LogSumExpSecant(Rule):
 
     def pull(self, site: Site, m: Tensor) -> Pulled:
         """Return λm."""
-        return [_logsumexp_shares(site, site.b[0]) * _kept(site, m)]
+        return [_logsumexp_shares(site, site.b[0]) * _with_dims(site, m)]
 
     def pull_abs(self, site: Site, m: Tensor) -> Pulled:
         """Return λm: no weight is negative."""
@@ -82,11 +82,13 @@ class LogSumExpSecant(Rule):
 
 
 def _dims(site: Site) -> tuple[int, ...]:
+    """Return the dimensions a logsumexp runs over."""
     dim = site.named["dim"]
     return (dim,) if isinstance(dim, int) else tuple(dim)
 
 
-def _kept(site: Site, m: Tensor) -> Tensor:
+def _with_dims(site: Site, m: Tensor) -> Tensor:
+    """Return a multiplier of a logsumexp with the reduced dimensions, so that it broadcasts against z."""
     if site.named["keepdim"]:
         return m
     rank = site.x[0].dim()
@@ -96,6 +98,7 @@ def _kept(site: Site, m: Tensor) -> Tensor:
 
 
 def _logsumexp_shares(site: Site, b: Tensor) -> Tensor:
+    """Return λ = L/ΣL between b and x, in the shape of x: the reduced dimensions are one for softmax."""
     x, dims = site.x[0], _dims(site)
     ends = torch.broadcast_tensors(x, b)
     rank = x.dim()
@@ -145,11 +148,12 @@ class LogSumExpRelevance(Rule):
         if site.note is not None:
             site.give_up("constant", m, site.call([zero]))
         if site.name == "logsumexp":
-            return [_finite(_logsumexp_shares(site, zero) * _kept(site, m), z)]
+            return [_finite(_logsumexp_shares(site, zero) * _with_dims(site, m), z)]
         dim = _dim(site)
         shares = SoftmaxMean.of(_log_softmax(z, dim), _log_softmax(zero, dim), dim).shares
         return [_finite(m - shares * m.sum(dim, keepdim=True), z)]
 
 
 def _finite(m: Tensor, z: Tensor) -> Tensor:
+    """Return a multiplier with 0 for masked logits, z = −∞: m·z would be NaN."""
     return torch.where(torch.isinf(z), 0.0, m)

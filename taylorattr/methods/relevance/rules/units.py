@@ -37,12 +37,9 @@ def _prelu(site: Site, z0: Tensor, z1: Tensor) -> Tensor | None:
 
 
 def _abs(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
-    return 2 * chords.fraction_above(z0, z1) - 1 if bool((z0 != z1).all()) else _abs_at_points(z0, z1)
-
-
-def _abs_at_points(z0: Tensor, z1: Tensor) -> Tensor:
+    """From the share above 0; 0 and not −1 where both ends lie on the kink, as torch's derivative."""
     slope = 2 * chords.fraction_above(z0, z1) - 1
-    return torch.where((z0 == 0) & (z1 == 0), 0.0, slope)
+    return slope if bool((z0 != z1).all()) else torch.where((z0 == 0) & (z1 == 0), 0.0, slope)
 
 
 def _clamp(site: Site, z0: Tensor, z1: Tensor) -> Tensor | None:
@@ -98,9 +95,9 @@ def _selu(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
 
 def _pow(site: Site, z0: Tensor, z1: Tensor) -> Tensor | None:
     exponent = site.named["exponent"]
-    return None if isinstance(exponent, Tensor) or site.is_operand("exponent") else chords.power(
-        z0, z1, float(exponent)
-    )  # fmt: skip
+    if isinstance(exponent, Tensor) or site.is_operand("exponent"):
+        return None
+    return chords.power(z0, z1, float(exponent))
 
 
 def _fixed_power(exponent: float) -> ChordFunction:
@@ -127,7 +124,6 @@ KINKED = frozenset(
 
 SCALE_FREE = frozenset("log log2 log10 pow float_power lgamma digamma xlogy special_xlog1py".split())
 """Functions singular at 0: whether Δz is small is judged against |z|."""
-
 
 STEPS = frozenset("floor_divide heaviside".split())
 """Step functions that torch refuses to differentiate; their derivative is 0."""
@@ -195,20 +191,20 @@ class Secant(Rule):
 
 
 def _through_relu(m: Tensor, z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
-    """m·Δrelu/Δz in as few passes as there are."""
+    """Return m·Δrelu/Δz in as few passes as there are."""
     d = z1 - z0
-    q = (y1 - y0).mul_(m).div_(d)
-    if not torch.isnan(q.sum()):
-        return q
+    product = (y1 - y0).mul_(m).div_(d)
+    if not torch.isnan(product.sum()):  # one pass of reading: 0/0, where nothing moves, shows in the sum
+        return product
     same = (d == 0).to(d.dtype)  # there m·relu′(z), added: selecting by entry takes fifteen passes' time
-    q = (y1 - y0).mul_(m).div_(d.add_(same))
-    return q.addcmul_(m, aten.threshold_backward.default(same, z1, 0))
+    product = (y1 - y0).mul_(m).div_(d.add_(same))
+    return product.addcmul_(m, aten.threshold_backward.default(same, z1, 0))
 
 
 def _fast_relu(z0: Tensor, z1: Tensor, y0: Tensor, y1: Tensor) -> Tensor:
-    """Δrelu/Δz from the recorded values; exact in all sign cases, so only Δz = 0 needs care."""
+    """Return Δrelu/Δz from the recorded values; exact in all sign cases, so only Δz = 0 needs care."""
     d = z1 - z0
-    q = (y1 - y0).div_(d)
-    if not torch.isnan(q.sum()):
-        return q
-    return torch.where(d == 0, (z1 > 0).to(q.dtype), q)
+    slope = (y1 - y0).div_(d)
+    if not torch.isnan(slope.sum()):
+        return slope
+    return torch.where(d == 0, (z1 > 0).to(slope.dtype), slope)

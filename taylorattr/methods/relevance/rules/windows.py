@@ -44,7 +44,10 @@ class Windows:
         return any((k - 1) * d + 1 > s for k, s, d in sides)
 
     def _pads(self) -> list[int]:
-        """What is missing in front and behind, last dimension first as torch wants it."""
+        """Return what is missing in front and behind, last dimension first as torch wants it.
+
+        Behind it is what the last window reaches over the input, which in ceil mode is more than the padding.
+        """
         pads = []
         for i in reversed(range(len(self.out))):
             end = (self.out[i] - 1) * self.step[i] + (self.kernel[i] - 1) * self.dilation[i] + 1
@@ -52,6 +55,7 @@ class Windows:
         return pads
 
     def _slices(self) -> Iterator[tuple[slice, ...]]:
+        """Iterate over positions in the window: where that candidate lies, in the padded input."""
         sides = zip(self.kernel, self.step, self.dilation, self.out, strict=True)
         starts = [[slice(j * d, j * d + (o - 1) * s + 1, s) for j in range(k)] for k, s, d, o in sides]
         yield from product(*starts)
@@ -62,6 +66,7 @@ class Windows:
         return torch.stack([padded[..., *at] for at in self._slices()]).movedim(0, -1)
 
     def _padded(self, x: Tensor, value: float) -> Tensor:
+        """Return an input with a value all around it, as far as the windows reach."""
         pads = self._pads()
         return F.pad(x, pads, value=value) if any(pads) else x
 
@@ -111,6 +116,6 @@ def windows_of(site: Site) -> Windows | None:
 
 
 def _each(value: Sequence[int] | int, n: int) -> tuple[int, ...]:
-    """One number per dimension."""
+    """Return a setting as one number per dimension."""
     listed = (value,) if isinstance(value, int) else tuple(value)
     return listed * n if len(listed) == 1 else listed
