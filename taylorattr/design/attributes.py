@@ -48,8 +48,7 @@ class PlayerAttributes:
             if not attribute.isidentifier() or attribute in ("kappa", "m", "s", "n", "i", "j"):
                 raise OptionError(
                     f"attribute {attribute!r}: expected a name that is a Python identifier and no letter of "
-                    "a ratio "
-                    "(kappa, m, s, n, i, j)"
+                    "a ratio (kappa, m, s, n, i, j)"
                 )
             if isinstance(entries, Mapping):
                 owners = tuple(map(str, entries))
@@ -109,30 +108,29 @@ class PlayerAttributes:
             if len(players) != self.players:
                 raise PlayerError(
                     f"{rule} has attributes of {self.players} players, and the analysis has {len(players)}; "
-                    "group "
-                    "the inputs with players=, or define the rule for these players"
+                    "group the inputs with players=, or define the rule for these players"
                 )
             return {name: list(entries) for name, entries in self.values.items()}
-        place = {name: k for k, name in enumerate(self.names)}
-        missing = [name for name in players if name not in place]
+        position = {name: k for k, name in enumerate(self.names)}
+        missing = [name for name in players if name not in position]
         if missing:
             raise PlayerError(
                 f"{rule} has no attributes for the player {missing[0]!r}; it knows "
                 f"{', '.join(self.names[:8])}"
                 f"{', …' if len(self.names) > 8 else ''}"
             )
-        return {name: [entries[place[p]] for p in players] for name, entries in self.values.items()}
+        return {name: [entries[position[p]] for p in players] for name, entries in self.values.items()}
 
 
 def _numbers(attribute: str, entries: Any) -> tuple[Any, ...]:
     """Return the entries of an attribute as exact numbers, whole ones as int."""
     try:
-        found = tuple(exact(entry) for entry in entries)
+        numbers = tuple(exact(entry) for entry in entries)
     except (TypeError, ValueError) as error:
         raise OptionError(f"attribute {attribute!r}: {error}; give one number per player") from None
-    if not found:
+    if not numbers:
         raise OptionError(f"attribute {attribute!r} is empty; give one number per player")
-    return tuple(int(v) if v.denominator == 1 else v for v in found)
+    return tuple(int(v) if v.denominator == 1 else v for v in numbers)
 
 
 def _settings(entries: tuple[Any, ...]) -> Callable[[int], Sequence[Any]]:

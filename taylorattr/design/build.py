@@ -69,11 +69,11 @@ def build(
         )
     recognised = recognise(rule)
     # what the construction offers comes first: a mixture of methods is not to be read off its table
-    found = ways_of(rule, recognised, draw=draw, largest=largest, last=last)
+    by_ratio = ways_of(rule, recognised, draw=draw, largest=largest, last=last)
     designed = DesignedRule(
         rule=rule,
         report=report,
-        ways=_in_order([*ways, *found]),
+        ways=_in_order([*ways, *by_ratio]),
         recognised=recognised,
         attributes=attributes or PlayerAttributes(),
         parameters=parameters or {},
@@ -201,33 +201,37 @@ def attributor(rule: str | AllocationRule | DesignedRule, **quantities: Any) -> 
         return rule
     if isinstance(rule, str) and rule in DESIGNS and not quantities:
         return DESIGNS[rule]
-    found = RULES[rule] if isinstance(rule, str) else rule
-    require_instance("the rule", found, AllocationRule, "a name in ta.RULES or a rule made by ta.design")
+    allocation = RULES[rule] if isinstance(rule, str) else rule
+    require_instance("the rule", allocation, AllocationRule, "a name in ta.RULES or a rule made by ta.design")
     if quantities:
-        found = found.fixed(found.name, **quantities)
+        allocation = allocation.fixed(allocation.name, **quantities)
+    to_players = allocation.receivers is PLAYERS
     if (
-        found.scope != "players"
-        or found.receivers is not PLAYERS
-        or found.kind == "none"
-        or found.per_reference
+        allocation.scope != "players"
+        or not to_players
+        or allocation.kind == "none"
+        or allocation.per_reference
     ):
-        what = {"unit": "the inputs of one unit", "cells": "the cells of feature maps"}.get(found.scope, "")
-        what = what or (
-            "pairs or coalitions" if found.receivers is not PLAYERS else "no effects of one baseline"
-        )
+        scopes = {"unit": "the inputs of one unit", "cells": "the cells of feature maps"}
+        what = scopes.get(allocation.scope, "")
+        what = what or ("no effects of one baseline" if to_players else "pairs or coalitions")
         raise OptionError(
-            f"{found.name} is about {what}, not about the players of a model; its method is "
-            f"ta.attribute({found.method!r}, …)"
+            f"{allocation.name} is about {what}, not about the players of a model; its method is "
+            f"ta.attribute({allocation.method!r}, …)"
         )
-    for name, need in found.needs.items():
+    for name, need in allocation.needs.items():
         if need.default is REQUIRED:
             raise OptionError(
-                f"{found.name} reads {name!r}: {need.meaning}; pass it, attributor(rule, {name}=…)"
+                f"{allocation.name} reads {name!r}: {need.meaning}; pass it, attributor(rule, {name}=…)"
             )
-    given = {"rule": found.name, **quantities}
-    known = recognise(found) or _itself(found)
+    recognised = recognise(allocation) or _itself(allocation)
     return DesignedRule(
-        found, check(found), ways_of(found, known), known, PlayerAttributes(), given, "attributor"
+        rule=allocation,
+        report=check(allocation),
+        ways=ways_of(allocation, recognised),
+        recognised=recognised,
+        parameters={"rule": allocation.name, **quantities},
+        origin="attributor",
     )
 
 

@@ -70,7 +70,7 @@ def rule(
         ('shapley', True)
     """
     require_free(name)
-    given = {"ratio": ratio, "frame": frame, "kind": kind, "attributes": attributes, "source": source}
+    arguments = {"ratio": ratio, "frame": frame, "kind": kind, "attributes": attributes, "source": source}
     known = PlayerAttributes.of(attributes)
     if isinstance(ratio, DesignedRule):
         ratio = ratio.rule
@@ -91,17 +91,16 @@ def rule(
         _require_symmetry(made)
     if frame == "both":
         _require_self_dual(made)
-    return build(made, attributes=known, origin="rule", parameters=given, complete=complete)
+    return build(made, attributes=known, origin="rule", parameters=arguments, complete=complete)
 
 
 def _require_symmetry(made: AllocationRule) -> None:
     """Raise OptionError if a rule without attributes tells players apart."""
-    found = asymmetry(made)
-    if found is not None:
+    uneven = asymmetry(made)
+    if uneven is not None:
         raise OptionError(
-            f"{made.name} tells players apart by their number: {found}; what a rule may know of players is "
-            "said with "
-            "attributes={'name': one number per player}"
+            f"{made.name} tells players apart by their number: {uneven}; what a rule may know of players is "
+            "said with attributes={'name': one number per player}"
         )
 
 
@@ -114,8 +113,7 @@ def _require_self_dual(made: AllocationRule) -> None:
             kappa = tuple(case.kappas[int(differ.argmax())].tolist())
             raise OptionError(
                 f"{made.name} was said to hold in both frames, and at κ = {kappa} the same scores take "
-                "other shares of the "
-                "effects seen from x (eq. 9a); name the frame the ratio is meant in"
+                "other shares of the effects seen from x (eq. 9a); name the frame the ratio is meant in"
             )
 
 
@@ -149,10 +147,10 @@ def _from_function(
 
 
 def _from_formula(
-    name: str, given: Any, frame: Any, kind: Any, known: PlayerAttributes, source: str
+    name: str, ratio: Any, frame: Any, kind: Any, known: PlayerAttributes, source: str
 ) -> AllocationRule:
     """Return the rule of a formula, support-level where it reads 1[κ > 0] and s alone."""
-    expression = formula(given, tuple(known.values))
+    expression = formula(ratio, tuple(known.values))
     support = reads_support_only(expression)
     if kind == "S" and not support:
         raise OptionError(

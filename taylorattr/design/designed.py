@@ -147,17 +147,17 @@ class DesignedRule:
         context = self.attributes.context(game.names, self.name)
         require_domain(self.rule, game.n, game.batch, context)
         chosen, passed_over = self._choose(question, budget, way, context)
-        found = chosen.scores(question, budget, context)
-        said: dict[str, Any] = {"way": chosen.name, "computed_by": chosen.words, "ratio": self.formula}
+        scores = chosen.scores(question, budget, context)
+        origin: dict[str, Any] = {"way": chosen.name, "computed_by": chosen.words, "ratio": self.formula}
         if passed_over:
-            said["passed_over"] = passed_over
+            origin["passed_over"] = passed_over
         return Scores(
-            players=found.players,
-            elements=found.elements,
-            standard_errors=found.standard_errors,
-            names=found.names,
+            players=scores.players,
+            elements=scores.elements,
+            standard_errors=scores.standard_errors,
+            names=scores.names,
             frame=self.rule.frames[0],
-            diagnostics=said | found.diagnostics,
+            diagnostics=origin | scores.diagnostics,
         )
 
     def _choose(

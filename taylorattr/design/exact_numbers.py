@@ -16,11 +16,9 @@ import numpy as np
 import sympy as sp
 import torch
 
-RELATIVE_ROUNDING = 2.0**-48
-"""Relative distance within which a float is taken for a fraction; sums of a row likewise."""
-
-LARGEST_DENOMINATOR = 10**5
-"""Largest denominator of a fraction that a float is taken for."""
+IN_DOUBLE_PRECISION = (2.0**-48, 10**5)
+"""Relative distance within which a float is taken for a fraction, sums of a row likewise, and the largest
+denominator of such a fraction: sixteen roundings, while two such fractions differ by 10⁻¹⁰ at least."""
 
 IN_SINGLE_PRECISION = (2.0**-22, 10**3)
 """The same two for numbers in single precision, as torch makes them."""
@@ -33,7 +31,9 @@ def exact(value: Any) -> Fraction:
         TypeError: If it is no real number.
         ValueError: If it is NaN or infinite.
     """
-    single = _is_single(value)
+    single = _is_single(
+        value
+    )  # read before the value becomes a Python float, which has no precision of its own
     if isinstance(value, torch.Tensor):
         value = value.item()
     if isinstance(value, np.generic):
@@ -52,11 +52,7 @@ def exact(value: Any) -> Fraction:
         raise TypeError(f"{value!r} is a {type(value).__name__}, not a number")
     if not math.isfinite(value):
         raise ValueError(f"{value} is not finite")
-    return (
-        _simplest(value, *IN_SINGLE_PRECISION)
-        if single
-        else _simplest(value, RELATIVE_ROUNDING, LARGEST_DENOMINATOR)
-    )
+    return _simplest(value, *(IN_SINGLE_PRECISION if single else IN_DOUBLE_PRECISION))
 
 
 def exact_row(values: Sequence[Any]) -> list[Fraction]:
@@ -66,9 +62,7 @@ def exact_row(values: Sequence[Any]) -> list[Fraction]:
         values: Weights; see `exact` for what is accepted.
     """
     row = [exact(value) for value in values]
-    rounding, denominator = (
-        IN_SINGLE_PRECISION if any(map(_is_single, values)) else (RELATIVE_ROUNDING, LARGEST_DENOMINATOR)
-    )
+    rounding, denominator = IN_SINGLE_PRECISION if any(map(_is_single, values)) else IN_DOUBLE_PRECISION
     # 1e-17 beside 0.5 is what subtracting left of a 0: a leak that no formula has
     noise = Fraction(rounding) * max((abs(value) for value in row), default=Fraction(0))
     row = [value if abs(value) > noise else Fraction(0) for value in row]
@@ -99,10 +93,12 @@ def float_row(values: Sequence[Any]) -> list[float]:
 
 
 def _is_single(value: Any) -> bool:
+    """Return whether a number is a torch or numpy scalar in single precision."""
     return getattr(value, "dtype", None) in (torch.float32, np.float32)
 
 
 def _simplest(value: float, rounding: float, denominator: int) -> Fraction:
-    found = Fraction(value)
-    simple = found.limit_denominator(denominator)
-    return simple if abs(simple - found) <= Fraction(rounding) * abs(found) else found
+    """Return the simplest fraction within rounding of a float, or the binary fraction that it holds."""
+    binary = Fraction(value)
+    simple = binary.limit_denominator(denominator)
+    return simple if abs(simple - binary) <= Fraction(rounding) * abs(binary) else binary

@@ -67,8 +67,9 @@ def _sum(node: Any) -> Any:
     inside = node.function if may_vanish(node.function) else sp.expand(node.function)
     for term in sp.Add.make_args(inside):
         fixed, running = _product(term).as_independent(letter, as_Add=False)
-        kept = [part for part in sp.Mul.make_args(fixed) if _may_divide_by_zero(part)]  # else Σ/Σ would be 1
-        fixed, running = fixed / sp.Mul(*kept), running * sp.Mul(*kept)
+        # a quotient that counts as 0 where it divides by 0 stays inside: else Σ/Σ would be 1 there
+        inside_still = sp.Mul(*filter(_may_divide_by_zero, sp.Mul.make_args(fixed)))
+        fixed, running = fixed / inside_still, running * inside_still
         if not running.has(j):  # a j of its own would be caught by another letter's name
             running, letter_there = running.xreplace({letter: j}), j
         else:
@@ -81,7 +82,7 @@ def _sum(node: Any) -> Any:
 def _product(node: Any) -> Any:
     """Drop 1[κ > 0] beside κ itself and beside another 1[κ > 0]."""
     factors = sp.Mul.make_args(node)
-    kept = []
+    remaining = []
     for factor in factors:
         base, exponent = factor.as_base_exp()
         if isinstance(base, Indicator) and exponent.is_positive:
@@ -91,11 +92,12 @@ def _product(node: Any) -> Any:
             if inside and any(b == condition.lhs and e.is_positive for b, e in others):
                 continue
             factor = base
-        kept.append(factor)
-    return sp.Mul(*kept)
+        remaining.append(factor)
+    return sp.Mul(*remaining)
 
 
 def _power(node: Any) -> Any:
+    """Return 1[…] for a whole power of it, anything else as it is."""
     base, exponent = node.as_base_exp()
     return base if isinstance(base, Indicator) and exponent.is_Integer and exponent > 0 else node
 
@@ -137,11 +139,12 @@ def may_vanish(expression: Any) -> bool:
 
 
 def _may_divide_by_zero(node: Any) -> bool:
+    """Return whether a node is a quotient by something that is not seen to be positive."""
     return isinstance(node, sp.Pow) and not node.exp.is_nonnegative and not _positive(node.base)
 
 
 def _positive(node: Any) -> bool:
-    """Whether an expression is seen to be positive for every κ ≠ 0."""
+    """Return whether an expression is seen to be positive for every κ ≠ 0."""
     if isinstance(node, sp.Sum):
         (letter, *ends), *more = node.limits
         function: Any = node.function
@@ -158,6 +161,7 @@ def _positive(node: Any) -> bool:
 
 
 def _positive_for_members(term: Any, letter: Any) -> bool:
+    """Return whether a summand is positive for every player in the term, of whom there is one at least."""
     factors = [factor.as_base_exp() for factor in sp.Mul.make_args(term)]
     member = (kappa[letter], Indicator(kappa[letter] > 0))
     return all(_positive(base) or (base in member and power.is_positive) for base, power in factors)
@@ -208,14 +212,14 @@ def disjoint(rules: Sequence[AllocationRule]) -> Disjoint:
     names: list[dict[str, str]] = []
     needs: dict[str, Need] = {}
     tried: dict[str, Any] = {}
-    given = {name for rule in rules for name in rule.needs}
+    names_in_use = {name for rule in rules for name in rule.needs}
     for rule in rules:
         renamed: dict[str, str] = {}
         for name, need in rule.needs.items():
             new = name
             if name in needs and not _same_need(needs[name], need):
                 numbered = (f"{name}{number}" for number in itertools.count(2))
-                new = next(each for each in numbered if each not in given | needs.keys())
+                new = next(each for each in numbered if each not in names_in_use | needs.keys())
             renamed[name] = new
             needs[new] = need
             if name in rule.tried:

@@ -54,31 +54,31 @@ def function_evaluator(function: Callable[..., Any], level: Level, attributes: S
     Raises:
         OptionError: If it asks for an attribute that there is not.
     """
-    wanted = list(inspect.signature(function).parameters.values())[1:]
-    asked = [p.name for p in wanted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    unknown = [p.name for p in wanted if p.name not in (*attributes, "n") and p.default is p.empty]
-    if unknown and not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in wanted):
+    further = list(inspect.signature(function).parameters.values())[1:]
+    by_name = [p.name for p in further if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    unknown = [p.name for p in further if p.name not in (*attributes, "n") and p.default is p.empty]
+    if unknown and not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in further):
         raise OptionError(
             f"{_name(function)} asks for {unknown[0]!r}, which is no attribute of the players; pass "
             f"attributes={{{unknown[0]!r}: one number per player}}"
         )
 
-    def weights(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Any]:
+    def weights_of(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Any]:
         n = len(kappa)
         known: dict[str, Any] = {**values, "n": n}
-        given = {name: known[name] for name in asked if name in known}
-        support = tuple(place for place, power in enumerate(kappa) if power)
+        arguments = {name: known[name] for name in by_name if name in known}
+        support = tuple(player for player, power in enumerate(kappa) if power)
         argument = support if level == "S" else kappa
         try:
-            found = function(argument, **given)
+            weights = function(argument, **arguments)
         except Exception as error:  # whatever the user's function raises
             raise OptionError(
-                f"{_name(function)} raised {type(error).__name__} at {_shown(level, argument)}: {error}"
+                f"{_name(function)} raised {type(error).__name__} at {_in_words(level, argument)}: {error}"
             ) from error
         members = support if level == "S" else None
-        return _row(found, n, members, _name(function), _shown(level, argument), exact=exact)
+        return _row(weights, n, members, _name(function), _in_words(level, argument), exact=exact)
 
-    return remembered(weights, level)
+    return remembered(weights_of, level)
 
 
 def table_evaluator(table: Mapping[Any, Any], level: Level) -> tuple[Evaluator, int | None, int]:
@@ -105,33 +105,32 @@ def table_evaluator(table: Mapping[Any, Any], level: Level) -> tuple[Evaluator, 
     if whole and len(lengths) > 1:
         raise OptionError(
             f"keys of the table have lengths {sorted(lengths)}, and some hold a 0: whole multi-indices have "
-            "one entry "
-            "per player; or leave the zeros out, for a rule of any number of players"
+            "one entry per player; or leave the zeros out, for a rule of any number of players"
         )
     rows: dict[MultiIndex, list[Fraction]] = {}
-    for key, given in zip(keys, table.values(), strict=True):
-        weights = _row(given, len(key), None, "the table", f"κ = {key}")
+    for key, entry in zip(keys, table.values(), strict=True):
+        weights = _row(entry, len(key), None, "the table", f"κ = {key}")
+        # an entry without zeros stands for every order of its players
         for order in itertools.permutations(range(len(key))) if not whole else [tuple(range(len(key)))]:
-            moved = tuple(key[place] for place in order)
-            shares = [weights[place] for place in order]
-            if rows.setdefault(moved, shares) != shares:
+            reordered = tuple(key[player] for player in order)
+            shares = [weights[player] for player in order]
+            if rows.setdefault(reordered, shares) != shares:
                 raise OptionError(
-                    f"the table gives κ = {moved} the weights {_listed(rows[moved])} and, with the players "
-                    "in another "
-                    f"order, {_listed(shares)}; players of equal exponents get equal weights, or give whole "
-                    "multi-indices with zeros"
+                    f"the table gives κ = {reordered} the weights {_listed(rows[reordered])} and, with the "
+                    f"players in another order, {_listed(shares)}; players of equal exponents get equal "
+                    "weights, or give whole multi-indices with zeros"
                 )
 
     def weights_of(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Fraction]:
-        support = tuple(place for place, power in enumerate(kappa) if power)
-        key = kappa if whole else tuple(kappa[place] for place in support)
+        support = tuple(player for player, power in enumerate(kappa) if power)
+        key = kappa if whole else tuple(kappa[player] for player in support)
         if key not in rows:
             raise OptionError(f"the table has no entry for κ = {kappa}")
         if whole:
             return rows[key]
         row = [Fraction(0)] * len(kappa)
-        for place, share in zip(support, rows[key], strict=True):
-            row[place] = share
+        for player, share in zip(support, rows[key], strict=True):
+            row[player] = share
         return row
 
     reach = max(sum(key) for key in rows)
@@ -142,11 +141,11 @@ def table_evaluator(table: Mapping[Any, Any], level: Level) -> tuple[Evaluator, 
 
 
 def _holds(rows: Mapping[MultiIndex, Any], order: int, lengths: set[int], whole: bool) -> bool:
-    """Whether a table has every term of an order: all multi-indices, or all partitions."""
+    """Return whether a table has every term of an order: all multi-indices, or all partitions."""
     if whole:
         n = next(iter(lengths))
-        found = sum(1 for key in rows if sum(key) == order)
-        return found == sum(1 for _ in itertools.combinations_with_replacement(range(n), order))
+        listed = sum(1 for key in rows if sum(key) == order)
+        return listed == sum(1 for _ in itertools.combinations_with_replacement(range(n), order))
     return all(parts in rows for parts in _partitions(order))
 
 
@@ -166,17 +165,16 @@ def _coalition_table(table: Mapping[Any, Any]) -> tuple[Evaluator, int | None, i
     if missing:
         raise OptionError(
             f"the table of {n} players has no weights for the coalition {missing[0]}; give all 2**{n} − 1, "
-            "or a "
-            "function of S"
+            "or a function of S"
         )
 
     def weights(kappa: MultiIndex, values: Mapping[str, Any], exact: bool) -> list[Fraction]:
-        support = tuple(place for place, power in enumerate(kappa) if power)
         if len(kappa) != n:
             raise OptionError(f"the table is for {n} players, and κ = {kappa} has {len(kappa)}")
-        return (
-            _row(rows[support], n, support, "the table", f"S = {support}") if support else [Fraction(0)] * n
-        )
+        support = tuple(player for player, power in enumerate(kappa) if power)
+        if not support:
+            return [Fraction(0)] * n
+        return _row(rows[support], n, support, "the table", f"S = {support}")
 
     return remembered(weights, "S"), n, n
 
@@ -190,7 +188,7 @@ def remembered(
         weights: κ, context, whether exactly -> w(κ).
         level: ``S``: terms of one support have the same weights.
     """
-    known: dict[Any, dict[MultiIndex, list[Any]]] = {}
+    known: dict[Any, dict[MultiIndex, list[Any]]] = {}  # by context and exactness, then by term
 
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: array.tolist() for name, array in values.items()}
@@ -201,34 +199,48 @@ def remembered(
         out = np.empty(kappas.shape, dtype=object if exact else np.float64)
         # of a support-level ratio all terms of one support are one: the function is asked once for them
         terms = (kappas > 0).astype(np.int64) if level == "S" else kappas
-        for place, term in enumerate(map(tuple, terms.tolist())):
+        for position, term in enumerate(map(tuple, terms.tolist())):
             row = rows.get(term)
             if row is None:
                 row = weights(term, context, exact)
                 if len(rows) < MOST_REMEMBERED:
                     rows[term] = row
-            out[place] = row
+            out[position] = row
         return out
 
     return evaluate
 
 
 def _row(
-    found: Any, n: int, support: tuple[int, ...] | None, who: str, where: str, *, exact: bool = True
+    weights: Any, n: int, support: tuple[int, ...] | None, who: str, where: str, *, exact: bool = True
 ) -> list[Any]:
-    """Return what a function or table gives as n weights: fractions, or floats."""
+    """Return what a function or table gives as n weights: fractions, or floats.
+
+    Args:
+        weights: n of them, or one per member.
+        n: Number of players.
+        support: The members, where one weight per member is allowed.
+        who: The function or table, for messages.
+        where: The term, for messages.
+        exact: Whether as fractions.
+
+    Raises:
+        OptionError: If they are no numbers, or not as many.
+    """
     try:
-        values = list(found)
+        values = list(weights)
     except TypeError:
-        raise OptionError(f"{who} gives {found!r} at {where}; expected {n} weights, one per player") from None
+        raise OptionError(
+            f"{who} gives {weights!r} at {where}; expected {n} weights, one per player"
+        ) from None
     try:
         row: list[Any] = list(exact_row(values)) if exact else float_row(values)
     except (TypeError, ValueError) as error:
         raise OptionError(f"{who} gives a weight that is no number at {where}: {error}") from None
     if support is not None and len(row) == len(support) < n:
         spread: list[Any] = [Fraction(0) if exact else 0.0] * n
-        for place, share in zip(support, row, strict=True):
-            spread[place] = share
+        for player, share in zip(support, row, strict=True):
+            spread[player] = share
         return spread
     if len(row) != n:
         members = f", or {len(support)}, one per member" if support is not None else ""
@@ -240,7 +252,8 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", "the ratio")
 
 
-def _shown(level: Level, argument: tuple[int, ...]) -> str:
+def _in_words(level: Level, argument: tuple[int, ...]) -> str:
+    """Return a function's argument for a message."""
     return f"S = {argument}" if level == "S" else f"κ = {argument}"
 
 

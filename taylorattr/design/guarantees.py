@@ -39,7 +39,7 @@ def guarantees(rule: AllocationRule, report: CriteriaReport) -> tuple[str, ...]:
         rule: The rule.
         report: Its verdicts.
     """
-    found = [
+    statements = [
         f"{CRITERIA_IN_WORDS[v.criterion]}"
         + (f" where {v.condition}" if v.condition else "")
         + f": {v.statement}"
@@ -47,14 +47,14 @@ def guarantees(rule: AllocationRule, report: CriteriaReport) -> tuple[str, ...]:
         if v.status in ("holds", "conditional") and proved(v)
     ]
     if names_no_player(rule):
-        found.append("players that play alike get alike: the ratio names no player (symmetry)")
-    found.append(
+        statements.append("players that play alike get alike: the ratio names no player (symmetry)")
+    statements.append(
         "the scores of a sum of models are the sums of the scores: the ratio does not read the model "
         "(linearity)"
     )
     if rule.granularity == "support":
-        found.append("exact for every model, ReLU networks and trees included: it reads coalitions only")
-    return tuple(found)
+        statements.append("exact for every model, ReLU networks and trees included: it reads coalitions only")
+    return tuple(statements)
 
 
 def unproved(report: CriteriaReport) -> tuple[str, ...]:
@@ -67,11 +67,12 @@ def unproved(report: CriteriaReport) -> tuple[str, ...]:
 
 
 def _own(rule: AllocationRule, report: CriteriaReport) -> Iterator[Verdict]:
-    """Verdicts in the rule's own frame: coverage of whole effects, no leak, complete."""
+    """Return the verdicts in the rule's own frame: coverage of whole effects, no leak, complete."""
     return (v for v in report.in_frame(rule.frames[0]).verdicts if v.level == _level(v))
 
 
 def _level(verdict: Verdict) -> str:
+    """Return at which level a criterion is told: an effect is covered as a whole, not term by term."""
     return "effect" if verdict.criterion == "coverage" else "term"
 
 
@@ -122,13 +123,13 @@ def asymmetry(rule: AllocationRule) -> UnevenTerms | None:
         table = rule.exact_ratios(case.kappas, case.context)  # of one player too: what raises, raises there
         if case.n < 2 or any(need.axes for need in rule.needs.values()):
             continue
-        place = {tuple(kappa): row for row, kappa in enumerate(case.kappas.tolist())}
+        row_of = {tuple(kappa): row for row, kappa in enumerate(case.kappas.tolist())}
         for row, kappa in enumerate(case.kappas.tolist()):
-            for first in range(case.n - 1):
+            for first in range(case.n - 1):  # neighbours exchanged generate all orders
                 order = np.arange(case.n)
                 order[[first, first + 1]] = order[[first + 1, first]]
                 swapped = tuple(kappa[k] for k in order)
-                other = table[place[swapped]]
+                other = table[row_of[swapped]]
                 if (table[row][order] != other).any():
                     return UnevenTerms(tuple(kappa), tuple(table[row]), swapped, tuple(other))
     return None

@@ -67,8 +67,8 @@ def _evaluator(rule: AllocationRule) -> Any:
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: values[name] for name in rule.needs}
         below = {kappa: list(lower(kappa)) for kappa in map(tuple, kappas.tolist())}
-        place = {mu: row for row, mu in enumerate({mu for each in below.values() for mu in each})}
-        rows = np.array(list(place), dtype=np.int64).reshape(len(place), kappas.shape[1])
+        row_of = {mu: row for row, mu in enumerate({mu for each in below.values() for mu in each})}
+        rows = np.array(list(row_of), dtype=np.int64).reshape(len(row_of), kappas.shape[1])
         table = rule.exact_ratios(rows, context)
         denominator = math.lcm(*(share.denominator for share in table.reshape(-1)))
         # whole numbers over one denominator add up faster than fractions, which reduce at every step
@@ -76,7 +76,7 @@ def _evaluator(rule: AllocationRule) -> Any:
         out = np.empty(kappas.shape, dtype=object)
         for row, kappa in enumerate(map(tuple, kappas.tolist())):
             signed = [(-1) ** (sum(mu) + 1) * binomial(kappa, mu) for mu in below[kappa]]
-            taken = whole[[place[mu] for mu in below[kappa]]]
+            taken = whole[[row_of[mu] for mu in below[kappa]]]
             total = np.array(signed, dtype=object) @ taken if signed else [0] * len(kappa)
             out[row] = [Fraction(int(value), denominator) for value in total]
         return out if exact else out.astype(np.float64)

@@ -52,9 +52,9 @@ def mix(
         raise OptionError(f"weights of a mixture: {error}; give one number per rule") from None
     frames = set.intersection(*(set(part.rule.frames) for part in parts))
     if not frames:
-        said = ", ".join(f"{part.name} ({part.rule.frame})" for part in parts)
+        by_rule = ", ".join(f"{part.name} ({part.rule.frame})" for part in parts)
         raise OptionError(
-            f"a mixture needs one frame for all: {said}; ta.design.transport(rule) moves one to the other"
+            f"a mixture needs one frame for all: {by_rule}; ta.design.transport(rule) moves one to the other"
         )
     whole = sum(factors, Fraction(0)) == 1
     statement = "a mixture of rules that keep it, eq. (71)"

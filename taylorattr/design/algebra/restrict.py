@@ -88,16 +88,16 @@ class ChosenTerms:
 def _coalitions(supports: Collection[Collection[int]]) -> frozenset[tuple[int, ...]]:
     """Return listed coalitions as sorted tuples of players."""
     try:
-        found = frozenset(tuple(sorted({int(player) for player in coalition})) for coalition in supports)
+        coalitions = frozenset(tuple(sorted({int(player) for player in each})) for each in supports)
     except (TypeError, ValueError) as error:
         raise OptionError(
             f"supports: {error}; give coalitions of players by number: [(0,), (0, 2)]"
         ) from None
-    if not found or () in found or min(min(coalition) for coalition in found) < 0:
+    if not coalitions or () in coalitions or min(map(min, coalitions)) < 0:
         raise OptionError(
             f"supports={list(supports)!r}; give coalitions of at least one player, numbered from 0"
         )
-    return found
+    return coalitions
 
 
 def restrict(
@@ -153,7 +153,7 @@ def restrict(
         )
     measured = gate.of_supports and not support and base.rule.frames[0] == "baseline"
     way = MeasuredParts(
-        lambda: base.attribution_method, _kept(gate), f"summed over effects with {gate.words}"
+        lambda: base.attribution_method, _passing_sum(gate), f"summed over effects with {gate.words}"
     )
     return build(
         made,
@@ -180,19 +180,19 @@ def _gated(rule: AllocationRule, gate: ChosenTerms) -> Any:
     """Return the evaluator that gives 0 to the terms that do not pass."""
 
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
-        kept = gate.passes(kappas)
+        passing = gate.passes(kappas)
         context = {name: values[name] for name in rule.needs}
-        rows = kappas[kept]
-        found = rule.exact_ratios(rows, context) if exact else rule.ratios(rows, context)
+        rows = kappas[passing]
+        ratios = rule.exact_ratios(rows, context) if exact else rule.ratios(rows, context)
         nothing: Any = Fraction(0)
-        out = np.full((len(kappas), found.shape[1]), nothing, dtype=object if exact else np.float64)
-        out[kept] = found
+        out = np.full((len(kappas), ratios.shape[1]), nothing, dtype=object if exact else np.float64)
+        out[passing] = ratios
         return out
 
     return evaluate
 
 
-def _kept(gate: ChosenTerms) -> Combine:
+def _passing_sum(gate: ChosenTerms) -> Combine:
     """Return the sum of the measured allocations A_i(S) of the coalitions that pass."""
 
     def combine(allocation: np.ndarray, effects: np.ndarray, members: np.ndarray) -> np.ndarray:

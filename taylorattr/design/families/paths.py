@@ -118,8 +118,7 @@ def as_measure(given: Any) -> Measure:
     except (TypeError, ValueError) as error:
         raise OptionError(
             f"{given!r} is no measure on [0, 1] ({error}); give a density g(α), a place, (places, masses), "
-            "moments, or "
-            f"one of {SPOKEN}"
+            f"moments, or one of {SPOKEN}"
         ) from None
 
 
@@ -154,8 +153,8 @@ def measure_rule(mu: Measure, name: str) -> AllocationRule:
         orders = kappas.sum(axis=1)
         moments = {int(m): mu.moment(int(m) - 1) for m in set(orders.tolist()) if m}
         row = np.array([moments.get(int(m), Fraction(0)) for m in orders], dtype=object)
-        found = kappas.astype(object) * row[:, None]
-        return found if exactly else found.astype(np.float64)
+        ratios = kappas.astype(object) * row[:, None]
+        return ratios if exactly else ratios.astype(np.float64)
 
     count = len(mu.given) if isinstance(mu, Moments) and not callable(mu.given) else None
     return replace(

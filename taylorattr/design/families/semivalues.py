@@ -58,9 +58,9 @@ def semivalue(
     Raises:
         OptionError: Not exactly one of the three, weights that are no numbers, a promise that does not hold.
     """
-    given = [value for value in (p, omega, shares) if value is not None]
-    if len(given) != 1:
-        raise OptionError(f"a semivalue is given by one of p=, omega= or shares=; {len(given)} are given")
+    count = sum(value is not None for value in (p, omega, shares))
+    if count != 1:
+        raise OptionError(f"a semivalue is given by one of p=, omega= or shares=; {count} are given")
     if callable(shares):
         return build(
             _of_shares(shares, name), origin="semivalue", parameters={"shares": shares}, complete=complete
@@ -78,7 +78,7 @@ def semivalue(
         by_construction=KEEPS,
         tried={"p": lambda n: [weights]},
         players=len(weights),
-        source=f"{SEMIVALUE.source}",
+        source=SEMIVALUE.source,
     )
     return build(rule, origin="semivalue", parameters={"p": weights}, complete=complete)
 
@@ -86,12 +86,12 @@ def semivalue(
 def _numbers(what: str, values: Any) -> list[Fraction]:
     """Return the numbers of a row exactly."""
     try:
-        found = [exact(value) for value in values]
+        numbers = [exact(value) for value in values]
     except (TypeError, ValueError) as error:
         raise OptionError(f"{what}: {error}; give one number per size") from None
-    if not found:
+    if not numbers:
         raise OptionError(f"{what} is empty; give one number per size")
-    return found
+    return numbers
 
 
 def _of_shares(shares: Callable[[int], Any], name: str) -> AllocationRule:
@@ -103,8 +103,8 @@ def _of_shares(shares: Callable[[int], Any], name: str) -> AllocationRule:
         known = {int(s): _share(shares, int(s)) for s in set(sizes.tolist()) if s}
         row = np.array([known.get(int(s), Fraction(0)) for s in sizes], dtype=object)
         nothing: Any = Fraction(0)
-        found = np.where(inside, row[:, None], nothing)
-        return found if exactly else found.astype(np.float64)
+        ratios = np.where(inside, row[:, None], nothing)
+        return ratios if exactly else ratios.astype(np.float64)
 
     return AllocationRule(
         name=name,

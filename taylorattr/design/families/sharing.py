@@ -71,11 +71,11 @@ def _whole(table: np.ndarray) -> np.ndarray:
     """Return the shares as fractions; those of a coalition's members add up to 1 without rounding."""
     n = table.shape[1]
     read = exact_row if n <= MOST_SIMPLE_PLAYERS else _nearly
-    found = np.full(table.shape, Fraction(0), dtype=object)
+    shares = np.full(table.shape, Fraction(0), dtype=object)
     for mask in range(1, len(table)):
         members = [i for i in range(n) if mask >> i & 1]
-        found[mask, members] = read(table[mask, members].tolist())
-    return found
+        shares[mask, members] = read(table[mask, members].tolist())
+    return shares
 
 
 def _nearly(row: list[Any]) -> list[Fraction]:

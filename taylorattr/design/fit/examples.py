@@ -94,12 +94,12 @@ class Source:
 
         def computed() -> Tensor:
             self.require_affordable()
-            found = []
-            for game in self._followed(output):
-                with CoalitionOutputs(game.game, fold=output == "logit") as outputs:
-                    found.append(outputs.table(torch.arange, 1 << self.n))
-            self.spent("model outputs", self.batch * len(found) << self.n)
-            return torch.stack(found)
+            tables = []
+            for followed in self._followed(output):
+                with CoalitionOutputs(followed.game, fold=output == "logit") as outputs:
+                    tables.append(outputs.table(torch.arange, 1 << self.n))
+            self.spent("model outputs", self.batch * len(tables) << self.n)
+            return torch.stack(tables)
 
         return self.once(("table", output), computed)
 
@@ -121,8 +121,8 @@ class Source:
 
         def computed() -> Tensor:
             self.spent(f"attributions by {name}", self.batch * len(self.starts))
-            asked = self._asked()
-            each = [attribute(method, baselines=start, **asked, **options) for start in self.starts]
+            arguments = self._arguments()
+            each = [attribute(method, baselines=start, **arguments, **options) for start in self.starts]
             return torch.stack([answer.player_scores for answer in each])
 
         return self.once(("attributed", name), computed)
@@ -140,7 +140,7 @@ class Source:
         counts = torch.arange(self.n + 1)
         return nested_outputs(self._followed(output)[place], order, counts, bring_back=bring_back)
 
-    def _asked(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, Any]:
         """Return the question as the arguments of a public function, but for the baselines."""
         return {
             "model": self.question.model,
@@ -158,7 +158,7 @@ class Source:
         def computed() -> list[Followed]:
             if output == "logit":
                 return [Followed(game, self.question.target, {}) for game in self.games]
-            return [follow(fill=start, output=output, **self._asked()) for start in self.starts]
+            return [follow(fill=start, output=output, **self._arguments()) for start in self.starts]
 
         return self.once(("followed", output), computed)
 
@@ -178,7 +178,7 @@ class Source:
                 f"all coalitions of {self.n} players are {columns:,} model outputs for each of {rows} "
                 f"example(s), more than max_evaluations={self.max_evaluations:,}: {remedy}"
             )
-        needed = 3 * 8 * rows * columns
+        needed = 3 * 8 * rows * columns  # outputs, effects, and what is made of them, in float64
         free = memory.available(needed)
         if needed > free:
             raise BudgetError(
@@ -274,9 +274,9 @@ def node_gradients(game: Game, places: Tensor) -> Tensor:
         Shape (B, n, Q), float64 on the CPU.
     """
     count = len(places)
-    found = torch.empty(game.batch * count, game.n, dtype=torch.float64)
+    gradients_of = torch.empty(game.batch * count, game.n, dtype=torch.float64)
     places = places.to(game.device)
-    for part in blocks(len(found), gradient_rows(game)):
+    for part in blocks(len(gradients_of), gradient_rows(game)):
         index = torch.arange(part.start, part.stop, device=game.device)
         example, place = index // count, places[index % count]
         points = []
@@ -286,5 +286,5 @@ def node_gradients(game: Game, places: Tensor) -> Tensor:
         gradients = value_and_gradient(game.scalar, tuple(points), example.cpu())[1]
         ends = zip(gradients, game.inputs, game.baselines, strict=True)
         moved = tuple(g * (x[example] - b[example]) for g, x, b in ends)
-        found[part] = float64(sum_over_players(game, moved))
-    return found.reshape(game.batch, count, game.n).swapaxes(1, 2)
+        gradients_of[part] = float64(sum_over_players(game, moved))
+    return gradients_of.reshape(game.batch, count, game.n).swapaxes(1, 2)

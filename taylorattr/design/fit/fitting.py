@@ -154,10 +154,10 @@ def fit(
         "extra": additional_forward_args,
         "truth": truth_of(truth, len(input_tuple(inputs)[0])),
     }
-    given, kept = _parts(all_of, held_out, generator)
-    _require_what_is_read(wanted, references, baselines, given["truth"])
+    fitted_on, held_back = _parts(all_of, held_out, generator)
+    _require_what_is_read(wanted, references, baselines, fitted_on["truth"])
     with torch.inference_mode(False), torch.enable_grad():
-        source = _source(question, given, references, max_evaluations)
+        source = _source(question, fitted_on, references, max_evaluations)
         if FREEDOMS[family].coalitions:
             source.require_affordable()
         free = freed(family, source.n, options)
@@ -173,7 +173,7 @@ def fit(
         SEARCHES[kind](task, restarts, budget, generator)
         natural = free.rounded(free.natural(task.best))
         chosen = _against(free, against, task)
-        held = _source(question, kept, references, max_evaluations)
+        held = _source(question, held_back, references, max_evaluations)
         held.tabled = source.tabled
         return _measured(task, natural, chosen, Examples(held), kind, name, level, seed)
 
@@ -209,15 +209,17 @@ def _parts(
         shared = {"baselines": all_of["baselines"], "target": all_of["target"], "extra": all_of["extra"]}
         if "additional_forward_args" in own:
             shared["extra"] = own["additional_forward_args"]
-        kept = shared | {key: own[key] for key in ("baselines", "target") if key in own}
-        kept |= {"inputs": theirs, "truth": truth_of(own.get("truth"), len(theirs[0])), "where": ()}
-        baseline_tuple(kept["baselines"], theirs)
+        held_back = shared | {key: own[key] for key in ("baselines", "target") if key in own}
+        held_back |= {"inputs": theirs, "truth": truth_of(own.get("truth"), len(theirs[0])), "where": ()}
+        baseline_tuple(held_back["baselines"], theirs)
         if len(theirs[0]) < 2:
             raise OptionError("one example is held out, which has no spread; hold out 2 or more")
-        return {**all_of, "where": ()}, kept
-    train, held = split(batch, held_out, generator)
-    found = [{key: rows_of(value, rows, batch) for key, value in all_of.items()} for rows in (train, held)]
-    return found[0] | {"where": train.tolist()}, found[1] | {"where": held.tolist()}
+        return {**all_of, "where": ()}, held_back
+    first, second = (
+        {key: rows_of(value, rows, batch) for key, value in all_of.items()} | {"where": rows.tolist()}
+        for rows in split(batch, held_out, generator)
+    )
+    return first, second
 
 
 def _require_what_is_read(wanted: Objective, references: Any, baselines: Any, truth: Tensor | None) -> None:
@@ -343,11 +345,11 @@ def _differs(free: Freedom, rule: DesignedRule, held: Examples, scores: Tensor) 
     own = few.attributed(rule, **free.options)
     size = own.abs().sum(-1)
     missing = (own - scores[:, rows]).abs().sum(-1)
-    found = float((missing / torch.where(size > 0, size, 1.0)).max())
-    if found > LARGEST_QUIET_ERROR:
+    largest = float((missing / torch.where(size > 0, size, 1.0)).max())
+    if largest > LARGEST_QUIET_ERROR:
         warn(
-            f"{rule.name}: the rule's own scores differ by {found:.2g} of Σ|scores| from those it was fitted "
-            "by: raise the nodes or the order of the search (nodes=, n_steps=, order=)",
+            f"{rule.name}: the rule's own scores differ by {largest:.2g} of Σ|scores| from those it was "
+            "fitted by: raise the nodes or the order of the search (nodes=, n_steps=, order=)",
             PrecisionWarning,
         )
-    return found
+    return largest

@@ -37,9 +37,10 @@ class MixtureWeights(Freedom):
             raise OptionError(f"a mixture is fitted of two different rules or more; given {names or 'none'}")
         frames = set.intersection(*(set(part.rule.frames) for part in self.parts))
         if not frames:
-            said = ", ".join(f"{part.name} ({part.rule.frame})" for part in self.parts)
+            by_rule = ", ".join(f"{part.name} ({part.rule.frame})" for part in self.parts)
             raise OptionError(
-                f"a mixture needs one frame for all: {said}; ta.design.transport(rule) moves one to the other"
+                f"a mixture needs one frame for all: {by_rule}; ta.design.transport(rule) moves one to the "
+                "other"
             )
         self.count = len(names)
 
@@ -47,11 +48,11 @@ class MixtureWeights(Freedom):
     def keeps(self) -> Mapping[str, str]:
         """What all parts keep."""
         statement = "a mixture of rules that keep it, eq. (71)"
-        found = dict(shared(self.parts, "no_leak", statement))
+        criteria = dict(shared(self.parts, "no_leak", statement))
         complete = shared(self.parts, "complete", statement + ", with weights adding up to 1")
         if complete:
-            found |= complete | {"coverage": "follows from complete, eq. (11)"}
-        return found
+            criteria |= complete | {"coverage": "follows from complete, eq. (11)"}
+        return criteria
 
     @property
     def only_complete(self) -> str:
@@ -87,4 +88,5 @@ class MixtureWeights(Freedom):
         return mix(parameters["rules"], fractions_of(parameters["weights"]), name)
 
     def _each(self, source: Source) -> Tensor:
+        """Return the scores of every part, shape (R, B, n, parts)."""
         return torch.stack([source.attributed(part) for part in self.parts], -1)

@@ -67,8 +67,10 @@ class Masses(Freedom):
     def scores(self, natural: Tensor, examples: Examples) -> Tensor:
         """Return Σ_q μ_q Δ_i ∂_i f(b + α_q Δ)."""
         key = ("gradients", tuple(self.places.tolist()))
-        facts = examples.facts(key, self._facts(examples))
-        return facts @ (natural if self.shape == "masses" else self._beta_weights(natural))
+        # on the straight path all players are at the same place
+        places = self.places[:, None].expand(-1, self.n)
+        gradients = examples.facts(key, lambda: examples.source.gradients(places))
+        return gradients @ (natural if self.shape == "masses" else self._beta_weights(natural))
 
     def neutral_scores(self, examples: Examples) -> Tensor:
         """Return those of Integrated Gradients, by its own method."""
@@ -87,11 +89,8 @@ class Masses(Freedom):
             a, b = fractions_of([parameters["a"], parameters["b"]])
             return measure(Beta(a, b), name)
         pairs = zip(fractions_of(parameters["places"]), fractions_of(parameters["masses"]), strict=True)
-        held: list[tuple[Fraction, Fraction]] = [(place, mass) for place, mass in pairs if mass]
-        return measure(([place for place, _ in held], [mass for _, mass in held]), name)
-
-    def _facts(self, examples: Examples) -> Any:
-        return lambda: examples.source.gradients(self.places[:, None].expand(-1, self.n))
+        atoms: list[tuple[Fraction, Fraction]] = [(place, mass) for place, mass in pairs if mass]
+        return measure(([place for place, _ in atoms], [mass for _, mass in atoms]), name)
 
     def _beta_weights(self, natural: Tensor) -> Tensor:
         """Return ω_q Σ_k (2k+1) P_k(α_q) ∫P_k dμ: exact where the gradient is a polynomial of degree < Q."""

@@ -114,8 +114,8 @@ class FreeShares(CoalitionShares):
         if self.by == "sizes":
             free = theta.reshape(self.largest - 1, self.n)
             rows = torch.cat([free.new_zeros(1, self.n), free])  # the first row: equal shares
-            place = torch.where((self.sizes < 2) | (self.sizes > self.largest), 0, self.sizes - 1)
-            logits = rows[place]
+            row_of_size = torch.where((self.sizes < 2) | (self.sizes > self.largest), 0, self.sizes - 1)
+            logits = rows[row_of_size]
         else:
             logits = torch.zeros_like(self.members).index_put(self.cells, theta)
         size = logits.exp() * self.members
@@ -222,13 +222,14 @@ def mean_marginals(table: Tensor) -> Tensor:
     n = table.shape[-1].bit_length() - 1
     sizes = torch.from_numpy(popcounts(n - 1).astype(np.int64))
     number = torch.tensor([comb(n - 1, t) for t in range(n)], dtype=table.dtype)
-    found = []
+    means = []
     for i in range(n):
+        # in bitmask order the middle axis is player i's bit: halves without and with i
         halves = table.reshape(*table.shape[:-1], -1, 2, 1 << i)
         gains = (halves[..., 1, :] - halves[..., 0, :]).flatten(-2)
         sums = gains.new_zeros(*gains.shape[:-1], n).index_add(-1, sizes, gains)
-        found.append(sums / number)
-    return torch.stack(found, -2)
+        means.append(sums / number)
+    return torch.stack(means, -2)
 
 
 @freedom("degree_tilted")
@@ -281,7 +282,7 @@ class DegreePower(Freedom):
 
     def _terms(self, source: Source) -> Tensor:
         """Return I(κ) of all terms up to the order, shape (R, B, M)."""
-        found = []
+        tables = []
         for game in source.games:
             effects = decompose(
                 source.question.model,
@@ -294,6 +295,6 @@ class DegreePower(Freedom):
                 with_tails=False,
                 internal_batch_size=source.question.internal_batch_size,
             )
-            found.append(effects.values.double().cpu())
-        source.spent("Taylor tables", source.batch * len(found))
-        return torch.stack(found)
+            tables.append(effects.values.double().cpu())
+        source.spent("Taylor tables", source.batch * len(tables))
+        return torch.stack(tables)

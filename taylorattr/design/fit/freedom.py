@@ -171,13 +171,15 @@ def counted_shares(shares: Tensor, members: Tensor) -> np.ndarray:
     Returns:
         Shape (R, n), int64: rounded down, and up where the rest is largest.
     """
-    given, inside = shares.detach().numpy() * SHARE_PARTS, members.numpy() > 0
-    counts = np.where(inside, np.floor(given), 0).astype(np.int64)
+    parts, inside = shares.detach().numpy() * SHARE_PARTS, members.numpy() > 0
+    counts = np.where(inside, np.floor(parts), 0).astype(np.int64)
     # largest remainders: the rounded shares add up exactly, and none moves by more than one part
     missing = SHARE_PARTS - counts.sum(1, keepdims=True)
-    rests = np.where(inside, given - counts, -np.inf)
-    place = (-rests).argsort(1, kind="stable").argsort(1, kind="stable")
-    return counts + (inside & (place < missing))
+    rests = np.where(inside, parts - counts, -np.inf)
+    rank = (
+        (-rests).argsort(1, kind="stable").argsort(1, kind="stable")
+    )  # of each rest in its row, largest first
+    return counts + (inside & (rank < missing))
 
 
 def on_grid(values: Tensor, total: int) -> Tensor:

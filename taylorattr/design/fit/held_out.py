@@ -50,18 +50,22 @@ def split(batch: int, held_out: Any, generator: torch.Generator) -> tuple[Tensor
     return train, held
 
 
-def _numbers(given: Any, batch: int) -> Tensor:
-    """Return the numbers of the examples held out, sorted."""
-    if isinstance(given, slice):
-        given = range(*given.indices(batch))
+def _numbers(held_out: Any, batch: int) -> Tensor:
+    """Return the numbers of the examples held out, sorted.
+
+    Raises:
+        OptionError: If they are no numbers of examples, or one is named twice.
+    """
+    if isinstance(held_out, slice):
+        held_out = range(*held_out.indices(batch))
     try:
-        numbers = torch.as_tensor(list(given) if not isinstance(given, Tensor) else given)
+        numbers = torch.as_tensor(list(held_out) if not isinstance(held_out, Tensor) else held_out)
     except (TypeError, ValueError):
         numbers = torch.empty(0)
     whole = numbers.ndim == 1 and len(numbers) and not numbers.is_floating_point()
     if not whole or numbers.dtype == torch.bool:
         raise OptionError(
-            f"held_out is {type(given).__name__}; expected a share between 0 and 1, the numbers of the "
+            f"held_out is {type(held_out).__name__}; expected a share between 0 and 1, the numbers of the "
             "examples held out, or a dictionary of examples of their own with "
             f"{', '.join(ENTRIES_OF_EXAMPLES)}"
         )

@@ -89,9 +89,14 @@ class Objective:
             return self._checked(self.function(folded, examples), examples, at).mean()
         return self._checked(self.smooth(folded, examples, temperature), examples, at).mean()
 
-    def _checked(self, found: Any, examples: Examples, at: str) -> Tensor:
-        """Return values of the objective if they are finite and one per example, or one in all."""
-        values = torch.as_tensor(found, dtype=torch.float64)
+    def _checked(self, result: Any, examples: Examples, at: str) -> Tensor:
+        """Return values of the objective if they are finite and one per example, or one in all.
+
+        Raises:
+            ShapeError: If there are not as many.
+            NonFiniteError: If one is NaN or infinite; names the example.
+        """
+        values = torch.as_tensor(result, dtype=torch.float64)
         if values.shape not in ((), (len(examples),)):
             raise ShapeError(
                 f"the objective {self.name!r} gives shape {tuple(values.shape)}; expected one number, or "
@@ -103,8 +108,8 @@ class Objective:
         if values.ndim == 0:
             who, value = f"{len(examples)} example(s)", float(values)
         else:
-            place = int((~finite).nonzero()[0])
-            who, value = f"example {examples.where[place]}", float(values[place])
+            first = int((~finite).nonzero()[0])
+            who, value = f"example {examples.where[first]}", float(values[first])
         raise NonFiniteError(
             f"the objective {self.name!r} is {value} for {who} at {at}; leave that example out, or give an "
             "objective that is finite for every rule of the family"

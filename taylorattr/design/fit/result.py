@@ -119,8 +119,8 @@ class Fit(Result):
     def __repr__(self) -> str:
         """Show the objective of both rules, the gain, and what is kept by construction."""
         if self.reason:
-            said = tables.paragraph(self.reason, 4, first="  ")
-            return f"Fit of {self.family}: nothing fitted\n{said}"
+            reason = tables.paragraph(self.reason, 4, first="  ")
+            return f"Fit of {self.family}: nothing fitted\n{reason}"
         better = "large" if self.maximise else "small"
         width = max(len(self.name), len(self.against))
         rows = (

@@ -136,8 +136,8 @@ def smallest(problem: Problem, fails: Callable[[Problem], bool], *, free: bool) 
         fails: Whether a problem fails; whatever it raises counts as another failure.
         free: Whether players may be left out.
     """
-    found = next((each for each in _smaller(problem, free) if _still(fails, each)), None)
-    return problem if found is None else smallest(found, fails, free=free)
+    smaller = next((each for each in _smaller(problem, free) if _still(fails, each)), None)
+    return problem if smaller is None else smallest(smaller, fails, free=free)
 
 
 def _still(fails: Callable[[Problem], bool], problem: Problem) -> bool:
@@ -152,21 +152,21 @@ def _smaller(problem: Problem, free: bool) -> Iterator[Problem]:
     """Iterate over problems that are smaller by one step: a term, a player, a power, a number."""
     terms = problem.terms
     if len(terms) > 1:
-        for place in range(len(terms)):
-            yield replace(problem, terms=terms[:place] + terms[place + 1 :])
+        for k in range(len(terms)):
+            yield replace(problem, terms=terms[:k] + terms[k + 1 :])
     if free and problem.n > 1:
         for player in range(problem.n):
             if not any(kappa[player] for kappa, _ in terms):
-                kept = [k for k in range(problem.n) if k != player]
-                fewer = tuple((tuple(kappa[k] for k in kept), c) for kappa, c in terms)
-                yield Problem(fewer, *(tuple(row[k] for k in kept) for row in (problem.x, problem.b)))
-    for place, (kappa, coefficient) in enumerate(terms):
+                others = [k for k in range(problem.n) if k != player]
+                fewer = tuple((tuple(kappa[k] for k in others), c) for kappa, c in terms)
+                yield Problem(fewer, *(tuple(row[k] for k in others) for row in (problem.x, problem.b)))
+    for k, (kappa, coefficient) in enumerate(terms):
         for player, power in enumerate(kappa):
             lower = (*kappa[:player], power - 1, *kappa[player + 1 :])
             if power and any(lower) and lower not in dict(terms):
-                yield replace(problem, terms=(*terms[:place], (lower, coefficient), *terms[place + 1 :]))
+                yield replace(problem, terms=(*terms[:k], (lower, coefficient), *terms[k + 1 :]))
         if coefficient != 1:
-            yield replace(problem, terms=(*terms[:place], (kappa, 1), *terms[place + 1 :]))
+            yield replace(problem, terms=(*terms[:k], (kappa, 1), *terms[k + 1 :]))
     for player in range(problem.n):
         for name, plain in (("b", Fraction(0)), ("x", Fraction(1))):
             row = getattr(problem, name)

@@ -55,13 +55,9 @@ class Subject:
     def names(self) -> tuple[str, ...] | None:
         """Names of the players that are looked at, where the rule knows them by name."""
         named = self.designed.attributes.names
-        return (
-            None
-            if named is None
-            else named[:MOST_NAMED_PLAYERS]
-            if self.designed.rule.players is None
-            else named
-        )
+        if named is None or self.designed.rule.players is not None:
+            return named
+        return named[:MOST_NAMED_PLAYERS]
 
     @cached_property
     def n(self) -> int:
@@ -126,17 +122,18 @@ class Subject:
         Args:
             effects: κ -> I(κ) seen from the baseline, all of a polynomial.
         """
-        given = {kappa: effect for kappa, effect in effects.items() if any(kappa)}
-        seen = given if self.frame == "baseline" else other_frame_terms(given)
+        terms = {kappa: effect for kappa, effect in effects.items() if any(kappa)}
+        if self.frame == "input":
+            terms = other_frame_terms(terms)
         n = len(next(iter(effects), (0,) * self.n))
-        kappas = np.array(list(seen), dtype=np.int64).reshape(-1, n)
+        kappas = np.array(list(terms), dtype=np.int64).reshape(-1, n)
         table = self.designed.rule.exact_ratios(
             kappas, self.context if n == self.n and self.context else None
         )
-        pairs = list(zip(table, seen.values(), strict=True))
+        pairs = list(zip(table, terms.values(), strict=True))
         return [
-            sum((row[place] * effect for row, effect in pairs), Fraction(0))
-            for place in range(table.shape[1])
+            sum((row[receiver] * effect for row, effect in pairs), Fraction(0))
+            for receiver in range(table.shape[1])
         ]
 
     def attribute(self, model: Any, x: Tensor, b: Tensor, **options: Any) -> Attribution:
@@ -180,15 +177,15 @@ def _stated(notes: Any) -> list[float]:
     """Return the relative errors in diagnostics, those of parts included."""
     if not isinstance(notes, Mapping):
         return []
-    found = []
+    errors = []
     error = notes.get("error")
     if isinstance(error, Mapping):
         relative = error.get("relative", 0.0)
-        found += list(relative) if isinstance(relative, list) else [relative]
-    found += notes.get("completeness_error", [])
+        errors += list(relative) if isinstance(relative, list) else [relative]
+    errors += notes.get("completeness_error", [])
     for part in notes.get("parts", {}).values():
-        found += _stated(part)
-    return [float(value) for value in found]
+        errors += _stated(part)
+    return [float(value) for value in errors]
 
 
 def allowed(answer: Attribution, rounding: float = ALLOWED_ROUNDING) -> np.ndarray:

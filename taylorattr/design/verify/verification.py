@@ -150,12 +150,12 @@ def verify(
 def _looked_at(law: Law, subject: Subject) -> LawResult:
     """Return what one law says, for the table."""
     outcome = _outcome(law, subject)
-    found = {"law": law.name, "statement": law.statement}
+    stated = {"law": law.name, "statement": law.statement}
     if isinstance(outcome, Kept):
-        return LawResult(status="kept", found=outcome.looked_at, **found)
+        return LawResult(status="kept", found=outcome.looked_at, **stated)
     if isinstance(outcome, NotApplicable):
-        return LawResult(status="not applicable", found=outcome.reason, **found)
-    return LawResult(status="broken", found=outcome.what, case=outcome.case, **found)
+        return LawResult(status="not applicable", found=outcome.reason, **stated)
+    return LawResult(status="broken", found=outcome.what, case=outcome.case, **stated)
 
 
 def _outcome(law: Law, subject: Subject) -> Outcome:

@@ -69,8 +69,8 @@ class EveryCoalition(Way):
     ) -> str:
         """Return that there are too many players, outputs or bytes."""
         n, batch = question.game.n, question.game.batch
-        held = self._held(n)
-        columns = 1 << n if held is None else count_up_to(n, held)
+        largest = self._largest(n)
+        columns = 1 << n if largest is None else count_up_to(n, largest)
         if self.players is not None and n > self.players and not asked:
             return (
                 f"{n} players, and more than {self.players} are sampled unless way='coalitions' is asked for"
@@ -92,10 +92,10 @@ class EveryCoalition(Way):
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return the weighted sums of effects."""
         game = question.game
-        held = self._held(game.n)
+        largest = self._largest(game.n)
         frame: Frame = self.rule.frames[0]
-        weights = self._marginal_weights(game.n, held, context)
-        rows = CoalitionRows(game.n, held, frame if weights is None else "baseline")
+        weights = self._marginal_weights(game.n, largest, context)
+        rows = CoalitionRows(game.n, largest, frame if weights is None else "baseline")
         receivers = self.rule.receiver_names(game.names, context)
         scores = np.empty((game.batch, len(receivers)))
         with CoalitionOutputs(
@@ -107,25 +107,26 @@ class EveryCoalition(Way):
                 if weights is not None:
                     scores[part] = semivalue_scores(table, weights)
                 else:
-                    scores[part] = self._from_effects(table, question, part, held, frame, context)
+                    scores[part] = self._from_effects(table, question, part, largest, frame, context)
         form = "marginal contributions" if weights is not None else "effects"
-        found = torch.from_numpy(scores)
+        players = torch.from_numpy(scores)
         return Scores(
-            players=found,
+            players=players,
             names=None if self.rule.receivers is PLAYERS else receivers,
             diagnostics={
                 "outputs_per_example": rows.columns,
                 "summed_as": form,
-                "error": rounding_error(game, found, self.rule.name),
+                "error": rounding_error(game, players, self.rule.name),
             },
         )
 
-    def _held(self, n: int) -> int | None:
+    def _largest(self, n: int) -> int | None:
+        """Return the largest size of a coalition in the table of n players; None: all 2^n are."""
         return None if self.largest is None or self.largest >= n else self.largest
 
-    def _marginal_weights(self, n: int, held: int | None, context: Mapping[str, Any]) -> Any:
+    def _marginal_weights(self, n: int, largest: int | None, context: Mapping[str, Any]) -> Any:
         """Return p_t where the rule is a semivalue that adds up without cancellation, else None."""
-        if held is not None or self.rule.receivers is not PLAYERS:
+        if largest is not None or self.rule.receivers is not PLAYERS:
             return None
         shares, _ = self.shares(n, context)
         if shares is None:
@@ -140,26 +141,26 @@ class EveryCoalition(Way):
         table: np.ndarray,
         question: Question,
         part: slice,
-        held: int | None,
+        largest: int | None,
         frame: Frame,
         context: Mapping[str, Any],
     ) -> np.ndarray:
         """Return Σ_S w_S J(S) of some examples from their outputs, shape (examples, receivers)."""
         game = question.game
-        effects = mobius_(table) if held is None else truncated_mobius_(table, game.n, held)
+        effects = mobius_(table) if largest is None else truncated_mobius_(table, game.n, largest)
         if frame == "input":
             np.negative(effects[:, 1:], out=effects[:, 1:])
         f_input, f_baseline = (end.double().cpu()[part] for end in (game.f_input, game.f_baseline))
-        found = HarsanyiEffects(
+        table_of_effects = HarsanyiEffects(
             values=torch.from_numpy(effects),
             names=game.names,
             frame=frame,
             delta=f_input - f_baseline,
             f_input=f_input,
             f_baseline=f_baseline,
-            max_order=held,
+            max_order=largest,
         )
-        return allocated(self.rule, found, context)
+        return allocated(self.rule, table_of_effects, context)
 
 
 def _settle_ends(table: np.ndarray, question: Question, part: slice, rows: CoalitionRows) -> None:
@@ -236,7 +237,7 @@ def size_shares(
 
 
 def _alike(rule: AllocationRule, n: int, context: Mapping[str, Any]) -> bool:
-    """Whether members of small coalitions get alike, in floating point: quick where they do not."""
+    """Return whether members of small coalitions get alike, in floating point: quick where they do not."""
     coalitions = _drawn(n, min(n, LARGEST_FIRST_SIZE))
     ratios = rule.ratios(coalitions, context)
     for size in range(1, min(n, LARGEST_FIRST_SIZE) + 1):

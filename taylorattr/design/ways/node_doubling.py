@@ -27,7 +27,7 @@ Step = Callable[[int, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass
 class Climbed:
-    """What a ladder found.
+    """Scores on paths, with the nodes that each example took and the error that is left.
 
     Attributes:
         scores: Shape (B, n), float64 on the CPU.
@@ -98,17 +98,16 @@ def climb(
     return Climbed(scores, errors, counts, goal)
 
 
-def say_error(found: Climbed, name: str, tol: float | None) -> None:
+def say_error(climbed: Climbed, name: str, tol: float | None) -> None:
     """Warn where the error is above the tolerance, or above 1 % where none was asked for."""
     limit = LARGEST_QUIET_ERROR if tol is None else tol
-    bad = (~(found.errors <= limit)).nonzero().reshape(-1).tolist()
+    bad = (~(climbed.errors <= limit)).nonzero().reshape(-1).tolist()
     if bad:
-        worst = max(bad, key=lambda e: float(found.errors[e]))
+        worst = max(bad, key=lambda e: float(climbed.errors[e]))
         warn(
             f"{name}: the quadrature of {len(bad)} example(s) is not resolved: example {worst} is off by "
-            "about "
-            f"{float(found.errors[worst]):.2g} of Σ|scores| with {found.counts[worst]} nodes (limit "
-            f"{limit:g}); pass a "
-            "larger n_steps. Past kinks (ReLU) every rule converges like 1/n_steps",
+            f"about {float(climbed.errors[worst]):.2g} of Σ|scores| with {climbed.counts[worst]} nodes "
+            f"(limit {limit:g}); pass a larger n_steps. Past kinks (ReLU) every rule converges like "
+            "1/n_steps",
             PrecisionWarning,
         )

@@ -57,10 +57,10 @@ class ByMethod(Way):
     def scores(self, question: Question, budget: Budget, context: Mapping[str, Any]) -> Scores:
         """Return the method's scores; the budget is passed on where the method has such options."""
         entry = METHODS[self.method]
-        asked = {name: getattr(budget, name) for name in ("n_steps", "tol", "samples", "max_evaluations")}
+        limits = {name: getattr(budget, name) for name in ("n_steps", "tol", "samples", "max_evaluations")}
         options = {
             name: value
-            for name, value in asked.items()
+            for name, value in limits.items()
             if name in entry.options and value != entry.options[name]
         }
         return entry.function(question, **options)
@@ -99,12 +99,12 @@ class Mixture(Way):
         errors: torch.Tensor | None = None
         each = {}
         for part, factor, name in zip(self.parts, self.factors, self.names, strict=True):
-            found = part(question, budget)
-            total += factor * player_scores(game, found)
-            if found.standard_errors is not None:
-                spread = abs(factor) * float64(found.standard_errors)
+            scores = part(question, budget)
+            total += factor * player_scores(game, scores)
+            if scores.standard_errors is not None:
+                spread = abs(factor) * float64(scores.standard_errors)
                 errors = spread if errors is None else errors + spread
-            each[name] = found.diagnostics
+            each[name] = scores.diagnostics
         return Scores(players=total, standard_errors=errors, diagnostics={"parts": each})
 
 
@@ -157,11 +157,11 @@ class MeasuredParts(Way):
         """Return what `combine` makes of A and J of every example."""
         game = question.game
         members = full_masks(game.n)
-        found = []
+        combined = []
         for example in range(game.batch):
             allocation, values = self._tables(question, example, members, budget)
-            found.append(self.combine(mobius_(allocation), mobius_(values), members))
-        scores = torch.from_numpy(np.stack(found))
+            combined.append(self.combine(mobius_(allocation), mobius_(values), members))
+        scores = torch.from_numpy(np.stack(combined))
         return Scores(
             players=scores,
             diagnostics={
@@ -182,12 +182,12 @@ class MeasuredParts(Way):
         for part in blocks(len(members), ROWS_AT_ONCE):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ZeroDifferenceWarning)  # ∅ is the baseline itself
-                asked = one.asked_at(
+                masked = one.asked_at(
                     one.rows(members[part], own_dtype=False),
                     part.stop - part.start,
                     integers_allowed=entry.integers,
                 )
-                answer = attributed(entry, asked, options)
+                answer = attributed(entry, masked, options)
             allocation[:, part] = answer.player_scores.numpy().T
             values[part] = answer.f_input.numpy()
         return allocation, values

@@ -14,7 +14,7 @@ from taylorattr.analysis.game import Game, blocks, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.gradient import PathGradients, gradient_rows, value_and_gradient
 from taylorattr.design.ways.interface import Budget, Way
-from taylorattr.design.ways.node_doubling import Climbed, climb, say_error
+from taylorattr.design.ways.node_doubling import climb, say_error
 from taylorattr.maths.measures import Measure, plain_weights
 from taylorattr.maths.path_rules import path_rule
 from taylorattr.maths.quadrature import MAX_NODES
@@ -66,9 +66,9 @@ class Straight(Way):
         paths = PathGradients(game)
         if self.measure.finite:
             nodes, weights = self.measure.rule(MAX_NODES)
-            found = self._sums(paths, question, nodes, weights, torch.arange(game.batch))[0]
+            scores = self._sums(paths, question, nodes, weights, torch.arange(game.batch))[0]
             facts = {"n_steps": [len(nodes)] * game.batch, "error": {"what": "none: every atom is evaluated"}}
-            return Scores(players=found, diagnostics={"linear_first": paths.linear_first, **facts})
+            return Scores(players=scores, diagnostics={"linear_first": paths.linear_first, **facts})
         before: dict[int, Tensor] = {}  # example -> scores with fewer nodes
 
         def step(count: int, examples: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,9 +88,10 @@ class Straight(Way):
             missing = missing.abs()
             return by_player, torch.where(missing == 0, missing, missing / size)
 
-        found = climb(step, game.batch, game.n, game.dtype, n_steps=budget.n_steps, tol=budget.tol)
-        say_error(found, self.name_of_rule, budget.tol)
-        return _answered(found, paths)
+        climbed = climb(step, game.batch, game.n, game.dtype, n_steps=budget.n_steps, tol=budget.tol)
+        say_error(climbed, self.name_of_rule, budget.tol)
+        facts = climbed.facts("what the nodes, weighted with dα, miss of f(x) − f(b)")
+        return Scores(players=climbed.scores, diagnostics={"linear_first": paths.linear_first, **facts})
 
     def _places(self, nodes: Any) -> Any:
         """Return where on the path from the baseline the nodes lie."""
@@ -111,11 +112,6 @@ class Straight(Way):
         ends = zip(sums, game.inputs, game.baselines, strict=True)
         elements = tuple(part * (x[where] - b[where]) for part, x, b in ends)
         return float64(sum_over_players(game, elements)), slopes
-
-
-def _answered(found: Climbed, paths: PathGradients) -> Scores:
-    what = "what the nodes, weighted with dα, miss of f(x) − f(b)"
-    return Scores(players=found.scores, diagnostics={"linear_first": paths.linear_first, **found.facts(what)})
 
 
 SMALLEST_EXPONENT = 3.0
@@ -172,15 +168,21 @@ class Power(Way):
             travelled = t[:, None] ** p
             places = torch.from_numpy(1 - travelled if self.from_input else travelled)
             speeds = torch.from_numpy(omega[:, None] * p * t[:, None] ** (p - 1))
-            found = torch.stack([along(game, places, speeds, int(e), rows) for e in examples])
-            missing = (delta[examples] - found.sum(1)).abs()
-            return found, torch.where(missing == 0, missing, missing / found.abs().sum(1))
+            scores = torch.stack([along(game, places, speeds, int(e), rows) for e in examples])
+            return scores, _relative_gap(scores, delta[examples])
 
-        found = climb(step, game.batch, game.n, game.dtype, n_steps=budget.n_steps, tol=budget.tol)
-        say_error(found, self.name_of_rule, budget.tol)
-        return Scores(
-            players=found.scores, diagnostics=dict(found.facts("what the sum misses of f(x) − f(b)"))
-        )
+        climbed = climb(step, game.batch, game.n, game.dtype, n_steps=budget.n_steps, tol=budget.tol)
+        say_error(climbed, self.name_of_rule, budget.tol)
+        return Scores(players=climbed.scores, diagnostics=dict(climbed.facts(_GAP)))
+
+
+_GAP = "what the sum misses of f(x) − f(b)"
+
+
+def _relative_gap(scores: Tensor, delta: Tensor) -> Tensor:
+    """Return |f(x) − f(b) − Σ scores| over Σ|scores| of each example; 0 where nothing is missing."""
+    gap = (delta - scores.sum(1)).abs()
+    return torch.where(gap == 0, gap, gap / scores.abs().sum(1))
 
 
 def along(game: Game, places: Tensor, weights: Tensor, example: int, rows: int) -> Tensor:
@@ -239,11 +241,9 @@ class Pieces(Way):
             travelled = (self.knots[:-1, None] + t[:, None] * steps[:, None]).reshape(-1, game.n)
             weights = torch.from_numpy((omega[:, None] * steps[:, None]).reshape(-1, game.n))
             places = torch.from_numpy(1 - travelled if self.from_input else travelled)
-            found = torch.stack([along(game, places, weights, int(e), rows) for e in examples])
-            missing = (delta[examples] - found.sum(1)).abs()
-            return found, torch.where(missing == 0, missing, missing / found.abs().sum(1))
+            scores = torch.stack([along(game, places, weights, int(e), rows) for e in examples])
+            return scores, _relative_gap(scores, delta[examples])
 
-        found = climb(step, game.batch, game.n, game.dtype, n_steps=budget.n_steps, tol=budget.tol)
-        say_error(found, self.name_of_rule, budget.tol)
-        facts = found.facts("what the sum misses of f(x) − f(b)")
-        return Scores(players=found.scores, diagnostics={"pieces": len(steps), **facts})
+        climbed = climb(step, game.batch, game.n, game.dtype, n_steps=budget.n_steps, tol=budget.tol)
+        say_error(climbed, self.name_of_rule, budget.tol)
+        return Scores(players=climbed.scores, diagnostics={"pieces": len(steps), **climbed.facts(_GAP)})

@@ -113,24 +113,23 @@ class SampledOrders(Way):
             while mean.count < most:
                 ranks = self._ranks(generator, n, min(at_once, most - mean.count), context)
                 chain = outputs.table(_chain(ranks), len(ranks) * (n - 1)).numpy()
-                found = contributions(chain, ranks, empty, full)
+                gains = contributions(chain, ranks, empty, full)
                 if weights is not None:
-                    found = found * weights[ranks]
+                    gains = gains * weights[ranks]
                 if paired:
-                    found = found.reshape(game.batch, -1, 2, n).mean(2)
-                mean.add(found.swapaxes(0, 1))
-                if tol is not None and mean.count >= FEWEST_ORDERS and _relative(mean) <= tol:
+                    gains = gains.reshape(game.batch, -1, 2, n).mean(2)
+                mean.add(gains.swapaxes(0, 1))
+                if tol is not None and mean.count >= FEWEST_ORDERS and _relative_error(mean) <= tol:
                     break
         return self._answer(mean, tol, 2 * mean.count if paired else mean.count, n)
 
     def _answer(self, mean: RunningMean, tol: float | None, orders: int, n: int) -> Scores:
         """Return the means with their standard errors, warning where a tolerance is not met."""
-        found = _relative(mean)
-        if tol is not None and found > tol:
+        error = _relative_error(mean)
+        if tol is not None and error > tol:
             warn(
-                f"{self.rule.name}: the largest standard error is {found:.2g} of Σ|scores|, above "
-                f"tol={tol:g}, after "
-                f"{orders} orders; allow more with samples=, or loosen tol",
+                f"{self.rule.name}: the largest standard error is {error:.2g} of Σ|scores|, above "
+                f"tol={tol:g}, after {orders} orders; allow more with samples=, or loosen tol",
                 PrecisionWarning,
             )
         return Scores(
@@ -141,7 +140,7 @@ class SampledOrders(Way):
                 "outputs_per_example": orders * (n - 1),
                 "error": {
                     "what": "standard error, the largest over Σ|scores|",
-                    "relative": found,
+                    "relative": error,
                     "tol": tol,
                 },
             },
@@ -168,10 +167,12 @@ class SampledOrders(Way):
 
 
 def _chain(ranks: np.ndarray) -> Callable[[int, int], torch.Tensor]:
+    """Return start, stop -> those of the coalitions that the orders pass through, ∅ and all left out."""
     return lambda start, stop: torch.from_numpy(chain_members(ranks, start, stop))
 
 
-def _relative(mean: RunningMean) -> float:
+def _relative_error(mean: RunningMean) -> float:
+    """Return the largest standard error over Σ|scores| of its example, the largest of all examples."""
     size = np.abs(mean.mean).sum(axis=1)
     worst = mean.error.max(axis=1)
     return float(np.divide(worst, size, out=np.where(worst > 0, np.inf, 0.0), where=size > 0).max())

@@ -138,20 +138,17 @@ class TaylorTable(Way):
         )
         warn(
             f"{self.rule.name}: the terms up to order {order} are not enough for {len(bad)} example(s); "
-            f"example {worst}: "
-            f"{why}; {_left(float(left[worst]))}. Raise order=, move the baseline closer, or design a "
-            "support-level or "
-            "path rule, which needs no series",
+            f"example {worst}: {why}; {_left(float(left[worst]))}. Raise order=, move the baseline closer, "
+            "or design a support-level or path rule, which needs no series",
             PrecisionWarning,
         )
 
 
 def _continued(sizes: np.ndarray) -> float:
-    """Return Σ_{m>K} of sizes of the orders 1 … K, continued as a geometric series.
+    """Return Σ_{m>K} of sizes of the orders 1 … K, continued as a geometric series; infinite if it rises.
 
-    Infinite where they do not fall.
-
-    Odd and even orders are taken together: of an odd function every second one vanishes.
+    With ratio q = top/before that is top·(q + q² + …) = top²/(before − top). Odd and even orders are taken
+    together: of an odd function every second one vanishes.
     """
     if not sizes[-2:].any():
         return 0.0  # two orders in a row vanish: a polynomial
@@ -165,6 +162,7 @@ def _continued(sizes: np.ndarray) -> float:
 
 
 def _left(share: float) -> str:
+    """Return in words how much is left out."""
     if math.isinf(share):
         return "its orders do not fall, so nothing is known of what is left out"
     return f"what is left out is estimated at {share:.2g} of Σ|scores|"

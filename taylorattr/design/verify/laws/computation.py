@@ -74,13 +74,13 @@ def model_untouched(subject: Subject) -> Outcome:
 
 def _state(model: nn.Module) -> dict[str, object]:
     """Return everything of a model that an attribution may not change, by name."""
-    found: dict[str, object] = {}
+    state: dict[str, object] = {}
     for name, value in (*model.named_parameters(), *model.named_buffers()):
-        found[name] = (value.tolist(), value.dtype, value.requires_grad, value.grad is None)
+        state[name] = (value.tolist(), value.dtype, value.requires_grad, value.grad is None)
     for name, part in model.named_modules():
         hooks = len(part._forward_hooks) + len(part._forward_pre_hooks) + len(part._backward_hooks)
-        found[f"module {name}"] = (getattr(part, "training", None), hooks, type(part))
-    return found
+        state[f"module {name}"] = (getattr(part, "training", None), hooks, type(part))
+    return state
 
 
 @law("seed", "equal seeds give equal scores, and the global generators stay where they were")

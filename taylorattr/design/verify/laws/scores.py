@@ -55,8 +55,8 @@ def _allocated(subject: Subject, problem: Problem) -> list[Fraction]:
     renamed: Any = effects
     if subject.names is not None and problem.n == subject.n:
         renamed = replace(effects, names=subject.names)
-    found = subject.designed.allocate(renamed)
-    return [Fraction(text) for text in found.diagnostics["exact"]]
+    scores = subject.designed.allocate(renamed)
+    return [Fraction(text) for text in scores.diagnostics["exact"]]
 
 
 @law("attributor", "the attributor's scores are Σ w_i(κ) I(κ) of the model, within the error it states")
@@ -154,8 +154,11 @@ def _of_coalitions(subject: Subject, model: nn.Module, x: Tensor, b: Tensor) -> 
         effect = 0.0
         for size in range(len(c) + 1):
             for part in itertools.combinations(c, size):
-                seen = part if subject.frame == "baseline" else tuple(k for k in everybody if k not in part)
-                effect += (-1) ** (len(c) - size) * values[seen]
+                # seen from x, a coalition is who has been taken away
+                present = (
+                    part if subject.frame == "baseline" else tuple(k for k in everybody if k not in part)
+                )
+                effect += (-1) ** (len(c) - size) * values[present]
         effect = effect if subject.frame == "baseline" else -effect
         weights = subject.ratio([int(k in c) for k in range(n)])
         total = total + effect * np.array([float(w) for w in weights])
@@ -258,24 +261,26 @@ def own_ratio(subject: Subject) -> Outcome:
     def black_box(f: nn.Module, x: Tensor, b: Tensor) -> Tensor:
         return subject.attribute(f, x, b, order=subject.order).player_scores[0]
 
-    found = probe(black_box, PROBED_WHERE_FREE if subject.free else subject.n, order, seed=subject.seed)
+    probed = probe(black_box, PROBED_WHERE_FREE if subject.free else subject.n, order, seed=subject.seed)
     wrong = []
-    for row, kappa in enumerate(map(tuple, found.multi_indices.tolist())):
+    for row, kappa in enumerate(map(tuple, probed.multi_indices.tolist())):
         expected = np.array([float(w) for w in _seen_from_baseline(subject, kappa)])
-        off = np.abs(found.ratios[:, row].numpy() - expected).max()
+        off = np.abs(probed.ratios[:, row].numpy() - expected).max()
         if off > READING_ERROR * max(1.0, np.abs(expected).max()):
-            wrong.append((sum(kappa), kappa, found.ratios[0, row].tolist(), expected.tolist()))
-    if not len(found.ratios):
-        return Broken("the attributor took no monomials: " + "; ".join(found.evidence))
+            wrong.append((sum(kappa), kappa, probed.ratios[0, row].tolist(), expected.tolist()))
+    if not len(probed.ratios):
+        return Broken("the attributor took no monomials: " + "; ".join(probed.evidence))
     if wrong:
         _, kappa, read, expected = min(wrong)
         return Broken(
             f"the probe reads {np.round(read, 6).tolist()} and the ratio is {expected}", f"κ = {kappa}"
         )
-    return Kept(f"{len(found.multi_indices)} monomials in {len(found.ratios)} settings")
+    return Kept(f"{len(probed.multi_indices)} monomials in {len(probed.ratios)} settings")
 
 
 def _seen_from_baseline(subject: Subject, kappa: MultiIndex) -> list[Fraction]:
+    """Return the ratio on effects expanded at b, which a probe reads whatever the rule's own frame."""
+
     def ratio(term: MultiIndex) -> np.ndarray:
         return np.array(subject.ratio(term), dtype=object)
 
