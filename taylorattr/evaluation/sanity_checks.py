@@ -212,7 +212,9 @@ def parameter_randomisation(
             if order == "independent":
                 changed = _copied(model)
             _redraw(changed, names, init, generator)
-            comparison.add(changed)
+            comparison.add(
+                _copied(changed)
+            )  # a method may keep what it is given: the next step changes this one
     steps = tuple(_title(names) for names in parts[::-1])
     return comparison.result(order, steps, name, init=init if isinstance(init, str) else "given")
 

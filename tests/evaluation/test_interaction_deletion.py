@@ -94,6 +94,16 @@ def test_an_additive_model_has_no_excess_and_a_false_explanation_no_gain():
     assert ta.evaluation.difference(right, wrong, "excess").mean > 0
 
 
+def test_random_coalitions_are_as_large_as_those_they_stand_beside():
+    # v(S) = |S|²: joint − separate = |S| − |S|², whoever the members are
+    sizes = torch.tensor([bin(mask).count("1") for mask in range(64)]).double()
+    claims = {(0, 1): 3.0, (2, 3, 4): 2.0, (0, 2, 3, 5): 1.0}
+    found = interaction_deletion(None, None, claims, values=(sizes**2)[None])
+    assert torch.equal(found.joint - found.separate, torch.tensor([[-2.0, -6.0, -12.0]]).double())
+    assert torch.equal(found.random_joint - found.random_separate, found.joint - found.separate)
+    assert found.mean("gain") == 0
+
+
 def test_truncated_effects_of_a_network_are_judged_with_players(tmp_path):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -46,8 +46,8 @@ def test_a_method_that_hands_effects_to_each_member_has_the_gap_of_its_supports(
 def test_bias_is_0_without_a_baseline_and_the_distance_of_averages_is_0():
     ignores = principles(lambda f, x, b: f.n * torch.ones(3))
     assert ignores.bias == 0 and ignores.distance == 0 and ignores.holds[2]
-    single = principles("integrated_gradients", order=2)
-    averaged = principles("deep_shap", order=2)
+    single = principles("integrated_gradients", order=2, baselines=4)
+    averaged = principles("deep_shap", order=2, baselines=4)
     assert single.bias > 0.05 and not single.holds[2]
     assert averaged.bias > 0.05 and averaged.distance < 1e-9 and averaged.holds[2]
     assert single.count == 2 and averaged.count == 3
@@ -59,10 +59,10 @@ def test_the_packages_methods_keep_what_is_proved_of_them():
         ("occlusion_1", False, True),
         ("gradient_x_input", False, True),
     ):
-        found = principles(name, order=3)
+        found = principles(name, order=2, baselines=2)
         assert found.holds[:2] == (gap, leak) and found.method == name
-    assert "2 of 3" in repr(principles("shapley", order=2))
-    sampled = principles("smooth_grad", order=2)
+    assert "2 of 3" in repr(principles("shapley", n_players=2, order=2, baselines=2))
+    sampled = principles("smooth_grad", order=2, baselines=2)
     assert sampled.tolerance == 0.05
 
 

@@ -90,6 +90,19 @@ def test_of_large_maps_fewer_are_held(room, examples, monkeypatch):
     assert (None if found.maps is None else len(found.maps)) == examples
 
 
+def test_a_factory_is_given_a_network_of_its_own_at_every_step():
+    given = []
+
+    def factory(model):
+        given.append((model, copy.deepcopy(model.state_dict())))
+        return gradient(model)
+
+    parameter_randomisation(table_net(), numbers(5, 6), factory)
+    assert len({id(model) for model, _ in given}) == 4
+    for model, state in given:
+        assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
 def test_independent_randomisation_touches_one_block_at_a_time():
     net, calls = table_net(), []
     found = parameter_randomisation(net, numbers(5, 6), weights(calls), order="independent")
