@@ -36,7 +36,7 @@ AttributeFunction: TypeAlias = Callable[[Polynomial, Tensor, Tensor | None], Any
 EXACT, SAMPLED = 1e-3, 0.05
 """Largest gap and leak with which a principle holds, for methods that are exact and that draw samples."""
 
-POLYNOMIALS = 4
+POLYNOMIALS_OF_BIAS = 4
 """Over which P3 is averaged: one alone may happen to agree with the mean over baselines."""
 
 UNBIASED = 0.1
@@ -196,11 +196,11 @@ def principles(
             gap += abs(effect - float(shares.sum()))
             leak += float(shares[outside].abs().sum())
         bias = distance = 0.0
-        for _ in range(POLYNOMIALS):
+        for _ in range(POLYNOMIALS_OF_BIAS):
             whole = Polynomial(dict(zip(kappas, random.uniform(-1, 1, len(kappas)).tolist(), strict=True)))
             maps = torch.stack([_scores(attribute_fn, whole, x, b[None]) for b in points])
             own, mean = _scores(attribute_fn, whole, x, None), maps.mean(0)
-            norm = POLYNOMIALS * float(mean.abs().sum())
+            norm = POLYNOMIALS_OF_BIAS * float(mean.abs().sum())
             bias += float((maps - mean).abs().sum(1).mean()) / norm
             distance += float((own - mean).abs().sum()) / norm
     return Principles(
