@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -199,7 +200,7 @@ class AllocationRule:
         """Part of the name after the method; empty for the method's first row."""
         return self.name.partition("/")[2]
 
-    @property
+    @cached_property
     def formula(self) -> str:
         """The ratio with its abbreviations on one line, as text."""
         return text(self.symbolic, self.where)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -88,7 +89,7 @@ class AttributionMethod:
         parameters = inspect.signature(self.function).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
-    @property
+    @cached_property
     def option_types(self) -> dict[str, Any]:
         """Options with their annotations."""
         return keyword_types(self.function)
@@ -257,6 +258,7 @@ def attribute(
     The errors of unusable models, inputs, baselines, targets and players are those of
     :func:`taylorattr.analysis.question.Question.game`.
     """
+    entry = find(method)
     question = Question(
         model,
         inputs,
@@ -268,10 +270,10 @@ def attribute(
         seed=seed,
         show_progress=show_progress,
         internal_batch_size=internal_batch_size,
-        integers_allowed=find(method).integers,
-        averages=not find(method).zero_baseline,
+        integers_allowed=entry.integers,
+        averages=not entry.zero_baseline,
     )
-    return attributed(method, question, options, references=references, per_element=per_element)
+    return attributed(entry, question, options, references=references, per_element=per_element)
 
 
 def attributed(
@@ -294,7 +296,8 @@ def attributed(
             with hearing() if len(questions) > 1 else nullcontext([]) as heard:
                 answers.append((asked, entry.function(asked, **options)))
             said.append(heard)
-    say_once(said)
+    if len(questions) > 1:
+        say_once(said)
     return _result(entry, answers, baselines, per_element)
 
 

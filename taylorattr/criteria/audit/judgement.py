@@ -126,7 +126,7 @@ def judged(examination: Examination, tol: float | None) -> JudgedExample:
     if tol is None:
         tol = TOLERANCES["sampled" if examination.stochastic else bound.exactness]
     names, reach = audited.game.names, examination.reach
-    wrong_uses = list(unstable(numbers.stability))
+    wrong_uses = [] if numbers.stability.sound else [unstable(numbers.stability)]
     blocked = ""
     if wrong_uses:
         blocked = f"the answers depend on more than the input ({wrong_uses[0].kind}): nothing can be decided"

@@ -77,21 +77,20 @@ class Misuse(Result):
         return self.sentence
 
 
-def unstable(stability: Stability) -> Iterator[Misuse]:
-    """Yield what makes every other number meaningless: answers that depend on the batch or on the call."""
+def unstable(stability: Stability) -> Misuse:
+    """Return what makes every other number meaningless: answers that depend on the batch or on the call."""
     if stability.stateful:
-        yield Misuse(
+        return Misuse(
             "stateful",
             f"the first call differs from the next ones by {stability.repeat:.1e} of the scores: the method "
             "or the model keeps state; call it once before, or switch to eval mode",
         )
-    elif not stability.per_example:
-        yield Misuse(
-            "not per-example",
-            f"rows computed in other batches differ by {stability.batch:.1e} of the scores: they are "
-            "normalised over the batch, the model is in training mode, or a reference is averaged over the "
-            "batch; nothing can be decided until a row's scores depend on that row alone",
-        )
+    return Misuse(
+        "not per-example",
+        f"rows computed in other batches differ by {stability.batch:.1e} of the scores: they are "
+        "normalised over the batch, the model is in training mode, or a reference is averaged over the "
+        "batch; nothing can be decided until a row's scores depend on that row alone",
+    )
 
 
 @dataclass(frozen=True)

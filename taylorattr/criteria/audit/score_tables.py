@@ -211,9 +211,9 @@ class Stability:
         return self.repeat > self.tolerance and not self.stateful
 
     @property
-    def per_example(self) -> bool:
-        """Whether a row's scores do not depend on what else is in the batch."""
-        return self.stochastic or self.batch <= self.tolerance
+    def sound(self) -> bool:
+        """Whether a row's scores depend on no earlier call, and not on what else is in the batch."""
+        return self.stochastic or (self.batch <= self.tolerance and not self.stateful)
 
 
 def stability(bound: Bound, table: ScoreTable, *, seed: int = 0) -> Stability:
