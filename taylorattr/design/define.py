@@ -19,7 +19,10 @@ from taylorattr.design.guarantees import asymmetry
 from taylorattr.errors import OptionError
 
 ANY_MODEL = Domain("every function")
+"""Where a rule of coalitions holds."""
+
 SERIES = Domain("functions whose Taylor series converges at x", series=True)
+"""Where a rule of terms holds."""
 
 
 def rule(

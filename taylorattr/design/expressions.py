@@ -64,7 +64,6 @@ LETTERS = {"i": i, "j": j, "q": q, "m": m, "s": s, "n": n}
 RUNNING = frozenset({i, j, i2, p, q, k})
 """Letters that stand for a player or for whatever else a rule counts."""
 
-
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "total": total_over_players, "product": product_over_players, "Sum": sum_over, "Product": product_over,
     "Indicator": indicator, "choose": of_small_numbers(choose, LARGEST_WHOLE),
@@ -278,6 +277,7 @@ GUARDED: Mapping[str, Callable[..., Any]] = {
 """Nodes that sympy would work out for large numbers -> how they are built."""
 
 LOOPS: dict[str, Callable[..., Any]] = {"Sum": sum_over, "Product": product_over}
+"""Nodes over a letter between two ends -> how they are built."""
 
 ASSUMPTIONS = ("integer", "positive", "nonnegative", "real")
 """What is kept of a letter besides its name."""

@@ -179,8 +179,7 @@ def _plain(value: Any) -> Any:
     what = "a Python function" if callable(value) else f"a {type(value).__name__}"
     raise FormatError(
         f"a rule that was made from {what} cannot be saved; keep the module that defines it, or write the "
-        "ratio as a "
-        "formula or a table"
+        "ratio as a formula or a table"
     )
 
 
@@ -228,8 +227,7 @@ def _plain_measure(measure: Measure) -> Any:
         }
     raise FormatError(
         f"the measure {measure.words} is a Python function and cannot be saved; give moments, atoms or a "
-        "Beta "
-        "distribution"
+        "Beta distribution"
     )
 
 

@@ -14,6 +14,7 @@ from taylorattr.allocation.rule import AllocationRule
 from taylorattr.allocation.symbols import Expr, Indicator, i, j, k, kappa, m, n, q, s
 
 MEMBER: Any = Indicator(kappa[j] > 0)
+"""1[κ_j > 0], whose sum over all players is s."""
 
 
 def inlined(rule: AllocationRule) -> Expr:

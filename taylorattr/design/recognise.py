@@ -75,7 +75,7 @@ def recognise(rule: AllocationRule) -> Recognised | None:
             return Recognised(name, "by algebra", True)
         if (
             told_apart
-            and all(_agree(rule, known, place, case, tables) for place, case in enumerate(settings))
+            and all(_agree(rule, known, number, case, tables) for number, case in enumerate(settings))
             and _agree_deeply(rule, known)
         ):
             widest = max(case.n for case in settings)
@@ -123,12 +123,12 @@ def _comparable(rule: AllocationRule, known: AllocationRule) -> bool:
 
 
 def _agree(
-    rule: AllocationRule, known: AllocationRule, place: int, case: Case, tables: dict[int, np.ndarray]
+    rule: AllocationRule, known: AllocationRule, number: int, case: Case, tables: dict[int, np.ndarray]
 ) -> bool:
-    """Return whether two rules have the same ratios in one setting; tables of the first are kept."""
-    if place not in tables:
-        tables[place] = rule.exact_ratios(case.kappas, case.context)
-    return bool((tables[place] == known.exact_ratios(case.kappas)).all())
+    """Return whether two rules have the same ratios in a setting; tables of the first are kept by number."""
+    if number not in tables:
+        tables[number] = rule.exact_ratios(case.kappas, case.context)
+    return bool((tables[number] == known.exact_ratios(case.kappas)).all())
 
 
 DEEP_PLAYERS = (2, 3, 4, 6)
@@ -251,17 +251,14 @@ def power_exponents(rule: AllocationRule) -> Exponents | None:
     ratio: Any = simplified(inlined(rule))
     shared, own = ratio.as_independent(i, as_Add=False)
     weight: Expr = simplified(own / kappa[i])
-    reads = {str(node.base.label) for node in _indexed(weight)}
+    quantities: set[Any] = weight.atoms(sp.Indexed)
+    reads = {str(node.base.label) for node in quantities}
     if "kappa" in reads or weight.has(m) or weight.has(s):
         return None
     other, letter = of_player(weight)
     if not same(shared * total(kappa[letter] * other, letter), sp.Integer(1)):
         return None
     return _exponents(rule)
-
-
-def _indexed(expression: Expr) -> set[Any]:
-    return expression.atoms(sp.Indexed)
 
 
 def _exponents(rule: AllocationRule) -> Exponents:

@@ -31,7 +31,7 @@ from taylorattr.errors import CheckpointError, FallbackWarning, warn
 from taylorattr.files import read_json
 
 FORMAT = "taylorattr-checkpoint"
-VERSION = 1
+CHECKPOINT_VERSION = 1
 MANIFEST = "manifest.json"
 BLOCK = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})\.block")
 
@@ -110,7 +110,7 @@ class Checkpoint:
             self.path.mkdir(parents=True, exist_ok=True)
             content: dict[str, Any] = {
                 "format": FORMAT,
-                "version": VERSION,
+                "version": CHECKPOINT_VERSION,
                 "identity": self.identity,
                 "state": state,
                 "columns": self.table.shape[1],
@@ -129,9 +129,9 @@ class Checkpoint:
             raise CheckpointError(
                 f"{manifest} is damaged ({type(error).__name__}); delete the folder to start afresh"
             ) from error
-        if kind != FORMAT or version != VERSION:
+        if kind != FORMAT or version != CHECKPOINT_VERSION:
             raise CheckpointError(
-                f"{manifest} is {kind} version {version}; this release reads {FORMAT} {VERSION}"
+                f"{manifest} is {kind} version {version}; this release reads {FORMAT} {CHECKPOINT_VERSION}"
             )
         scale = float(probes.abs().max()) if len(probes) else 0.0
         same = known.shape == probes.shape and bool(((known - probes).abs() <= 1e-4 * scale).all())

@@ -152,7 +152,7 @@ def _by_rank(grid: PathGrid, node: Node, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _cut_where_ranks_change(grid: PathGrid, line: Lines, dim: int) -> None:
-    """Cut the grid where two entries along a dimension pass each other.
+    """Cut the grid where two entries along a dimension pass each other: between cuts their order is fixed.
 
     Raises:
         NotPiecewiseLinearError: If there are too many pairs to look at.

@@ -59,6 +59,7 @@ def row_by_row(
 
 
 _FORWARD = Forward()
+"""Runs an operation as it is, views as reshapes: under vmap a row may have another memory layout."""
 
 
 def affine(

@@ -46,6 +46,8 @@ class Slot:
 
 
 Rule: TypeAlias = Callable[..., Any]
+"""(builder, the operation's arguments, active tensors as slots) -> slot, or slots, of its results."""
+
 RULES: dict[OpOverload, Rule] = {}
 """ATen overload -> rule(builder, *args, **kwargs)."""
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
 
 Word: TypeAlias = tuple[int, ...]
+"""Degrees of the factors of a product of blocks, the largest first."""
 
 
 class Words:
@@ -113,7 +114,10 @@ def top_terms(order: int, forward: int, adjoint: int) -> dict[tuple[int, Word], 
 
 
 def _cut(word: Word, j: int, d: int) -> tuple[Word, Word]:
-    """Split a word so that the larger of deg right and j + deg left is smallest; then the fewest products."""
+    """Return a word in two parts, left and right, both factors with nearly half the degree.
+
+    The larger of deg right and j + deg left is smallest; of several cuts that with the fewest products.
+    """
     best, best_cost = (word, ()), None
     for size in range(1, len(word) + 1):
         for right in set(itertools.combinations(word, size)):

@@ -66,6 +66,8 @@ def derivative_of(series: list[Tensor]) -> list[Tensor]:
 
 
 Series: TypeAlias = list[Tensor]
+"""[f_0, f_1, …] of one shape; what a shorter list leaves out is zero."""
+
 SeriesFunction: TypeAlias = Callable[[Tensor, int], Series]
 """(u, order) -> [f_0, …, f_order], each of u's shape; shorter when the rest vanishes."""
 

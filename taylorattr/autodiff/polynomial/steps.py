@@ -18,6 +18,7 @@ from taylorattr.autodiff.polynomial.ring import Block
 from taylorattr.autodiff.polynomial.series import SeriesFunction
 
 Shape: TypeAlias = tuple[int, ...]
+"""Shape of one value, without coefficients and examples."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from taylorattr.design.ways.other_rules import MeasuredParts
 from taylorattr.errors import OptionError
 
 Method = Literal["project", "simplex", "normalise"]
+"""How a row is repaired; see `repair`."""
 
 ZERO: Any = Fraction(0)
 """Exact, so that numpy keeps rows of fractions as objects."""
@@ -41,6 +42,7 @@ KEEPS = {
         "complete": "each row is divided by its sum, eq. (54)",
     },
 }
+"""Method -> criterion -> why the repaired rule keeps it."""
 
 
 def repair(
@@ -125,8 +127,7 @@ def _require_normal(rule: AllocationRule) -> None:
             shares = ", ".join(map(str, table[row]))
             raise OptionError(
                 f"{rule.name} gives κ = {tuple(case.kappas[row].tolist())} the weights ({shares}), which "
-                "cannot be divided "
-                "by their sum into shares; use method='project' or 'simplex'"
+                "cannot be divided by their sum into shares; use method='project' or 'simplex'"
             )
 
 
@@ -159,6 +160,7 @@ ROWS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "simplex": on_simplex,
     "normalise": normalised,
 }
+"""Method -> a row of exact weights and who is a member -> the repaired row."""
 
 
 def _evaluator(rule: AllocationRule, repaired: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Any:
@@ -168,8 +170,8 @@ def _evaluator(rule: AllocationRule, repaired: Callable[[np.ndarray, np.ndarray]
         context = {name: values[name] for name in rule.needs}
         table = rule.exact_ratios(kappas, context)
         out = np.empty(table.shape, dtype=object)
-        for place, (row, inside) in enumerate(zip(table, kappas > 0, strict=True)):
-            out[place] = repaired(row, inside) if inside.any() else ZERO
+        for position, (row, inside) in enumerate(zip(table, kappas > 0, strict=True)):
+            out[position] = repaired(row, inside) if inside.any() else ZERO
         return out if exact else out.astype(np.float64)
 
     return evaluate

@@ -67,7 +67,10 @@ def symmetrise(rule: str | AllocationRule | DesignedRule, name: str | None = Non
 
 
 def _evaluator(rule: AllocationRule) -> Any:
-    """The mean depends on the exponents alone, not on who has them: one term of each kind is worked out."""
+    """Return the evaluator of the mean.
+
+    It depends on the exponents alone, not on who has them: one term of each kind is worked out.
+    """
 
     def evaluate(kappas: np.ndarray, values: Mapping[str, np.ndarray], exact: bool) -> np.ndarray:
         context = {name: values[name] for name in rule.needs}
@@ -94,11 +97,11 @@ def _mean(rule: AllocationRule, kappa: tuple[int, ...], context: Mapping[str, np
             f"the mean of {rule.name} over the names of {n} players has {n}! parts (limit "
             f"{MOST_RENAMED_PLAYERS} players); group the inputs with players="
         )
-    seats = np.array(list(itertools.permutations(range(n))))
-    moved = np.asarray(kappa)[seats]
-    terms, place = np.unique(moved, axis=0, return_inverse=True)
-    table = rule.exact_ratios(terms, context)[place.reshape(-1)]
+    orders = np.array(list(itertools.permutations(range(n))))
+    # players of equal exponents make terms that are the same: each is worked out once
+    terms, row_of_order = np.unique(np.asarray(kappa)[orders], axis=0, return_inverse=True)
+    table = rule.exact_ratios(terms, context)[row_of_order.reshape(-1)]
     total = np.full(n, Fraction(0), dtype=object)
-    for order, row in zip(seats, table, strict=True):
+    for order, row in zip(orders, table, strict=True):
         total[order] = total[order] + row
     return total / math.factorial(n)

@@ -86,6 +86,7 @@ def ordered(stages: Sequence[Any] | Mapping[str, Any], name: str = "my_order") -
 
 
 def _in_latest_stage(letter: Expr) -> Expr:
+    """Return 1 for a member of a term that no member of a later stage is beside, else 0."""
     later = total(_member(q) * Indicator(_stage[q] > _stage[letter]), q)
     return _member(letter) * Indicator(later <= 0)
 

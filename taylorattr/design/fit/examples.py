@@ -127,18 +127,18 @@ class Source:
 
         return self.once(("attributed", name), computed)
 
-    def nested(self, order: Tensor, output: Output, place: int, *, bring_back: bool) -> Tensor:
+    def nested(self, order: Tensor, output: Output, start: int, *, bring_back: bool) -> Tensor:
         """Return outputs with the first k players of an order replaced or brought back, (B, n+1).
 
         Args:
             order: Shape (B, n).
             output: As in `table`.
-            place: Which baselines.
+            start: Number of the baselines among `starts`.
             bring_back: Whether they are brought back.
         """
         self.spent("model outputs", self.batch * (self.n + 1))
         counts = torch.arange(self.n + 1)
-        return nested_outputs(self._followed(output)[place], order, counts, bring_back=bring_back)
+        return nested_outputs(self._followed(output)[start], order, counts, bring_back=bring_back)
 
     def _arguments(self) -> dict[str, Any]:
         """Return the question as the arguments of a public function, but for the baselines."""

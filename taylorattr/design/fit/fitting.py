@@ -31,6 +31,7 @@ from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.methods import METHODS
 
 SEARCHES = {"gradient": by_gradient, "evolution": by_evolution, "moves": by_moves}
+"""`Freedom.search` -> what looks for θ."""
 
 COMPARED_EXAMPLES = 2
 """Held-out examples on which the built rule is asked for its own scores."""

@@ -214,24 +214,24 @@ def objective_of(given: Any, maximise: bool | None, differentiable: bool) -> Obj
 
 
 def _curve(
-    scores: Tensor, examples: Examples, rank: Rank, output: Output, place: int, *, deleted: bool
+    scores: Tensor, examples: Examples, rank: Rank, output: Output, start: int, *, deleted: bool
 ) -> Tensor:
     """Return the curve of scores (B, n) under one baseline, off the table or by running the model."""
     source = examples.source
     if source.tabled:
         read = deletion_curve if deleted else recovery_curve
-        return read(examples.tables(output)[place], scores, rank=rank, seed=TIE_SEED)
+        return read(examples.tables(output)[start], scores, rank=rank, seed=TIE_SEED)
     if examples.rows is not None:
         raise OptionError("curves of some of the examples need the table of coalitions; group with players=")
     order = ranking(scores, rank, seed=TIE_SEED)
-    return source.nested(order, output, place, bring_back=not deleted)
+    return source.nested(order, output, start, bring_back=not deleted)
 
 
 def _each(scores: Tensor, measured: Callable[[int, Tensor], Tensor]) -> Tensor:
     """Return the mean over baselines of what is measured on (B, n)."""
     if scores.ndim == 2:
         return measured(0, scores)
-    return torch.stack([measured(place, each) for place, each in enumerate(scores)]).mean(0)
+    return torch.stack([measured(start, each) for start, each in enumerate(scores)]).mean(0)
 
 
 def _truth(examples: Examples) -> Tensor:

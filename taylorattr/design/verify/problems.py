@@ -73,6 +73,7 @@ class Problem:
 
 
 def _monomial(kappa: MultiIndex, coefficient: int) -> str:
+    """Return a term as it is written, without the factor 1."""
     powers = [f"x{k}" + (f"^{power}" if power > 1 else "") for k, power in enumerate(kappa) if power]
     size = "" if abs(coefficient) == 1 and powers else str(abs(coefficient))
     return ("−" if coefficient < 0 else "") + "·".join([*([size] if size else []), *powers])
@@ -97,8 +98,8 @@ def problems(subject: Subject, count: int) -> Iterator[Problem]:
         away = tuple(Fraction(int(k), 4) for k in random.integers(-2, 3, n))
         b = away if number % 2 else (Fraction(0),) * n
         # a player at its baseline has no effects, and would hide what goes wrong with it
-        moved = tuple(v + 3 if v == start else v for v, start in zip(x, b, strict=True))
-        yield Problem(terms if n <= MANY_LAW_PLAYERS else terms[:3], moved, b)
+        x = tuple(v + 3 if v == start else v for v, start in zip(x, b, strict=True))
+        yield Problem(terms if n <= MANY_LAW_PLAYERS else terms[:3], x, b)
 
 
 def how_many(subject: Subject, count: int) -> int:

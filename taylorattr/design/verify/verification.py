@@ -19,6 +19,7 @@ from taylorattr.errors import BudgetError, OptionError, VerificationError
 Status: TypeAlias = Literal["kept", "broken", "not applicable"]
 
 MARKS: dict[Status, str] = {"kept": "✓", "broken": "✗", "not applicable": "–"}
+"""Status -> how the table shows it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

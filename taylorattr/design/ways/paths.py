@@ -177,6 +177,7 @@ class Power(Way):
 
 
 _GAP = "what the sum misses of f(x) − f(b)"
+"""What the error of these ways is, for the diagnostics."""
 
 
 def _relative_gap(scores: Tensor, delta: Tensor) -> Tensor:

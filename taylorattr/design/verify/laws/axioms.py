@@ -165,20 +165,20 @@ def renaming(subject: Subject) -> Outcome:
     for _ in range(RENAMED_TERMS if n <= MANY_LAW_PLAYERS else 2):
         order = random.permutation(n)
         kappa = random.multinomial(int(random.integers(1, subject.order + 1)), np.ones(n) / n)
-        moved = {
-            name: _moved(values, rule.needs[name].axes, order, name in subject.context)
+        renamed = {
+            name: _renamed(values, rule.needs[name].axes, order, name in subject.context)
             for name, values in context.items()
         }
 
-        def differs(term: Any, order: np.ndarray = order, moved: dict[str, Any] = moved) -> bool:
+        def differs(term: Any, order: np.ndarray = order, renamed: dict[str, Any] = renamed) -> bool:
             here = rule.exact_ratios(np.array([term]), context or None)[0]
-            there = rule.exact_ratios(np.array([term])[:, order], moved or None)[0]
+            there = rule.exact_ratios(np.array([term])[:, order], renamed or None)[0]
             return bool((here[order] != there).any())
 
         if differs(kappa):
             small = smallest_term(tuple(kappa.tolist()), differs, free=False)
             shares = [", ".join(map(str, rule.ratio(k, c or None))) for k, c in (
-                (small, context), (tuple(np.array(small)[order].tolist()), moved)
+                (small, context), (tuple(np.array(small)[order].tolist()), renamed)
             )]  # fmt: skip
             return Broken(
                 f"with the players in the order {tuple(order.tolist())} the shares are ({shares[1]})",
@@ -187,13 +187,13 @@ def renaming(subject: Subject) -> Outcome:
     return _of_models(subject, random)
 
 
-def _moved(values: np.ndarray, axes: tuple[str, ...], order: np.ndarray, own: bool) -> np.ndarray:
+def _renamed(values: np.ndarray, axes: tuple[str, ...], order: np.ndarray, own: bool) -> np.ndarray:
     """Return a quantity with its players in another order; n numbers that are no attributes go by size."""
-    for place, axis in enumerate(axes):
+    for dim, axis in enumerate(axes):
         if axis == "n" and (own or "2**n" in axes):
-            values = np.take(values, order, axis=place)
+            values = np.take(values, order, axis=dim)
         elif axis == "2**n":
-            values = np.take(values, _masks(order), axis=place)
+            values = np.take(values, _masks(order), axis=dim)
     return values
 
 
@@ -204,7 +204,7 @@ def _masks(order: np.ndarray) -> np.ndarray:
 
 
 def _of_models(subject: Subject, random: np.random.Generator) -> Outcome:
-    """Permute the columns of inputs; attributes go by name, so scores do."""
+    """Return what permuting the columns of inputs shows: attributes go by name, so scores do."""
     where = f"{RENAMED_TERMS if subject.n <= MANY_LAW_PLAYERS else 2} terms"
     if subject.context and subject.names is None:
         return Kept(f"{where}; attributes go by position")
@@ -216,17 +216,17 @@ def _of_models(subject: Subject, random: np.random.Generator) -> Outcome:
         return Kept(where)
     for problem in problems(subject, 2):
         order = random.permutation(subject.n)
-        (x, b), turned = problem.ends, _turned(problem, order)
+        (x, b), reordered = problem.ends, _reordered(problem, order)
         here = subject.attribute(problem.model, x, b, order=subject.order)
         names = None if subject.names is None else [subject.names[k] for k in order]
-        there = _named(subject, turned, names)
+        there = _named(subject, reordered, names)
         off = np.abs(here.player_scores.numpy()[:, order] - there.player_scores.numpy())
         if (off > allowed(here) + allowed(there)).any():
             return Broken(f"the scores of renamed players differ by {off.max():.2g}", str(problem))
     return Kept(f"{where} and 2 polynomials")
 
 
-def _turned(problem: Problem, order: np.ndarray) -> Problem:
+def _reordered(problem: Problem, order: np.ndarray) -> Problem:
     """Return a polynomial with its players in another order."""
     terms = tuple((tuple(kappa[k] for k in order), c) for kappa, c in problem.terms)
     return Problem(terms, *(tuple(row[k] for k in order) for row in (problem.x, problem.b)))

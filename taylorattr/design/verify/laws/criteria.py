@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -25,26 +25,27 @@ VERDICTS: tuple[tuple[Criterion, str], ...] = (
     ("no_leak", "term"),
     ("complete", "term"),
 )
+"""The verdicts that are looked at: criterion, and whether of terms or of whole effects."""
 
 
 @law("verdicts", "each verdict is what the definitions of C1, C2, C3 say, term by term")
 def verdicts(subject: Subject) -> Outcome:
     """Look for a counterexample of every criterion that holds, and for one of every criterion that fails."""
     report = subject.designed.report
-    open_ones = {name: "" for name in VERDICTS}
+    counterexamples = {name: "" for name in VERDICTS}
     looked = 0
     for case, rows in _tables(subject):
         looked += len(rows)
         for name in VERDICTS:
-            if not open_ones[name]:
-                open_ones[name] = _counterexample(name, rows, case)
-        if all(open_ones.values()):
+            if not counterexamples[name]:
+                counterexamples[name] = _counterexample(name, rows, case)
+        if all(counterexamples.values()):
             break
-    for (criterion, level), found in open_ones.items():
+    for (criterion, level), counterexample in counterexamples.items():
         verdict = report.verdict(criterion, frame=subject.frame, level=level)
-        if verdict.holds and found:
-            return Broken(f"{criterion} of {level}s is said to hold ({verdict.statement})", found)
-        if verdict.status == "fails" and not found:
+        if verdict.holds and counterexample:
+            return Broken(f"{criterion} of {level}s is said to hold ({verdict.statement})", counterexample)
+        if verdict.status == "fails" and not counterexample:
             return Broken(
                 f"{criterion} of {level}s is said to fail ({verdict.witness}), and no term looked at shows it"
             )
@@ -63,7 +64,7 @@ def _tables(subject: Subject) -> Iterator[tuple[Case, list[Row]]]:
 
 def _counterexample(name: tuple[str, str], rows: list[Row], case: Case) -> str:
     """Return the first term that breaks a criterion, by its definition; empty where none does."""
-    where = "".join(f", {key} = {value}" for key, value in case.context.items())
+    where = _in_words(case.context)
     if name == ("coverage", "effect"):
         return next((f"terms of support {s}{where}" for s, group in _supports(rows) if _hides(group)), "")
     for kappa, weights, part in rows:
@@ -86,7 +87,7 @@ def _supports(rows: list[Row]) -> Iterator[tuple[tuple[int, ...], list[list[Frac
 
 
 def _hides(rows: list[list[Fraction]]) -> bool:
-    """Whether terms add up to an effect of 1 of which nobody gets anything: 1 is no combination of shares.
+    """Return whether terms may add up to an effect of 1 of which nobody gets anything.
 
     Σ_κ I(κ) = 1 with Σ_κ w_i(κ) I(κ) = 0 for all i has a solution unless (1, …, 1) is in the row space.
 
@@ -181,7 +182,7 @@ def _smallest(subject: Subject, criterion: str, kappa: MultiIndex, context: dict
 
     small = smallest_term(kappa, breaks, free=subject.free and subject.to_players)
     shares = ", ".join(map(str, subject.ratio(small, context)))
-    return f"κ = {small}{_said(context)}: weights ({shares})"
+    return f"κ = {small}{_in_words(context)}: weights ({shares})"
 
 
 def _shuffled(subject: Subject, random: np.random.Generator) -> dict[str, Any]:
@@ -203,5 +204,6 @@ def _breaking(subject: Subject, criterion: str, kappas: np.ndarray, context: dic
     return (has_part(subject.designed.rule, kappas, context) < (table != 0)).any(axis=1)
 
 
-def _said(context: dict[str, Any]) -> str:
+def _in_words(context: Mapping[str, Any]) -> str:
+    """Return the quantities of a setting as they stand behind a term."""
     return "".join(f", {name} = {entries}" for name, entries in context.items())

@@ -96,10 +96,12 @@ def differs(subject: Subject, problem: Problem, **options: Any) -> str:
 
 
 def _words(values: list[Fraction]) -> str:
+    """Return exact numbers as they are written."""
     return "(" + ", ".join(map(str, values)) + ")"
 
 
 def _numbers(values: np.ndarray) -> str:
+    """Return numbers to six digits."""
     return "(" + ", ".join(f"{v:.6g}" for v in values) + ")"
 
 

@@ -84,7 +84,7 @@ def shapley(x: Tensor, b: Tensor, ranks: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _pivot_tables(k: int) -> tuple[Tensor, Tensor]:
-    """Chance that one entry of U, or of D, decides: shape (k+1, k+1, k+2), by u, d and s.
+    """Return the chance that one entry of U, or of D, decides: shape (k+1, k+1, k+2), by u, d and s.
 
     With a of U and c of D already come, a + d − c entries exceed the level. An entry of U decides if that is
     s − 1, one of D if it is s; the a and c that come before it are drawn from u − 1 and d, or u and d − 1,

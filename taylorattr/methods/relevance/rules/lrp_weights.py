@@ -158,6 +158,7 @@ class AlphaBeta(Rule):
         return self._shared(site, m * clipped)
 
     def _shared(self, site: Site, relevance: Tensor) -> Pulled:
+        """Return the multiplier of the input for the relevance of the result."""
         _one_operand(site, self)
         c = bias_of(site) if self.bias == "denominator" else None
         top = relevance if self.alpha == 1 else self.alpha * relevance

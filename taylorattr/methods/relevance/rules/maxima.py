@@ -21,6 +21,7 @@ MaxRule: TypeAlias = Literal["winners", "path", "shapley"]
 """(R13), (R14), (R15): see `maths.max_weights`."""
 
 _WEIGHTS = {"winners": max_weights.winners, "path": max_weights.path, "shapley": max_weights.shapley}
+"""Form -> candidates at x and at b -> weights (…, k)."""
 
 
 class MaxSecant(Rule):
@@ -84,7 +85,10 @@ def _amounts(site: Site, parts: Sequence[Tensor]) -> Tensor:
 
 
 def _pool_winners(site: Site, m: Tensor) -> Tensor:
-    """(R13) for 2-d pools by torch's own kernels: two index lists, two backward passes that add overlaps."""
+    """Return (R13) for 2-d pools by torch's own kernels, which take a list of winners and add overlaps.
+
+    The share θ of m goes back to the winners at x, the rest to those at b.
+    """
     x, b = site.x[0], site.b[0]
     y, w = _pool(site, x, site.outs, site.values)
     y0, v = _pool(site, b, site.outs, site.reference or {})

@@ -14,6 +14,7 @@ from taylorattr.methods.relevance import linear_map
 from taylorattr.methods.relevance.site import Site
 
 Rearranged = Callable[[Tensor], Tensor]
+"""A tensor -> the same entries in another layout, some several times, with zeros for padding."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ OrderRule: TypeAlias = Literal["path", "shapley"]
 """Integrated gradients or Shapley values of the order statistic, see `maths.order_weights`."""
 
 _WEIGHTS = {"path": order_weights.path, "shapley": order_weights.shapley}
+"""Form -> entries at x and at b, ranks -> weights (N, R, k)."""
 
 WIDEST = 128
 """Entries whose order may differ between x and b; the work grows with their third power."""

@@ -30,6 +30,7 @@ def _leaky(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
 
 
 def _prelu(site: Site, z0: Tensor, z1: Tensor) -> Tensor | None:
+    """As a leaky ReLU; none where the slope moves, too."""
     if site.is_operand("weight"):
         return None
     slope = site.named["weight"]
@@ -43,6 +44,7 @@ def _abs(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
 
 
 def _clamp(site: Site, z0: Tensor, z1: Tensor) -> Tensor | None:
+    """From the share between the bounds; none where a bound is a tensor."""
     a = site.named
     low, high = (a.get(k) for k in (("min", "max") if "min" in a or "max" in a else ("min_val", "max_val")))
     if isinstance(low, Tensor) or isinstance(high, Tensor):
@@ -61,7 +63,7 @@ def _hardsigmoid(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
 
 
 def _hardswish(site: Site, z0: Tensor, z1: Tensor) -> Tensor:
-    """The product rule on z·hardsigmoid(z)."""
+    """By the product rule on z·hardsigmoid(z)."""
     gate = (torch.nn.functional.hardsigmoid(z0) + torch.nn.functional.hardsigmoid(z1)) / 2
     return gate + (z0 + z1) / 2 * _hardsigmoid(site, z0, z1)
 
