@@ -18,9 +18,16 @@ from PIL import Image  # matplotlib brings it
 from torch import Tensor, nn
 
 import taylorattr as ta
+from benchmarks.attributions import REFERENCES
 
 IMAGES = 6
 """Test images whose maps are drawn: as many as a sanity check holds."""
+
+EXTENSION = "extension of integrated_gradients, not in the table; patches are of 2×2 pixels"
+"""What stands below maps of extensions."""
+
+EXTENSION_NODES = 32
+"""Of their paths, as many as Integrated Gradients has in the comparison."""
 
 SPARSITY = 0.9
 """Of PruneGrad, as in the comparison."""
@@ -59,13 +66,16 @@ def draw(
         notes = {method: verdict(cells[method].get("audit")) for method in maps}
         shown = range(min(len(x), *(len(m) for m in maps.values())))
         x = x[: len(shown)]
+        maps = {method: scores[: len(x)] for method, scores in maps.items()}
+        if "integrated_gradients" in maps:
+            further = extensions(network, x, images)
+            maps |= further
+            notes |= dict.fromkeys(further, EXTENSION)
         pictures = [
             drawn_once(
                 folder / f"{name}-maps.png",
                 (x, maps, notes),
-                lambda: ta.plot.maps(
-                    {m: v[: len(x)] for m, v in maps.items()}, x, notes=notes, example=shown
-                ),
+                lambda: ta.plot.maps(maps, x, notes=notes, example=shown),
             ),
             drawn_once(
                 folder / f"{name}-cascades.png",
@@ -96,6 +106,28 @@ def draw(
             )
         )
     return pictures
+
+
+def extensions(network: nn.Module, x: Tensor, images: Tensor) -> dict[str, Tensor]:
+    """Return the maps of the extensions of Integrated Gradients, shaped like x."""
+    target = network(x).argmax(1)
+    maps = {}
+    for method in ("ig_multi", "ig_patch", "ig_patch_multi"):
+        baselines = images[:REFERENCES] if method.endswith("multi") else None
+        players = ta.Players.patches(x, (2, 2)) if "patch" in method else None
+        found = ta.attribute(
+            method,
+            network,
+            x,
+            baselines,
+            target=target,
+            players=players,
+            mode="quadrature",
+            n_steps=EXTENSION_NODES,
+        )
+        assert isinstance(found.scores, Tensor)
+        maps[method] = found.scores
+    return maps
 
 
 def verdict(report: ta.AuditReport | None) -> str:

@@ -67,6 +67,19 @@ def test_a_verdict_is_words(cells):
     assert method_pictures.verdict(None) == "not audited"
 
 
+def test_extensions_have_maps_of_the_images():
+    net, (train, held_out) = digits.mlp(), digits.split()
+    x = held_out.images[:2]
+    maps = method_pictures.extensions(net, x, train.images)
+    assert list(maps) == ["ig_multi", "ig_patch", "ig_patch_multi"]
+    for name, scores in maps.items():
+        assert scores.shape == x.shape
+        blocks = scores.reshape(2, 1, 4, 2, 4, 2)
+        assert ("patch" in name) == torch.allclose(
+            blocks, blocks.mean((3, 5), keepdim=True).expand_as(blocks)
+        )
+
+
 def test_digests_tell_numbers_apart(tmp_path):
     drawn = []
 
