@@ -151,12 +151,14 @@ def find(method: AnyMethod) -> AttributionMethod:
     if isinstance(method, AttributionMethod):
         return method
     if isinstance(method, str):
-        for registry in (SYSTEMS, EXTENSIONS):
-            if method in registry or (METHODS.near(method) is None and registry.near(method) is not None):
-                return registry[method]  # or the error that names the near one
-        if method in DESIGNS and method not in METHODS:
+        for registry in (METHODS, SYSTEMS, EXTENSIONS):
+            if method in registry:
+                return registry[method]
+        if method in DESIGNS:
             return DESIGNS[method].attribution_method
-        return METHODS[method]
+        others = (SYSTEMS, EXTENSIONS) if METHODS.near(method) is None else ()
+        meant = next((registry for registry in others if registry.near(method) is not None), METHODS)
+        return meant[method]  # the error, which names the near one
     found = getattr(method, "attribution_method", None)
     if isinstance(found, AttributionMethod):
         return found

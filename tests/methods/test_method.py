@@ -1,6 +1,7 @@
 """What every method shares: names, options, baselines, players, the result."""
 
 import threading
+import types
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from taylorattr import toys
 from taylorattr.analysis.inputs import reference_tuple, stand_in
 from taylorattr.analysis.question import Question
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError, ShapeError, TargetError
-from taylorattr.methods.method import AttributionMethod, Scores
+from taylorattr.methods.method import AttributionMethod, Scores, find
+from taylorattr.registry import DESIGNS
 from tests.methods.networks import Pooled, points, seeded
 
 GRADIENT = ("gradient_x_input", "smooth_grad", "integrated_gradients", "expected_gradients")
@@ -213,3 +215,14 @@ def test_two_threads_with_one_model_give_the_answers_of_one(name):
         thread.join()
     for one, other in zip(alone, found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_a_designed_rule_may_be_called_nearly_as_a_system():
+    entry = AttributionMethod("mip_inn", print, "rule", "baseline", False, False, False, "nearly MIP-IN")
+    DESIGNS.register("mip_inn")(types.SimpleNamespace(attribution_method=entry))
+    try:
+        assert find("mip_inn") is entry
+    finally:
+        DESIGNS.unregister("mip_inn")
+    with pytest.raises(OptionError, match="did you mean 'mip_in'"):
+        find("mip_inn")
