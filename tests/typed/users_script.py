@@ -68,6 +68,11 @@ inverses = ta.MIPIN(image, top="logits").fit(torch.rand(20, 1, 4, 4))
 assert_type(inverses, ta.MIPIN)
 assert_type(inverses.contrast(torch.rand(1, 1, 4, 4), 2), torch.Tensor)
 print(inverses.report(torch.rand(20, 1, 4, 4)).complete)
+gated = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2)).eval()
+pruning = ta.prune(gated, torch.rand(2, 4), target=0, sparsity=0.5)
+assert_type(pruning, ta.Pruning)
+assert_type(pruning.summary(), str)
+ta.plot.kept_neurons(pruning, torch.rand(2, 4))
 
 # reformulate
 found = ta.reformulate("integrated_gradients", model, x, order=6)
