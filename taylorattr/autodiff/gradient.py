@@ -14,7 +14,7 @@ from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapp
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.captured import agrees_at, capture_at
-from taylorattr.autodiff.derivative_check import gradient_follows
+from taylorattr.autodiff.derivative_check import Answer, Slope, gradient_follows
 from taylorattr.autodiff.hessian import unit_rows
 from taylorattr.autodiff.polynomial.engine import expand
 from taylorattr.autodiff.unseen import recorded, singular_place
@@ -178,21 +178,15 @@ def require_true_gradient(
     chosen = torch.linspace(0, len(examples) - 1, min(len(examples), CHECKED_ROWS)).long()
     on = chosen.to(xs[0].device)
     rows, who = tuple(x.detach()[on] for x in xs), examples[chosen.to(examples.device)]
-
-    def derive(points: Rows) -> tuple[Tensor, Rows]:
-        leaves = tuple(p.detach().clone().requires_grad_() for p in points)
-        with torch.enable_grad():
-            found = scalar.values(leaves, who)
-            if not found.requires_grad:
-                return found, tuple(torch.zeros_like(p) for p in leaves)
-            return found.detach(), torch.autograd.grad(found.sum(), leaves, materialize_grads=True)
-
-    def evaluate(points: Rows) -> Tensor:
-        return scalar.values(points, who.repeat(len(points[0]) // len(who)))
-
     known = values[on], tuple(g[on] for g in gradients)
     with torch.inference_mode(False):
-        answer, slope = gradient_follows(evaluate, derive, rows, known, scalar.coarsest_eps)
+        answer, slope = _followed(scalar, rows, who, known)
+        if answer == "differs" and scalar.dtype != torch.float64:
+            # in float32 a step must be so large that many kinks of a network may lie within it
+            finer = scalar.in_precision(torch.float64, rows)
+            if finer is not None and finer.coarsest_eps < scalar.coarsest_eps:
+                wide = tuple(r.double() if r.is_floating_point() else r for r in rows)
+                answer, slope = _followed(finer, wide, who, None)
     if answer == "steps":
         warn(
             "the model is piecewise constant where it was looked at: its gradient is 0 and its output moves "
@@ -208,6 +202,27 @@ def require_true_gradient(
             f"torch.no_grad()) or has a backward pass of its own{_hidden_operation(scalar, row, example)}. "
             f"Write that part in torch, or {NO_GRADIENT_NEEDED}"
         )
+
+
+def _followed(
+    scalar: ScalarModel, rows: Rows, who: Tensor, known: tuple[Tensor, Rows] | None
+) -> tuple[Answer, Slope | None]:
+    """Return what `gradient_follows` says of these rows; f and ∇f are computed where they are not known."""
+
+    def derive(points: Rows) -> tuple[Tensor, Rows]:
+        leaves = tuple(p.detach().clone().requires_grad_() for p in points)
+        with torch.enable_grad():
+            outputs = scalar.values(leaves, who)
+            if not outputs.requires_grad:
+                return outputs, tuple(torch.zeros_like(p) for p in leaves)
+            return outputs.detach(), torch.autograd.grad(outputs.sum(), leaves, materialize_grads=True)
+
+    def evaluate(points: Rows) -> Tensor:
+        return scalar.values(points, who.repeat(len(points[0]) // len(who)))
+
+    return gradient_follows(
+        evaluate, derive, rows, derive(rows) if known is None else known, scalar.coarsest_eps
+    )
 
 
 def _hidden_operation(scalar: ScalarModel, row: Rows, example: int) -> str:

@@ -183,3 +183,13 @@ def test_an_honest_gradient_is_believed(model: str, call: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert bool(torch.isfinite(CALLS[call](HONEST[model])).all())
+
+
+@pytest.mark.parametrize("frequency", [300.0, 3000.0, 1e4])
+def test_single_precision_that_cannot_resolve_a_step_asks_double(frequency: float) -> None:
+    x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+    scores = ta.attribute(
+        "gradient_x_input", lambda z: torch.sin(frequency * z).sum(1), x, dtype=torch.float32
+    ).scores
+    expected = x * frequency * torch.cos(frequency * x)
+    assert torch.allclose(scores, expected.to(scores), atol=1e-6 * frequency)
