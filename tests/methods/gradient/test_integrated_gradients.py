@@ -240,7 +240,7 @@ def test_captum_parity():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        ({"n_steps": 0}, "at least 1"),
+        ({"n_steps": 0}, "count=0; expected a positive integer"),
         ({"tol": -1.0}, "positive"),
         ({"rule": "simpson"}, "gauss_legendre"),
         ({"mode": "fast"}, "expected 'auto'"),
