@@ -111,9 +111,10 @@ class _Mean(Generic[R]):
         """Start with nothing; the first result says which tables there are."""
         self.template: Any = first
         self.notes: list[dict[str, Any]] = []
-        tables = {name: getattr(first, name, None) for name in self.TABLES}
-        self._types = {name: t.dtype for name, t in tables.items() if t is not None}
-        self._means = {name: torch.zeros_like(tables[name], dtype=torch.float64) for name in self._types}
+        named = {name: getattr(first, name, None) for name in self.TABLES}
+        tables = {name: table for name, table in named.items() if table is not None}
+        self._types = {name: table.dtype for name, table in tables.items()}
+        self._means = {name: torch.zeros_like(t, dtype=torch.float64) for name, t in tables.items()}
         self._squares = torch.zeros_like(self._means["values"])
         self._largest = torch.zeros(1, dtype=torch.float64)
         tails = getattr(first, "tails", None)
