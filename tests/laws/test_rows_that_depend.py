@@ -182,3 +182,17 @@ def test_what_was_established_is_not_known_of_another_model() -> None:
     assert first.established == first.against(0.5).established == {"rows"}
     assert first.established is first.with_inputs(first.inputs).established
     assert replace(first, model=CountsRows(), private=None).established == set()
+
+
+class AddsTheLargestNumber(torch.nn.Module):
+    """One example alone has its own largest number; masked rows in one batch share one."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z.sum(1) * z.max().clamp_min(2)
+
+
+@pytest.mark.parametrize("method", ["deeplift_rescale", "deep_shap", "deeplift_reveal_cancel"])
+def test_a_maximum_over_the_batch_is_named_where_rows_share_a_baseline(method: str) -> None:
+    x = torch.rand(2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ShapeError, match=r"aten\.max.* runs over the rows of a batch"):
+        ta.audit(method, AddsTheLargestNumber().eval(), x)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from taylorattr.errors import ShapeError
 from taylorattr.methods.relevance.rules.windows import Windows, windows_of
 from taylorattr.methods.relevance.site import Site, fit
 from taylorattr.program.pool_places import adaptive_places
@@ -66,7 +67,11 @@ MINIMA = ("min", "amin", "minimum", "fmin")
 
 
 def contest(site: Site, *, reference: bool) -> Race:
-    """Return the contest of max, min, amax, amin, maximum, minimum and the max-pools."""
+    """Return the contest of max, min, amax, amin, maximum, minimum and the max-pools.
+
+    Raises:
+        ShapeError: If a maximum runs over the rows of a batch.
+    """
     b = site.b if reference else None
     sign = -1 if site.name in MINIMA else 1
     windows = windows_of(site)
@@ -81,7 +86,14 @@ def contest(site: Site, *, reference: bool) -> Race:
         x = torch.stack(torch.broadcast_tensors(*site.x), -1)
         return Race(sign * x, sign * torch.stack(torch.broadcast_tensors(*b), -1) if b else None, site)
     dims = reduced_dims(site)
-    return Race(sign * _last(site.x[0], dims), sign * _last(b[0], dims) if b else None, site)
+    x, at_b = _last(site.x[0], dims), _last(b[0], dims) if b else None
+    if at_b is not None and at_b.shape[-1] != x.shape[-1]:  # one baseline that many rows share
+        raise ShapeError(
+            f"the maximum at {site.place} runs over the rows of a batch, {x.shape[-1]} numbers for the "
+            f"inputs and {at_b.shape[-1]} for the baseline: an output then depends on the other "
+            "rows. Take the maximum over the dimensions of one example, such as x.flatten(1).amax(1)"
+        )
+    return Race(sign * x, None if at_b is None else sign * at_b, site)
 
 
 def reduced_dims(site: Site) -> tuple[int, ...] | None:
