@@ -34,6 +34,9 @@ IMAGES, PASTED, AUDITED = 150, 40, 2
 PASTED_REFERENCES = 8
 """Fields that methods over a reference set average over: with 400 players and 32 it would take minutes."""
 
+PROBE_ROWS = 256
+"""Normal inputs that MIP-IN is fitted to in a probe."""
+
 EPOCHS_OF_LABELS = 300
 """Of the networks that learn permuted labels by heart."""
 
@@ -250,6 +253,33 @@ def row(name: str, cells: dict[str, Any], place: Any) -> tuple[str, ...]:
     )
 
 
+def in_words(everything: dict[str, dict[str, Any]]) -> str:
+    """Return what the audit of each method says it counts, with the coalition that it gets most wrong."""
+    lines = [f"- {name}: {method_pictures.verdict(cells['audit'])}." for name, cells in everything.items()]
+    return "What each counts, of the effects of 8 players, by its audit:\n\n" + "\n".join(lines)
+
+
+def by_probe() -> str:
+    """Return what a probe reads of the two systems, which have no ratio, from single units."""
+
+    def column(model: Any, x: Tensor, _: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        data = torch.randn(PROBE_ROWS, x.shape[1], generator=generator, dtype=x.dtype)
+        return ta.MIPIN(model).fit(data).attribution(x, 0)
+
+    with warnings.catch_warnings():  # of inverses that fit badly to units of one input
+        warnings.simplefilter("ignore")
+        read = {
+            "prune_grad": ta.probe("prune_grad"),
+            "mip_in, fitted anew to each function": ta.probe(column),
+        }
+    lines = [
+        f"- {name}: {found.sentence}; complete {found.complete.mark}: {found.complete.witness}."
+        for name, found in read.items()
+    ]
+    return "What `ta.probe` reads of the systems, from single ReLU units:\n\n" + "\n".join(lines)
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a method stands on a network: criteria its audit found to hold, and its ABPC."""
@@ -372,6 +402,8 @@ def main(arguments: list[str]) -> int:
         found = correlation(standings[network])
         if found is not None:
             parts.append(f"Criteria held in the audit, and ABPC: {found}.")
+        parts.append(in_words(everything[network]))
+    parts.append(by_probe())
     parts.append(by_principles(study, everything))
     figure(standings, given.folder / "figure.png")
     for network, cells in everything.items():
