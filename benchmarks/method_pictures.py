@@ -133,7 +133,7 @@ def extensions(network: nn.Module, x: Tensor, images: Tensor) -> dict[str, Tenso
 def verdict(report: ta.AuditReport | None) -> str:
     """Return what an audit says of a method, in words."""
     if report is None:
-        return "not audited"
+        return "not audited, as no method over a reference set is"
     names = ("coverage", "no leak", "complete")
     found = ", ".join(f"{n} {v.mark}" for n, v in zip(names, report.verdicts, strict=True))
     # the page that the tolerance stands on is not there, the mark ≈ is

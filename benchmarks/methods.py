@@ -174,7 +174,8 @@ class Study:
             )
         if entry.unit is False:
             cells["gap"] = keep(f"{stem}-gap", lambda: evaluation.completeness_gap(net, x, method, name=name))
-        cells["audit"] = keep(f"{stem}-audit", lambda: self._audit(net, method))
+        if not entry.references:
+            cells["audit"] = keep(f"{stem}-audit", lambda: self._audit(net, method))
         target = net(x).argmax(1)
         cells["seconds"] = self.seconds(stem, lambda: method(x, target))
         return cells
@@ -255,7 +256,9 @@ def row(name: str, cells: dict[str, Any], place: Any) -> tuple[str, ...]:
 
 def in_words(everything: dict[str, dict[str, Any]]) -> str:
     """Return what the audit of each method says it counts, with the coalition that it gets most wrong."""
-    lines = [f"- {name}: {method_pictures.verdict(cells['audit'])}." for name, cells in everything.items()]
+    lines = [
+        f"- {name}: {method_pictures.verdict(cells.get('audit'))}." for name, cells in everything.items()
+    ]
     return "What each counts, of the effects of 8 players, by its audit:\n\n" + "\n".join(lines)
 
 
@@ -397,7 +400,7 @@ def main(arguments: list[str]) -> int:
             if cells["signed"] is not None:
                 everything[network][name] = cells | {"place": places[name]}
                 rows.append(row(name, cells, places[name]))
-                standings[network].append(Standing(name, criteria(cells["audit"])[1], cells["signed"]))
+                standings[network].append(Standing(name, criteria(cells.get("audit"))[1], cells["signed"]))
         parts.append(f"### {network}\n\n{table.piped(rows)}")
         found = correlation(standings[network])
         if found is not None:

@@ -64,7 +64,7 @@ def test_a_verdict_is_words(cells):
         and report.exit_status == 1
         and f"{{{', '.join(report.worst[0][0].players)}}}" in words
     )
-    assert method_pictures.verdict(None) == "not audited"
+    assert method_pictures.verdict(None) == "not audited, as no method over a reference set is"
 
 
 def test_extensions_have_maps_of_the_images():
