@@ -72,9 +72,7 @@ class Interpreter(Arithmetic):
         self.receivers = receivers
         self.bound: dict[Expr, int] = {n: kappas.shape[1]}
         self.first: dict[Expr, int] = {}
-        # nearly every ratio reads the order and the size of the support: two sums of the table, not two loops
-        sums = {m: kappas.sum(axis=1), s: (kappas > 0).sum(axis=1)}
-        self.known: dict[Expr, Any] = {letter: self.number(sizes)[:, None] for letter, sizes in sums.items()}
+        self.known: dict[Expr, Any] = {}
         self.turns = 0
 
     def __call__(self, expression: Expr) -> np.ndarray:
@@ -118,6 +116,10 @@ def _symbol(read: Interpreter, node: Any) -> Any:
     if node in read.receivers:
         return read.number(read.receivers[node] + 1)
     if node in read.known:
+        return read.known[node]
+    if node in (m, s):  # which nearly every ratio reads, one of them or both: sums of the table, not loops
+        sizes = read.table.sum(axis=1) if node == m else read.number((read.table > 0).sum(axis=1))
+        read.known[node] = sizes[:, None]
         return read.known[node]
     if node in read.definitions:
         definition = read.definitions[node]
