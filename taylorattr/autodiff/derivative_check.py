@@ -32,6 +32,10 @@ one place; a hidden dependence shows in all."""
 RELATIVE = 1e-3
 """Difference allowed between a derivative and a difference quotient, relative to the larger of the two."""
 
+LENIENT, STRICT = 1e4, 100.0
+"""Roundings of the values that a difference may carry: lenient where nobody else can decide. In float32 that
+is about the output itself, and hides what is missing, so a strict look comes first where float64 decides."""
+
 Answer: TypeAlias = Literal["follows", "differs", "steps"]
 """What a gradient is: the derivative; not the derivative; 0 on the flat pieces of a function that jumps."""
 
@@ -60,6 +64,7 @@ def gradient_follows(
     points: Rows,
     known: tuple[Tensor, Rows],
     eps: float,
+    roundings: float = LENIENT,
 ) -> tuple[Answer, Slope | None]:
     """Compare ∇f·v with a central difference of values, for a random v, in one forward of 2R rows.
 
@@ -69,6 +74,7 @@ def gradient_follows(
         points: Tensors (R, …).
         known: f and ∇f there.
         eps: Rounding of the coarsest dtype the function computes in.
+        roundings: So many of the values are taken for noise.
 
     Returns:
         The answer and, where the gradient differs, by how much. Where the function does not move at a small
@@ -90,7 +96,7 @@ def gradient_follows(
         both = tuple(torch.cat([p + step * w, p - step * w]) for p, w in zip(start, v, strict=True))
         ahead, behind = values(both).chunk(2)
         slope, quotient = _flat(here[1], v).sum(1, keepdim=True), (ahead - behind)[:, None] / (2 * step)
-        noise = 1e4 * eps / step * torch.stack([ahead, behind]).T
+        noise = roundings * eps / step * torch.stack([ahead, behind]).T
         relative = max(RELATIVE, 1e3 * step**2)
         close = _close(slope, quotient, relative, noise)
         if not bool(close.all()):  # sums that cancel round by more than their result tells

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import taylorattr as ta
-from taylorattr.errors import TaylorAttrError, TaylorAttrWarning
+from taylorattr.errors import DtypeError, TaylorAttrError, TaylorAttrWarning
 
 x = torch.tensor([[0.7, -0.4, 1.1], [0.2, 0.9, -0.8]], dtype=torch.float64)
 
@@ -183,6 +183,13 @@ def test_an_honest_gradient_is_believed(model: str, call: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert bool(torch.isfinite(CALLS[call](HONEST[model])).all())
+
+
+@pytest.mark.parametrize("call", ["gradient_x_input", "integrated_gradients", "smooth_grad"])
+def test_a_missing_half_is_seen_in_single_precision(call: str) -> None:
+    x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(DtypeError, match="is not its derivative"):
+        ta.attribute(call, lambda z: (z.detach() * z).sum(1), x)
 
 
 @pytest.mark.parametrize("frequency", [300.0, 3000.0, 1e4])
