@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame, Tensors
 from taylorattr.effects.coalition_table import Effect, largest
+from taylorattr.effects.examples import in_rows, same
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError, ShapeError, require_frame, require_per_example
 
@@ -34,6 +36,8 @@ class Attribution(Result):
         zero_baseline: Whether the method knows no baseline but 0, so that its scores conserve f(x) itself.
         diagnostics: What a reader must know about the computation; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("player_scores scores f_input f_baseline standard_errors")
 
     player_scores: Tensor
     scores: Tensors | None
@@ -62,6 +66,35 @@ class Attribution(Result):
                 f"standard_errors have shape {tuple(errors.shape)}; expected that of player_scores, "
                 f"{tuple(self.player_scores.shape)}"
             )
+
+    def _selected(self, index: list[int]) -> dict[str, Any]:
+        """Return the baselines of these examples."""
+        chosen = [
+            b[index] if b is not None and self._by_example(b) else b for b in _each_input(self.baselines)
+        ]
+        return {"baselines": tuple(chosen) if isinstance(self.baselines, tuple) else chosen[0]}
+
+    @classmethod
+    def _concatenated(cls, parts: Sequence[Attribution], counts: Sequence[int]) -> dict[str, Any]:
+        """Return the baselines of all: a row each, or the reference set that all have in common."""
+        joined: list[Tensor | None] = []
+        for rows in zip(*(_each_input(part.baselines) for part in parts), strict=True):
+            pairs = list(zip(parts, rows, strict=True))
+            if all(b is not None and part._by_example(b) for part, b in pairs):
+                joined.append(torch.cat([b for b in rows if b is not None]))
+            elif all(same(rows[0], b) for b in rows):
+                joined.append(rows[0])
+            else:
+                raise OptionError(
+                    "scores against different reference sets are no parts of one attribution; compute them "
+                    "with the same references"
+                )
+        return {"baselines": tuple(joined) if isinstance(parts[0].baselines, tuple) else joined[0]}
+
+    def _by_example(self, baseline: Tensor) -> bool:
+        """Return whether a baseline has a row for every example, rather than for every reference."""
+        over = {"references", "averaged_over_references", "each_path"}
+        return len(baseline) == self.batch and over.isdisjoint(self.diagnostics)
 
     @property
     def n(self) -> int:
@@ -139,3 +172,8 @@ class Attribution(Result):
         if self.batch > examples:
             lines.append(f"  … and {self.batch - examples} more examples")
         return "\n".join(lines)
+
+
+def _each_input(baselines: Tensors | None) -> tuple[Tensor | None, ...]:
+    """Return baselines, one entry per input."""
+    return baselines if isinstance(baselines, tuple) else (baselines,)

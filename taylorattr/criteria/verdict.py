@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -16,6 +17,8 @@ Status: TypeAlias = Literal["holds", "fails", "conditional", "holds_to", "undeci
 MARKS: dict[str, str] = {
     "holds": "✓", "fails": "✗", "conditional": "(✓)", "holds_to": "≈", "undecided": "?",
 }  # fmt: skip
+
+GRAVITY: dict[Status, int] = {"fails": 3, "undecided": 2, "holds_to": 1, "holds": 0, "conditional": 0}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,3 +67,8 @@ class Verdict(Result):
             parts.append(f"measured {self.statistic:.2g}, tolerance {self.tolerance or 0:.2g}")
         parts += [part for part in (self.statement, self.witness) if part]
         return "; ".join(parts)
+
+
+def gravest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict that is worst: fails before undecided before holds_to before holds."""
+    return max(verdicts, key=lambda v: (GRAVITY[v.status], v.statistic or 0.0))

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Frame
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.result import Result
 from taylorattr.errors import (
     BudgetError,
@@ -86,6 +87,8 @@ class CoalitionTable(Result, abstract=True):
             those with |S| ≤ k, by size, then lexicographic.
         diagnostics: What a reader must know about the computation; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("values delta f_input f_baseline")
 
     values: Tensor
     names: tuple[str, ...]
@@ -278,6 +281,8 @@ class HarsanyiEffects(CoalitionTable):
             |S| = k; None where the effects do not come from model outputs.
         truncated_at: None if every J(S) is whole; K if it holds only the Taylor terms of order ≤ K.
     """
+
+    example_axes: ClassVar = {**CoalitionTable.example_axes, "error_bound": 0}
 
     error_bound: Tensor | None = None
     truncated_at: int | None = None

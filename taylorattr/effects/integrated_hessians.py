@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.autodiff.unseen import say_steps
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.references import FURTHER_TABLES, over_references
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, require_number, warn
@@ -43,6 +44,8 @@ class IntegratedHessians(Result):
         nodes: Hessians taken along the path of each example, B numbers.
         diagnostics: What a reader must know about the computation; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("values integrated_gradients delta nodes")
 
     values: Tensor
     integrated_gradients: Tensor

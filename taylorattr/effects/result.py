@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.atomic import replacing
+from taylorattr.effects.examples import Batched
 from taylorattr.effects.field_types import require_types
 from taylorattr.errors import FormatError, MissingExtraError, OptionError, require_instance
 from taylorattr.files import parse_json, parsing, read_arrays, read_json, reading
@@ -43,8 +44,10 @@ taken for a module.
 """
 
 
-class Result:
+class Result(Batched):
     """Mixin of the frozen result dataclasses: ``to_dict``, ``from_dict``, ``save``, ``load``.
+
+    Those about a batch can be cut and joined along their examples, `select` and `concat`.
 
     A subclass is registered under its class name when it is defined. ``load`` and ``from_dict``
     called on ``Result`` itself read any of them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from taylorattr.effects.coalition_table import (
     largest,
     player_position,
 )
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.result import Result
 from taylorattr.errors import (
     OptionError,
@@ -50,6 +51,8 @@ class TaylorEffects(Result):
         tails: J(S) − Σ_{m≤K} J_m(S) per coalition, eq. (58), where it was computed, else None.
         diagnostics: What a reader must know about the computation; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("values delta f_input f_baseline converged reasons tails")
 
     values: Tensor
     order: int

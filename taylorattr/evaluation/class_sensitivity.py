@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
+from taylorattr.effects.examples import in_rows
 from taylorattr.errors import OptionError, ShapeError, TargetError
 from taylorattr.evaluation.followed_output import outputs_at
 from taylorattr.evaluation.method_maps import Method, followed_logit, method_map, random_map
@@ -31,8 +32,10 @@ class ClassSensitivity(Measured):
         random: Likewise.
         classes: The two classes of each example, shape (B, 2), int64.
         method: Name of the map.
-        diagnostics: ``zero`` counts the maps that are all zeros, of 2B.
+        diagnostics: ``zero`` counts the maps that are all zeros, of 2B; ``zero_maps`` of each example.
     """
+
+    example_axes: ClassVar = in_rows("distance raw random classes")
 
     distance: Tensor
     raw: Tensor
@@ -54,7 +57,7 @@ class ClassSensitivity(Measured):
 
     def __repr__(self) -> str:
         """Show the distances with their standard errors over examples."""
-        zero = self.diagnostics.get("zero", 0)
+        zero = sum(self.diagnostics.get("zero_maps", ()))
         note = f", {zero} maps of zeros" if zero else ""
         return "\n".join(
             [f"ClassSensitivity of {self.method}: {len(self.raw)} example(s){note}", *self._rows()]
@@ -135,7 +138,8 @@ def class_sensitivity(
         random=random.norm(dim=1),
         classes=pairs,
         method=map_name if name is None else name,
-        diagnostics=game.diagnostics | {"zero": int(zero.sum()), "seed": seed},
+        diagnostics=game.diagnostics
+        | {"zero": int(zero.sum()), "zero_maps": zero.sum(0).tolist(), "seed": seed},
     )
 
 

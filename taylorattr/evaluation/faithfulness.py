@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.inputs import require_finite, require_floating
+from taylorattr.effects.examples import in_rows
 from taylorattr.errors import ShapeError, require_number, require_repetitions
 from taylorattr.evaluation.method_maps import followed_logit, random_map
 from taylorattr.evaluation.protocol_result import Measured
@@ -34,6 +35,8 @@ class CompletenessGap(Measured):
         target: Class followed, (B,) int64; None where there is none.
         diagnostics: What a reader must know; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("total delta random target")
 
     total: Tensor
     delta: Tensor
@@ -96,6 +99,8 @@ class Infidelity(Measured):
         target: Class followed, (B,) int64; None where there is none.
         diagnostics: What a reader must know; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("moments random target")
 
     moments: Tensor
     random: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import require_finite
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.effects.coalition_table import HarsanyiEffects
+from taylorattr.effects.examples import in_rows
 from taylorattr.errors import OptionError, PlayerError, ShapeError, require_whole_number
 from taylorattr.evaluation.coalition_curves import coalition_table
 from taylorattr.evaluation.followed_output import Output, follow
@@ -53,6 +54,8 @@ class InteractionDeletion(Measured):
         target: Class followed, (B,) int64; None where there is none, or values came from a table.
         diagnostics: What a reader must know; JSON-able.
     """
+
+    example_axes: ClassVar = in_rows("members joint separate predicted random_joint random_separate target")
 
     members: Tensor
     joint: Tensor

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Tensors
+from taylorattr.effects.examples import in_rows
 from taylorattr.errors import OptionError, ShapeError, require_repetitions
 from taylorattr.evaluation.method_maps import followed_logit, image_maps, method_map, random_map
 from taylorattr.evaluation.protocol_result import Measured
@@ -45,6 +46,8 @@ class Localisation(Measured):
             mean share of pixels whose number another has too, so that luck orders them.
     """
 
+    example_axes: ClassVar = in_rows("top mass pointing chance random target")
+
     top: Tensor
     mass: Tensor
     pointing: Tensor
@@ -75,7 +78,7 @@ class Localisation(Measured):
 
     def __repr__(self) -> str:
         """Show the shares with their standard errors over images."""
-        skipped = self.diagnostics.get("skipped", 0)
+        skipped = int(self.top.isnan().sum())
         head = (
             f"Localisation of {self.method}: {len(self.top)} image(s), {skipped} skipped, {self.rank} ranks"
         )

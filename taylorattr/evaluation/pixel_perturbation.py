@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from taylorattr.aliases import AnyTarget, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import PlayersLike, resolve_players
+from taylorattr.effects.examples import in_rows
 from taylorattr.errors import OptionError, ShapeError, require_repetitions
 from taylorattr.evaluation.areas import aopc, relative_change
 from taylorattr.evaluation.fills import Fill, replacements
@@ -51,6 +52,8 @@ class PixelPerturbation(Measured):
         diagnostics: What a reader must know; JSON-able. ``tied`` is the mean share of regions whose score
             another has too, so that luck orders them.
     """
+
+    example_axes: ClassVar = in_rows("morf lerf random target")
 
     morf: Tensor
     lerf: Tensor

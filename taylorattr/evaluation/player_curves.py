@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.players import PlayersLike
+from taylorattr.effects.examples import in_rows
 from taylorattr.errors import ShapeError
 from taylorattr.evaluation.areas import aopc, auc, aup
 from taylorattr.evaluation.followed_output import Output, follow, nested_outputs
@@ -38,6 +39,8 @@ class PlayerCurves(Measured):
         diagnostics: What a reader must know; JSON-able. ``tied`` is the mean share of players whose score
             another has too, so that luck orders them.
     """
+
+    example_axes: ClassVar = in_rows("recovery deletion target")
 
     recovery: Tensor
     deletion: Tensor

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,8 @@ class Retraining(Measured):
         rank: ``signed`` or ``abs``.
         diagnostics: What a reader must know; JSON-able.
     """
+
+    example_axes: ClassVar = {"right": 2, "original": 0}
 
     right: Tensor
     trainings: Tensor

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class Road(Measured):
         rank: ``signed`` or ``abs``.
         diagnostics: What a reader must know; JSON-able.
     """
+
+    example_axes: ClassVar = {"right": 1, "probability": 1, "target": 0}
 
     right: Tensor
     probability: Tensor

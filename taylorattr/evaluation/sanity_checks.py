@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from itertools import takewhile
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,8 @@ class SanityCheck(Measured):
             1 + steps, …), float32; at most 6 examples and 2²⁰ numbers. None where one example has more.
     """
 
+    example_axes: ClassVar = {"values": 1, "random": 1, "target": 0}
+
     randomised: str
     steps: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -105,6 +108,23 @@ class SanityCheck(Measured):
                 f"maps have shape {tuple(self.maps.shape)}; expected (at most {batch}, "
                 f"{1 + len(self.steps)}, …)"
             )
+
+    def _selected(self, index: list[int]) -> dict[str, Any]:
+        """Return the maps of the first of these examples, as far as they are held."""
+        held = 0 if self.maps is None else len(self.maps)
+        leading = list(takewhile(lambda e: e < held, index))
+        return {"maps": self.maps[leading] if self.maps is not None and leading else None}
+
+    @classmethod
+    def _concatenated(cls, parts: Sequence[SanityCheck], counts: Sequence[int]) -> dict[str, Any]:
+        """Return the maps of the first examples: of one part after another while they have them all."""
+        maps: list[Tensor] = []
+        for part, count in zip(parts, counts, strict=True):
+            if part.maps is not None:
+                maps.append(part.maps)
+            if part.maps is None or len(part.maps) < count:
+                break
+        return {"maps": torch.cat(maps)[:MAPPED_EXAMPLES] if maps else None}
 
     @property
     def measures(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from taylorattr.allocation.layerwise.result import Layerwise
 from taylorattr.allocation.rule import RULES, AllocationRule
 from taylorattr.attribution import Attribution
 from taylorattr.effects.coalition_table import HarsanyiEffects
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.result import Result
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
@@ -63,6 +64,8 @@ class Reformulation(Result):
         formal: A_i(κ) of the whole network for a back-propagation method on few players, eq. (45); else None.
     """
 
+    example_axes: ClassVar = in_rows("direct allocated effects errors layers")
+
     method: str
     rule: str
     direct: Attribution
@@ -73,6 +76,40 @@ class Reformulation(Result):
     remarks: tuple[str, ...] = ()
     layers: Layerwise | None = None
     formal: FormalAllocation | None = None
+
+    def _selected(self, index: list[int]) -> dict[str, Any]:
+        """Return what the rule read of these examples."""
+        context = tuple(
+            {name: v[index] if self._read_by_example(name, v) else v for name, v in read.items()}
+            for read in self.context
+        )
+        return {"context": context}
+
+    @classmethod
+    def _concatenated(cls, parts: Sequence[Reformulation], counts: Sequence[int]) -> dict[str, Any]:
+        """Return what the rule read of all; the formal shares of single examples are theirs alone."""
+        context = []
+        for reads in zip(*(part.context for part in parts), strict=True):
+            context.append(
+                {
+                    name: torch.cat([read[name] for read in reads])
+                    if parts[0]._read_by_example(name, first)
+                    else first
+                    for name, first in reads[0].items()
+                }
+            )
+        formal = parts[0].formal if len(parts) == 1 else None
+        remarks = tuple(dict.fromkeys(remark for part in parts for remark in part.remarks))
+        return {"context": tuple(context), "formal": formal, "remarks": remarks}
+
+    def _read_by_example(self, name: str, value: Any) -> bool:
+        """Return whether a quantity of the context has a row for every example."""
+        need = self.allocation_rule.needs.get(name)
+        return (
+            need is not None
+            and isinstance(value, Tensor)
+            and (value.ndim > len(need.axes) and len(value) == self.direct.batch)
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

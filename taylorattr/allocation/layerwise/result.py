@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.allocation.layerwise.components import Component
 from taylorattr.allocation.rule import RULES
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.result import Result
 
 
@@ -43,6 +44,11 @@ class LayerRecord(Result):
         empty_loss: Relevance of units without a contribution of the sign that takes it, shape (B,).
         epsilon_loss: Relevance kept by ε, shape (B,).
     """
+
+    example_axes: ClassVar = in_rows(
+        "relevance_out relevance_in by_order constant tail tail_share secant secant_share series_units "
+        "secant_units bias_loss empty_loss epsilon_loss"
+    )
 
     operation: str
     module: str
@@ -101,6 +107,8 @@ class Layerwise(Result):
         options: Options of the method that were used.
         diagnostics: What a reader must know.
     """
+
+    example_axes: ClassVar = in_rows("scores tail f_input f_baseline layers")
 
     method: str
     names: tuple[str, ...]

@@ -22,12 +22,12 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.criteria.audit.asymmetry import Asymmetry, asymmetry, with_other_method
 from taylorattr.criteria.audit.attributor import Attributor, BoundPackageMethod, PackageMethod, attributor
-from taylorattr.criteria.audit.audit_report import AuditReport, Worst
+from taylorattr.criteria.audit.audit_report import AuditReport, Worst, gravest_of
 from taylorattr.criteria.audit.bound_method import AuditedExample
 from taylorattr.criteria.audit.coalitions import Reach, reach_of
 from taylorattr.criteria.audit.examination import Examination, drawn_orders
 from taylorattr.criteria.audit.faulty_operation import faulty_operation, refusal
-from taylorattr.criteria.audit.judgement import JudgedExample, gravest, judged
+from taylorattr.criteria.audit.judgement import JudgedExample, judged
 from taylorattr.criteria.audit.score_tables import ScoreTable
 from taylorattr.criteria.audit.statistics import gap_by_order, ratio, worst
 from taylorattr.errors import MethodError, OptionError, require_whole_number
@@ -230,7 +230,7 @@ def _report(
     return AuditReport(
         method=method.name,
         names=names,
-        verdicts=tuple(gravest([example.verdicts[k] for example in examples]) for k in range(3)),
+        verdicts=gravest_of([example.verdicts for example in examples]),
         each=tuple(example.verdicts for example in examples),
         misuse=tuple({fault.kind: fault for example in examples for fault in example.misuse}.values()),
         deficit=_per_example([example.deficit.value for example in numbers]),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,7 +16,8 @@ from taylorattr.criteria.audit.examination import Refinement
 from taylorattr.criteria.audit.faulty_operation import BalanceBlame
 from taylorattr.criteria.audit.misuse import Misuse
 from taylorattr.criteria.blame.blamed_operation import Blame
-from taylorattr.criteria.verdict import Verdict
+from taylorattr.criteria.verdict import Verdict, gravest
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.result import Result
 from taylorattr.maths.subsets import Coalitions
 
@@ -105,6 +107,11 @@ class AuditReport(Result):
         notes: What the audit could not do, and what else to know.
     """
 
+    example_axes: ClassVar = in_rows(
+        "deficit leak offset uncovered player_leak allocation effects mass order_deficit order_leak slope "
+        "gap gap_by_order each worst"
+    )
+
     method: str
     names: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
@@ -132,6 +139,34 @@ class AuditReport(Result):
     blame: BalanceBlame | Blame | None = None
     notes: tuple[str, ...] = ()
     element_leak: Tensor | None = None
+
+    def _selected(self, index: list[int]) -> dict[str, Any]:
+        """Return the verdicts on these examples; what is said of the method and its noise stays."""
+        return {
+            "verdicts": gravest_of([self.each[e] for e in index]),
+            "asymmetry": tuple(self.asymmetry[e] for e in index if self.asymmetry),
+            "element_leak": None if self.element_leak is None else self.element_leak[index],
+        }
+
+    @classmethod
+    def _concatenated(cls, parts: Sequence[AuditReport], counts: Sequence[int]) -> dict[str, Any]:
+        """Return what is said of all: the gravest verdicts, every misuse and note, the noise at the worst."""
+        worst = max(parts, key=lambda part: float(part.deficit.max()))
+        uneven = [part.asymmetry for part in parts]
+        leaks = [part.element_leak for part in parts if part.element_leak is not None]
+        finer = [part.refinement for part in parts if part.refinement is not None]
+        return {
+            "verdicts": gravest_of([each for part in parts for each in part.each]),
+            "misuse": tuple({fault.kind: fault for part in parts for fault in part.misuse}.values()),
+            "noise": worst.noise,
+            "sampled": parts[0].sampled,
+            # how sums are shared says something only where all are right
+            "asymmetry": tuple(one for part in uneven for one in part) if all(uneven) else (),
+            "refinement": max(finer, key=lambda one: one.fine, default=None),
+            "blame": worst.blame,
+            "notes": tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            "element_leak": torch.cat(leaks) if len(leaks) == len(parts) else None,
+        }
 
     @property
     def n(self) -> int:
@@ -209,6 +244,11 @@ class AuditReport(Result):
     def __repr__(self) -> str:
         """Show the page."""
         return self.summary()
+
+
+def gravest_of(each: Sequence[tuple[Verdict, ...]]) -> tuple[Verdict, ...]:
+    """Return the gravest verdict of all examples on each criterion."""
+    return tuple(gravest(verdicts) for verdicts in zip(*each, strict=True))
 
 
 def page(report: AuditReport, examples: int) -> str:

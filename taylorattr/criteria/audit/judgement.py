@@ -30,9 +30,6 @@ Closed forms in float64 are right to rounding; 1e-4 leaves room for those in flo
 quadrature of the usual 50 nodes is off by about 1e-2 at a kink.
 """
 
-GRAVITY: dict[Status, int] = {"fails": 3, "undecided": 2, "holds_to": 1, "holds": 0, "conditional": 0}
-"""The larger, the more a reader has to know of it."""
-
 MOST_UNCOVERED_NAMED = 5
 """Uncovered coalitions that are named in a witness."""
 
@@ -242,11 +239,6 @@ def coverage_verdict(
         statement=statement,
         witness="; ".join(names) if status == "fails" else "",
     )
-
-
-def gravest(verdicts: list[Verdict]) -> Verdict:
-    """Return the verdict that is worst: fails before undecided before holds_to before holds."""
-    return max(verdicts, key=lambda v: (GRAVITY[v.status], v.statistic or 0.0))
 
 
 def _symptoms(numbers: ExampleNumbers, tol: float) -> Symptoms:

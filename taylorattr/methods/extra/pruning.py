@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
+from taylorattr.effects.examples import in_rows
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError, ShapeError
 
@@ -41,6 +43,11 @@ class Pruning(Result):
         masks: What is kept, by call of a ReLU, shape (B, …), bool; None in diagnostics of an attribution.
         map: The map in the structure of the inputs; None likewise.
     """
+
+    example_axes: ClassVar = in_rows(
+        "output kept_share inactive kept_inactive pruned_output probability pruned_probability same_class "
+        "moved nonlinear ascent masks map"
+    )
 
     sparsity: float
     neurons: int
