@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from taylorattr.aliases import Baselines, Target, Tensors
-from taylorattr.analysis.inputs import held_integers, input_tuple, without_held
+from taylorattr.analysis.inputs import input_tuple, reference_tuple, stand_in
 from taylorattr.analysis.question import Question
-from taylorattr.compat.captum.base import WithDelta
+from taylorattr.compat.captum.base import WithDelta, like_inputs
 from taylorattr.compat.captum.lrp_rules import layer_rules
+from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
 from taylorattr.compat.captum.random_points import called_baselines
-from taylorattr.errors import hearing, say_once
+from taylorattr.memory import keep_freed_blocks
+from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import propagate
-from taylorattr.methods.relevance.recording import record_rows
+from taylorattr.methods.relevance.recording import Recording, record_rows
+from taylorattr.methods.relevance.reference_pairs import recorded_pairs
 
 CustomAttribution = Callable[..., tuple[Tensor, ...]]
 """(multipliers, inputs, baselines) -> scores, each a tuple with one tensor per input."""
@@ -83,11 +87,7 @@ class DeepLift(WithDelta):
         ).game
         # multipliers are what the walk carries before the last product with Δ, which `attribute` includes
         recording = record_rows(game, slice(0, game.batch), reference=True)
-        table = difference_rules("winners", "deeplift_rescale")
-        multipliers = tuple(propagate(recording, table, as_multipliers=True))
-        steps = tuple(e - b for e, b in zip(game.inputs, game.baselines, strict=True))
-        sums = [(m * s).reshape(game.batch, -1).sum(1) for m, s in zip(multipliers, steps, strict=True)]
-        delta = torch.stack(sums).sum(0) - recording.gap
+        multipliers, delta = _rescaled(recording, True, 1)
         if custom is not None:  # the delta stays that of the rule: of a user's own scores no sum is known
             return custom(multipliers, game.inputs, game.baselines), delta
         return multipliers, delta
@@ -129,27 +129,63 @@ class DeepLiftShap(DeepLift):
         Returns:
             The scores, or scores and deltas.
         """
-        held = held_integers(inputs)
-        references = input_tuple(without_held(called_baselines(baselines, inputs), held, "baselines"))
-        totals: list[Tensor] = []
+        model, rows, shared = spread_over_batch(self.forward_func, inputs)
+        question = Question(
+            model,
+            rows,
+            called_baselines(baselines, inputs),
+            target=target,
+            additional_forward_args=additional_forward_args,
+            dtype=None,
+            input_later=True,
+            baseline_later=True,
+        )
+        references = reference_tuple(question.baselines, question.rows, "baselines")
+        question = replace(question, baselines=stand_in(references), references=references)
+        as_multipliers = not self._multiply_by_inputs or custom_attribution_func is not None
+        batch, count = len(question.rows[0]), len(references[0])
+        sums: list[Tensor] = []
         deltas = []
-        said = []
-        for row in range(len(references[0])):
-            rows: list[Any] = [part[row : row + 1] for part in references]
-            for place in held:
-                rows.insert(place, None)
-            start: Any = tuple(rows) if isinstance(inputs, tuple) else rows[0]
-            with hearing() as heard:
-                scores, delta = self._rescale(
-                    inputs, start, target, additional_forward_args, custom_attribution_func
-                )
-            said.append(heard)
-            deltas.append(delta)
-            parts = [score / len(references[0]) for score in scores]
-            totals = parts if not totals else [t + p for t, p in zip(totals, parts, strict=True)]
-        say_once(said)
-        averages = tuple(totals) if isinstance(inputs, tuple) else totals[0]
-        return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages
+        for recording in _pairs(question):
+            scores, delta = _rescaled(recording, as_multipliers, recording.batch // batch)
+            if custom_attribution_func is not None:  # of all pairs at once, as captum does
+                scores = custom_attribution_func(scores, recording.inputs, recording.inputs_at_b)
+            parts = [score.unflatten(0, (batch, -1)).sum(1) / count for score in scores]
+            sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
+            deltas.append(delta.reshape(batch, -1))
+        averages = question.with_held(tuple(sums), lambda x: torch.zeros_like(x, dtype=sums[0].dtype))
+        result = like_inputs(summed_where_shared(averages, shared), inputs)
+        return (result, torch.cat(deltas, dim=1).reshape(-1)) if return_convergence_delta else result
+
+
+def _pairs(question: Question) -> Iterator[Recording]:
+    """Yield recordings of all examples against consecutive references."""
+    game = question.game
+    keep_freed_blocks()
+    at_x = record_rows(game, slice(0, game.batch), reference=False)
+    game.outputs.settle(at_x.output, at_x.inputs)
+    return recorded_pairs(question, at_x, 0)
+
+
+def _rescaled(recording: Recording, as_multipliers: bool, pairs: int) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Return Rescale's scores or multipliers of every row, and Σ scores − (f(x) − f(b)), shape (R,).
+
+    Args:
+        recording: With a reference.
+        as_multipliers: What the walk carries before the last product with Δ.
+        pairs: Consecutive rows of one example.
+    """
+    table = difference_rules("winners", "deeplift_rescale")
+    carried = propagate(recording, table, as_multipliers=as_multipliers)
+    scores = carried
+    if as_multipliers:
+        steps = (x - b for x, b in zip(recording.inputs, recording.inputs_at_b, strict=True))
+        scores = [m * step for m, step in zip(carried, steps, strict=True)]
+    else:
+        gap = relative_gap(scores, recording.gap)
+        difference_diagnostics(recording, table, scores, gap, pairs=pairs)
+    total = torch.stack([s.reshape(recording.batch, -1).double().sum(1) for s in scores]).sum(0)
+    return tuple(carried), (total - recording.gap.double()).to(recording.output)
 
 
 class LRP(WithDelta):

@@ -88,8 +88,14 @@ def explain(
         used = used.with_overrides(rules, recording.program)
         scores = walk(recording, used)
         blockwise.append(scores)
-        say = difference_diagnostics if reference else conservation_diagnostics
-        _join(diagnostics, say(recording, used, scores, balance), part.start)
+        if reference:
+            said = difference_diagnostics(recording, used, scores, relative_gap(scores, recording.gap))
+            if balance:
+                ledgers = balances(recording, used)
+                said["balance"] = [[entry.to_dict() for entry in ledger.entries] for ledger in ledgers]
+        else:
+            said = conservation_diagnostics(recording, used, scores, balance)
+        _join(diagnostics, said, part.start)
     if rules:
         names = (m if isinstance(m, str) else getattr(m, "__name__", "predicate") for m in rules)
         diagnostics["rules"] = list(names)
@@ -112,7 +118,14 @@ def _join(total: dict[str, Any], block: dict[str, Any], start: int) -> None:
 
 
 def difference_diagnostics(
-    recording: Recording, rules: RuleTable, scores: list[Tensor], balance: bool, *, quiet: bool = False
+    recording: Recording,
+    rules: RuleTable,
+    scores: list[Tensor],
+    gap: Tensor,
+    *,
+    quiet: bool = False,
+    first: int = 0,
+    pairs: int = 1,
 ) -> dict[str, Any]:
     """Check size and completeness; where one fails, find the operation by its balance, and warn.
 
@@ -120,20 +133,17 @@ def difference_diagnostics(
         recording: With a reference.
         rules: The rules that were used.
         scores: What each input element got.
-        balance: Whether the balance is asked for.
+        gap: Their `relative_gap` to f(x) − f(b).
         quiet: Whether nothing is said of the size of the scores, as after the first of many references.
+        first: Number of the example in the first row.
+        pairs: Consecutive rows of one example, each against another reference.
 
     Returns:
         Diagnostics.
     """
     diagnostics: dict[str, Any] = {}
-    gap = relative_gap(scores, recording.gap)
     tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
     worst = int(gap.argmax())
-    if balance:
-        diagnostics["balance"] = [
-            [entry.to_dict() for entry in ledger.entries] for ledger in balances(recording, rules)
-        ]
     missed = gap * size_of(scores, recording.batch)
     ends = torch.maximum(recording.output.abs(), recording.output_at_b.abs()).double()
     total = recording.gap.abs().double()
@@ -143,16 +153,15 @@ def difference_diagnostics(
     if bool(missing.any()) and float(gap[worst]) <= tolerance:
         worst = int(torch.where(missing, missed / total.clamp_min(1e-300), 0.0).argmax())
     if not quiet:
-        diagnostics |= _grown(recording, rules, scores, torch.maximum(ends, total))
+        diagnostics |= _grown(recording, rules, scores, torch.maximum(ends, total), first, pairs)
     if float(gap[worst]) > tolerance or bool(missing[worst]):
         entry = balance_of(recording, rules, worst).worst()
         diagnostics["incomplete"] = entry.to_dict() if entry is not None else {}
         where = f"{entry.op} (module '{entry.module}', {entry.where})" if entry is not None else "nowhere"
         warn(
-            f"the scores of example {worst} miss f(x) − f(b) by {float(gap[worst]):.1e} of their size, by "
-            f"{float(missed[worst]):.2g}; the largest remainder is at {where}: its rule is not complete, or "
-            "float32 rounding is the cause "
-            "(pass dtype=torch.float64)",
+            f"the scores of example {first + worst // pairs} miss f(x) − f(b) by {float(gap[worst]):.1e} of "
+            f"their size, by {float(missed[worst]):.2g}; the largest remainder is at {where}: its rule is "
+            "not complete, or float32 rounding is the cause (pass dtype=torch.float64)",
             PrecisionWarning,
         )
     return diagnostics
@@ -212,7 +221,14 @@ _REMEDIES = {
 """Method -> what to try where its relevance grows."""
 
 
-def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explained: Tensor) -> dict[str, Any]:
+def _grown(
+    recording: Recording,
+    rules: RuleTable,
+    scores: list[Tensor],
+    explained: Tensor,
+    first: int = 0,
+    pairs: int = 1,
+) -> dict[str, Any]:
     """Warn where Σ|scores| is far larger than what is explained; return the examples and the operation.
 
     Args:
@@ -220,6 +236,8 @@ def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explain
         rules: The rules that were used.
         scores: What each input element got.
         explained: The size of the output, (B,).
+        first: Number of the example in the first row.
+        pairs: Consecutive rows of one example.
 
     Returns:
         Diagnostics: ``larger_than_output``, and ``grew_at`` where one operation stands out.
@@ -230,7 +248,8 @@ def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explain
         return {}
     ratio = torch.where(blown, size / explained.clamp_min(1e-300), 0.0)
     worst = int(ratio.argmax())
-    diagnostics: dict[str, Any] = {"larger_than_output": blown.nonzero().reshape(-1).tolist()}
+    examples = (first + blown.nonzero().reshape(-1) // pairs).unique()
+    diagnostics: dict[str, Any] = {"larger_than_output": examples.tolist()}
     # the parts of RevealCancel are walked by rules of their own, which have no ledger
     parts = rules.method == "deeplift_reveal_cancel"
     entry = None if parts else growth_of(recording, rules, worst, scores)
@@ -243,10 +262,11 @@ def _grown(recording: Recording, rules: RuleTable, scores: list[Tensor], explain
             f"most at {entry.op} (module '{entry.module}', {entry.where}), {factor:.2g} times what came in"
         )
     remedy = _REMEDIES.get(rules.method, "integrated_gradients keeps to the size of the output")
+    output = float(explained.expand(len(size))[worst])
     warn(
-        f"{rules.method}: Σ|scores| of example {worst} is {float(size[worst]):.2g} where the output is "
-        f"{float(explained.expand(len(size))[worst]):.2g}: relevance of both signs grew on the way, {place}, "
-        f"and cancels in the sum. These scores say little about the output; {remedy}",
+        f"{rules.method}: Σ|scores| of example {first + worst // pairs} is {float(size[worst]):.2g} where "
+        f"the output is {output:.2g}: relevance of both signs grew on the way, {place}, and cancels in the "
+        f"sum. These scores say little about the output; {remedy}",
         PrecisionWarning,
     )
     return diagnostics

@@ -17,7 +17,8 @@ from taylorattr.methods.method import Scores, method
 from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import balances, propagate
-from taylorattr.methods.relevance.recording import record_rows
+from taylorattr.methods.relevance.recording import Recording, record_rows
+from taylorattr.methods.relevance.reference_pairs import recorded_pairs
 from taylorattr.methods.relevance.rule import Overrides, RuleTable, named_operations
 from taylorattr.methods.relevance.rules.maxima import MaxRule
 from taylorattr.methods.relevance.rules.neurons import NeuronShapley
@@ -145,32 +146,41 @@ class _Job:
         if at_x.batch == game.batch:
             game.outputs.settle(at_x.output, at_x.inputs)
         used = self.table.with_overrides(self.rules, at_x.program)
-        rows = [question.reference_rows(e) for e in range(part.start, part.start + at_x.batch)]
-        count = rows[0][0].shape[0]
+        count = len(question.reference_set[0])
         sums = [[torch.zeros_like(x[part]) for x in game.inputs] for _ in range(walks)]
         f_start = torch.zeros_like(at_x.output)
-        ledgers: list[list[Any]] = [[] for _ in rows]
-        for r in range(count):
-            starts = tuple(torch.stack([row[k][r] for row in rows]) for k in range(len(game.inputs)))
-            if not game.scalar.varies and all(bool((s == s[:1]).all()) for s in starts):
-                starts = tuple(s[:1] for s in starts)
-            recording = at_x.against(starts)
-            f_start = f_start + (recording.output - recording.gap) / count
+        ledgers: list[list[Any]] = [[] for _ in range(at_x.batch)]
+        neurons = any(isinstance(rule, NeuronShapley) for rule in used.by_kind.values())
+        for recording in recorded_pairs(question, at_x, part.start, singly=neurons):
+            starts = recording.output_at_b.expand(recording.batch)
+            f_start = f_start + starts.reshape(at_x.batch, -1).sum(1) / count
             scores = propagate(recording, used)
-            warned, draws = "larger_than_output" in self.diagnostics, self.neuron.generator.get_state()
-            self.diagnostics |= difference_diagnostics(recording, used, scores, False, quiet=warned)
-            self.neuron.generator.set_state(draws)  # what a warning walks again leaves the scores as they are
+            self._diagnose(recording, used, scores, part.start, recording.batch // at_x.batch)
             for w in range(walks):
                 if w and self.neuron.sampled:
                     scores = propagate(recording, used)
-                self.worst_gap = max(self.worst_gap, float(relative_gap(scores, recording.gap).max()))
-                sums[w] = [total + s / count for total, s in zip(sums[w], scores, strict=True)]
+                    self.worst_gap = max(self.worst_gap, float(relative_gap(scores, recording.gap).max()))
+                means = [s.unflatten(0, (at_x.batch, -1)).sum(1) / count for s in scores]
+                sums[w] = [total + s for total, s in zip(sums[w], means, strict=True)]
             if balance:
-                for e, ledger in enumerate(balances(recording, used)):
-                    ledgers[e].append([entry.to_dict() for entry in ledger.entries])
+                pairs = balances(recording, used)
+                for row, ledger in enumerate(pairs):
+                    entries = [entry.to_dict() for entry in ledger.entries]
+                    ledgers[row * at_x.batch // len(pairs)].append(entries)
         if balance:
             self.diagnostics["balance"] = self.diagnostics.get("balance", []) + ledgers
         return sums, f_start
+
+    def _diagnose(
+        self, recording: Recording, used: RuleTable, scores: list[Tensor], first: int, pairs: int
+    ) -> None:
+        """Note the gap of every pair, and what is to be said of them; an example's pairs lie in a row."""
+        gap = relative_gap(scores, recording.gap)
+        self.worst_gap = max(self.worst_gap, float(gap.max()))
+        warned, draws = "larger_than_output" in self.diagnostics, self.neuron.generator.get_state()
+        new = difference_diagnostics(recording, used, scores, gap, quiet=warned, first=first, pairs=pairs)
+        self.diagnostics |= new
+        self.neuron.generator.set_state(draws)  # what a warning walks again leaves the scores as they are
 
     def mean(self) -> tuple[Tensor, ...]:
         """Return the mean over the walks."""

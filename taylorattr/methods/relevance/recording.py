@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -35,14 +36,15 @@ class Recording:
         reference: Every value at b; None where there is no reference. Leading dimensions of 1 stand for the
             whole batch.
         batch: Number of examples.
-        again: Records the same function at other rows, in the layout and the spelling of this program.
+        again: Records the same function at other rows, in the layout and the spelling of this program; with
+            the example of each row, (R,), where it is not the one in its place.
     """
 
     program: Program
     values: dict[int, Tensor]
     reference: dict[int, Tensor] | None
     batch: int
-    again: Callable[[Rows], Program]
+    again: Callable[..., Program]
     active: frozenset[int] = field(init=False)
     readers: dict[int, list[Node]] = field(init=False)
     makers: dict[int, Node] = field(init=False)
@@ -61,6 +63,14 @@ class Recording:
     def inputs(self) -> tuple[Tensor, ...]:
         """x as it was recorded, tensors (B, …)."""
         return tuple(self.values[ref.index] for ref in self.program.inputs)
+
+    @property
+    def inputs_at_b(self) -> tuple[Tensor, ...]:
+        """b as it was recorded, one row for each of x; 0 without a reference."""
+        if self.reference is None:
+            return tuple(map(torch.zeros_like, self.inputs))
+        starts = (self.reference[ref.index] for ref in self.program.inputs)
+        return tuple(b.expand_as(x) for b, x in zip(starts, self.inputs, strict=True))
 
     @property
     def output(self) -> Tensor:
@@ -117,16 +127,10 @@ class Recording:
                 at_b = self.again(baselines)
             except Exception:  # a model written for one batch size may raise anything; expanded it runs
                 at_b = None
-            if at_b is not None and _mismatch(self.program, at_b) is None and self._serves(at_b):
-                return replace(self, reference=_all_values(at_b))
+            if at_b is not None and mismatch(self.program, at_b) is None and self._serves(at_b):
+                return replace(self, reference=all_values(at_b))
         at_b = self.again(tuple(b.expand(self.batch, *b.shape[1:]) for b in baselines))
-        problem = _mismatch(self.program, at_b)
-        if problem is not None:
-            raise CaptureError(
-                f"the model takes another branch on the baseline: {problem}. Difference rules compare the "
-                "same operations at both ends; choose a baseline that runs the same branch"
-            )
-        return replace(self, reference=_all_values(at_b))
+        return replace(self, reference=values_beside(self.program, at_b))
 
     def _serves(self, at_b: Program) -> bool:
         """Whether values at batch size 1 stand for the whole batch, and constants are the same."""
@@ -168,10 +172,11 @@ def record_at(
     refuse_frozen_values(program, function, inputs, module=module)
     program = with_biases(written_out(in_reals(program), kept), kept)
 
-    def again(rows: Rows) -> Program:
-        return with_biases(record_written_out(function, lay(rows), module=module, kept=kept), kept)
+    def again(rows: Rows, examples: Tensor | None = None) -> Program:
+        at = function if examples is None else partial(function, examples=examples)
+        return with_biases(record_written_out(at, lay(rows), module=module, kept=kept), kept)
 
-    return Recording(program, _all_values(program), None, len(inputs[0]), again)
+    return Recording(program, all_values(program), None, len(inputs[0]), again)
 
 
 def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str] = frozenset()) -> Recording:
@@ -190,8 +195,10 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
     if not game.scalar.varies and all(bool((rows == rows[:1]).all()) for rows in b):
         b = tuple(rows[:1] for rows in b)
 
-    def function(*rows: Tensor) -> Tensor:
-        return game.scalar.values(rows, torch.arange(part.start, part.start + len(rows[0])))
+    def function(*rows: Tensor, examples: Tensor | None = None) -> Tensor:
+        if examples is None:
+            examples = torch.arange(part.start, part.start + len(rows[0]))
+        return game.scalar.values(rows, examples)
 
     def recorded(lay: Callable[[Rows], Rows]) -> Recording:
         at_x = record_at(function, x, game.scalar.module, kept=kept, lay=lay)
@@ -205,11 +212,27 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
     return recorded(tuple)
 
 
-def _all_values(program: Program) -> dict[int, Tensor]:
+def all_values(program: Program) -> dict[int, Tensor]:
+    """Return every value of a recording by number, constants included."""
     return {**program.constants, **program.values}
 
 
-def _mismatch(at_x: Program, at_b: Program) -> str | None:
+def values_beside(at_x: Program, at_b: Program) -> dict[int, Tensor]:
+    """Return every value of a recording at baselines, which must name the operations of the one at x.
+
+    Raises:
+        CaptureError: If the model ran other operations at b, or froze other numbers.
+    """
+    problem = mismatch(at_x, at_b)
+    if problem is not None:
+        raise CaptureError(
+            f"the model takes another branch on the baseline: {problem}. Difference rules compare the "
+            "same operations at both ends; choose a baseline that runs the same branch"
+        )
+    return all_values(at_b)
+
+
+def mismatch(at_x: Program, at_b: Program) -> str | None:
     """Say where two recordings of one model differ; shapes and sizes may differ in the batch."""
     if len(at_x.nodes) != len(at_b.nodes):
         return f"{len(at_x.nodes)} operations at the input, {len(at_b.nodes)} at the baseline"
