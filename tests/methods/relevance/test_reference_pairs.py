@@ -10,7 +10,7 @@ import taylorattr as ta
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import attribute
 from taylorattr.methods.relevance import recording as recordings
-from taylorattr.methods.relevance.recording import record_rows
+from taylorattr.methods.relevance.recording import record_at, record_rows
 from taylorattr.methods.relevance.reference_pairs import recorded_pairs
 from tests.methods.relevance.networks import NETWORKS, D, draw, readout, seeded
 
@@ -83,26 +83,34 @@ def asked(model, x, references, **options):
     return Question(model, x, 0.0, references=(references,), input_later=True, baseline_later=True, **options)
 
 
-def times_recorded(monkeypatch, model, x, references, **options):
-    """Rows of each recording that the pairs of a question take."""
-    question, rows = asked(model, x, references, **options), []
-    record = recordings.record_written_out
+def ways_taken(monkeypatch, model, x, references, **options):
+    """How each run of the pairs of a question came about, and its rows."""
+    question, taken = asked(model, x, references, **options), []
+    record, run = recordings.record_written_out, recordings.replayed
 
-    def counted(function, inputs, **more):
-        rows.append(len(inputs[0]))
+    def recorded(function, inputs, **more):
+        taken.append(("recorded", len(inputs[0])))
         return record(function, inputs, **more)
 
-    monkeypatch.setattr(recordings, "record_written_out", counted)
+    def replayed(program, function, rows):
+        found = run(program, function, rows)
+        taken.extend([("replayed", len(rows[0]))] if found is not None else [])
+        return found
+
+    monkeypatch.setattr(recordings, "record_written_out", recorded)
+    monkeypatch.setattr(recordings, "replayed", replayed)
     at_x = record_rows(question.game, slice(0, len(x)), reference=False)
     list(recorded_pairs(question, at_x, 0))
-    return rows
+    return taken
 
 
-def test_references_that_all_share_are_recorded_once(monkeypatch):
+def test_references_that_all_share_are_run_once(monkeypatch):
     x, references = draw(5, 4), draw(6, 4, seed=3)
-    assert times_recorded(monkeypatch, mlp(), x, references, target=0) == [6]
-    assert times_recorded(monkeypatch, mlp(), draw(6, 4), references, target=0) == [7]  # one more tells apart
-    assert times_recorded(monkeypatch, mlp(), x, references, target=[0, 1, 2, 0, 1]) == [30, 30]
+    assert ways_taken(monkeypatch, mlp(), x, references, target=0) == [("replayed", 6)]
+    equal = ways_taken(monkeypatch, mlp(), draw(6, 4), references, target=0)
+    assert equal == [("replayed", 7)]  # one more tells references and examples apart
+    each = ways_taken(monkeypatch, mlp(), x, references, target=[0, 1, 2, 0, 1])
+    assert each == [("recorded", 30), ("recorded", 30)]
 
 
 def test_a_model_that_holds_the_number_of_rows_is_recorded_at_all_pairs(monkeypatch):
@@ -112,8 +120,8 @@ def test_a_model_that_holds_the_number_of_rows_is_recorded_at_all_pairs(monkeypa
         rows = x.reshape(len(x) * 2, 2)  # examples and halves in one dimension
         return model(rows.reshape(len(x), 4).tanh()).sum(1)
 
-    x, references = draw(5, 4), draw(6, 4, seed=3)
-    assert times_recorded(monkeypatch, merged, x, references) == [6, 30, 30]
+    taken = ways_taken(monkeypatch, merged, draw(5, 4), draw(6, 4, seed=3))
+    assert taken == [("recorded", 6), ("recorded", 30), ("recorded", 30)]
 
 
 def test_a_model_that_branches_takes_the_branch_of_each_reference(monkeypatch):
@@ -123,7 +131,7 @@ def test_a_model_that_branches_takes_the_branch_of_each_reference(monkeypatch):
         return (x**2).sum(1) if bool((x > 0).all()) else x.tanh().sum(1)
 
     x = draw(5, 4).abs()
-    assert times_recorded(monkeypatch, branching, x, draw(3, 4).abs()) == [1, 1, 1]
+    assert ways_taken(monkeypatch, branching, x, draw(3, 4).abs()) == [("recorded", 1)] * 3
     with pytest.raises(ta.errors.CaptureError, match="another branch on the baseline"):
         attribute("deep_shap", branching, x, torch.cat([draw(2, 4).abs(), -draw(1, 4).abs()]))
 
@@ -139,3 +147,20 @@ def test_diagnostics_number_the_examples():
         found = attribute("deep_shap", model, x, references, balance=True)
     assert found.diagnostics["larger_than_output"] == [1]
     assert [len(each) for each in found.diagnostics["balance"]] == [4, 4, 4]
+
+
+def test_a_replay_is_believed_only_where_the_model_gives_the_same():
+    """A number of the input's that leaves torch unseen: the operations are those of another function."""
+    step = []
+
+    def stepping(x):
+        step.append(1)  # another function at its third call, with nothing that torch could see
+        return (x * (3.0 if len(step) > 2 else 2.0)).sum(1)
+
+    x = draw(3, 4)
+    at_x = record_at(stepping, (x,), None)
+    assert recordings.replayed(at_x.program, lambda rows: 2.0 * rows.sum(1), (x + 1,)) is not None
+    step.extend([1, 1])
+    assert recordings.replayed(at_x.program, stepping, (x + 1,)) is None
+    again = at_x.again((x + 1,))
+    torch.testing.assert_close(again.values[again.output.index], 3.0 * (x + 1).sum(1))
