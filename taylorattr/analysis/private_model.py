@@ -384,10 +384,15 @@ class PrivateModel:
 
     Args:
         user_model: Module or callable on torch tensors; read and never changed.
+
+    Attributes:
+        recordings: Operations that were recorded of the copies, by what decides them; for whoever runs them
+            again.
     """
 
     def __init__(self, user_model: Callable[..., Any]) -> None:
         self.user_model = user_model
+        self.recordings: dict[Any, Any] = {}
         self._copies: dict[tuple[torch.dtype | None, torch.device | None], ModelCopy] = {}
 
     @cached_property

@@ -54,6 +54,13 @@ class TargetSelector:
         else:
             raise TargetError(f"target={target!r} is a {type(target).__name__}; expected {_FORMS}")
 
+    @property
+    def key(self) -> Any:
+        """What selectors that select the same have in common; hashable if the user's function is."""
+        if self.function is not None:
+            return self.function
+        return self.common if self.each is None else tuple(map(tuple, self.each.tolist()))
+
     def _set_tensor(self, target: Tensor, batch: int) -> None:
         if target.dtype.is_floating_point or target.dtype.is_complex or target.dtype is torch.bool:
             raise TargetError(f"target is a tensor of {target.dtype}; class indices must be integers")

@@ -163,7 +163,7 @@ def _pairs(question: Question) -> Iterator[Recording]:
     game = question.game
     keep_freed_blocks()
     at_x = record_rows(game, slice(0, game.batch), reference=False)
-    game.outputs.settle(at_x.output, at_x.inputs)
+    game.outputs.settle(at_x.output, at_x.inputs, witnessed=at_x.witnessed)
     return recorded_pairs(question, at_x, 0)
 
 

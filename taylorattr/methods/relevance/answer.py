@@ -77,7 +77,7 @@ def explain(
             )
             continue
         if recording.batch == game.batch:
-            game.outputs.settle(recording.output, recording.inputs)
+            game.outputs.settle(recording.output, recording.inputs, witnessed=recording.witnessed)
             if reference:
                 game.outputs.settle_baseline(recording.output_at_b)
         if merge:

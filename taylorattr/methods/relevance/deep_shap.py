@@ -144,7 +144,7 @@ class _Job:
         game, question = self.question.game, self.question
         at_x = record_rows(game, part, reference=False, kept=named_operations(self.rules))
         if at_x.batch == game.batch:
-            game.outputs.settle(at_x.output, at_x.inputs)
+            game.outputs.settle(at_x.output, at_x.inputs, witnessed=at_x.witnessed)
         used = self.table.with_overrides(self.rules, at_x.program)
         count = len(question.reference_set[0])
         sums = [[torch.zeros_like(x[part]) for x in game.inputs] for _ in range(walks)]

@@ -9,26 +9,20 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from taylorattr.analysis.game import Game
 from taylorattr.errors import CaptureError
+from taylorattr.methods.relevance.replay import Recorded, Replay, Rows
 from taylorattr.program.arguments import operands, results
 from taylorattr.program.capture import refuse_frozen_values
 from taylorattr.program.layers import with_biases
 from taylorattr.program.program import Node, Program
 from taylorattr.program.record import record
-from taylorattr.program.walk import values_at
 from taylorattr.program.written_out import in_reals, record_written_out, written_out
-
-Rows = tuple[Tensor, ...]
-"""One tensor (R, …) per input tensor."""
-
-_ROUNDINGS = 1e3
-"""Difference between a model and its operations run by themselves, in roundings of the largest output: a bias
-may be added by another kernel."""
 
 
 @dataclass
@@ -41,15 +35,16 @@ class Recording:
         reference: Every value at b; None where there is no reference. Leading dimensions of 1 stand for the
             whole batch.
         batch: Number of examples.
-        again: Records the same function at other rows, in the layout and the spelling of this program; with
-            the example of each row, (R,), where it is not the one in its place.
+        again: The same function at other rows, in the layout and the spelling of this program.
+        witnessed: Whether the model itself gave f(x) of every example in another batch.
     """
 
     program: Program
     values: dict[int, Tensor]
     reference: dict[int, Tensor] | None
     batch: int
-    again: Callable[..., Program]
+    again: Again
+    witnessed: bool = False
     active: frozenset[int] = field(init=False)
     readers: dict[int, list[Node]] = field(init=False)
     makers: dict[int, Node] = field(init=False)
@@ -149,6 +144,39 @@ class Recording:
         return True
 
 
+class Again:
+    """Records a function at other rows, or runs there what was recorded, in the layout of that recording.
+
+    Args:
+        function: Inputs, and the example of each row where it is not the one in its place, to (R,).
+        module: The module whose submodules name the operations.
+        kept: Names of operations that are not written out by their formula.
+        lay: Puts rows into the memory layout in which they are recorded.
+        replay: What was recorded.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        module: nn.Module | None,
+        kept: frozenset[str],
+        lay: Callable[[Rows], Rows],
+        replay: Replay,
+    ) -> None:
+        self.function, self.module, self.kept, self.lay, self.replay = function, module, kept, lay, replay
+
+    def __call__(self, rows: Rows, examples: Tensor | None = None) -> Program:
+        """Return the program with its values at rows (R, …); examples as the function takes them."""
+        rows, function = self.lay(rows), self.function
+        if examples is None:
+            known = self.replay.at(rows, lambda: function(*(row.clone() for row in rows)))
+            if known is not None:
+                return known
+        at = function if examples is None else partial(function, examples=examples)
+        program = record_written_out(at, rows, module=self.module, kept=self.kept)
+        return with_biases(program, self.kept)
+
+
 def record_at(
     function: Callable[..., Tensor],
     inputs: Rows,
@@ -176,46 +204,8 @@ def record_at(
     program = record(function, inputs, module=module, keep_values=True, whole=kept)
     refuse_frozen_values(program, function, inputs, module=module)
     program = with_biases(written_out(in_reals(program), kept), kept)
-
-    def again(rows: Rows, examples: Tensor | None = None) -> Program:
-        rows = lay(rows)
-        known = replayed(program, function, rows) if examples is None else None
-        if known is not None:
-            return known
-        at = function if examples is None else partial(function, examples=examples)
-        return with_biases(record_written_out(at, rows, module=module, kept=kept), kept)
-
+    again = Again(function, module, kept, lay, Replay(program, len(inputs[0])))
     return Recording(program, all_values(program), None, len(inputs[0]), again)
-
-
-def replayed(program: Program, function: Callable[..., Tensor], rows: Rows) -> Program | None:
-    """Return a recording's operations with their values at other rows, run without recording them.
-
-    A recording without notes shows all that torch ran, whatever the values; so it holds elsewhere, too. That
-    it is the function there is not taken on trust: the model itself is run on every row.
-
-    Args:
-        program: A recording of the function, its values not needed.
-        function: The function.
-        rows: Where, tensors (R, …).
-
-    Returns:
-        The program with values; None where they are not the function's: the model reads a number out of a
-        value, draws at random, or holds the number of rows it was recorded with.
-    """
-    if program.notes:
-        return None
-    try:
-        with torch.no_grad():
-            values = values_at(program, rows)
-            expected = function(*(row.clone() for row in rows))
-    except Exception:  # an operation that holds a size may raise anything; recorded anew it runs
-        return None
-    output = values.get(program.output.index)
-    if output is None or output.shape != expected.shape:
-        return None
-    allowed = _ROUNDINGS * torch.finfo(output.dtype).eps * expected.abs().max()
-    return replace(program, values=values) if bool(((output - expected).abs() <= allowed).all()) else None
 
 
 def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str] = frozenset()) -> Recording:
@@ -240,7 +230,11 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
         return game.scalar.values(rows, examples)
 
     def recorded(lay: Callable[[Rows], Rows]) -> Recording:
-        at_x = record_at(function, x, game.scalar.module, kept=kept, lay=lay)
+        place = Recorded(game.scalar, part, x, kept, lay)
+        at_x = _replayed(lay(x), part, place.find(), function, game.scalar.module, kept, lay)
+        if at_x is None:
+            at_x = record_at(function, x, game.scalar.module, kept=kept, lay=lay)
+            place.keep(at_x.again.replay)
         return at_x.against(b) if reference else at_x
 
     if channels_last(game):
@@ -249,6 +243,33 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
         except RuntimeError:  # a view in the model that needs the other layout, or what fails in both
             pass
     return recorded(tuple)
+
+
+def _replayed(
+    x: Rows, part: slice, known: Replay | None, function: Callable[..., Tensor], *how: Any
+) -> Recording | None:
+    """Return what was recorded before with its values at some examples; None where it is not the model's.
+
+    The model runs on those whose number is even and odd apart, so that it shows as well whether they depend
+    on each other.
+    """
+    if known is None:
+        return None
+    batch = len(x[0])
+
+    def in_two_batches() -> Tensor:
+        expected = torch.empty(0)
+        for start in range(min(batch, 2)):
+            rows = tuple(part[start::2].clone() for part in x)
+            some = function(*rows, examples=torch.arange(part.start + start, part.start + batch, 2))
+            expected = some.new_empty(batch) if start == 0 else expected
+            expected[start::2] = some
+        return expected
+
+    program = known.at(x, in_two_batches)
+    if program is None:
+        return None
+    return Recording(program, all_values(program), None, batch, Again(function, *how, replay=known), True)  # pyright: ignore[reportCallIssue]
 
 
 def all_values(program: Program) -> dict[int, Tensor]:

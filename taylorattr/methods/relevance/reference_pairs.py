@@ -91,36 +91,41 @@ def _repeated(at_x: Recording, references: Rows) -> Recording | None:
         at_b = at_x.again(rows, None)
     except Exception:  # a model written for one batch size may raise anything; at all pairs it runs
         return None
-    if mismatch(at_x.program, at_b) is not None or not _by_rows(at_x.program, at_b, examples, count + spare):
+    if mismatch(at_x.program, at_b) is not None or not _by_rows(at_x, at_b, count + spare):
         return None
 
-    def at_pairs(values: dict[int, Tensor], which: Tensor) -> dict[int, Tensor]:
-        return {
-            i: value.index_select(0, which.to(value.device)) if i in at_x.active else value
-            for i, value in values.items()
-        }
-
+    at_start = torch.arange(count).repeat(examples)
+    at_end = torch.arange(examples).repeat_interleave(count)
+    program = replace(
+        at_x.again.replay.operations(examples * count), values=_picked(at_x.program.values, at_end)
+    )
     return replace(
         at_x,
-        values=at_pairs(at_x.values, torch.arange(examples).repeat_interleave(count)),
-        reference=at_pairs(all_values(at_b), torch.arange(count).repeat(examples)),
+        program=program,
+        values=all_values(program),
+        reference={**at_b.constants, **_picked(at_b.values, at_start)},
         batch=examples * count,
     )
 
 
-def _by_rows(at_x: Program, at_b: Program, examples: int, references: int) -> bool:
+def _picked(values: dict[int, Tensor], rows: Tensor) -> dict[int, Tensor]:
+    return {i: value.index_select(0, rows.to(value.device)) for i, value in values.items()}
+
+
+def _by_rows(at_x: Recording, at_b: Program, references: int) -> bool:
     """Whether two recordings differ in the first dimension of every value, and in nothing else."""
     if at_b.notes:
         return False
-    for i, value in at_x.values.items():
+    for i, value in at_x.program.values.items():
         other = at_b.values[i]
         if value.dim() == 0 or value.dim() != other.dim() or value.shape[1:] != other.shape[1:]:
             return False
-        if len(value) != examples or len(other) != references:
+        if len(value) != at_x.batch or len(other) != references:
             return False
-    if any(constant.shape != at_b.constants[i].shape for i, constant in at_x.constants.items()):
+    if any(constant.shape != at_b.constants[i].shape for i, constant in at_x.program.constants.items()):
         return False
-    pairs = zip(at_x.nodes, at_b.nodes, strict=True)
+    resized = at_x.again.replay.operations(references).nodes
+    pairs = zip(resized, at_b.nodes, strict=True)
     return all((node.args, node.kwargs) == (other.args, other.kwargs) for node, other in pairs)
 
 

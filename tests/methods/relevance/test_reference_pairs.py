@@ -10,8 +10,9 @@ import taylorattr as ta
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import attribute
 from taylorattr.methods.relevance import recording as recordings
-from taylorattr.methods.relevance.recording import record_at, record_rows
+from taylorattr.methods.relevance.recording import record_rows
 from taylorattr.methods.relevance.reference_pairs import recorded_pairs
+from taylorattr.methods.relevance.replay import Replay
 from tests.methods.relevance.networks import NETWORKS, D, draw, readout, seeded
 
 ROUNDING = 1e-12  # the order of the sum over the references is another one
@@ -86,19 +87,19 @@ def asked(model, x, references, **options):
 def ways_taken(monkeypatch, model, x, references, **options):
     """How each run of the pairs of a question came about, and its rows."""
     question, taken = asked(model, x, references, **options), []
-    record, run = recordings.record_written_out, recordings.replayed
+    record, replay = recordings.record_written_out, Replay.at
 
     def recorded(function, inputs, **more):
         taken.append(("recorded", len(inputs[0])))
         return record(function, inputs, **more)
 
-    def replayed(program, function, rows):
-        found = run(program, function, rows)
+    def replayed(self, rows, expected):
+        found = replay(self, rows, expected)
         taken.extend([("replayed", len(rows[0]))] if found is not None else [])
         return found
 
     monkeypatch.setattr(recordings, "record_written_out", recorded)
-    monkeypatch.setattr(recordings, "replayed", replayed)
+    monkeypatch.setattr(Replay, "at", replayed)
     at_x = record_rows(question.game, slice(0, len(x)), reference=False)
     list(recorded_pairs(question, at_x, 0))
     return taken
@@ -113,15 +114,21 @@ def test_references_that_all_share_are_run_once(monkeypatch):
     assert each == [("recorded", 30), ("recorded", 30)]
 
 
-def test_a_model_that_holds_the_number_of_rows_is_recorded_at_all_pairs(monkeypatch):
+def test_views_that_hold_the_number_of_rows_take_another(monkeypatch):
+    model = seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Tanh()))
+    x, references = draw(5, 2, 2), draw(6, 2, 2, seed=3)
+    assert ways_taken(monkeypatch, model, x, references, target=0) == [("replayed", 6)]
+
+
+def test_a_model_with_examples_merged_into_another_dimension_is_run_at_all_pairs(monkeypatch):
     model = seeded(lambda: nn.Linear(4, 1))
 
     def merged(x):
-        rows = x.reshape(len(x) * 2, 2)  # examples and halves in one dimension
-        return model(rows.reshape(len(x), 4).tanh()).sum(1)
+        halves = x.reshape(len(x) * 2, 2).tanh()  # an example's two halves as rows
+        return model(halves.reshape(len(x), 4)).sum(1)
 
     taken = ways_taken(monkeypatch, merged, draw(5, 4), draw(6, 4, seed=3))
-    assert taken == [("recorded", 6), ("recorded", 30), ("recorded", 30)]
+    assert taken == [("replayed", 6), ("recorded", 30), ("recorded", 30)]
 
 
 def test_a_model_that_branches_takes_the_branch_of_each_reference(monkeypatch):
@@ -147,20 +154,3 @@ def test_diagnostics_number_the_examples():
         found = attribute("deep_shap", model, x, references, balance=True)
     assert found.diagnostics["larger_than_output"] == [1]
     assert [len(each) for each in found.diagnostics["balance"]] == [4, 4, 4]
-
-
-def test_a_replay_is_believed_only_where_the_model_gives_the_same():
-    """A number of the input's that leaves torch unseen: the operations are those of another function."""
-    step = []
-
-    def stepping(x):
-        step.append(1)  # another function at its third call, with nothing that torch could see
-        return (x * (3.0 if len(step) > 2 else 2.0)).sum(1)
-
-    x = draw(3, 4)
-    at_x = record_at(stepping, (x,), None)
-    assert recordings.replayed(at_x.program, lambda rows: 2.0 * rows.sum(1), (x + 1,)) is not None
-    step.extend([1, 1])
-    assert recordings.replayed(at_x.program, stepping, (x + 1,)) is None
-    again = at_x.again((x + 1,))
-    torch.testing.assert_close(again.values[again.output.index], 3.0 * (x + 1).sum(1))

@@ -1,0 +1,145 @@
+"""A recording run again at other rows, without recording it, and believed where the model gives the same.
+
+Recording a small network takes ten times as long as running it. What a recording without notes shows is all
+that torch ran, whatever the values, so it holds at other rows of the same shape. That it does is not taken on
+trust: the model itself runs on every row, and a replay with another output is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.program.program import Node, Program
+from taylorattr.program.walk import values_at
+
+Rows = tuple[Tensor, ...]
+"""One tensor (R, …) per input tensor."""
+
+_ROUNDINGS = 1e3
+"""Difference between a model and its operations run by themselves, in roundings of the largest output: a bias
+may be added by another kernel."""
+
+_SIZED = frozenset({"view", "_unsafe_view", "reshape", "expand"})
+"""Operations whose argument is the shape of their result, the number of rows in it as a literal."""
+
+
+class Replay:
+    """The operations of a function, recorded with so many rows, to be run at others.
+
+    Args:
+        program: The recording; its values are not kept.
+        rows: Number of rows it was recorded with.
+    """
+
+    def __init__(self, program: Program, rows: int) -> None:
+        self.rows = rows
+        self._at: dict[int, Program] = {rows: replace(program, values={})}
+
+    @property
+    def possible(self) -> bool:
+        """Whether the operations do not depend on values: none was read into Python, none was drawn."""
+        return not self._at[self.rows].notes
+
+    def operations(self, rows: int) -> Program:
+        """Return the operations as they are with so many rows, without values."""
+        if rows not in self._at:
+            self._at[rows] = _resized(self._at[self.rows], self.rows, rows)
+        return self._at[rows]
+
+    def at(self, rows: Rows, expected: Callable[[], Tensor]) -> Program | None:
+        """Return the program with its values at rows (R, …).
+
+        Args:
+            rows: Where.
+            expected: Runs the model itself there, (R,).
+
+        Returns:
+            None where the operations do not give what the model does: it takes another branch, or holds the
+            number of rows in a way of its own.
+        """
+        if not self.possible:
+            return None
+        program = self.operations(len(rows[0]))
+        try:
+            with torch.no_grad():
+                values, outputs = values_at(program, rows), expected()
+        except Exception:  # an operation that holds a size may raise anything; recorded anew it runs
+            return None
+        output = values.get(program.output.index)
+        if output is None or output.shape != outputs.shape:
+            return None
+        allowed = _ROUNDINGS * torch.finfo(output.dtype).eps * outputs.abs().max()
+        return replace(program, values=values) if bool(((output - outputs).abs() <= allowed).all()) else None
+
+
+def _resized(program: Program, rows: int, other: int) -> Program:
+    """Return a program with the number of rows that views hold as their first size exchanged."""
+
+    def changed(node: Node) -> Node:
+        size = node.args[1] if len(node.args) > 1 else None
+        if node.name not in _SIZED or not isinstance(size, list) or not size:
+            return node
+        first = size[0]
+        if not isinstance(first, int) or first <= 0 or first % rows or node.shape[:1] != (first,):
+            return node
+        first = first // rows * other
+        shape = (first, *node.shape[1:])
+        args = (*node.args[:1], [first, *size[1:]], *node.args[2:])
+        return replace(node, args=args, shape=shape)
+
+    nodes = [changed(node) for node in program.nodes]
+    same = all(new is old for new, old in zip(nodes, program.nodes, strict=True))
+    return program if same else replace(program, nodes=nodes, plan=None, lowered=None)
+
+
+class Recorded:
+    """The place of a function's recording among those of its model, by all that decides its operations.
+
+    They are kept with the private copies, so that whoever asks the same copies again need not record them:
+    which operations a model runs, their places and the constants among them depend on the program, the
+    values on the rows. Not of a model with further arguments, which hold numbers of their own.
+
+    Args:
+        scalar: The model.
+        examples: Which examples of the batch are recorded.
+        rows: Their inputs, (R, …).
+        how: What else decides the recording; hashable.
+    """
+
+    MOST = 16
+    """Recordings of one model that are kept, the last ones."""
+
+    def __init__(self, scalar: ScalarModel, examples: slice, rows: Rows, *how: Any) -> None:
+        self._store = scalar.private.recordings
+        whose = (examples.start, examples.stop) if scalar.varies else None
+        shapes = tuple((tuple(part.shape[1:]), part.dtype) for part in rows)
+        self._key: Any = (scalar.dtype, scalar.device, scalar.selector.key, whose, shapes, *how)
+        if scalar.extra or not _hashable(self._key):
+            self._key = None
+
+    def find(self) -> Replay | None:
+        """Return the recording, None where there is none."""
+        return self._store.get(self._key)
+
+    def keep(self, replay: Replay) -> None:
+        """Keep a recording that can be run again."""
+        if self._key is None or not replay.possible:
+            return
+        self._store.pop(self._key, None)
+        while len(self._store) >= self.MOST:
+            self._store.pop(next(iter(self._store)), None)
+        self._store[self._key] = replay
+
+
+def _hashable(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:  # a target of the user's that is a callable object and has no hash
+        return False
+    return True
