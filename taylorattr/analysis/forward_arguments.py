@@ -122,6 +122,26 @@ class ForwardArguments:
         split = len(values) - len(self.keywords)
         return values[:split], dict(zip(self.keywords, values[split:], strict=True))
 
+    def for_rows(self, own: Callable[[Tensor], Tensor], count: int) -> Any:
+        """Return what a user would pass for other rows of the same examples; None where there is nothing.
+
+        Args:
+            own: An argument with one entry per example -> with one per row.
+            count: Number of rows.
+        """
+        values: list[Any] = []
+        held = len(self.places)
+        for value, each in zip(self.values[held:], self.per_example[held:], strict=True):
+            if each:
+                values.append(own(value))
+            elif isinstance(value, Tensor) and value.ndim and len(value) == count:
+                values.append(Shared(value))  # a constant that happens to be as long as these rows are many
+            else:
+                values.append(value)
+        if self.keywords:
+            return dict(zip(self.keywords, values, strict=True))
+        return tuple(values) or None
+
     def positional(self, xs: tuple[Tensor, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return all positional arguments of the model, the held inputs in their places.
 

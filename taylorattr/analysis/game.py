@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -73,6 +73,16 @@ class Game:
     def delta(self) -> Tensor:
         """f(x) − f(b), shape (B,)."""
         return self.f_input - self.f_baseline
+
+    def part(self, examples: slice) -> Game:
+        """Return the game of some examples, once it is answered: their targets are not known to it."""
+        return replace(
+            self,
+            inputs=tuple(x[examples] for x in self.inputs),
+            baselines=tuple(b[examples] for b in self.baselines),
+            outputs=self.outputs.part(examples),
+            diagnostics=dict(self.diagnostics),
+        )
 
     def input(self, example: int) -> tuple[Tensor, ...]:
         """Return x of one example, tensors (1, …)."""

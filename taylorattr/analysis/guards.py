@@ -60,7 +60,7 @@ class Outputs:
         b: Baselines (B, …), likewise; equal rows are evaluated once.
         later: Whether f(x) is handed in, or evaluated when it is first asked for.
         both: Whether f(b) is too.
-        internal_batch_size: Rows per call, None for at most 64.
+        internal_batch_size: Rows per call; None: 64, or as many as stay in cache.
 
     Raises:
         NonFiniteError: If an output is NaN or infinite.
@@ -84,7 +84,7 @@ class Outputs:
         self._witness = int(self._first[1][-1])
         # of three rows the middle one would keep its place where a model reverses them
         self._at_most = 2 if internal_batch_size == 3 else internal_batch_size
-        self._size = self._at_most or _CHUNK
+        self._size = self._at_most or max(_CHUNK, scalar.rows_per_call(x))
         self._f_input: Tensor | None = None
         self._f_baseline: Tensor | None = None
         if scalar.draws:
@@ -178,6 +178,12 @@ class Outputs:
         """Return the same f(x) beside other values f(b), shape (B,), which were evaluated elsewhere."""
         twin = copy.copy(self)
         twin._f_baseline = f_baseline
+        return twin
+
+    def part(self, examples: slice) -> Outputs:
+        """Return f(x) and f(b) of some examples."""
+        twin = copy.copy(self)
+        twin._f_input, twin._f_baseline = self.f_input[examples], self.f_baseline[examples]
         return twin
 
     def _compare(self, f_x: Tensor, rows: Rows, size: int) -> None:

@@ -15,13 +15,6 @@ from taylorattr.program.isolate import preserved_rng
 WORTH_FOLDING = 512
 """Coalitions from which folding the players into the first layer repays its preparation."""
 
-_CACHE_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
-"""Bytes that the widest intermediate tensor of a call may take: a share of the last-level cache; on a GPU,
-whose cache is small, enough to keep all its cores busy."""
-
-_ROWS = {"cpu": (16, 1024), "cuda": (64, 2**16)}
-"""Fewest and most rows of a call, whatever the cache: fewer are all overhead, more gain nothing."""
-
 _VERIFIED = 8
 """Coalitions at which a fold is compared with plain forwards before it is trusted."""
 
@@ -79,7 +72,9 @@ class CoalitionValues:
         own = torch.arange(game.n, device=game.device)
         self._elementwise = len(game.maps) == 1 and torch.equal(game.maps[0].reshape(-1), own)
         with torch.no_grad(), preserved_rng():
-            self.rows = internal_batch_size or game.internal_batch_size or _rows_per_call(game, example)
+            self.rows = (
+                internal_batch_size or game.internal_batch_size or game.scalar.rows_per_call(game.inputs)
+            )
             self.folded: FirstAffine | None = None
             if fold and game.n > 1:
                 folded = find_first_affine(game, example)
@@ -175,17 +170,12 @@ def _check_masks(masks: Tensor, n: int) -> None:
         raise PlayerError(f"masks hold {int(masks.max())}; expected 0 … 2**{n} − 1 for {n} players")
 
 
-def _rows_per_call(game: Game, example: int) -> int:
-    """Return how many rows keep the widest intermediate tensor in cache, within bounds."""
-    kind = "cuda" if game.device.type == "cuda" else "cpu"
-    row_bytes = sum(x[example].numel() * x.element_size() for x in game.inputs)
-    low, high = _ROWS[kind]
-    fitting = int(_CACHE_BYTES[kind] // max(game.scalar.widest, row_bytes, 1))
-    return 2 ** (min(max(fitting, low), high).bit_length() - 1)  # a power of two: blocks of whole table rows
-
-
 def _not_finite(values: Tensor, block: Tensor, game: Game, example: int) -> NonFiniteError:
-    """Return the error that names the first coalition whose output is not finite."""
+    """Return the error that names the first coalition whose output is not finite.
+
+    Where that is an end, whoever evaluates f(b) and f(x) says more.
+    """
+    _ = game.f_baseline, game.f_input
     row = int((~torch.isfinite(values)).nonzero()[0, 0])
     present = coalition_bits(block[row : row + 1], game.n)[0].nonzero().reshape(-1).tolist()
     names = ", ".join(game.names[i] for i in present[:6]) + (", …" if len(present) > 6 else "")

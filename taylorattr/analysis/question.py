@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.forward_arguments import cast
+from taylorattr.analysis.forward_arguments import ForwardArguments, cast
 from taylorattr.analysis.game import Game, blocks, move_unnamed, say_zero_difference
 from taylorattr.analysis.guards import Outputs, Rows, check_point, first_rows
 from taylorattr.analysis.inputs import (
@@ -29,7 +29,7 @@ from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
-from taylorattr.analysis.targets import tensor_output
+from taylorattr.analysis.targets import TargetSelector, tensor_output
 from taylorattr.errors import (
     HeldInputWarning,
     OptionError,
@@ -184,6 +184,43 @@ class Question:
         """
         return replace(self, baselines=baselines, one_of=one_of)
 
+    def against_all(self, starts: list[Rows], one_of: int) -> Question:
+        """Return the same asked of each example against several baselines, as examples of one question.
+
+        Example b·R + r of it is example b against baseline r, so that the batch is the unit of work.
+
+        Args:
+            starts: The baselines, each (1, …).
+            one_of: Over how many such questions the answers are averaged.
+        """
+        rows = tuple(torch.cat(parts) for parts in zip(*starts, strict=True))
+        batch = len(self.rows[0])
+        tiled = tuple(r.repeat(batch, *(1,) * (r.ndim - 1)) for r in rows)
+        repeated = self.against(starts[0], one_of).repeated(len(starts))
+        return replace(repeated, baselines=tiled if self.as_tuple else tiled[0])
+
+    def repeated(self, times: int) -> Question:
+        """Return the same asked of each example several times, one after the other, on the same copies."""
+
+        def several(tensor: Tensor) -> Tensor:
+            return tensor.repeat_interleave(times, 0)
+
+        rows = tuple(map(several, self.rows))
+        batch, extra = len(self.rows[0]), self.additional_forward_args
+        each = TargetSelector(self.target, batch).each
+        arguments = ForwardArguments.of(extra, batch)
+        if any(arguments.per_example):
+            # which are the examples' own shows only where the model runs
+            arguments = self.game.scalar.arguments if batch > 1 else arguments
+            extra = arguments.for_rows(several, batch * times)
+        return replace(
+            self,
+            inputs=rows if self.as_tuple else rows[0],
+            target=self.target if each is None else [tuple(entry) for entry in several(each).tolist()],
+            additional_forward_args=extra,
+            held={place: several(x) for place, x in self.held.items()},
+        )
+
     def starts(self, references: Tensors) -> list[Rows]:
         """Return the references of a set one by one, each as baselines (1, …) for `against`.
 
@@ -221,6 +258,15 @@ class Question:
     def as_tuple(self) -> bool:
         """Whether the inputs were given as a tuple: results have their structure."""
         return isinstance(self.inputs, tuple)
+
+    @cached_property
+    def player_names(self) -> tuple[str, ...]:
+        """Names of the players; nothing runs.
+
+        Raises:
+            PlayerError: If they do not fit the inputs.
+        """
+        return resolve_players(self.players, self.with_held(self.rows, lambda x: x)).names
 
     @property
     def game(self) -> Game:

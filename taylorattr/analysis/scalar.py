@@ -34,6 +34,13 @@ Trial: TypeAlias = tuple[tuple[Tensor, ...], Tensor]
 
 _TRIAL_ROWS = 8
 
+_CACHE_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
+"""Bytes that the widest intermediate tensor of a call may take: a share of the last-level cache; on a GPU,
+whose cache is small, enough to keep all its cores busy."""
+
+_ROWS = {"cpu": (16, 8192), "cuda": (64, 2**16)}
+"""Fewest and most rows of a call, whatever the cache: fewer are all overhead, more gain nothing."""
+
 
 class ScalarModel:
     """f: rows -> one number per row, evaluated on a private copy of the model.
@@ -145,6 +152,18 @@ class ScalarModel:
             at_the_model(error, xs, self.extra)
             raise
 
+    def rows_per_call(self, xs: tuple[Tensor, ...]) -> int:
+        """Return how many rows keep the widest intermediate tensor in cache, within bounds.
+
+        Args:
+            xs: Input tensors, each (R, …).
+        """
+        kind = "cuda" if self.device.type == "cuda" else "cpu"
+        row_bytes = sum(x[:1].numel() * x.element_size() for x in xs)
+        low, high = _ROWS[kind]
+        fitting = int(_CACHE_BYTES[kind] // max(self.widest, row_bytes, 1))
+        return 2 ** (min(max(fitting, low), high).bit_length() - 1)  # a power of two: whole rows of a table
+
     def in_precision(self, dtype: torch.dtype, inputs: tuple[Tensor, ...]) -> ScalarModel | None:
         """Return the same model evaluated in another dtype, tried on the first rows of inputs (B, …).
 
@@ -223,7 +242,7 @@ class ScalarModel:
 
     def _first(self, rows: tuple[Tensor, ...]) -> Trial:
         """Return the first few rows as a trial: enough to see a dtype fail, few enough to cost nothing."""
-        count = min(self.batch, _TRIAL_ROWS)
+        count = min(len(rows[0]), _TRIAL_ROWS)
         return tuple(x[:count] for x in rows), torch.arange(count)
 
     def _try(self, rows: tuple[Tensor, ...], trial: Trial, integers_allowed: bool) -> ModelCopy:

@@ -264,7 +264,7 @@ def verify(
     points = game.points(bits, example)
     with torch.no_grad():
         again = _outputs(game, points, example)
-        unit = max(game.scalar.coarsest_eps, 2 * rounding.hidden_precision(again))
+        unit = max(game.scalar.coarsest_eps, 2 * float(rounding.hidden_precision(again)))
         allowed = 1e3 * unit * float(torch.cat([again.double().abs(), stored.abs()]).max())
         spread = (again.double() - stored).abs()
         if bool((spread <= allowed).all()):

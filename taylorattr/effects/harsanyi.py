@@ -1,6 +1,7 @@
 """``ta.harsanyi``: exact interaction effects J(S) of any model, for all coalitions or for |S| ≤ max_order.
 
-`CoalitionRows` says which coalitions are evaluated, and in which order, to fill the table.
+Coalitions × references × examples are the rows of one matrix: the number of model calls follows from their
+number and the rows per call alone.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from taylorattr import memory
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs, sampled_outputs
 from taylorattr.analysis.game import Game
-from taylorattr.analysis.masking import WORTH_FOLDING, CoalitionValues, coalition_bits
+from taylorattr.analysis.masking import WORTH_FOLDING
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
@@ -28,19 +29,21 @@ from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
 from taylorattr.effects.checkpoint import Checkpoint, verify
+from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.fingerprint import fingerprint, state_digest
-from taylorattr.effects.references import FURTHER_TABLES, over_references, reference_folder
+from taylorattr.effects.references import (
+    FURTHER_TABLES,
+    over_reference_rows,
+    over_references,
+    reference_folder,
+)
 from taylorattr.errors import BudgetError, OptionError, require_frame, require_instance, require_number
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
-from taylorattr.maths.subsets import MAX_MASK_PLAYERS, count_up_to, masks_up_to, of_size, popcounts
+from taylorattr.maths.subsets import count_up_to, popcounts
 
 MAX_EVALUATIONS = 1 << 23
 """Model outputs computed without being asked twice: 2^20 coalitions of 8 examples."""
-
-CALLS_PER_BLOCK = 16
-"""Model calls between two looks at the clock of the checkpoint."""
-
 
 BITS_PER_BLOCK = 14
 """Players whose coalitions are looked at together where a whole table's would take its memory again."""
@@ -123,21 +126,40 @@ def harsanyi(
         internal_batch_size=internal_batch_size,
         show_progress=show_progress,
         averages=True,
+        # f(x) and f(b) are outputs of the table; a checkpoint asks for them before there is one
+        input_later=checkpoint is None,
+        baseline_later=checkpoint is None,
     )
     if references is None:
         return coalition_effects(
             question, frame, max_order=max_order, checkpoint=checkpoint, max_evaluations=max_evaluations
         )
 
-    def against(asked: Question, number: int) -> tuple[HarsanyiEffects]:
-        folder = None if checkpoint is None else reference_folder(checkpoint, number)
-        return (
-            coalition_effects(
-                asked, frame, max_order=max_order, checkpoint=folder, max_evaluations=max_evaluations
+    if checkpoint is not None:
+        return over_references(
+            question,
+            references,
+            lambda asked, number: (
+                coalition_effects(
+                    asked,
+                    frame,
+                    max_order=max_order,
+                    checkpoint=reference_folder(checkpoint, number),
+                    max_evaluations=max_evaluations,
+                ),
             ),
-        )
+        )[0]
 
-    return over_references(question, references, against)[0]
+    def against(asked: Question, count: int) -> Iterator[tuple[HarsanyiEffects]]:
+        effects = coalition_effects(
+            asked, frame, max_order=max_order, max_evaluations=max_evaluations, at_once=count
+        )
+        for k in range(count):
+            own = effects.select(slice(k, None, count)) if count > 1 else effects
+            own.diagnostics["evaluated"] = own.values.numel()
+            yield (own,)
+
+    return over_reference_rows(question, references, against, lambda n: 8 * _columns(n, max_order))[0]
 
 
 def coalition_effects(
@@ -147,8 +169,17 @@ def coalition_effects(
     max_order: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     max_evaluations: int | None = MAX_EVALUATIONS,
+    at_once: int = 1,
 ) -> HarsanyiEffects:
     """Return the effects of the coalitions of a question; see `harsanyi`.
+
+    Args:
+        question: What is asked.
+        frame: As in `harsanyi`.
+        max_order: As in `harsanyi`.
+        checkpoint: As in `harsanyi`.
+        max_evaluations: As in `harsanyi`, of all references over which effects are averaged.
+        at_once: How many of those the question is about; see `Question.against_all`.
 
     Raises:
         OptionError: If an option is out of range.
@@ -161,69 +192,76 @@ def coalition_effects(
         require_instance("checkpoint", checkpoint, (str, os.PathLike), "the path of a folder, or None")
     game = question.game
     held = None if max_order is None or max_order >= game.n else max_order
-    _check_budget(game, held, max_evaluations, question.one_of)
+    _check_budget(game, held, max_evaluations, game.batch // at_once, question.one_of)
     rows = CoalitionRows(game.n, held, frame)
     memory.keep_freed_blocks()
     table = torch.empty(game.batch, rows.columns, dtype=game.dtype)
-    partner = game.scalar.in_precision(rounding.PARTNER[game.dtype], game.inputs)
+    few = tuple(x[: question.internal_batch_size] for x in game.inputs)
+    partner = game.scalar.in_precision(rounding.PARTNER[game.dtype], few)
     counts = {"evaluated": 0, "resumed": 0}
     store = None if checkpoint is None else _store(checkpoint, game, rows, table)
-    etas = []
     with store or contextlib.nullcontext():
         known = store.restore() if store else np.broadcast_to(False, table.shape)  # which takes no memory
         counts["resumed"] = int(known.sum())
         if store and counts["resumed"]:
             counts["verified"] = sum(verify(store, game, rows.at, row, i) for i, row in enumerate(known))
-        bar = tqdm(
-            total=table.numel(), initial=counts["resumed"], unit="out", disable=not question.show_progress
+        outputs = CoalitionOutputs(
+            game,
+            fold=rows.columns >= WORTH_FOLDING,
+            total=table.numel(),
+            initial=counts["resumed"],
+            show_progress=question.show_progress,
         )
-        with bar:
-            for example in range(game.batch):
-                if not known[example].all():
-                    _fill(game, rows, table, known[example], example, store, bar)
-                etas.append(_output_error(game, rows, table[example], partner, example))
+        with outputs:
+            _fill(outputs, rows, table, known, store)
+    _settle(game, rows, table)
     counts["evaluated"] = table.numel() - counts["resumed"]
-    return _effects(game, table, held, frame, etas, counts)
+    return _effects(game, table, held, frame, _output_errors(game, rows, table, partner), counts)
 
 
 def _fill(
-    game: Game,
-    rows: CoalitionRows,
-    table: Tensor,
-    known: np.ndarray,
-    example: int,
-    store: Checkpoint | None,
-    bar: tqdm[Any],
+    outputs: CoalitionOutputs, rows: CoalitionRows, table: Tensor, known: np.ndarray, store: Checkpoint | None
 ) -> None:
-    """Write the outputs that are not known yet into one example's row of the table."""
-    evaluate = CoalitionValues(game, example, fold=rows.columns >= WORTH_FOLDING)
-    for start, stop in gaps(known, CALLS_PER_BLOCK * evaluate.rows):
-        values = evaluate(rows.block(start, stop), bar.update).cpu()
-        table[example, start:stop] = values
-        if store:
-            store.add(example, start, stop)
+    """Write the outputs that are not known yet into the table, and have them kept as they come."""
+    fresh = [example for example, row in enumerate(known) if not row.any()]
+    begun = [example for example, row in enumerate(known) if row.any() and not row.all()]
+    runs = [(fresh, 0, rows.columns)] if fresh else []
+    runs += [([example], *run) for example in begun for run in gaps(known[example])]
+    for which, first, last in runs:
+        for examples, part, values in outputs.pieces(rows.from_(first), last - first, which):
+            place = slice(first + part.start, first + part.stop)
+            table[examples, place] = values
+            if store:
+                for example in examples:
+                    store.add(example, place.start, place.stop)
 
 
-def gaps(known: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
-    """Yield start and stop of the runs of False, cut to at most ``longest``."""
+def gaps(known: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of the runs of False."""
     end = 0
     while not known[end:].all():  # a table of all edges would take as much memory as known itself, or more
         begin = end + (int(known[end:].argmin()) if known[end:].any() else 0)
         end = begin + int(known[begin:].argmax()) if known[begin:].any() else len(known)
-        for start in range(begin, end, longest):
-            yield start, min(start + longest, end)
+        yield begin, end
+
+
+def _settle(game: Game, rows: CoalitionRows, table: Tensor) -> None:
+    """Hand f(x) and f(b) over to who checks them, where they stand in the table and nobody has them yet."""
+    first, last = game.outputs.settle_baseline, game.outputs.settle
+    if rows.frame == "input":
+        first, last = last, first
+    first(table[:, 0].to(game.device))
+    if rows.max_order is None:
+        last(table[:, -1].to(game.device))
 
 
 def _effects(
-    game: Game, table: Tensor, max_order: int | None, frame: Frame, etas: list[float], counts: dict[str, int]
+    game: Game, table: Tensor, max_order: int | None, frame: Frame, etas: Tensor, counts: dict[str, int]
 ) -> HarsanyiEffects:
     """Transform the table of outputs in place and describe it."""
     orders = game.n if max_order is None else max_order
     lowest, highest = table.aminmax(dim=1)
-    largest = torch.maximum(highest, -lowest).tolist()
-    bounds = torch.stack(
-        [rounding.error_bound(e, m, table.dtype, orders) for e, m in zip(etas, largest, strict=True)]
-    )
+    bounds = rounding.error_bound(etas, torch.maximum(highest, -lowest), table.dtype, orders)
     view = table.numpy()
     if max_order is None:
         mobius_(view)
@@ -242,9 +280,9 @@ def _effects(
         diagnostics={**game.diagnostics, **counts},
         error_bound=bounds,
     )
-    below = _largest_by_order(effects) <= bounds
+    below = (_largest_by_order(effects) <= bounds).tolist()
     effects.diagnostics["orders_below_rounding"] = [
-        [k for k in range(1, orders + 1) if bool(row[k])] for row in below
+        [k for k in range(1, orders + 1) if row[k]] for row in below
     ]
     return effects
 
@@ -256,41 +294,41 @@ def _largest_by_order(effects: HarsanyiEffects) -> Tensor:
         inside = min(effects.n, BITS_PER_BLOCK)
         sizes = torch.from_numpy(popcounts(inside)).to(torch.int64)
         result = effects.values.new_zeros(effects.batch, effects.n + 1)
-        for row, largest in zip(effects.values, result, strict=True):
-            for outside, block in enumerate(row.split(1 << inside)):
-                largest.scatter_reduce_(0, sizes + outside.bit_count(), block.abs(), "amax")
+        few = 1 << (BITS_PER_BLOCK - inside)
+        for largest, rows in zip(result.split(few), effects.values.split(few), strict=True):
+            for outside, block in enumerate(rows.split(1 << inside, dim=1)):
+                where = (sizes + outside.bit_count()).expand(len(rows), -1)
+                largest.scatter_reduce_(1, where, block.abs(), "amax")
         return result
     orders = range(effects.largest_order + 1)
     return torch.stack([effects.order_values(k).abs().amax(dim=1) for k in orders], dim=1)
 
 
-def _output_error(
-    game: Game, rows: CoalitionRows, values: Tensor, partner: ScalarModel | None, example: int
-) -> float:
-    """Evaluate a sample again, in small batches without folded players and in the partner precision."""
+def _output_errors(game: Game, rows: CoalitionRows, table: Tensor, partner: ScalarModel | None) -> Tensor:
+    """Evaluate a sample again, in other batches without folded players and in the partner precision.
+
+    Returns:
+        A bound of the rounding error of one output, for each example.
+    """
     sample = rounding.sample(rows.columns)
     masks = rows.at(sample)
-    t = coalition_bits(masks, game.n).to(device=game.device, dtype=game.dtype)
-    points = game.points(t, example)
-    again, other = [], []
-    with torch.no_grad():
-        for start in range(0, len(sample), rounding.SMALL_BATCH):
-            few = tuple(p[start : start + rounding.SMALL_BATCH] for p in points)
-            which = torch.full((len(few[0]),), example)
-            again.append(game.scalar.values(few, which))
-            if partner is not None:
-                cast = (p.to(partner.dtype) if p.is_floating_point() else p for p in few)
-                other.append(partner.values(tuple(cast), which).cpu())
+    again = sampled_outputs(game, game.scalar, masks, rounding.second_batch(game.batch * len(sample)))
+    other = None if partner is None else sampled_outputs(game, partner, masks)
     lowest = game.diagnostics.get("lowest_dtype", str(game.dtype)).removeprefix("torch.")
-    return rounding.output_error(
-        values[sample], torch.cat(again).cpu(), torch.cat(other) if other else None, getattr(torch, lowest)
-    )
+    return rounding.output_error(table[:, sample], again, other, getattr(torch, lowest))
 
 
-def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None, references: int) -> None:
+def _columns(n: int, max_order: int | None) -> int:
+    """Return how many coalitions there are of at most so many players."""
+    return 1 << n if max_order is None or max_order >= n else count_up_to(n, max_order)
+
+
+def _check_budget(
+    game: Game, max_order: int | None, max_evaluations: int | None, batch: int, references: int
+) -> None:
     n = game.n
-    each = f"each of {game.batch} example(s)" + f" and {references} references" * (references > 1)
-    columns = 1 << n if max_order is None else count_up_to(n, max_order)
+    each = f"each of {batch} example(s)" + f" and {references} references" * (references > 1)
+    columns = _columns(n, max_order)
     if max_order is None:
         what = f"2**{n}"
     else:  # Python refuses to write out numbers of thousands of digits
@@ -304,14 +342,14 @@ def _check_budget(game: Game, max_order: int | None, max_evaluations: int | None
         bytes_per_output += 72 * max_order  # positions of every coalition's subsets, while they are sorted
     if references > 1:
         bytes_per_output += 8 * FURTHER_TABLES
-    needed = game.batch * columns * bytes_per_output
+    needed = batch * columns * bytes_per_output
     free = memory.available(needed)
     if needed > free:
         raise BudgetError(
-            f"the effects of {n} players are {what} numbers for each of {game.batch} example(s), "
+            f"the effects of {n} players are {what} numbers for each of {batch} example(s), "
             f"{memory.in_words(needed)}, and {memory.in_words(free)} may be used here: {remedy}"
         )
-    if max_evaluations is not None and references * game.batch * columns > max_evaluations:
+    if max_evaluations is not None and references * batch * columns > max_evaluations:
         raise BudgetError(
             f"the effects of {n} players need {what} model outputs for {each}, more "
             f"than max_evaluations={max_evaluations:,}: {remedy}, or allow it with max_evaluations=None"
@@ -340,55 +378,3 @@ def _store(path: str | os.PathLike[str], game: Game, rows: CoalitionRows, table:
         state = None  # the model writes to itself when called, as a counter or a cache does
     probes = torch.cat([game.f_input, game.f_baseline])
     return Checkpoint(path, identity, probes, table, state=state)
-
-
-class CoalitionRows:
-    """The coalitions whose outputs fill the columns of a table, made in blocks.
-
-    In frame b column S needs v(S); in frame x it needs v(N∖S), eq. (8).
-
-    Args:
-        n: Number of players.
-        max_order: None for the full table in bitmask order, k for |S| ≤ k by size.
-        frame: ``baseline`` or ``input``.
-    """
-
-    def __init__(self, n: int, max_order: int | None, frame: Frame) -> None:
-        """Enumerate the truncated coalitions; a full table is enumerated block by block."""
-        self.n, self.max_order, self.frame = n, max_order, frame
-        self.columns = 1 << n if max_order is None else count_up_to(n, max_order)
-        self._masks: np.ndarray | None = None
-        self._rows: list[np.ndarray] = []
-        if max_order is not None and n <= MAX_MASK_PLAYERS:
-            self._masks = masks_up_to(n, max_order)
-        elif max_order is not None:
-            self._rows = [of_size(n, s) for s in range(max_order + 1)]
-
-    def block(self, start: int, stop: int) -> Tensor:
-        """Return columns start … stop as bitmasks (R,), int64; beyond 62 players as a bool table (R, n)."""
-        if self._rows:
-            return self._table(start, stop)
-        if self._masks is None:
-            masks = torch.arange(start, stop, dtype=torch.int64)
-        else:
-            masks = torch.from_numpy(self._masks[start:stop])
-        return (1 << self.n) - 1 - masks if self.frame == "input" else masks
-
-    def at(self, columns: list[int]) -> Tensor:
-        """Return the coalitions of some columns; see :meth:`block`."""
-        if self._rows:
-            return torch.cat([self._table(column, column + 1) for column in columns])
-        masks = torch.tensor(columns) if self._masks is None else torch.from_numpy(self._masks[columns])
-        return (1 << self.n) - 1 - masks if self.frame == "input" else masks
-
-    def _table(self, start: int, stop: int) -> Tensor:
-        present = np.zeros((stop - start, self.n), dtype=bool)
-        first = 0
-        for s, rows in enumerate(self._rows):
-            low, high = max(start, first), min(stop, first + len(rows))
-            if low < high:
-                np.put_along_axis(
-                    present[low - start : high - start], rows[low - first : high - first], True, 1
-                )
-            first += math.comb(self.n, s)
-        return torch.from_numpy(~present if self.frame == "input" else present)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Tensors
-from taylorattr.analysis.game import say_zero_difference
+from taylorattr.analysis.game import blocks, say_zero_difference
+from taylorattr.analysis.guards import Rows
 from taylorattr.analysis.question import Question
 from taylorattr.effects.checkpoint import MANIFEST
 from taylorattr.effects.coalition_table import HarsanyiEffects
@@ -27,6 +28,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import (
     CheckpointError,
     Said,
+    TaylorAttrError,
     hearing,
     require_instance,
     say_once,
@@ -36,6 +38,10 @@ R = TypeVar("R", bound=Result)
 
 FURTHER_TABLES = 4
 """Tables of float64 beside that of one reference: the mean, the squared deviations, and two for a step."""
+
+
+AT_ONCE_BYTES = 16 * 2**20
+"""Bytes that the inputs, baselines and tables of the references of one question may take."""
 
 
 def over_references(
@@ -65,21 +71,84 @@ def over_references(
         TaylorAttrWarning: What was said against single references, once per kind.
     """
     starts = question.starts(references)
-    means: list[_Mean[Any]] = []
-    said: list[list[Said]] = []
-    for number, start in enumerate(starts):
+    mean = _Averages[R](question, starts)
+    asked = (question.against(start, len(starts)) for start in starts)
+    for number, one in enumerate(asked):
+        mean.add(map(effects, [one], [number]))
+    return mean.result()
+
+
+def over_reference_rows(
+    question: Question,
+    references: Tensors,
+    effects: Callable[[Question, int], Iterator[tuple[R, ...]]],
+    table_bytes: Callable[[int], int],
+) -> tuple[R, ...]:
+    """Return effects averaged over a reference set, asking about many references in one question.
+
+    Where that raises an error, the references are asked about one by one, so that it names the example.
+
+    Args:
+        question: What is asked, without baselines.
+        references: Reference set (R, …).
+        effects: The question against k references, and k -> for each of them effects, one table or several;
+            what goes wrong shows before the first. Example b·k + r of the question is example b against the
+            r-th of them.
+        table_bytes: Number of players -> bytes of one example's table against one reference.
+
+    The rest is that of `over_references`.
+    """
+    starts = question.starts(references)
+    mean = _Averages[R](question, starts)
+    for part in blocks(len(starts), at_once(question, table_bytes(len(question.player_names)))):
+        some = starts[part]
+        if len(some) > 1:
+            try:
+                mean.add(effects(question.against_all(some, len(starts)), len(some)))
+                continue
+            except TaylorAttrError:
+                pass
+        for start in some:
+            mean.add(effects(question.against(start, len(starts)), 1))
+    return mean.result()
+
+
+def at_once(question: Question, table_bytes: int) -> int:
+    """Return how many references one question may be about.
+
+    Args:
+        question: What is asked.
+        table_bytes: Bytes of what is answered about an example and a reference.
+    """
+    ends = 2 * sum(x[0].numel() * x.element_size() for x in question.rows)
+    return max(1, AT_ONCE_BYTES // (len(question.rows[0]) * (ends + table_bytes)))
+
+
+class _Averages(Generic[R]):
+    """The means of what is answered against the references of a question, and the warnings on the way."""
+
+    def __init__(self, question: Question, starts: list[Rows]) -> None:
+        self.question, self.starts = question, starts
+        self._means: list[_Mean[Any]] = []
+        self._said: list[list[Said]] = []
+
+    def add(self, answers: Iterator[tuple[R, ...]]) -> None:
+        """Take in the answers against further references; warnings are heard while they are made."""
         with hearing() as heard:
-            results = effects(question.against(start, len(starts)), number)
-        said.append(heard)
-        if not means:
-            means = [_Mean(result) for result in results]
-        for mean, result in zip(means, results, strict=True):
-            mean.add(result)
-    say_once(said)
-    found = tuple(mean.result() for mean in means)
-    if len(starts) > 1:
-        say_zero_difference(question.rows, starts, found[0].diagnostics)
-    return found
+            for results in answers:
+                if not self._means:
+                    self._means = [_Mean(result) for result in results]
+                for mean, result in zip(self._means, results, strict=True):
+                    mean.add(result)
+        self._said.append(heard)
+
+    def result(self) -> tuple[R, ...]:
+        """Return the means, and say what was said."""
+        say_once(self._said)
+        found = tuple(mean.result() for mean in self._means)
+        if len(self.starts) > 1:
+            say_zero_difference(self.question.rows, self.starts, found[0].diagnostics)
+        return found
 
 
 def reference_folder(checkpoint: str | os.PathLike[str], number: int) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -13,17 +12,19 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
-from taylorattr.analysis.game import Game, say_zero_difference
+from taylorattr.analysis.game import Game, blocks, say_zero_difference
 from taylorattr.analysis.inputs import reference_tuple, stand_in
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
+from taylorattr.effects.references import at_once
 from taylorattr.errors import (
     NonFiniteError,
     OptionError,
     PrecisionWarning,
+    TaylorAttrError,
     ZeroDifferenceWarning,
     hearing,
     say_once,
@@ -292,15 +293,54 @@ def attributed(
     if entry.family == "system":
         question = question.about_predictions()
     questions, baselines = _questions(entry, question, references)
-    answers, said = [], []
     with torch.inference_mode(False):
-        for asked in questions:
-            with hearing() if len(questions) > 1 else nullcontext([]) as heard:
-                answers.append((asked, entry.function(asked, **options)))
+        if len(questions) == 1:
+            answers = [(questions[0].game, entry.function(questions[0], **options))]
+        else:
+            answers = _answers(entry, questions, options)
+    return _result(entry, questions[0], answers, baselines, per_element)
+
+
+def _answers(
+    entry: AttributionMethod, questions: list[Question], options: Mapping[str, Any]
+) -> list[tuple[Game, Scores]]:
+    """Return the answers to a question against several baselines, with the game each is about."""
+    size = 1
+    if entry.family == "occlusion" and options.get("tol") is None:  # a tolerance is all examples' together
+        n = len(questions[0].player_names)
+        size = at_once(questions[0], 8 * max(n, 1 << min(n, SHARED_PLAYERS)))
+    answers, said = list[tuple[Game, Scores]](), []
+    for part in blocks(len(questions), size):
+        try:
+            with hearing() as heard:
+                some = _together(entry, questions[part], options)
             said.append(heard)
-    if len(questions) > 1:
-        say_once(said)
-    return _result(entry, answers, baselines, per_element)
+            answers += some
+        except TaylorAttrError:  # one by one, so that the error names the example
+            for asked in questions[part]:
+                with hearing() as heard:
+                    answers.append((asked.game, entry.function(asked, **options)))
+                said.append(heard)
+    say_once(said)
+    return answers
+
+
+SHARED_PLAYERS = 12
+"""Players up to which the outputs of all coalitions are counted as what a method holds of an example."""
+
+
+def _together(
+    entry: AttributionMethod, questions: list[Question], options: Mapping[str, Any]
+) -> list[tuple[Game, Scores]]:
+    """Return the answers against several baselines, asked about as examples of one question."""
+    count = len(questions)
+    if count == 1:
+        return [(questions[0].game, entry.function(questions[0], **options))]
+    starts: Any = [asked.baselines for asked in questions]
+    asked = questions[0].against_all(starts, questions[0].one_of)
+    scores = entry.function(asked, **options)
+    each = [slice(k, None, count) for k in range(count)]
+    return [(asked.game.part(part), scores.part(part)) for part in each]
 
 
 def _questions(
@@ -370,16 +410,16 @@ def _require_zero(entry: AttributionMethod, baselines: Baselines) -> None:
 
 def _result(
     entry: AttributionMethod,
-    answers: Sequence[tuple[Question, Scores]],
+    question: Question,
+    answers: Sequence[tuple[Game, Scores]],
     references: tuple[Tensor, ...] | None,
     per_element: bool,
 ) -> Attribution:
     """Return the mean of the answers as one attribution in the structure of the inputs."""
-    question, scores = answers[0]
-    game, as_tuple = question.game, question.as_tuple
-    by_player = _mean([player_scores(q.game, s) for q, s in answers])
+    (game, scores), as_tuple = answers[0], question.as_tuple
+    by_player = _mean([player_scores(g, s) for g, s in answers])
     names = scores.names or game.names
-    starts = [q.game.f_baseline if s.f_baseline is None else s.f_baseline for q, s in answers]
+    starts = [g.f_baseline if s.f_baseline is None else s.f_baseline for g, s in answers]
     f_baseline = _mean([float64(start) for start in starts])
     errors = [s.standard_errors for _, s in answers if s.standard_errors is not None]
     spread = _mean([float64(e) ** 2 for e in errors]).div(len(errors)).sqrt() if errors else None
@@ -387,7 +427,7 @@ def _result(
     if len(answers) > 1:
         diagnostics["averaged_over_references"] = len(answers)
         diagnostics["each_reference"] = [s.diagnostics for _, s in answers]
-        say_zero_difference(game.inputs, [q.game.baselines for q, _ in answers], diagnostics)
+        say_zero_difference(game.inputs, [g.baselines for g, _ in answers], diagnostics)
     f_input = float64(game.f_input)
     _require_finite_scores(by_player, names, entry)
     _say_no_dependence(game, by_player, f_input, f_baseline, diagnostics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -37,6 +37,11 @@ class Scores:
     map: Tensors | None = None
     frame: Frame | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, examples: slice) -> Scores:
+        """Return the players' scores of some examples."""
+        players, errors = (t if t is None else t[examples] for t in (self.players, self.standard_errors))
+        return replace(self, players=players, standard_errors=errors)
 
 
 def player_scores(game: Game, scores: Scores) -> Tensor:

@@ -119,7 +119,7 @@ def test_a_coalition_without_a_finite_value_is_named():
 
 def test_rows_follow_memory():
     narrow, wide = Question(mlp(), X, target=0).game, Question(mlp(hidden=40_000), X, target=0).game
-    assert CoalitionValues(narrow, 0).rows == 1024
+    assert CoalitionValues(narrow, 0).rows == 8192
     assert CoalitionValues(wide, 0).rows == 16
     assert CoalitionValues(Question(mlp(), X, target=0, internal_batch_size=7).game, 0).rows == 7
 

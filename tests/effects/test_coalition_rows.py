@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from taylorattr.analysis.masking import coalition_bits
-from taylorattr.effects.harsanyi import CoalitionRows
+from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.maths.subsets import Coalitions
 
 

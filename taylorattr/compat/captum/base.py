@@ -11,11 +11,10 @@ from torch import Tensor
 
 from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
-from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.autodiff.gradient import rows_at_once, value_and_gradient
+from taylorattr.autodiff.gradient import value_and_gradient
 from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
 from taylorattr.methods.method import attribute
 
@@ -105,12 +104,7 @@ class Attribution:
         model, rows, shared = spread_over_batch(self.forward_func, inputs)
         question = Question(model, rows, target=target, additional_forward_args=extra, dtype=None)
         scalar, x = question.point
-        # in blocks of rows that stay in cache: noisy copies of a batch may be many
-        parts = [
-            value_and_gradient(scalar, tuple(part[some] for part in x), torch.arange(len(x[0]))[some])[1]
-            for some in blocks(len(x[0]), rows_at_once(scalar))
-        ]
-        gradients = tuple(torch.cat(each) for each in zip(*parts, strict=True)) if parts[1:] else parts[0]
+        gradients = value_and_gradient(scalar, x, torch.arange(len(x[0])))[1]
         gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return summed_where_shared(gradients, shared)
 

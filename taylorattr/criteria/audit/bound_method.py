@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.analysis.forward_arguments import shared
 from taylorattr.analysis.game import Game, sum_over_players
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.audit.coalitions import masked_rows
@@ -89,20 +88,10 @@ class AuditedExample:
 
     def extra_for(self, count: int) -> Any:
         """Return the additional forward arguments for that many rows; None where there are none."""
-        arguments, k = self.game.scalar.arguments, self.example
-        own: list[Any] = []
-        count_held = len(arguments.places)
-        pairs = zip(arguments.values[count_held:], arguments.per_example[count_held:], strict=True)
-        for part, each in pairs:
-            if each:
-                own.append(part[k : k + 1].expand(count, *part.shape[1:]))
-            elif isinstance(part, Tensor) and part.ndim and len(part) == count:
-                own.append(shared(part))  # a constant that happens to be as long as these rows are many
-            else:
-                own.append(part)
-        if arguments.keywords:
-            return dict(zip(arguments.keywords, own, strict=True))
-        return tuple(own) or None
+        k = self.example
+        return self.game.scalar.arguments.for_rows(
+            lambda part: part[k : k + 1].expand(count, *part.shape[1:]), count
+        )
 
     def asked_at(self, rows: Any, count: int, **changes: Any) -> Question:
         """Return the question about masked rows of this example, on the same private copies of the model.

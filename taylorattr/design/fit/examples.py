@@ -12,6 +12,7 @@ from torch import Tensor
 
 from taylorattr import memory
 from taylorattr.aliases import Baselines
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs
 from taylorattr.analysis.game import Game, blocks, sum_over_players
 from taylorattr.analysis.inputs import require_floating
 from taylorattr.analysis.question import Question
@@ -24,7 +25,6 @@ from taylorattr.evaluation.followed_output import Followed, Output, follow, nest
 from taylorattr.maths.mobius import mobius
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import attribute
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
 from taylorattr.methods.scores import float64
 
 TABLE_PLAYERS = 12

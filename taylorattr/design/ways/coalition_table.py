@@ -17,17 +17,17 @@ from taylorattr.aliases import Frame
 from taylorattr.allocation.allocate import allocated
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.question import Question
 from taylorattr.criteria.paper.algebra import treats_players_alike
 from taylorattr.design.ways.interface import LARGEST_QUIET_ERROR, Budget, Way
+from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.coalition_table import HarsanyiEffects
-from taylorattr.effects.harsanyi import CoalitionRows
 from taylorattr.errors import PrecisionWarning, warn
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
 from taylorattr.maths.semivalues import amplification, semivalue_scores, weights_of
 from taylorattr.maths.subsets import count_up_to
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
 from taylorattr.methods.scores import Scores
 
 LARGEST_STEADY_AMPLIFICATION = 4.0

@@ -12,6 +12,7 @@ import torch
 
 from taylorattr.allocation.receivers import PLAYERS
 from taylorattr.allocation.rule import AllocationRule
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs
 from taylorattr.analysis.question import Question
 from taylorattr.design.ways.coalition_table import SizeShares
 from taylorattr.design.ways.interface import Budget, Way
@@ -19,7 +20,6 @@ from taylorattr.errors import PrecisionWarning, require_repetitions, warn
 from taylorattr.maths.permutations import chain_members, contributions, paired_ranks
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.maths.semivalues import amplification, size_weights, weights_of
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs
 from taylorattr.methods.scores import Scores
 
 USUAL_ORDERS = 100

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs, unchanged
 from taylorattr.analysis.question import Question
 from taylorattr.methods.method import Scores, method
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 
 
 @method("occlusion_1", family="occlusion", integers=True)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs, unchanged
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.players import Players, player_maps
 from taylorattr.analysis.question import Question
@@ -17,7 +18,6 @@ from taylorattr.effects.coalition_table import player_position
 from taylorattr.errors import OptionError
 from taylorattr.maths.windows import SlidingWindows, full_shape, window_scores
 from taylorattr.methods.method import Scores, method
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 
 OVERLAPS = ("average", "shared")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -20,6 +21,9 @@ NOTE = (
     "effects of f nor of logit f, eq. (26), and the gap compares numbers in different units"
 )
 
+
+MOST_CALLS = 16
+"""Model calls after which what they gave is taken in."""
 
 FEWEST_REFERENCES = 16
 """References taken before a tolerance is looked at for the first time; then at least at every doubling."""
@@ -61,16 +65,13 @@ def prediction_difference(
         raise OptionError(f"tol={tol!r}; expected a positive number, a share of Σ|scores|, or None")
     game = question.game
     count = 0 if question.references is None else len(question.references[0])
-    scores = torch.empty(game.batch, game.n, dtype=torch.float64)
-    errors = torch.empty_like(scores)
     base = question.reference_values().double().cpu().mean(1)
-    total, taken = game.batch * count * game.n, list[int]()
+    total = game.batch * count * game.n
     with tqdm(total=total, unit="out", disable=not question.show_progress) as bar, torch.no_grad():
-        for example in range(game.batch):
-            losses = _losses(question, example, tol, bar)
-            scores[example] = torch.from_numpy(losses.mean)
-            errors[example] = torch.from_numpy(losses.error)
-            taken.append(losses.count)
+        losses = _losses(question, tol, bar)
+    scores = torch.from_numpy(np.stack([mean.mean for mean in losses]))
+    errors = torch.from_numpy(np.stack([mean.error for mean in losses]))
+    taken = [mean.count for mean in losses]
     diagnostics = {"references": count, "form": form, "outputs_per_example": max(taken) * game.n}
     if tol is not None:
         diagnostics |= {"references_taken": taken, "tol": tol, "seed": question.seed}
@@ -86,29 +87,43 @@ def prediction_difference(
     )
 
 
-def _losses(question: Question, example: int, tol: float | None, bar: tqdm) -> RunningMean:
-    """Return f(x) − f(x with i from r) of each player over the references, all or until a tolerance."""
-    game = question.game
-    references = question.reference_rows(example)
+def _losses(question: Question, tol: float | None, bar: tqdm) -> list[RunningMean]:
+    """Return f(x) − f(x with i from r) of each player over the references, all or until a tolerance.
+
+    Every example takes its next references, and the model's calls are filled with those of all.
+    """
+    game, references = question.game, question.reference_set
     order = torch.arange(len(references[0]))
     if tol is not None:
         order = torch.randperm(len(order), generator=question.generator())
-    order = order.to(game.device)
-    rows = CoalitionValues(game, example, fold=False).rows
+    rows = CoalitionValues(game, 0, fold=False).rows
     fitting = max(1, rows // game.n)
-    losses = RunningMean()
-    while losses.count < len(order) and not _reached(losses, tol):
-        size = fitting if tol is None else min(fitting, max(FEWEST_REFERENCES, losses.count))
-        part = order[losses.count : losses.count + size]
-        table = torch.empty(len(part) * game.n, dtype=torch.float64)
+    losses = [RunningMean() for _ in range(game.batch)]
+    f_input = game.f_input.double().cpu()
+    while True:
+        open_ = [e for e, mean in enumerate(losses) if mean.count < len(order) and not _reached(mean, tol)]
+        if not open_:
+            return losses
+        parts = list[Tensor]()
+        for mean in (losses[e] for e in open_):
+            size = fitting if tol is None else min(fitting, max(FEWEST_REFERENCES, mean.count))
+            parts.append(order[mean.count : mean.count + size])
+            if sum(map(len, parts)) * game.n >= MOST_CALLS * rows:
+                break  # the others' turn comes: what waits for its example stays small
+        open_ = open_[: len(parts)]
+        counts = [len(part) for part in parts]
+        example = torch.tensor(open_).repeat_interleave(torch.tensor(counts))
+        reference = torch.cat(parts)
+        table = torch.empty(len(example) * game.n, dtype=torch.float64)
         for flat in blocks(len(table), rows):
-            place = torch.arange(flat.start, flat.stop, device=game.device)
-            player, reference = place % game.n, part[place // game.n]
-            values = _replaced(question, references, example, player, reference)
+            place = torch.arange(flat.start, flat.stop)
+            draw = place // game.n
+            values = _replaced(question, references, example[draw], place % game.n, reference[draw])
             table[flat] = values.double().cpu()
             bar.update(len(values))
-        losses.add(float(game.f_input[example]) - table.reshape(-1, game.n).numpy())
-    return losses
+        draws = f_input[example, None] - table.reshape(-1, game.n)
+        for e, own in zip(open_, draws.split(counts), strict=True):
+            losses[e].add(own.numpy())
 
 
 def _reached(losses: RunningMean, tol: float | None) -> bool:
@@ -130,24 +145,19 @@ def _say_unreached(scores: Tensor, errors: Tensor, tol: float, count: int) -> No
 
 
 def _replaced(
-    question: Question,
-    references: tuple[Tensor, ...],
-    example: int,
-    player: Tensor,
-    reference: Tensor,
+    question: Question, references: tuple[Tensor, ...], example: Tensor, player: Tensor, reference: Tensor
 ) -> Tensor:
-    """Return f(x with one player from a reference) for each pair of player and reference."""
+    """Return f(x with one player from a reference) for triples of example, player and reference."""
     game = question.game
     points = []
     for x, rows, owner in zip(game.inputs, references, game.maps, strict=True):
-        chosen = owner == player.reshape(-1, *(1,) * owner.ndim)
-        points.append(torch.where(chosen, rows[reference], x[example]))
-    examples = torch.full((len(player),), example)
-    values = game.scalar.values(tuple(points), examples)
+        chosen = owner == player.reshape(-1, *(1,) * owner.ndim).to(owner.device)
+        points.append(torch.where(chosen, rows[reference.to(x.device)], x[example.to(x.device)]))
+    values = game.scalar.values(tuple(points), example)
     if not bool(torch.isfinite(values).all()):
         bad = int((~torch.isfinite(values)).nonzero()[0, 0])
         raise NonFiniteError(
-            f"the model's output is {float(values[bad])} for example {example} with player "
+            f"the model's output is {float(values[bad])} for example {int(example[bad])} with player "
             f"{game.names[int(player[bad])]!r} taken from reference {int(reference[bad])}; check the model "
             "there, or leave that reference out"
         )

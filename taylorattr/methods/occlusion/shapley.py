@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from taylorattr import memory
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs, unchanged
 from taylorattr.analysis.question import Question
 from taylorattr.effects.harsanyi import MAX_EVALUATIONS
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, require_repetitions, warn
@@ -18,7 +19,6 @@ from taylorattr.maths.running_mean import RunningMean
 from taylorattr.maths.semivalues import shapley_values
 from taylorattr.maths.shapley_kernel import kernel_coalitions, kernel_estimate
 from taylorattr.methods.method import Scores, method
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 
 ALGORITHMS = ("auto", "exact", "permutation", "kernel")
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs, unchanged
 from taylorattr.analysis.masking import coalition_values
 from taylorattr.analysis.question import Question
 from taylorattr.errors import NonFiniteError
-from taylorattr.methods.occlusion.coalition_outputs import CoalitionOutputs, unchanged
 from tests.autodiff.networks import mlp
 from tests.autodiff.networks import points as normal
 
