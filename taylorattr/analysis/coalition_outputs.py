@@ -109,7 +109,10 @@ class CoalitionOutputs:
         Raises:
             NonFiniteError: If an output is NaN or infinite; names the coalition.
         """
-        together = self.rows // max(count, 1)
+        if not count:  # of one player no coalition lies between none and all
+            yield from (([e], slice(0, 0), self.game.f_input.new_empty(1, 0).cpu()) for e in examples)
+            return
+        together = self.rows // count
         if together >= 2 and len(examples) > 1:
             bits = coalition_bits(members(0, count).to(self.game.device), self.game.n)
             held = [bits.index_select(1, owner.clamp_min(0).reshape(-1)) for owner in self.game.maps]

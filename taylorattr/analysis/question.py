@@ -362,6 +362,7 @@ class Question:
 
     def _tried(self, x: Rows, b: Rows, *, later: bool, both: bool) -> tuple[ScalarModel, bool]:
         """Return the model tried on the first rows, and whether f(b) can still be left to the asker."""
+        first: Exception | None = None
         while True:
             try:
                 scalar = ScalarModel(
@@ -375,10 +376,10 @@ class Question:
                     held=self.held,
                     established=self.established,
                 )
-            except Exception:  # the model's own error, of whatever type
+            except Exception as error:  # the model's own error, of whatever type
                 if not both:
-                    raise
-                both = False  # a model that does not run on one row may run on two
+                    raise first or error  # noqa: B904  (the same thing went wrong twice)
+                first, both = error, False  # a model that does not run on one row may run on two
             else:
                 return scalar, both
 
