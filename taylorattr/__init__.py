@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from taylorattr.criteria.probe.probe import probe
     from taylorattr.criteria.probe.probed_rule import ProbedRule
     from taylorattr.criteria.verdict import Verdict
+    from taylorattr.datasets.dataset_result import DatasetResult
+    from taylorattr.datasets.map_dataset import map_dataset
     from taylorattr.graphs.comparison import compare_graphs
     from taylorattr.graphs.hypergraph import interaction_hypergraph
     from taylorattr.graphs.interaction_graph import interaction_graph
@@ -76,6 +78,8 @@ _LATER = {
     "probe": "taylorattr.criteria.probe.probe",
     "ProbedRule": "taylorattr.criteria.probe.probed_rule",
     "Verdict": "taylorattr.criteria.verdict",
+    "DatasetResult": "taylorattr.datasets.dataset_result",
+    "map_dataset": "taylorattr.datasets.map_dataset",
     "compare_graphs": "taylorattr.graphs.comparison",
     "interaction_hypergraph": "taylorattr.graphs.hypergraph",
     "interaction_graph": "taylorattr.graphs.interaction_graph",
@@ -99,6 +103,7 @@ _RESULTS = {
     "taylorattr.criteria.paper.criteria_report": ("CriteriaReport", "CriteriaTable"),
     "taylorattr.criteria.probe.probed_rule": ("ProbedRule",),
     "taylorattr.criteria.verdict": ("Verdict",),
+    "taylorattr.datasets.dataset_result": ("EffectStatistics",),
     "taylorattr.design.fit.result": ("Fit",),
     "taylorattr.design.verify.verification": ("LawResult", "Verification"),
     "taylorattr.evaluation.protocol_result": ("Difference",),
@@ -156,6 +161,7 @@ __all__ = [
     "AuditReport",
     "CriteriaReport",
     "CriteriaTable",
+    "DatasetResult",
     "Effect",
     "HarsanyiEffects",
     "IntegratedHessians",
@@ -186,6 +192,7 @@ __all__ = [
     "integrated_hessians",
     "interaction_graph",
     "interaction_hypergraph",
+    "map_dataset",
     "plot",
     "probe",
     "prune",

@@ -27,6 +27,7 @@ LAYERS = (
     ("allocation",),
     ("reformulation", "criteria", "evaluation", "graphs"),
     ("design",),
+    ("datasets",),
     ("plot",),
     ("html",),
     ("compat",),

@@ -62,7 +62,7 @@ class Batched:
         Raises:
             OptionError: If there is no such example, none is chosen, or the result is about no batch.
         """
-        batch = _batch(self)
+        batch = batch_of(self)
         index = positions(examples, batch)
         changes = {name: _taken(getattr(self, name), axis, index) for name, axis in self.example_axes.items()}
         diagnostics: dict[str, Any] | None = vars(self).get("diagnostics")
@@ -87,7 +87,7 @@ class Batched:
         kind = type(parts[0])
         if any(type(part) is not kind for part in parts):
             raise OptionError("results of different types are no parts of one")
-        counts = [_batch(part) for part in parts]
+        counts = [batch_of(part) for part in parts]
         names = [field.name for field in dataclasses.fields(kind) if field.init]
         columns = {name: [getattr(part, name) for part in parts] for name in names}
         by_example = {*kind.example_axes, "diagnostics"}
@@ -164,14 +164,18 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _batch(result: Batched) -> int:
-    """Return the number of examples."""
+def batch_of(result: Batched) -> int:
+    """Return the number of examples.
+
+    Raises:
+        OptionError: If the result is about no batch.
+    """
     for name, axis in result.example_axes.items():
         value = getattr(result, name)
         if isinstance(value, Tensor):
             return value.shape[axis]
         if isinstance(value, Batched):
-            return _batch(value)
+            return batch_of(value)
     raise OptionError(f"a {type(result).__name__} has no examples to choose from or to put together")
 
 

@@ -12,7 +12,7 @@ import importlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +31,8 @@ FORMAT = "taylorattr-result"
 VERSION = 1
 HEADER = "header.json"
 _DTYPES = {str(d).removeprefix("torch."): d for d in (
-    torch.float64, torch.float32, torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool,
+    torch.float64, torch.float32, torch.float16, torch.bfloat16,
+    torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool,
 )}  # fmt: skip
 
 RESULTS: Registry[type[Result]] = Registry("result type")
@@ -99,15 +100,7 @@ class Result(Batched):
             with replacing(path) as file:
                 file.write(payload)
             return path
-        arrays: dict[str, np.ndarray] = {}
-
-        def put(tensor: Tensor) -> dict[str, Any]:
-            name = f"array{len(arrays)}"
-            arrays[name] = tensor.detach().cpu().numpy()
-            return {"array": name}
-
-        header = json.dumps(_encode_result(self, put), ensure_ascii=False, allow_nan=False)
-        arrays[HEADER] = np.frombuffer(header.encode(), dtype=np.uint8)
+        arrays = arrays_of(self)
         with replacing(path) as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
         return path
@@ -127,10 +120,36 @@ class Result(Batched):
             if path.suffix == ".json":
                 result = _decode_result(read_json(path), _tensor_from_lists)
             else:
-                arrays = read_arrays(path)
-                header = parse_json(bytes(arrays[HEADER]).decode())
-                result = _decode_result(header, lambda node: _tensor_from_array(arrays[node["array"]]))
+                result = result_of(read_arrays(path))
             return _checked(cls, result)
+
+
+def arrays_of(result: Result) -> dict[str, np.ndarray]:
+    """Return the arrays of a ``.npz`` file that holds a result: its tensors, and a header with the rest."""
+    arrays: dict[str, np.ndarray] = {}
+
+    def put(tensor: Tensor) -> dict[str, Any]:
+        name = f"array{len(arrays)}"
+        tensor = tensor.detach().cpu()
+        if tensor.dtype is torch.bfloat16:  # which numpy does not have: its bits
+            arrays[name] = tensor.contiguous().view(torch.int16).numpy()
+            return {"array": name, "dtype": "bfloat16"}
+        arrays[name] = tensor.numpy()
+        return {"array": name}
+
+    header = json.dumps(_encode_result(result, put), ensure_ascii=False, allow_nan=False)
+    arrays[HEADER] = np.frombuffer(header.encode(), dtype=np.uint8)
+    return arrays
+
+
+def result_of(arrays: Mapping[str, np.ndarray]) -> Any:
+    """Return the result that arrays hold, `arrays_of`; others beside them are passed over.
+
+    Raises:
+        FormatError: If they hold none.
+    """
+    header = parse_json(bytes(arrays[HEADER]).decode())
+    return _decode_result(header, lambda node: _tensor_from_array(arrays[node["array"]], node))
 
 
 def _suffixed(path: str | os.PathLike[str]) -> Path:
@@ -239,10 +258,11 @@ def _tensor_as_lists(tensor: Tensor) -> dict[str, Any]:
     return {"dtype": name, "shape": list(tensor.shape), "data": flat}
 
 
-def _tensor_from_array(array: np.ndarray) -> Tensor:
+def _tensor_from_array(array: np.ndarray, node: Mapping[str, Any]) -> Tensor:
     if array.dtype.name not in _DTYPES:
         raise FormatError(f"a tensor of {array.dtype} is not written by taylorattr")
-    return torch.from_numpy(array)
+    tensor = torch.from_numpy(array)
+    return tensor.view(_DTYPES[node["dtype"]]) if "dtype" in node else tensor
 
 
 def _tensor_from_lists(node: dict[str, Any]) -> Tensor:

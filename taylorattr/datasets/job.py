@@ -1,0 +1,152 @@
+"""What is done to every batch: the task by its name, its arguments, one call."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import types
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from taylorattr import evaluation
+from taylorattr.criteria.audit.audit import audit
+from taylorattr.datasets.rows import Batch
+from taylorattr.effects.examples import batch_of
+from taylorattr.effects.harsanyi import harsanyi
+from taylorattr.effects.integrated_hessians import integrated_hessians
+from taylorattr.effects.result import Result, arrays_of
+from taylorattr.effects.taylor import decompose
+from taylorattr.errors import OptionError, Said, hearing, require_instance
+from taylorattr.methods import attribute
+from taylorattr.methods.extra import prune
+from taylorattr.reformulation.reformulate import reformulate
+from taylorattr.registry import Registry
+
+Task: TypeAlias = str | Callable[..., Any]
+"""Name of a task, or a function of model and inputs whose result holds examples."""
+
+TASKS: Registry[Callable[..., Any]] = Registry("task")
+"""Name -> the public function that is called for every batch."""
+for _function in (
+    decompose, harsanyi, attribute, audit, integrated_hessians, reformulate, prune,
+    evaluation.pixel_perturbation, evaluation.player_curves, evaluation.road, evaluation.localisation,
+    evaluation.completeness_gap, evaluation.infidelity, evaluation.class_sensitivity,
+    evaluation.interaction_deletion, evaluation.parameter_randomisation,
+):  # fmt: skip
+    TASKS.register(_function.__name__, replace=True)(_function)
+
+
+Answer: TypeAlias = tuple[dict[str, np.ndarray], list[Said]]
+"""The result of a batch as the arrays of a file, and what was warned of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A task with its arguments, as every worker holds it.
+
+    Attributes:
+        name: Of the task.
+        function: Called with model, inputs and arguments.
+        model: As in `Question`.
+        arguments: What all batches share.
+        num_threads: Threads of one operation: sums are split by it, so it decides their last bits.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    model: Any
+    arguments: Mapping[str, Any]
+    num_threads: int = 1
+
+    @cached_property
+    def seed(self) -> int | None:
+        """Seed of the first batch; None where nothing is drawn."""
+        named = inspect.signature(self.function).parameters.get("seed")
+        return None if named is None else int(self.arguments.get("seed", named.default))
+
+    def takes(self, argument: str) -> bool:
+        """Return whether the function has an argument of that name."""
+        return argument in inspect.signature(self.function).parameters
+
+    def result(self, number: int, batch: Batch) -> Result:
+        """Return the result for a batch; its draws have the seed of the job plus the number of the batch.
+
+        Raises:
+            OptionError: If the function returns something else than a result with these examples.
+        """
+        arguments = {**self.arguments, **batch.own}
+        if self.seed is not None:
+            arguments["seed"] = self.seed + number
+        result = self.function(model=self.model, inputs=batch.inputs, **arguments)
+        inputs = batch.inputs[0] if isinstance(batch.inputs, tuple) else batch.inputs
+        if not isinstance(result, Result) or batch_of(result) != len(inputs):
+            raise OptionError(
+                f"{self.name} returned a {type(result).__name__}; map_dataset puts together results that "
+                f"hold the examples they were given, {len(inputs)} here"
+            )
+        return result
+
+    def answer(self, number: int, batch: Batch) -> Answer:
+        """Return the result for a batch as arrays, and the warnings on the way."""
+        with hearing() as said:
+            return arrays_of(self.result(number, batch)), said
+
+
+def job_of(task: Task, model: Any, arguments: Mapping[str, Any], own: Mapping[str, Any], threads: int) -> Job:
+    """Return the job that a task is, its arguments checked by name before anything is computed.
+
+    Args:
+        task: As in `map_dataset`.
+        model: As in `Question`.
+        arguments: Shared by all examples.
+        own: Arguments that each example has for itself.
+        threads: Threads of one operation.
+
+    Raises:
+        OptionError: If there is no such task, or it takes no such argument.
+    """
+    arguments = dict(arguments)
+    if task == "interaction_graph":  # of exact effects, of Taylor effects where an order is asked for
+        task = "decompose" if "order" in arguments else "harsanyi"
+    if isinstance(task, str):
+        name, function = task, TASKS[task]
+    else:
+        require_instance("task", task, types.FunctionType, "the name of a task or a function")
+        name, function = getattr(task, "__name__", type(task).__name__), task
+    taken = inspect.signature(function).parameters
+    free = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    for argument in (*arguments, *own):
+        if argument in ("model", "inputs") or (argument not in taken and not free):
+            raise OptionError(
+                f"{name} gets {argument!r} from map_dataset itself"
+                if argument in ("model", "inputs")
+                else f"{name} takes no argument {argument!r}; it takes {', '.join(taken)}"
+            )
+    if both := arguments.keys() & own.keys():
+        raise OptionError(f"{both.pop()!r} is given for all examples and for each=; expected one of them")
+    missing = [
+        p.name
+        for p in taken.values()
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and p.name not in {"model", "inputs", *arguments, *own}
+    ]
+    if missing:
+        raise OptionError(f"{name} needs {', '.join(missing)}: pass it to map_dataset, or in each=")
+    return Job(name, function, model, arguments, threads)
+
+
+@contextlib.contextmanager
+def using_threads(count: int) -> Generator[None, None, None]:
+    """Use that many threads per operation inside, the previous number after."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
