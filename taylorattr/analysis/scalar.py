@@ -182,6 +182,20 @@ class ScalarModel:
         twin.function, twin.modules = copied.function, copied.modules
         return twin
 
+    def alike(self, example: int, others: Sequence[int]) -> list[int]:
+        """Return those of some examples that have the target and the extra arguments of one."""
+        same = torch.ones(len(others), dtype=torch.bool)
+        if self.varies and others:
+            tables = [
+                v for v, own in zip(self.arguments.values, self.arguments.per_example, strict=True) if own
+            ]
+            tables += [] if self.selector.each is None else [self.selector.each]
+            rows = torch.tensor(others, dtype=torch.int64)
+            for table in tables:
+                equal = table[rows.to(table.device)] == table[example]
+                same &= equal.reshape(len(others), -1).all(1).cpu()
+        return [other for other, good in zip(others, same.tolist(), strict=True) if good]
+
     @property
     def module(self) -> nn.Module | None:
         """The private module whose submodules name the operations, None where there are several or none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from taylorattr.aliases import Frame
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.guards import Rows
 from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.autodiff.polynomial.engine import lowered, supported
+from taylorattr.autodiff.polynomial.engine import lowered, supported, values
 from taylorattr.errors import CaptureError, MissingRuleError
 from taylorattr.program.capture import capture
 from taylorattr.program.program import Program
@@ -87,21 +87,67 @@ def captured_examples(game: Game, frame: Frame, dtype: torch.dtype) -> list[Capt
     Returns:
         The groups; each example is in one of them.
     """
-    groups: list[Captured] = []
-    for example in range(game.batch):
-        ends = ends_of(game, frame, example, dtype)
-        shared = next((g for g in groups if _serves(g.program, game, ends)), None)
-        if shared is not None:
-            shared.examples.append(example)
-            continue
-        (point, _), (far, _) = ends
+
+    def captured(example: int) -> tuple[Program | None, str]:
+        (point, _), (far, _) = ends_of(game, frame, example, dtype)
         try:
             program = captured_program(game.scalar, point, example, far, dtype)
         except CaptureError as error:
-            groups.append(Captured([example], None, str(error)))
-        else:
-            groups.append(Captured([example], program, without_rule(program)))
-    return groups
+            return None, str(error)
+        return program, without_rule(program)
+
+    return [Captured(*group) for group in _grouped(game, frame, dtype, captured)]
+
+
+def _grouped(
+    game: Game,
+    frame: Frame,
+    dtype: torch.dtype,
+    captured: Callable[[int], tuple[Program | None, str]],
+) -> Iterator[tuple[list[int], Program | None, str]]:
+    """Yield examples that share a program, the program, and why it cannot be walked.
+
+    The first example that has none yet is captured, and its program asked about all others that have none.
+    """
+    left = list(range(game.batch))
+    while left:
+        first, *others = left
+        program, failure = captured(first)
+        joined = [] if program is None else _served(program, failure, game, frame, dtype, first, others)
+        yield [first, *joined], program, failure
+        known = {first, *joined}
+        left = [example for example in others if example not in known]
+
+
+def _served(
+    program: Program,
+    failure: str,
+    game: Game,
+    frame: Frame,
+    dtype: torch.dtype,
+    first: int,
+    examples: list[int],
+) -> list[int]:
+    """Return the examples for which a program captured for another one gives the model's values at both ends.
+
+    One that branches on values is not shared: it may take another branch between the ends.
+    """
+    examples = game.scalar.alike(first, examples)
+    if program.notes or not examples:
+        return []
+    if failure:  # it is not walked, only replayed
+        return [e for e in examples if agrees_at(program, ends_of(game, frame, e, dtype), game.dtype)]
+    rows = torch.tensor(examples, device=game.device)
+    ends = [
+        (tuple(part[rows].to(dtype) for part in parts), known[rows].to(dtype))
+        for parts, known in ((game.baselines, game.f_baseline), (game.inputs, game.f_input))
+    ]
+    largest = torch.maximum(ends[0][1].abs(), ends[1][1].abs()).clamp_min(1e-30)
+    agree = torch.ones(len(rows), dtype=torch.bool, device=game.device)
+    for points, known in ends:
+        gap = (values(program, points) - known).abs()
+        agree &= gap <= AGREEMENT.get(game.dtype, 1e-2) * largest
+    return [e for e, good in zip(examples, agree.tolist(), strict=True) if good]
 
 
 def ends_of(game: Game, frame: Frame, example: int, dtype: torch.dtype) -> tuple[End, End]:
@@ -122,16 +168,6 @@ def agrees_at(program: Program, ends: Sequence[End], dtype: torch.dtype) -> bool
             return all(abs(float(replay(program, point)[0]) - value) <= tolerance for point, value in ends)
     except (RuntimeError, IndexError):  # shapes that depend on values do not fit this example
         return False
-
-
-def _serves(program: Program | None, game: Game, ends: tuple[End, End]) -> bool:
-    """Return whether a program captured for another example is right for the one with these ends.
-
-    One that branches on values is not shared: it may take another branch between the ends.
-    """
-    if program is None or program.notes or game.scalar.varies:
-        return False
-    return agrees_at(program, ends, game.dtype)
 
 
 def without_rule(program: Program) -> str:
@@ -191,18 +227,16 @@ def programs_between(game: Game, frame: Frame = "baseline") -> Iterator[Program 
     Yields:
         The program of the next example, as `capture_at` has it.
     """
-    known: list[Program] = []
-    for example in range(game.batch):
-        ends = ends_of(game, frame, example, game.dtype)
-        shared = next((program for program in known if _serves(program, game, ends)), None)
-        if shared is not None:
-            yield shared
-            continue
-        (point, _), (far, _) = ends
+
+    def captured(example: int) -> tuple[Program | None, str]:
+        (point, _), (far, _) = ends_of(game, frame, example, game.dtype)
         program = capture_at(game.scalar, point, example, far)
-        if isinstance(program, Program):
-            known.append(program)
-        yield program
+        return (program, "") if isinstance(program, Program) else (None, program)
+
+    answers: dict[int, Program | str] = {}
+    for examples, program, failure in _grouped(game, frame, game.dtype, captured):
+        answers |= dict.fromkeys(examples, failure if program is None else program)
+    yield from (answers[example] for example in range(game.batch))
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from taylorattr.maths.radius import radius
+from taylorattr.maths.radius import radii
 from taylorattr.maths.subsets import to_coalition
 
 MARGIN = 1.1
@@ -23,6 +23,18 @@ MARGIN = 1.1
 
 ORDER = 14
 """Order of the probing jets."""
+
+FIRST_ORDER = 9
+"""Order at which rays are looked at first where the ray from end to end passes there, see `passes_early`."""
+
+CLEAR = 1.5
+"""Estimated radius above which a ray may pass at `FIRST_ORDER`."""
+
+NEGLIGIBLE = 1e-5
+"""The last coefficients at `FIRST_ORDER` are to be below this share of the largest one.
+
+A singular part that takes over later is then as small. Of 24,900 rays of random networks 44 % passed early,
+all of which pass at `ORDER`."""
 
 MOST_ALONE = 64
 """Players probed alone; with more, those with the largest first-order effects."""
@@ -34,6 +46,9 @@ SLACK = 100.0
 """A remainder along a ray may exceed the estimate |c_L|/(ρ − 1) by this factor.
 
 The estimate is a geometric series; coefficients oscillate, or have powers of the order beside ρ^{−m}."""
+
+FIRST_SLACK = 2.0
+"""The same for a ray that is to pass at `FIRST_ORDER`."""
 
 NOISE = 1e6
 """A remainder below this many units of rounding of the largest coefficient is rounding."""
@@ -50,17 +65,19 @@ class Kinks:
     """Gates (elements of a ReLU, max, abs, clamp, …) between the expansion point and the far end.
 
     Attributes:
-        path: Gates that switch along the straight path, seen at 64 steps: a lower bound.
+        path: Gates that switch along the straight path, seen at so many steps: a lower bound.
         per_player: For each player, gates that differ between the two ends of its direction: lower bounds.
         at_expansion: Gates exactly on their kink at the expansion point, where the branch is a convention.
         escapes: Whether the model reads values into Python (branches, ``.item()``) and leaves its program on
             the way, so that nothing can be said.
+        steps: 1 where the two ends alone were compared, because that or something else decided the verdict.
     """
 
     path: int
     per_player: list[int]
     at_expansion: int
     escapes: bool
+    steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,33 +91,72 @@ class Ray:
         remainder: Value at the ray's end minus the partial sum at order L, relative to the largest
             coefficient (with the constant one for a series that ended in rounding).
         passed: Whether the series can be trusted along this ray.
+        order: L.
     """
 
     players: tuple[int, ...]
     radius: float
     remainder: float
     passed: bool
+    order: int = ORDER
 
 
-def probing_masks(first_order: np.ndarray, seed: int) -> list[int]:
-    """Return the bitmasks of the coalitions whose rays are probed, the full coalition first.
+def players_alone(first_order: np.ndarray) -> list[int]:
+    """Return the players whose rays are probed alone, in order: all, or the 64 with the largest effects.
 
     Args:
-        first_order: First-order effects of one example, shape (n,); they order the players when n > 64.
-        seed: Seed of the random coalitions.
-
-    Returns:
-        Distinct masks (Python integers): all players; each player alone, or the 64 with the largest
-        first-order effects; up to 16 random coalitions of at least two players.
+        first_order: First-order effects of one example, shape (n,).
     """
-    n = len(first_order)
-    alone = np.sort(np.argsort(-np.abs(first_order), kind="stable")[:MOST_ALONE])
-    masks = [(1 << n) - 1, *(1 << int(i) for i in alone)]
+    if len(first_order) <= MOST_ALONE:
+        return list(range(len(first_order)))
+    return np.sort(np.argsort(-np.abs(first_order), kind="stable")[:MOST_ALONE]).tolist()
+
+
+def random_coalitions(n: int, seed: int) -> list[int]:
+    """Return the bitmasks (Python integers) of up to 16 random coalitions, each once.
+
+    They have at least two players, and not all.
+
+    Args:
+        n: Number of players.
+        seed: Their seed.
+    """
     rng = np.random.default_rng(seed)
-    for _ in range(MOST_RANDOM):
-        present = rng.random(n) < 0.5
-        masks.append(sum(1 << int(i) for i in np.flatnonzero(present)))
-    return list(dict.fromkeys(mask for mask in masks if mask))  # each once, in this order
+    drawn = [rng.random(n) < 0.5 for _ in range(MOST_RANDOM)]
+    masks = (sum(1 << int(i) for i in np.flatnonzero(present)) for present in drawn)
+    return [mask for mask in dict.fromkeys(masks) if 2 <= mask.bit_count() < n]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is judged of R rays at once; see `Ray`.
+
+    Attributes:
+        radius: Shape (R,).
+        remainder: Shape (R,).
+        passed: Shape (R,), bool.
+    """
+
+    radius: np.ndarray
+    remainder: np.ndarray
+    passed: np.ndarray
+
+    @staticmethod
+    def empty(count: int) -> Judged:
+        """Return so many rays of which nothing is known."""
+        return Judged(np.empty(count), np.empty(count), np.zeros(count, dtype=bool))
+
+    def replaced(self, rows: np.ndarray, others: Judged) -> Judged:
+        """Return the same with other judgements of some rows."""
+        columns = [self.radius.copy(), self.remainder.copy(), self.passed.copy()]
+        for column, other in zip(columns, (others.radius, others.remainder, others.passed), strict=True):
+            column[rows] = other
+        return Judged(*columns)
+
+    def ray(self, row: int, mask: int, order: int) -> Ray:
+        """Return one of them, that of a coalition, judged from a jet of this order."""
+        radius, remainder = float(self.radius[row]), float(self.remainder[row])
+        return Ray(to_coalition(mask), radius, remainder, bool(self.passed[row]), order)
 
 
 def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -> Ray:
@@ -115,22 +171,60 @@ def judge(mask: int, coefficients: np.ndarray, end: float, dtype: torch.dtype) -
     Returns:
         The judgement.
     """
-    rho = radius(coefficients)
+    judged = judge_all(np.asarray(coefficients)[None], np.array([end]), dtype)
+    return judged.ray(0, mask, len(coefficients) - 1)
+
+
+def judge_all(coefficients: np.ndarray, ends: np.ndarray, dtype: torch.dtype, slack: float = SLACK) -> Judged:
+    """Judge R rays, each by itself.
+
+    Args:
+        coefficients: c_0 … c_L of each, shape (R, L+1).
+        ends: Values at their ends, shape (R,).
+        dtype: Dtype the coefficients were computed in.
+        slack: Factor by which remainders may exceed their estimate, as in `SLACK`.
+
+    Returns:
+        The judgements.
+    """
+    rho = radii(coefficients)
+    known = np.isfinite(coefficients).all(axis=1) & np.isfinite(ends)
+    c, end = np.where(known[:, None], coefficients, 0.0), np.where(known, ends, 0.0)
     # without c_0: a large constant would hide a remainder as large as the effects
-    scale = max(float(np.abs(coefficients[1:]).max()), abs(end - coefficients[0]))
-    if not np.isfinite(coefficients).all() or not np.isfinite(end):
-        return Ray(to_coalition(mask), rho, float("nan"), False)
-    remainder = float(end - coefficients.sum())
-    if scale == 0.0:
-        return Ray(to_coalition(mask), rho, 0.0, True)
-    if ended(coefficients, end, dtype):
-        return Ray(to_coalition(mask), np.inf, remainder / max(scale, abs(coefficients[0])), True)
-    allowed = NOISE * torch.finfo(dtype).eps * max(scale, abs(coefficients[0]))
-    if MARGIN < rho < np.inf:
-        # the largest of the last three coefficients, since of an odd or even function every other one is 0
-        tail = float(np.abs(coefficients[-3:]).max()) / (rho - 1.0)
-        allowed += SLACK * tail
-    return Ray(to_coalition(mask), rho, remainder / scale, bool(rho > MARGIN and abs(remainder) <= allowed))
+    scale = np.maximum(np.abs(c[:, 1:]).max(axis=1), np.abs(end - c[:, 0]))
+    with_start = np.maximum(scale, np.abs(c[:, 0]))
+    remainder = end - c.sum(axis=1)
+    flat, gone = scale == 0.0, _ended(c, end, dtype)
+    allowed = NOISE * torch.finfo(dtype).eps * with_start
+    # the largest of the last three coefficients, since of an odd or even function every other one is 0
+    reaching = (rho > MARGIN) & (rho < np.inf)
+    room = np.divide(slack, rho - 1.0, out=np.zeros_like(rho), where=reaching)
+    allowed += room * np.abs(c[:, -3:]).max(axis=1)
+    passed = known & (flat | gone | ((rho > MARGIN) & (np.abs(remainder) <= allowed)))
+    share = np.divide(remainder, np.where(gone, with_start, scale), out=np.zeros_like(scale), where=~flat)
+    return Judged(
+        radius=np.where(known & gone & ~flat, np.inf, rho),
+        remainder=np.where(known, share, np.nan),
+        passed=passed,
+    )
+
+
+def passes_early(coefficients: np.ndarray, ends: np.ndarray, dtype: torch.dtype) -> tuple[Judged, np.ndarray]:
+    """Judge R rays by the first few of their coefficients, and say which need no more of them.
+
+    Args:
+        coefficients: c_0 … c_L of each, shape (R, L+1), L ≥ `FIRST_ORDER`; those beyond are not looked at.
+        ends: Values at their ends, shape (R,).
+        dtype: Dtype the coefficients were computed in.
+
+    Returns:
+        The judgements, and which rays pass with room to spare, shape (R,), bool.
+    """
+    c = coefficients[:, : FIRST_ORDER + 1]
+    judged = judge_all(c, ends, dtype, FIRST_SLACK)
+    size = np.abs(np.where(np.isfinite(c), c, np.inf))[:, 1:]
+    small = size[:, -3:].max(axis=1) <= NEGLIGIBLE * size.max(axis=1)
+    return judged, judged.passed & (judged.radius > CLEAR) & small
 
 
 def ended(coefficients: np.ndarray, end: float, dtype: torch.dtype) -> bool:
@@ -148,14 +242,24 @@ def ended(coefficients: np.ndarray, end: float, dtype: torch.dtype) -> bool:
         end: Value at s = 1.
         dtype: Dtype the coefficients were computed in.
     """
+    return bool(_ended(np.asarray(coefficients)[None], np.array([end]), dtype)[0])
+
+
+def _ended(c: np.ndarray, end: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+    """Return which of R series have reached their values, shape (R,), bool."""
     eps = torch.finfo(dtype).eps
-    errors = np.abs(np.cumsum(coefficients)[1:] - end)
-    scale = max(abs(float(coefficients[0])), abs(end))
-    reached = errors <= EXACT * eps * scale
-    for k in range(len(errors) - REACHED + 1):
-        if reached[k : k + REACHED].all():
-            return bool(errors[k:].max() <= np.sqrt(eps) * scale)
-    return False
+    errors = np.abs(np.cumsum(c, axis=1)[:, 1:] - end[:, None])
+    scale = np.maximum(np.abs(c[:, 0]), np.abs(end))
+    reached = errors <= EXACT * eps * scale[:, None]
+    count = max(errors.shape[1] - REACHED + 1, 0)
+    four = np.ones((len(c), count), dtype=bool)
+    for j in range(REACHED):
+        four &= reached[:, j : j + count]
+    # the largest error from each sum on; the first four in a row decide
+    behind = np.maximum.accumulate(errors[:, ::-1], axis=1)[:, ::-1]
+    first = four.argmax(axis=1) if count else np.zeros(len(c), dtype=int)
+    stays = behind[np.arange(len(c)), first] <= np.sqrt(eps) * scale
+    return four.any(axis=1) & stays
 
 
 def falling(order_sizes: Sequence[float]) -> bool:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from taylorattr.aliases import Frame
-from taylorattr.analysis.masking import coalition_values
+from taylorattr.analysis.game import blocks
+from taylorattr.analysis.masking import CoalitionValues, coalition_values
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.captured import Captured, agrees_at, captured_examples, ends_of
-from taylorattr.autodiff.polynomial.engine import expand_batch, jets
+from taylorattr.autodiff.polynomial.engine import expand_batch, jets, values
 from taylorattr.autodiff.polynomial.nested import derivatives
+from taylorattr.autodiff.polynomial.ring import power_tables
 from taylorattr.effects.convergence import Kinks
 from taylorattr.effects.nested_check import differentiated, require_true_derivatives
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
@@ -28,11 +31,34 @@ from taylorattr.program.kinks import kink_nodes, segment_switches, switches
 from taylorattr.program.norms import fused_norms
 from taylorattr.program.walk import replay
 
+PRODUCT_BYTES = 16 * 2**20
+"""Products D^κ f · Δ^κ of the highest order are formed for so many examples at a time."""
+
+MOST_RAYS = 512
+"""Rays walked in one go at most."""
+
+WAY_STEPS = 64
+"""Steps of the way between the ends at which kinks are looked for."""
+
 DIRECTION_BYTES = 64 * 2**20
 """Examples are expanded in chunks whose directions fit this."""
 
 RAY_BYTES = 16 * 2**20
 """Rays are walked in chunks whose directions fit this."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Directions of several examples as multiples of common ones.
+
+    Attributes:
+        directions: The common ones, one tensor (n, …) per input; powers of two, 0 for a player that moves in
+            no example.
+        ratios: r with Δ_g = r_g times the common direction of g, shape (E, n), |r| < 1 but for rounding.
+    """
+
+    directions: tuple[Tensor, ...]
+    ratios: Tensor
 
 
 class TaylorSeries:
@@ -51,6 +77,9 @@ class TaylorSeries:
         group_of: The group of each example.
         dtype: Dtype of the coefficients.
         sign: Of the directions: −1 in frame ``input``.
+        points: Expansion points, one tensor (B, …) per input.
+        steps: From there to the far ends, likewise.
+        far: The far ends, likewise.
     """
 
     def __init__(self, question: Question, frame: Frame) -> None:
@@ -67,15 +96,26 @@ class TaylorSeries:
         for group in self.groups:
             if group.failure:
                 say_nested(group.failure)
+        near, far = (game.baselines, game.inputs) if frame == "baseline" else (game.inputs, game.baselines)
+        self.points = tuple(x.to(dtype) for x in near)
+        self.steps = tuple(
+            self.sign * (x - b).to(dtype) for x, b in zip(game.inputs, game.baselines, strict=True)
+        )
+        self.far = tuple(x.to(dtype) for x in far)
+        self._scaled: dict[int, Scaled | None] = {}
 
     def near(self, example: int) -> tuple[Tensor, ...]:
         """Return the expansion point of an example, tensors (1, …)."""
-        ends = self.game.baseline if self.frame == "baseline" else self.game.input
-        return tuple(x.to(self.dtype) for x in ends(example))
+        return tuple(x[example : example + 1] for x in self.points)
 
     def directions(self, example: int) -> tuple[Tensor, ...]:
         """Return the direction of every player from the expansion point, tensors (n, …)."""
         return tuple(self.sign * d.to(self.dtype) for d in self.game.directions(example))
+
+    def walkable(self, example: int) -> bool:
+        """Return whether the polynomial walk is possible for an example."""
+        group = self.group_of[example]
+        return group.program is not None and not group.failure
 
     def ends(self) -> tuple[Tensor, Tensor]:
         """Return f(x) and f(b), each (B,), in the dtype of the coefficients.
@@ -86,12 +126,11 @@ class TaylorSeries:
             return self.game.f_input, self.game.f_baseline
         f_input, f_baseline = self.game.f_input.to(self.dtype), self.game.f_baseline.to(self.dtype)
         for group in self.groups:
-            program = group.program
-            if program is None:
+            if group.program is None:
                 continue
-            for e in group.examples:
-                (b, _), (x, _) = ends_of(self.game, "baseline", e, self.dtype)
-                f_input[e], f_baseline[e] = (replay(program, point)[0] for point in (x, b))
+            rows = torch.tensor(group.examples, device=self.game.device)
+            for known, ends in ((f_input, self.game.inputs), (f_baseline, self.game.baselines)):
+                known[rows] = program_values(group, tuple(x[rows].to(self.dtype) for x in ends))
         return f_input, f_baseline
 
     def coefficients(
@@ -117,96 +156,301 @@ class TaylorSeries:
         ]
         size = sum(x[0].numel() * x.element_size() for x in game.inputs) * game.n
         step = max(1, DIRECTION_BYTES // max(1, size))
-        for group in self.groups:
-            for start in range(0, len(group.examples), step):
-                chunk = group.examples[start : start + step]
+        for number, group in enumerate(self.groups):
+            rest = group.examples
+            scaled = self._shared_scale(number)
+            if scaled is not None:
+                rest = self._multiply(group, scaled, blocks, order, memory_limit)
+                if progress is not None:
+                    progress(len(group.examples) - len(rest))
+            for start in range(0, len(rest), step):
+                chunk = rest[start : start + step]
                 for block, part in zip(blocks, self._expand(group, chunk, order, memory_limit), strict=True):
                     block[chunk] = part
                 if progress is not None:
                     progress(len(chunk))
         return blocks
 
-    def jets(self, example: int, masks: Sequence[int], order: int) -> np.ndarray:
-        """Return the coefficients of s ↦ f̃ along s·1_T from the expansion point, for coalitions T.
+    def _shared_scale(self, number: int) -> Scaled | None:
+        """Return how the directions of a group's examples are multiples of common ones, None if they are not.
+
+        They are where the examples share the expansion point and every player is one element: D^κ f is then
+        the same for all, and I(κ) = D^κ f · Δ^κ.
+        """
+        if number not in self._scaled:
+            self._scaled[number] = self._find_scale(self.groups[number])
+        return self._scaled[number]
+
+    def _find_scale(self, group: Captured) -> Scaled | None:
+        n = self.game.n
+        if len(group.examples) < 2 or group.program is None or group.failure:
+            return None
+        owners = torch.cat([owner.reshape(-1) for owner in self.game.maps])
+        owners = owners[owners >= 0]
+        rows = torch.tensor(group.examples, device=self.game.device)
+        if len(owners) != n or len(owners.unique()) != n:
+            return None
+        if not all(bool((x[rows] == x[rows[:1]]).all()) for x in self.points):
+            return None
+        deltas = self.points[0].new_zeros(len(rows), n)
+        for owner, step in zip(self.game.maps, self.steps, strict=True):
+            named = owner.reshape(-1) >= 0
+            deltas[:, owner.reshape(-1)[named]] = step[rows].reshape(len(rows), -1)[:, named]
+        # powers of two, by which every number of the walk is scaled without rounding
+        _, exponent = torch.frexp(deltas.abs().amax(0))
+        scale = torch.where((deltas != 0).any(0), torch.ldexp(torch.ones_like(deltas[0]), exponent), 0.0)
+        if not bool(torch.isfinite(scale).all()):
+            return None
+        directions = []
+        for owner in self.game.maps:
+            flat, place = owner.reshape(-1), torch.arange(owner.numel(), device=owner.device)
+            named = flat >= 0
+            block = scale.new_zeros(n, flat.numel())
+            block[flat[named], place[named]] = scale[flat[named]]
+            directions.append(block.reshape(n, *owner.shape))
+        return Scaled(tuple(directions), deltas / torch.where(scale == 0, 1.0, scale))
+
+    def _multiply(
+        self, group: Captured, scaled: Scaled, blocks: list[Tensor], order: int, memory_limit: int | None
+    ) -> list[int]:
+        """Write the coefficients of a group that has common derivatives; return whom that does not serve."""
+        first = group.examples[0]
+        common = self._expanded(group, [first], [scaled.directions], order, memory_limit)
+        if common is None:
+            return group.examples
+        rows = torch.tensor(group.examples, device=self.game.device)
+        smallest = torch.where(scaled.ratios == 0, 1.0, scaled.ratios.abs()).amin(1)
+        served = smallest.double() ** order > torch.finfo(self.dtype).tiny / torch.finfo(self.dtype).eps
+        at_once = max(1, PRODUCT_BYTES // (blocks[-1].shape[1] * blocks[-1].element_size()))
+        for start in range(0, len(rows), at_once):
+            part = slice(start, start + at_once)
+            powers = ratios = scaled.ratios[part]
+            for m, (block, slopes) in enumerate(zip(blocks, common, strict=True), start=1):
+                if m > 1:  # Δ^κ from Δ^{κ − e_i}, i the first player of κ
+                    players, rest, _ = power_tables(self.game.n, m, rows.device)
+                    powers = powers.index_select(1, rest) * ratios.index_select(1, players)
+                product = powers * slopes
+                block[rows[part]] = product
+                served[part] &= torch.isfinite(product.sum(1))
+        return rows[~served].tolist()
+
+    def jets(self, examples: Sequence[int], weights: Tensor, order: int) -> np.ndarray:
+        """Return the coefficients of s ↦ f̃(s·t) from the expansion point, for R pairs of example and t.
 
         Args:
-            example: Number of the example.
-            masks: Bitmasks of the coalitions.
+            examples: Number of the example of each row.
+            weights: t of each row, shape (R, n): the coalition T for the ray s·1_T.
             order: Highest power.
 
         Returns:
-            Shape (len(masks), order + 1), float64.
+            Shape (R, order + 1), float64.
         """
-        directions = self.directions(example)
-        size = sum(d[0].numel() * d.element_size() for d in directions)
-        step = max(1, min(512, RAY_BYTES // max(1, size)))
-        group = self.group_of[example]
-        rows = []
-        for start in range(0, len(masks), step):
-            present = _bits(masks[start : start + step], self.game.n, self.dtype, self.game.device)
-            rays = tuple(torch.tensordot(present, d, dims=1) for d in directions)
-            if group.program is not None and not group.failure:
-                series = jets(group.program, self.near(example), rays, order)
-            else:
-                each = (tuple(r[i : i + 1] for r in rays) for i in range(len(rays[0])))
-                series = torch.stack([torch.cat(self._nested(group, example, ray, order)) for ray in each])
-            rows.append(series.cpu().double().numpy())
-        return np.concatenate(rows)
+        result = np.empty((len(examples), order + 1))
+        numbers = np.asarray(examples, dtype=np.int64)
+        size = sum(x[0].numel() * x.element_size() for x in self.steps)
+        step = max(1, min(MOST_RAYS, RAY_BYTES // max(1, size)))
+        for group in self.groups:
+            mine = np.flatnonzero(np.isin(numbers, group.examples))
+            for start in range(0, len(mine), step):
+                some = mine[start : start + step]
+                rows = torch.from_numpy(numbers[some]).to(self.game.device)
+                rays = self._rays(rows, weights[torch.from_numpy(some)])
+                points = tuple(x[rows] for x in self.points)
+                if group.program is not None and not group.failure:
+                    if all(bool((x == x[:1]).all()) for x in points):
+                        points = tuple(x[:1] for x in points)
+                    series = jets(group.program, points, rays, order)
+                else:
+                    each = [tuple(r[i : i + 1] for r in rays) for i in range(len(some))]
+                    series = torch.stack(
+                        [
+                            torch.cat(self._nested(group, int(e), ray, order))
+                            for e, ray in zip(rows, each, strict=True)
+                        ]
+                    )
+                result[some] = series.cpu().double().numpy()
+        return result
 
-    def end_values(self, example: int, masks: Sequence[int]) -> np.ndarray:
-        """Return f̃ at the far ends of the rays s·1_T: v(T), in frame ``input`` v(N∖T).
+    def jets_alone(self, examples: Sequence[int], players: Sequence[int], order: int) -> np.ndarray:
+        """Return the coefficients along one player's direction, for R pairs of example and player.
+
+        Examples with common derivatives have them of one jet a player, c_m·r^m for a step r times as long.
+
+        Args:
+            examples: Number of the example of each row.
+            players: Player of each row.
+            order: Highest power.
+
+        Returns:
+            Shape (R, order + 1), float64.
+        """
+        result = np.empty((len(examples), order + 1))
+        numbers, alone = np.asarray(examples, dtype=np.int64), np.asarray(players, dtype=np.int64)
+        own = np.ones(len(numbers), dtype=bool)
+        for number, group in enumerate(self.groups):
+            scaled = self._shared_scale(number)
+            mine = np.flatnonzero(np.isin(numbers, group.examples))
+            if scaled is None or not len(mine) or group.program is None:
+                continue
+            wanted, where = np.unique(alone[mine], return_inverse=True)
+            rays = tuple(d[torch.from_numpy(wanted).to(d.device)] for d in scaled.directions)
+            common = jets(group.program, self.near(group.examples[0]), rays, order).cpu().double().numpy()
+            place = np.searchsorted(np.asarray(group.examples), numbers[mine])
+            ratios = scaled.ratios.cpu().double().numpy()[place, alone[mine]]
+            result[mine] = common[where] * ratios[:, None] ** np.arange(order + 1)
+            own[mine] = ~np.isfinite(result[mine]).all(1)
+        left = np.flatnonzero(own)
+        if len(left):
+            weights = torch.zeros(len(left), self.game.n, dtype=self.dtype, device=self.game.device)
+            weights[torch.arange(len(left)), torch.from_numpy(alone[left])] = 1.0
+            result[left] = self.jets(numbers[left].tolist(), weights, order)
+        return result
+
+    def _rays(self, examples: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        """Return Σ_g t_g times the direction of player g, one tensor (R, …) per input."""
+        rays = []
+        for owner, step in zip(self.game.maps, self.steps, strict=True):
+            flat = owner.reshape(-1)
+            shares = weights.index_select(1, flat.clamp_min(0)).to(self.dtype).masked_fill(flat < 0, 0.0)
+            rays.append(shares.reshape(len(weights), *owner.shape) * step[examples])
+        return tuple(rays)
+
+    def end_values(self, examples: Sequence[int], present: Tensor) -> np.ndarray:
+        """Return f̃ at the far ends of the rays s·1_T: v(T), in frame ``input`` v(N∖T), for R pairs.
 
         They are the model's own outputs; where the model does not run in the dtype of the coefficients
         and its program does, the program's.
 
+        Args:
+            examples: Number of the example of each row.
+            present: T of each row, shape (R, n), bool.
+
         Returns:
-            Shape (len(masks),), float64.
+            Shape (R,), float64.
+
+        Raises:
+            NonFiniteError: If an output is NaN or infinite; names the coalition.
         """
-        present = _bits(masks, self.game.n, torch.bool, self.game.device)
+        game, rows = self.game, torch.tensor(examples, dtype=torch.int64)
+        present = present.to(game.device)
         chosen = present if self.frame == "baseline" else ~present
-        program = self.group_of[example].program
-        if program is None or self.game.dtype == self.dtype:
-            return coalition_values(self.game, chosen, example).cpu().double().numpy()
-        points = [
-            [torch.where(row[m.clamp_min(0)] & (m >= 0), x, b) for m, x, b in self._ends_by_player(example)]
-            for row in chosen
-        ]
-        return np.array([float(replay(program, point)[0]) for point in points])
+        result = np.empty(len(rows))
+        if game.dtype != self.dtype:
+            for group in self.groups:
+                mine = torch.isin(rows, torch.tensor(group.examples)).nonzero()[:, 0]
+                if group.program is not None and len(mine):
+                    points = self._mixed(rows[mine], chosen[mine.to(game.device)], self.dtype)
+                    result[mine.numpy()] = program_values(group, points).cpu().double().numpy()
+            if all(group.program is not None for group in self.groups):
+                return result
+            left = [i for i, e in enumerate(examples) if self.group_of[e].program is None]
+        else:
+            left = list(range(len(rows)))
+        step = CoalitionValues(game, 0, fold=False).rows
+        with torch.no_grad():
+            for part in blocks(len(left), step):
+                some = torch.tensor(left[part])
+                here = chosen[some.to(game.device)]
+                values = game.scalar.values(self._mixed(rows[some], here, game.dtype), rows[some])
+                if not bool(torch.isfinite(values.sum())):
+                    self._require_finite(values, rows[some], here)
+                result[some.numpy()] = values.cpu().double().numpy()
+        return result
 
-    def _ends_by_player(self, example: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-        ends = zip(self.game.maps, self.game.input(example), self.game.baseline(example), strict=True)
-        return [(owner, x.to(self.dtype), b.to(self.dtype)) for owner, x, b in ends]
+    def _require_finite(self, values: Tensor, examples: Tensor, chosen: Tensor) -> None:
+        """Raise the error that names the first coalition whose output is not finite, if one is."""
+        for row in (~torch.isfinite(values)).nonzero().reshape(-1).tolist():
+            coalition_values(self.game, chosen[row : row + 1], int(examples[row]))
 
-    def kinks(self, example: int) -> Kinks | None:
-        """Count the gates that differ between the expansion point and the far end; None without a program."""
-        group = self.group_of[example]
-        if group.program is None:
-            return None
-        (near, _), (far, _) = ends = ends_of(self.game, self.frame, example, self.dtype)
-        escapes = bool(group.program.notes) and not agrees_at(group.program, ends, self.game.dtype)
-        if not kink_nodes(group.program):
-            return Kinks(0, [0] * self.game.n, 0, escapes)
-        points = tuple(b + d for b, d in zip(near, self.directions(example), strict=True))
-        alone = switches(group.program, near, points)
-        path = segment_switches(group.program, near, far)
-        return Kinks(int(path.counts[0]), alone.counts.tolist(), path.zeros + path.ties, escapes)
+    def _mixed(self, examples: Tensor, chosen: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Return points at the input on some players and at the baseline elsewhere, tensors (R, …)."""
+        points = []
+        for owner, x, b in zip(self.game.maps, self.game.inputs, self.game.baselines, strict=True):
+            flat = owner.reshape(-1)
+            here = chosen.index_select(1, flat.clamp_min(0)) & (flat >= 0)
+            place = examples.to(x.device)
+            points.append(torch.where(here.reshape(len(chosen), *owner.shape), x[place], b[place]).to(dtype))
+        return tuple(points)
+
+    def kinks_at_ends(self) -> list[Kinks | None]:
+        """Count for every example the gates that differ between the expansion point and the far ends.
+
+        Returns:
+            The counts; None without a program.
+        """
+        nothing = [0] * self.game.n
+        found: dict[int, Kinks | None] = dict.fromkeys(range(self.game.batch))
+        for group in self.groups:
+            program = group.program
+            if program is None:
+                continue
+            kinked = bool(kink_nodes(program))
+            for e in group.examples:
+                escapes = False
+                if program.notes:
+                    ends = ends_of(self.game, self.frame, e, self.dtype)
+                    escapes = not agrees_at(program, ends, self.game.dtype)
+                found[e] = Kinks(0, nothing, 0, escapes)
+                if not kinked:
+                    continue
+                near, far = self.near(e), tuple(x[e : e + 1] for x in self.far)
+                points = tuple(
+                    torch.cat([b + d, x]) for b, d, x in zip(near, self.directions(e), far, strict=True)
+                )
+                gates = switches(program, near, points)
+                *alone, path = gates.counts.tolist()
+                found[e] = Kinks(path, alone, gates.zeros + gates.ties, escapes)
+        return [found[e] for e in range(self.game.batch)]
+
+    def kinks_on_the_way(self, examples: Sequence[int], known: Sequence[Kinks | None]) -> dict[int, Kinks]:
+        """Count the gates that switch at 64 steps from the expansion point to the far end.
+
+        Args:
+            examples: Of whom.
+            known: What `kinks_at_ends` said of every example.
+
+        Returns:
+            The counts of those whose program has kinks.
+        """
+        found = {}
+        for e in examples:
+            program, counts = self.group_of[e].program, known[e]
+            if program is not None and counts is not None and kink_nodes(program):
+                far = tuple(x[e : e + 1] for x in self.far)
+                path = segment_switches(program, self.near(e), far, WAY_STEPS)
+                found[e] = replace(counts, path=int(path.counts[0]), steps=WAY_STEPS)
+        return found
 
     def _expand(
         self, group: Captured, chunk: list[int], order: int, memory_limit: int | None
     ) -> list[Tensor]:
         """Return the coefficients of some examples of a group, one tensor (E, C(n+m−1, m)) per order."""
-        near = [self.near(e) for e in chunk]
         directions = [self.directions(e) for e in chunk]
-        if group.program is not None and not group.failure:
-            bases = tuple(torch.cat(parts) for parts in zip(*near, strict=True))
-            stacked = tuple(torch.stack(parts) for parts in zip(*directions, strict=True))
-            try:
-                return expand_batch(group.program, bases, stacked, order, memory_limit=memory_limit)[1:]
-            except MissingRuleError as error:  # a rule that does not cover this use of its operation
-                group.failure = str(error)
-                say_nested(group.failure)
+        found = self._expanded(group, chunk, directions, order, memory_limit)
+        if found is not None:
+            return found
         tables = [self._nested(group, e, d, order)[1:] for e, d in zip(chunk, directions, strict=True)]
         return [torch.stack(rows) for rows in zip(*tables, strict=True)]
+
+    def _expanded(
+        self,
+        group: Captured,
+        chunk: list[int],
+        directions: Sequence[tuple[Tensor, ...]],
+        order: int,
+        memory_limit: int | None,
+    ) -> list[Tensor] | None:
+        """Return coefficients along some directions by the polynomial walk, None where it is not possible."""
+        if group.program is None or group.failure:
+            return None
+        bases = tuple(x[chunk] for x in self.points)
+        stacked = tuple(torch.stack(parts) for parts in zip(*directions, strict=True))
+        try:
+            return expand_batch(group.program, bases, stacked, order, memory_limit=memory_limit)[1:]
+        except MissingRuleError as error:  # a rule that does not cover this use of its operation
+            group.failure = str(error)
+            say_nested(group.failure)
+            return None
 
     def _nested(
         self, group: Captured, example: int, directions: tuple[Tensor, ...], order: int
@@ -237,7 +481,18 @@ def say_nested(reason: str) -> None:
     warn(f"nested torch.func is used, which is slower, because {reason}", FallbackWarning)
 
 
-def _bits(masks: Sequence[int], n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the coalitions as rows of zeros and ones, shape (len(masks), n)."""
-    rows = [[mask >> i & 1 for i in range(n)] for mask in masks]
-    return torch.tensor(rows, dtype=dtype, device=device).reshape(len(rows), n)
+def program_values(group: Captured, points: tuple[Tensor, ...]) -> Tensor:
+    """Return a program's values at points (R, …), shape (R,): by one walk; without rules one replay each."""
+    program = group.program
+    assert program is not None
+    with torch.no_grad():
+        if not group.failure:
+            return values(program, points)
+        each = zip(*(x.split(1) for x in points), strict=True)
+        return torch.stack([replay(program, point)[0] for point in each])
+
+
+def bits(masks: Sequence[int], n: int) -> Tensor:
+    """Return coalitions as a bool table, shape (len(masks), n)."""
+    rows = [[mask >> i & 1 == 1 for i in range(n)] for mask in masks]
+    return torch.tensor(rows, dtype=torch.bool).reshape(len(rows), n)

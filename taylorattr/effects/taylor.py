@@ -5,7 +5,7 @@ What an order leaves out of each coalition stands at the end: ``ta.degree_by_sup
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,15 +15,16 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.analysis.game import blocks as split
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.unseen import singular_place
-from taylorattr.effects import convergence
+from taylorattr.effects import probing
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.references import FURTHER_TABLES, over_references
-from taylorattr.effects.series import TaylorSeries
+from taylorattr.effects.series import TaylorSeries, bits
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import (
     BudgetError,
@@ -145,9 +146,19 @@ def taylor_effects(
     *,
     with_tails: bool | None = False,
     diagnose: bool = False,
+    every_kink: bool = False,
     memory_limit: int | None = None,
 ) -> TaylorEffects:
     """Return the Taylor effects a question asks for; see `decompose`.
+
+    Args:
+        question: What is asked.
+        order: As in `decompose`.
+        frame: As in `decompose`.
+        with_tails: As in `decompose`.
+        diagnose: As in `decompose`.
+        every_kink: Whether kinks on the way to the far end are counted even where the verdict needs none.
+        memory_limit: As in `decompose`.
 
     Raises:
         BudgetError: If tails of too many players are asked for.
@@ -174,14 +185,12 @@ def taylor_effects(
             ]
             _require_finite(series, blocks)
             sizes = torch.stack([block.abs().sum(1) for block in blocks], dim=1)
-            verdicts = []
-            for e in range(game.batch):
-                verdicts.append(
-                    _diagnosed(series, e, blocks[0][e], sizes[e], order, question.seed)
-                    if diagnose
-                    else _undiagnosed()
-                )
-                bar.update(int(diagnose))
+            verdicts = (
+                probing.verdicts(series, blocks, sizes, question.seed, every_kink=every_kink)
+                if diagnose
+                else [_undiagnosed() for _ in range(game.batch)]
+            )
+            bar.update(game.batch * int(diagnose))
         exact = None
         if with_tails or (with_tails is None and game.n <= TAIL_PLAYERS):
             exact = exact_effects(series)
@@ -257,37 +266,6 @@ def _check_budget(batch: int, n: int, order: int, memory_limit: int | None, refe
         )
 
 
-def _diagnosed(
-    series: TaylorSeries, example: int, first_order: Tensor, sizes: Tensor, order: int, seed: int
-) -> dict[str, Any]:
-    """Probe one example: kinks between the two ends, rays, falling orders."""
-    kinks = series.kinks(example)
-    group = series.group_of[example]
-    found: dict[str, Any] = {"kinks": None if kinks is None else asdict(kinks)}
-    if group.program is None or group.failure:
-        return found | {"converged": False, "rays": [], "reason": convergence.unprobed(kinks is not None)}
-    masks = convergence.probing_masks(first_order.double().numpy(), seed)
-    jets = series.jets(example, masks, convergence.ORDER)
-    ends = series.end_values(example, masks)
-    rays = [convergence.judge(*ray, series.dtype) for ray in zip(masks, jets, ends, strict=True)]
-    reason = convergence.reason(rays, sizes.tolist(), kinks, series.game.names)
-    listed = [
-        {
-            "players": list(ray.players),
-            "radius": ray.radius if np.isfinite(ray.radius) else None,  # JSON has no infinity
-            "remainder": ray.remainder,
-            "passed": ray.passed,
-        }
-        for ray in rays
-    ]
-    return found | {
-        "converged": not reason,
-        "reason": reason
-        or f"all {len(rays)} probed rays have an estimated radius above {convergence.MARGIN}",
-        "rays": listed,
-    }
-
-
 def _undiagnosed() -> dict[str, Any]:
     return {"converged": False, "reason": "not diagnosed (diagnose=False)", "rays": []}
 
@@ -324,8 +302,8 @@ def _warn(series: TaylorSeries, order: int, verdicts: list[dict[str, Any]]) -> N
             "ta.harsanyi computes exact interaction effects for such a model",
             KinkWarning,
         )
-    diverging = [e for e, verdict in enumerate(verdicts) if verdict["rays"] and not verdict["converged"]]
-    diverging = [e for e in diverging if not switching[e]]
+    probed = [e for e, verdict in enumerate(verdicts) if "kinks" in verdict and series.walkable(e)]
+    diverging = [e for e in probed if not verdicts[e]["converged"] and not switching[e]]
     if diverging:
         e = diverging[0]
         more = f" (and in {len(diverging) - 1} more examples)" if len(diverging) > 1 else ""
@@ -336,6 +314,9 @@ def _warn(series: TaylorSeries, order: int, verdicts: list[dict[str, Any]]) -> N
             DivergenceWarning,
         )
 
+
+TABLE_ROWS = 1 << 12
+"""Rays of several examples that are walked together."""
 
 MAX_PLAYERS = 16
 """2^n univariate jets are walked; beyond this many players they are refused."""
@@ -413,7 +394,7 @@ def _degrees(question: Question, order: int, frame: Frame) -> tuple[HarsanyiEffe
             )
         series = TaylorSeries(question, frame)
         f_input, f_baseline = series.ends()
-        table = torch.stack([support_table(series, e, order) for e in range(game.batch)])
+        table = support_tables(series, order)
     constant = f_baseline if frame == "baseline" else f_input
     results = []
     for m in range(1, order + 1):
@@ -433,16 +414,22 @@ def _degrees(question: Question, order: int, frame: Frame) -> tuple[HarsanyiEffe
     return tuple(results)
 
 
-def support_table(series: TaylorSeries, example: int, order: int) -> Tensor:
-    """Return J_m(S) of one example, shape (order + 1, 2^n), float64, row m for order m; row 0 is J_0.
+def support_tables(series: TaylorSeries, order: int) -> Tensor:
+    """Return J_m(S) of every example, shape (B, order + 1, 2^n), float64, row m for order m; row 0 is J_0.
 
     In frame ``input`` the sign of eq. (6) is included: I^x = −(coefficient along −Δ).
     """
-    n = series.game.n
-    rows = np.ascontiguousarray(series.jets(example, range(1 << n), order).T)
-    mobius_(rows)
-    rows[1:] *= series.sign
-    return torch.from_numpy(rows)
+    n, batch = series.game.n, series.game.batch
+    coalitions = bits(range(1 << n), n).to(series.dtype).to(series.game.device)
+    tables = np.empty((batch, order + 1, 1 << n))
+    at_once = max(1, TABLE_ROWS >> n)
+    for part in split(batch, at_once):
+        examples = [e for e in range(part.start, part.stop) for _ in range(1 << n)]
+        rows = series.jets(examples, coalitions.repeat(part.stop - part.start, 1), order)
+        tables[part] = rows.reshape(-1, 1 << n, order + 1).transpose(0, 2, 1)
+    mobius_(tables)
+    tables[:, 1:] *= series.sign
+    return torch.from_numpy(tables)
 
 
 def tails(exact: HarsanyiEffects, truncated: HarsanyiEffects) -> HarsanyiEffects:
@@ -481,8 +468,10 @@ def exact_effects(series: TaylorSeries) -> HarsanyiEffects:
         The full table, without error bounds, checkpoints or progress.
     """
     game = series.game
-    masks = range(1 << game.n)
-    table = mobius_(np.stack([series.end_values(example, masks) for example in range(game.batch)]))
+    coalitions = bits(range(1 << game.n), game.n)
+    table = mobius_(
+        np.stack([series.end_values([e] * len(coalitions), coalitions) for e in range(game.batch)])
+    )
     if series.frame == "input":
         np.negative(table[:, 1:], out=table[:, 1:])
     f_input, f_baseline = (end.cpu().double() for end in series.ends())

@@ -44,48 +44,70 @@ def radius(coefficients: np.ndarray) -> float:
     Example:
         >>> round(radius(np.array([(-0.9) ** (m // 2) * (m % 2 == 0) for m in range(17)])), 6)  # 1/(1+0.9t²)
         1.054093
+    """  # noqa: DOC502 -- raised by what is called
+    return float(radii(np.asarray(coefficients, dtype=float)[None])[0])
+
+
+def radii(coefficients: np.ndarray) -> np.ndarray:
+    """Estimate the radius of convergence of each of R series, as `radius` does of one.
+
+    Args:
+        coefficients: One series per row, shape (R, L+1), L ≥ 8.
+
+    Returns:
+        Shape (R,), float64.
+
+    Raises:
+        ValueError: If fewer than nine coefficients are given.
     """
     c = np.asarray(coefficients, dtype=float)
-    if len(c) < FEWEST_COEFFICIENTS:
+    if c.shape[1] < FEWEST_COEFFICIENTS:
         raise ValueError(
-            f"a radius needs at least nine coefficients, got {len(c)}; compute the jet to order 8"
+            f"a radius needs at least nine coefficients, got {c.shape[1]}; compute the jet to order 8"
         )
-    if not np.isfinite(c).all():
-        return math.nan
-    largest = np.abs(c[1:]).max()
-    if largest == 0.0:
-        return math.inf
-    c = np.where(np.abs(c) > NOISE_SHARE * largest, c, 0.0)
-    last = int(np.flatnonzero(c).max())
-    if last + 3 < len(c) - 1 or last < 8:
-        return math.inf  # fell to rounding before the end: whatever follows is far away
-    c = c[: last + 1]
-    return min(_recurrence_root(c, 2), _recurrence_root(c, 4), _quarter_decay(c))
+    result = np.full(len(c), math.inf)
+    finite = np.logical_and.reduce(np.isfinite(c), axis=1)
+    result[~finite] = math.nan
+    largest = np.abs(np.where(finite[:, None], c, 0.0))[:, 1:].max(axis=1, initial=0.0)
+    c = np.where(np.abs(c) > NOISE_SHARE * largest[:, None], c, 0.0)
+    # a series that fell to rounding before the end stays at inf: whatever follows is far away
+    last = c.shape[1] - 1 - (c[:, ::-1] != 0.0).argmax(axis=1)
+    for end in range(max(8, c.shape[1] - 4), c.shape[1]):
+        rows = np.flatnonzero(finite & (largest > 0.0) & (last == end))
+        if len(rows):
+            some = c[rows, : end + 1]
+            estimates = _recurrence_roots(some, 2), _recurrence_roots(some, 4), _quarter_decay(some)
+            result[rows] = np.minimum.reduce(estimates)
+    return result
 
 
-def _recurrence_root(c: np.ndarray, p: int) -> float:
-    """Return the smallest |root| of the fitted recurrence of length p, inf when nothing is left to fit."""
-    first = max(p + 1, len(c) - 3 * p - 1)  # the last 3p + 1 equations: earlier ones know less of the tail
-    rows = np.array([[c[m - j] for j in range(1, p + 1)] for m in range(first, len(c))])
-    right = -c[first:]
-    size = np.abs(np.column_stack([rows, right])).max(axis=1)
-    usable = size > 0.0
-    if not usable.any() or not right.any():
-        return math.inf
+def _recurrence_roots(c: np.ndarray, p: int) -> np.ndarray:
+    """Return the smallest |root| of the fitted recurrence of length p of each row, inf without one."""
+    length = c.shape[1]
+    first = max(p + 1, length - 3 * p - 1)  # the last 3p + 1 equations: earlier ones know less of the tail
+    rows = np.stack([c[:, first - j : length - j] for j in range(1, p + 1)], axis=2)
+    right = -c[:, first:]
+    size = np.maximum(np.abs(rows).max(axis=2), np.abs(right))
     # every equation counts alike, however small its coefficients: they fall by powers of the radius
-    weights = 1.0 / size[usable]
-    q = np.linalg.lstsq(rows[usable] * weights[:, None], right[usable] * weights, rcond=1e-10)[0]
-    roots = np.roots(np.append(q[::-1], 1.0))
-    return float(np.abs(roots).min()) if len(roots) else math.inf
+    weights = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0.0)
+    u, s, vh = np.linalg.svd(rows * weights[:, :, None], full_matrices=False)
+    kept = s > 1e-10 * s[:, :1]
+    inverse = np.divide(1.0, s, out=np.zeros_like(s), where=kept)
+    q = np.einsum("rkp,rk,rmk,rm->rp", vh, inverse, u, right * weights, optimize=True)
+    # roots of 1 + q_1 t + … + q_p t^p are 1/z, z the eigenvalues of the companion of z^p + q_1 z^{p−1} + …
+    companion = np.zeros((len(c), p, p))
+    companion[:, 0] = -q
+    companion[:, np.arange(1, p), np.arange(p - 1)] = 1.0
+    nearest = np.abs(np.linalg.eigvals(companion)).max(axis=1)
+    return np.divide(1.0, nearest, out=np.full(len(c), math.inf), where=nearest > 0.0)
 
 
-def _quarter_decay(c: np.ndarray) -> float:
-    """Return (max |c| in the third quarter / max |c| in the last)^(1 / distance of the two)."""
-    size = np.abs(c)
-    half, quarter = len(c) // 2 - 1, len(c) // 2 + len(c) // 4
-    last = size[quarter:]
-    if not last.any():
-        return math.inf
-    here = half + int(size[half:quarter].argmax())
-    there = quarter + int(last.argmax())
-    return float((size[here] / size[there]) ** (1.0 / (there - here)))
+def _quarter_decay(c: np.ndarray) -> np.ndarray:
+    """Return (max |c| in the third quarter / max |c| in the last)^(1 / distance of the two) of each row."""
+    size, rows = np.abs(c), np.arange(len(c))
+    half, quarter = c.shape[1] // 2 - 1, c.shape[1] // 2 + c.shape[1] // 4
+    here = half + size[:, half:quarter].argmax(axis=1)
+    there = quarter + size[:, quarter:].argmax(axis=1)
+    before, behind = size[rows, here], size[rows, there]
+    ratio = np.divide(before, behind, out=np.full(len(c), math.inf), where=behind > 0.0)
+    return ratio ** (1.0 / (there - here))

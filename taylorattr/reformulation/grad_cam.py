@@ -110,7 +110,9 @@ class _Cells:
     def effects(
         self, far: Rows, near: Rows, order: int, frame: Any = "baseline", diagnose: bool = False
     ) -> TaylorEffects:
-        return taylor_effects(self.question.with_inputs(far, near), order, frame, diagnose=diagnose)
+        return taylor_effects(
+            self.question.with_inputs(far, near), order, frame, diagnose=diagnose, every_kink=True
+        )
 
     def silent(self, what: str) -> str:
         """Say what becomes of cells at 0."""

@@ -104,7 +104,7 @@ def smooth_grad(request: MethodRequest) -> Answer:
         expanded = question
         if still:
             expanded = question.with_inputs(tuple(b + 1 for b in game.baselines), game.baselines)
-        table = taylor_effects(expanded, request.order, rule.frames[0], diagnose=True)
+        table = taylor_effects(expanded, request.order, rule.frames[0], diagnose=True, every_kink=True)
         tables.append(table)
         if request.bound:
             origin = game.inputs if table.frame == "input" else game.baselines
@@ -192,7 +192,7 @@ def from_terms(
         with warnings.catch_warnings():
             if not rule.domain.series:  # first order at x is everything, whatever lies between
                 warnings.simplefilter("ignore", TaylorAttrWarning)
-            table = taylor_effects(question, request.order, frame, diagnose=True)
+            table = taylor_effects(question, request.order, frame, diagnose=True, every_kink=True)
         context = {} if context_of is None else context_of(game)
         tables.append(table)
         contexts.append(context)

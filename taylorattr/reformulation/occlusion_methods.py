@@ -152,7 +152,7 @@ def _from_terms(
     tails = []
     for start in request.starts:
         question = request.against(start)
-        tables.append(taylor_effects(question, request.order, frame, diagnose=True))
+        tables.append(taylor_effects(question, request.order, frame, diagnose=True, every_kink=True))
         if rays and windows is not None:
             of_windows = ray_tails(question, windows, request.order)
             tails.append(_to_receivers(rule, windows, of_windows) * smooth(tables[-1]))

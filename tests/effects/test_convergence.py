@@ -7,7 +7,15 @@ import pytest
 import torch
 
 import taylorattr as ta
-from taylorattr.effects.convergence import Kinks, ended, falling, judge, probing_masks, reason
+from taylorattr.effects.convergence import (
+    Kinks,
+    ended,
+    falling,
+    judge,
+    players_alone,
+    random_coalitions,
+    reason,
+)
 from taylorattr.errors import DivergenceWarning, ZeroDifferenceWarning
 
 NONE = Kinks(path=0, per_player=[0, 0], at_expansion=0, escapes=False)
@@ -102,20 +110,20 @@ def test_falling(sizes, expected):
     assert falling(sizes) is expected
 
 
-def test_rays_are_the_whole_each_player_and_seeded_coalitions():
-    masks = probing_masks(np.ones(6), seed=1)
-    assert masks[0] == 0b111111
-    assert masks[1:7] == [1 << i for i in range(6)]
+def test_rays_are_each_player_and_seeded_coalitions():
+    assert players_alone(np.ones(6)) == [0, 1, 2, 3, 4, 5]
+    masks = random_coalitions(6, seed=1)
     assert len(masks) == len(set(masks))
-    assert masks == probing_masks(np.ones(6), seed=1) != probing_masks(np.ones(6), seed=2)
+    assert all(2 <= mask.bit_count() <= 5 for mask in masks)
+    assert masks == random_coalitions(6, seed=1) != random_coalitions(6, seed=2)
 
 
 def test_of_many_players_those_with_the_largest_effects_are_probed_alone():
     effects = np.zeros(100)
     effects[[5, 90]] = [-3.0, 2.0]
-    alone = [mask for mask in probing_masks(effects, seed=0) if mask.bit_count() == 1]
+    alone = players_alone(effects)
     assert len(alone) == 64
-    assert {1 << 5, 1 << 90} <= set(alone)
+    assert {5, 90} <= set(alone)
 
 
 @pytest.mark.parametrize(

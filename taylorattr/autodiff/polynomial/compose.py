@@ -213,13 +213,15 @@ def _aligned(series: list[Tensor], u: Poly, order: int) -> Poly:
         if block is not None:
             v[d] = block[0]
     last = min(order, len(series) - 1)
-    partial = torch.zeros_like(v)
+    partial, product = torch.empty_like(v), torch.empty_like(v)
     partial[0] = series[last][0]
+    partial[1 : order - last + 1] = 0.0
     for k in range(last - 1, -1, -1):
-        product = torch.zeros_like(v)
-        for a in range(1, order - k + 1):
+        top = order - k  # S_k is multiplied by v k times more: degrees above this are cut off
+        torch.mul(v[1], partial[:top], out=product[1 : top + 1])
+        for a in range(2, top + 1):
             if u[a] is not None:
-                product[a : order - k + 1].addcmul_(v[a], partial[: order - k + 1 - a])
+                product[a : top + 1].addcmul_(v[a], partial[: top + 1 - a])
         product[0] = series[k][0]
-        partial = product
+        partial, product = product, partial
     return [series[0], *[partial[d : d + 1] for d in range(1, order + 1)]]

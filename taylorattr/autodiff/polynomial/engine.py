@@ -172,7 +172,7 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
 
     Args:
         program: Captured at batch size 1 and promoted to the dtype of the inputs.
-        base: Expansion point, one tensor (1, …) per input.
+        base: Expansion points, one tensor per input: (R, …), or (1, …) where all rays start from one.
         rays: One tensor (R, …) per input.
         order: Highest degree K ≥ 0.
 
@@ -184,20 +184,45 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
         ShapeError: If base and rays do not fit together.
         MissingRuleError: If an operation has no rule; names operation, module and line.
     """  # noqa: DOC502 -- raised by what is called
-    _check(base, [ray[None] for ray in rays], order, "full")
-    plan = lowered(program, base)
-    step = max(1, WIDEST_BLOCK // (plan.widest * (order + 1) * base[0].element_size()))
-    points = [x[None, :, None] for x in base]
+    total = len(rays[0])
+    _check([x.expand(total, *x.shape[1:]) for x in base], [ray[:, None] for ray in rays], order, "full")
+    plan = lowered(program, [x[:1] for x in base])
+    step = max(1, WIDEST_JETS // (plan.widest * (order + 1) * base[0].element_size()))
     pieces = []
-    for start in range(0, len(rays[0]), step):
+    for start in range(0, total, step):
+        points = [(x if len(x) == 1 else x[start : start + step])[None, :, None] for x in base]
         directions = [ray[None, start : start + step, None] for ray in rays]
         inputs, rays_here = _to_order(points, directions, order), directions[0].shape[1]
         series = torch.cat(_table(walk_full(plan, Ring(1), inputs, order), 1, rays_here), dim=1)
         if not bool(torch.isfinite(series.sum())):
             # an infinite derivative in a branch that no guard selects, as in `_take_selected_branches`
             poly = walk_full(plan, Ring(1), inputs, order, drop_unselected=True)
-            series = torch.cat(_table(poly, 1, rays_here), dim=1)
+            selected = torch.cat(_table(poly, 1, rays_here), dim=1)
+            series = torch.where(torch.isfinite(series).all(1, keepdim=True), series, selected)
         pieces.append(series)
+    return torch.cat(pieces)
+
+
+def values(program: Program, points: Sequence[Tensor]) -> Tensor:
+    """Return f at many points in one walk.
+
+    Args:
+        program: Captured at batch size 1 and promoted to the dtype of the inputs.
+        points: One tensor (R, …) per input.
+
+    Returns:
+        Shape (R,).
+
+    Raises:
+        MissingRuleError: If an operation has no rule; names operation, module and line.
+    """  # noqa: DOC502 -- raised by what is called
+    plan = lowered(program, [x[:1] for x in points])
+    step = max(1, WIDEST_BLOCK // (plan.widest * points[0].element_size()))
+    pieces = []
+    for start in range(0, len(points[0]), step):
+        some = [x[start : start + step] for x in points]
+        poly = walk_full(plan, Ring(1), [[x[None, :, None]] for x in some], 0)
+        pieces.append(_table(poly, 1, len(some[0]))[0][:, 0])
     return torch.cat(pieces)
 
 
@@ -370,6 +395,9 @@ def _refers(value: Any, numbers: set[int]) -> bool:
 
 WIDEST_BLOCK = 4 << 20
 """Bytes of the widest block up to which several examples are walked together."""
+
+WIDEST_JETS = 1 << 20
+"""Bytes of the widest value of all rays walked together, with all its degrees: a product reads three such."""
 
 
 def collapsed_bytes(plan: Plan, n: int, order: int, itemsize: int) -> int:

@@ -1,0 +1,198 @@
+"""Which rays of which example are probed, in which order, and when an example's verdict is decided.
+
+All examples are probed together, stage by stage; one whose verdict is decided is left out of what follows:
+
+1. kinks that switch between the expansion point and the far ends, of all players and of each alone;
+2. the ray from end to end;
+3. the ray of each player alone;
+4. seeded coalitions;
+5. kinks that switch, and switch back, on the way from end to end.
+
+The ray from end to end is walked to `convergence.ORDER`. Where its first coefficients alone tell that it
+passes, other rays are walked to `convergence.FIRST_ORDER`, and further only where theirs do not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taylorattr.effects import convergence
+from taylorattr.effects.convergence import Kinks, Ray
+from taylorattr.effects.series import TaylorSeries, bits
+from taylorattr.maths.subsets import to_coalition
+
+
+def verdicts(
+    series: TaylorSeries, effects: Sequence[Tensor], sizes: Tensor, seed: int, *, every_kink: bool = False
+) -> list[dict[str, Any]]:
+    """Return for every example whether its series is trusted, why, and what was looked at.
+
+    Args:
+        series: The series.
+        effects: I(κ) by order, one tensor (B, C(n+m−1, m)) each, on the CPU.
+        sizes: Σ_{|κ|=m} |I(κ)|, shape (B, K).
+        seed: Seed of the coalitions.
+        every_kink: Whether kinks on the way are looked for even where the verdict is decided without.
+
+    Returns:
+        One JSON-able dictionary per example: ``converged``, ``reason``, ``kinks``, the ``rays`` that were
+        walked, and whether the verdict was ``decided_early``: of what would have come later nothing is known.
+    """
+    probe = _Probing(series, effects, sizes)
+    probe.whole()
+    probe.alone()
+    probe.coalitions(seed)
+    probe.way(every_kink)
+    return [probe.verdict(e) for e in range(series.game.batch)]
+
+
+class _Probing:
+    """The examples of a series while they are probed.
+
+    Attributes:
+        kinks: What is known of the kinks of each.
+        rays: Mask, radius, remainder, whether it passed, and order of the jet, for each ray of each.
+        reasons: What speaks against the series of each, "" while nothing does.
+        early: Whether the verdict was decided before the last rays.
+        quick: Whether the first coefficients of the ray from end to end tell that it passes.
+    """
+
+    def __init__(self, series: TaylorSeries, effects: Sequence[Tensor], sizes: Tensor) -> None:
+        self.series, self.effects, self.sizes = series, effects, sizes.tolist()
+        self.n, batch = series.game.n, series.game.batch
+        self.kinks: list[Kinks | None] = series.kinks_at_ends()
+        self.rays: list[list[tuple[int, float, float, bool, int]]] = [[] for _ in range(batch)]
+        self.reasons = [
+            self._reason(e) if series.walkable(e) else convergence.unprobed(self.kinks[e] is not None)
+            for e in range(batch)
+        ]
+        self.early = [bool(why) for why in self.reasons]
+        self.quick = np.zeros(batch, dtype=bool)
+
+    def whole(self) -> None:
+        """Walk the ray from end to end."""
+        some = self._open()
+        far = self.series.ends()[0 if self.series.frame == "baseline" else 1]
+        weights = torch.ones(len(some), self.n, dtype=self.series.dtype, device=self.series.game.device)
+        jets = self.series.jets(some, weights, convergence.ORDER)
+        ends = far.cpu().double().numpy()[some]
+        self.quick[some] = convergence.passes_early(jets, ends, self.series.dtype)[1]
+        judged = convergence.judge_all(jets, ends, self.series.dtype)
+        self._take(some, [(1 << self.n) - 1] * len(some), judged, np.full(len(some), convergence.ORDER))
+
+    def alone(self) -> None:
+        """Walk the ray of each player alone; with more than 64 players, of those with the largest effects."""
+        if self.n == 1:  # it is the ray from end to end
+            return
+        first_order = self.effects[0].double().numpy()
+        some = self._open()
+        chosen = [convergence.players_alone(first_order[e]) for e in some]
+        examples = [e for e, players in zip(some, chosen, strict=True) for _ in players]
+        players = [i for own in chosen for i in own]
+        present = torch.zeros(len(players), self.n, dtype=torch.bool)
+        present[torch.arange(len(players)), torch.tensor(players, dtype=torch.int64)] = True
+        ends = self.series.end_values(examples, present)
+
+        def jets(rows: np.ndarray, order: int) -> np.ndarray:
+            return self.series.jets_alone([examples[r] for r in rows], [players[r] for r in rows], order)
+
+        self._walk(examples, [1 << i for i in players], ends, jets)
+
+    def coalitions(self, seed: int) -> None:
+        """Walk the rays of seeded coalitions."""
+        masks, some = convergence.random_coalitions(self.n, seed), self._open()
+        if not masks or not some:
+            return
+        present = bits(masks, self.n)
+        examples = [e for e in some for _ in masks]
+        ends = self.series.end_values(examples, present.repeat(len(some), 1))
+        weights = present.to(self.series.dtype).to(self.series.game.device)
+
+        def jets(rows: np.ndarray, order: int) -> np.ndarray:
+            which = torch.from_numpy(rows % len(masks)).to(weights.device)
+            return self.series.jets([examples[r] for r in rows], weights[which], order)
+
+        self._walk(examples, masks * len(some), ends, jets)
+
+    def way(self, every_kink: bool) -> None:
+        """Look for kinks that switch, and switch back, between the ends."""
+        open_ = set(self._open())
+        unknown = [
+            e for e, known in enumerate(self.kinks)
+            if known is not None and (e in open_ or (every_kink and not known.path))
+        ]  # fmt: skip
+        for e, known in self.series.kinks_on_the_way(unknown, self.kinks).items():
+            self.kinks[e] = known
+            if e in open_:
+                self.reasons[e] = self._reason(e)
+
+    def verdict(self, e: int) -> dict[str, Any]:
+        """Return what is said of an example."""
+        kinks, why, early = self.kinks[e], self.reasons[e], self.early[e]
+        rays = [
+            {
+                "players": list(to_coalition(mask)),
+                "radius": radius if np.isfinite(radius) else None,  # JSON has no infinity
+                "remainder": remainder,
+                "passed": passed,
+                "order": order,
+            }
+            for mask, radius, remainder, passed, order in self.rays[e]
+        ]
+        trusted = f"all {len(rays)} probed rays have an estimated radius above {convergence.MARGIN}"
+        return {
+            "kinks": None if kinks is None else asdict(kinks),
+            "converged": not why,
+            "reason": why or trusted,
+            "rays": rays,
+            "decided_early": early,
+        }
+
+    def _open(self) -> list[int]:
+        return [e for e, why in enumerate(self.reasons) if not why]
+
+    def _walk(self, examples: Sequence[int], masks: Sequence[int], ends: np.ndarray, jets: Any) -> None:
+        """Walk rays to the first order where that may tell, and those of which it does not to the last."""
+        if not len(examples):
+            return
+        dtype, orders = self.series.dtype, np.full(len(examples), convergence.ORDER)
+        some = np.flatnonzero(self.quick[examples])
+        first = None
+        if len(some):
+            first, told = convergence.passes_early(jets(some, convergence.FIRST_ORDER), ends[some], dtype)
+            orders[some[told]] = convergence.FIRST_ORDER
+        rest = np.flatnonzero(orders == convergence.ORDER)
+        judged = convergence.Judged.empty(len(examples))
+        if first is not None:
+            judged = judged.replaced(some, first)
+        if len(rest):
+            judged = judged.replaced(
+                rest, convergence.judge_all(jets(rest, convergence.ORDER), ends[rest], dtype)
+            )
+        self._take(examples, masks, judged, orders)
+
+    def _take(
+        self, examples: Sequence[int], masks: Sequence[int], judged: convergence.Judged, orders: np.ndarray
+    ) -> None:
+        """Write down judged rays, and the verdict where it is decided by them."""
+        columns = (judged.radius, judged.remainder, judged.passed, orders)
+        for e, mask, *ray in zip(examples, masks, *(column.tolist() for column in columns), strict=True):
+            self.rays[e].append((mask, *ray))
+        failed = {e for e, passed in zip(examples, judged.passed, strict=True) if not passed}
+        for e in dict.fromkeys(examples):
+            if e in failed or not convergence.falling(self.sizes[e]):
+                self.reasons[e] = self._reason(e)
+                self.early[e] = bool(self.reasons[e])
+
+    def _reason(self, e: int) -> str:
+        rays = [
+            Ray(to_coalition(mask), radius, remainder, passed, order)
+            for mask, radius, remainder, passed, order in self.rays[e]
+        ]
+        return convergence.reason(rays, self.sizes[e], self.kinks[e], self.series.game.names)
