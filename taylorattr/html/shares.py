@@ -53,6 +53,7 @@ def share_table(source: Reformulation | AuditReport, key: str, title: str, examp
     heads += [Column(table.receivers[i], heat=True) for i in columns]
     if len(folded):
         heads.append(Column(f"{len(folded)} others", heat=True))
+    labels = table.labels([table.key(int(row)) for row in rows], NAME_CHARACTERS)
     note = _which_reference(source)
     if len(rest):
         size = float(np.abs(table.values[rest]).sum())
@@ -61,7 +62,7 @@ def share_table(source: Reformulation | AuditReport, key: str, title: str, examp
         key=key,
         title=title,
         columns=tuple(heads),
-        rows=[_row(table, int(row), columns, folded) for row in rows],
+        rows=[_row(table, int(row), label, columns, folded) for row, label in zip(rows, labels, strict=True)],
         foot=[_sums(table, columns, folded)],
         note=note,
     )
@@ -73,11 +74,10 @@ def _which_reference(source: Reformulation | AuditReport) -> str:
     return f"From the first of {many} references; the method takes the mean over all. " if many > 1 else ""
 
 
-def _row(table: Shares, row: int, columns: np.ndarray, folded: np.ndarray) -> list[Any]:
+def _row(table: Shares, row: int, label: str, columns: np.ndarray, folded: np.ndarray) -> list[Any]:
     """Return one effect: name, order, value, how often it is counted, what leaks, each receiver's share."""
     value = float(table.values[row])
     counted = float(table.matrix[row].sum()) / value if value else None
-    label = table.label(row, NAME_CHARACTERS)
     received = _received(table.matrix[row], columns, folded)
     return [label, table.order(row), value, counted, float(table.leaked[row]), *received]
 

@@ -31,7 +31,7 @@ from taylorattr.plot.labels import (
     text_width,
 )
 from taylorattr.plot.shares import Level, MeasuredShares, Shares, shares
-from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
+from taylorattr.plot.style import NEUTRAL, Palette, axes, chosen, ink
 from taylorattr.reformulation.result import Reformulation
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def allocation_flow(
     parts = [ribbons(table, own, columns, fold) for table, own in zip(tables, rows, strict=True)]
 
     both = len(tables) == 2  # with two methods the names of effects stand in the middle
-    names = [_first(tables, key, min(40, characters(ax, 0.25 if both else 0.32, FONT))) for key in keys]
+    names = tables[0].labels(keys, min(40, characters(ax, 0.25 if both else 0.32, FONT)))
     if fold[0]:
         hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
         names.append(f"{hidden:,} other effects" if hidden > 0 else "other effects")
@@ -185,7 +185,7 @@ def _draw(
             ha="center" if both else "right",
             va="center",
             fontsize=FONT,
-            color=INK,
+            color=ink(ax),
             gid="effect name",
             **PLAIN,
         )
@@ -207,7 +207,7 @@ def _draw(
                 ha="center",
                 va="top",
                 fontsize=fitting_font(text, space, font),
-                color=INK,
+                color=ink(ax),
                 **PLAIN,
             )
     _legend(ax, colours, wide)
@@ -238,24 +238,15 @@ def _legend(ax: Axes, colours: Palette, wide: float) -> None:
     handles = [
         Patch(facecolor=colours.positive, label="positive"),
         Patch(facecolor=colours.negative, label="negative"),
-        Patch(label="over-counted", **block("beyond", NEUTRAL)),
-        Patch(label="dropped", **block("dropped", NEUTRAL)),
-        Patch(label="leak", facecolor="#dddddd", edgecolor=INK, hatch="xxxx", linewidth=0.6),
+        Patch(label="over-counted", **block("beyond", NEUTRAL, ax)),
+        Patch(label="dropped", **block("dropped", NEUTRAL, ax)),
+        Patch(label="leak", facecolor="#dddddd", edgecolor=ink(ax), hatch="xxxx", linewidth=0.6),
     ]
     ax.legend(
         handles=handles, loc="lower center", ncols=len(handles),
         fontsize=min(7.5, 7.5 * wide / 400.0), frameon=False,
         handlelength=1.4, columnspacing=1.4, borderaxespad=0.0,
     )  # fmt: skip
-
-
-def _first(tables: list[Shares], key: tuple[int, ...], limit: int) -> str:
-    """Return the name of an effect in the first table that holds it: a truncated one may lack it."""
-    for table in tables:
-        row = table.find(key)
-        if row is not None:
-            return table.label(row, limit)
-    raise AssertionError("a key comes from one of the tables")
 
 
 def _outside(table: Shares, rows: list[int | None]) -> bool:

@@ -11,7 +11,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example, require_players
 from taylorattr.plot.labels import LARGEST_ROW_FONT, head, name_rows, number, row_font
-from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
+from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def by_order(
         [start, *after, end]
     )  # thin lines join the end of each bar to the beginning of the next
     for row, level in enumerate(levels[:-1]):
-        ax.plot([level, level], [row - 0.31, row + 1.31], color=INK, linewidth=0.6, alpha=0.5)
+        ax.plot([level, level], [row - 0.31, row + 1.31], color=ink(ax), linewidth=0.6, alpha=0.5)
 
     # bars start at 0 where that leaves the steps enough of the width to be read
     low, high = float(levels.min()), float(levels.max())
@@ -95,13 +95,13 @@ def by_order(
         )
     name_rows(ax, labels, font)
     if not cut:
-        ax.axvline(0.0, color=INK, linewidth=0.8)
+        ax.axvline(0.0, color=ink(ax), linewidth=0.8)
     ax.set_xlabel(
         "model output" + (" (the axis does not start at 0)" if cut else ""), fontsize=LARGEST_ROW_FONT
     )
     ax.tick_params(axis="x", labelsize=8)
     head(ax, "From the baseline's output to the input's, by order", loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.grid(axis="x", color=FAINT, linewidth=0.5)
+    ax.grid(axis="x", color=faint(ax), linewidth=0.5)
     ax.set_axisbelow(True)
     return figure, ax

@@ -11,7 +11,7 @@ from taylorattr.attribution import Attribution
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import check_count, folded, player_scores
 from taylorattr.plot.labels import PLAIN, distinct, number, room, shortened, text_width
-from taylorattr.plot.style import INK, axes, chosen
+from taylorattr.plot.style import INK, axes, chosen, ink, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,9 +96,9 @@ def comparison(
                 ha="center",
                 va="center",
                 fontsize=font,
-                color="white" if dark else INK,
+                color="white" if dark else INK if height < len(table) else ink(ax),
             )
-    ax.axhline(len(table) - 0.5 + shift / 2, color=INK, linewidth=0.8)
+    ax.axhline(len(table) - 0.5 + shift / 2, color=ink(ax), linewidth=0.8)
     ax.set_ylim(heights[-1] + 0.5, -0.5)
     ax.set_yticks(heights, rows, fontsize=8, **PLAIN)
     ax.set_xticks(range(len(heads)), [shortened(h, 28) for h in heads], fontsize=8, **PLAIN)
@@ -111,7 +111,7 @@ def comparison(
     ax.spines[:].set_visible(False)
     ax.set_xticks(np.arange(len(heads) + 1) - 0.5, minor=True)
     ax.tick_params(axis="x", which="minor", top=False, bottom=False)
-    ax.vlines(np.arange(1, len(heads)) - 0.5, -0.5, heights[-1] + 0.5, color="white", linewidth=1.5)
+    ax.vlines(np.arange(1, len(heads)) - 0.5, -0.5, heights[-1] + 0.5, color=paper(ax), linewidth=1.5)
     what = "scores divided by each method's Σ|scores|" if relative else "scores, in units of the model output"
     ax.set_xlabel(what, fontsize=8)
     return figure, ax

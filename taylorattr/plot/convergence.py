@@ -12,7 +12,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import one_example
 from taylorattr.plot.labels import fitting_font, head, number, room, say
-from taylorattr.plot.style import FAINT, INK, NEUTRAL, Palette, axes, chosen
+from taylorattr.plot.style import NEUTRAL, Palette, axes, chosen, faint, ink, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,18 +114,20 @@ def _orders(
         width=0.5,
         color=[colours.of(float(v)) for v in sums],
     )
-    ax.hlines(sizes[sizes > 0], orders[sizes > 0] - 0.3, orders[sizes > 0] + 0.3, color=INK, linewidth=1.2)
+    ax.hlines(
+        sizes[sizes > 0], orders[sizes > 0] - 0.3, orders[sizes > 0] + 0.3, color=ink(ax), linewidth=1.2
+    )
     rest = np.abs(left)
     drawn = rest > floor
     ax.plot(
         orders[drawn], rest[drawn], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, gid="remainder",
-        path_effects=[withStroke(linewidth=3.0, foreground="white")],  # it crosses the bars
+        path_effects=[withStroke(linewidth=3.0, foreground=paper(ax))],  # it crosses the bars
     )  # fmt: skip
     top = max(scale, float(rest.max()))
     ax.set_ylim(floor, top * (top / floor) ** 0.12)
     ax.set_xlim(0.4, len(sums) + 0.6)
     if delta != 0:
-        ax.axhline(abs(delta), color=FAINT, linewidth=1.0, zorder=0)
+        ax.axhline(abs(delta), color=faint(ax), linewidth=1.0, zorder=0)
     step = max(1, math.ceil(len(orders) / 20))  # at most 20 numbers fit below the bars
     ax.set_xticks(orders[::step])
     ax.tick_params(which="both", labelsize=8)
@@ -139,9 +141,9 @@ def _orders(
     handles = [
         Patch(color=colours.positive, label="sum, positive"),
         Patch(color=colours.negative, label="sum, negative"),
-        Line2D([], [], color=INK, linewidth=1.2, label="Σ|effects|"),
+        Line2D([], [], color=ink(ax), linewidth=1.2, label="Σ|effects|"),
         Line2D([], [], color=NEUTRAL, marker="o", markersize=4, linewidth=1.2, label="|remainder|"),
-        Line2D([], [], color=FAINT, label="|f(x) − f(b)|"),
+        Line2D([], [], color=faint(ax), label="|f(x) − f(b)|"),
     ]
     ax.legend(
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
@@ -171,11 +173,11 @@ def _radii(ax: Axes, rays: list[dict], wide: float) -> None:
     drawn = [0.1 if math.isnan(r) else min(r, LARGEST_DRAWN_RADIUS) for r in radii]
     # the golden angle keeps marks of equal radius apart, the same way each time
     lift = [0.5 + 0.35 * math.sin(2.399963 * number) for number in range(len(drawn))]
-    for passed, tint, mark in ((True, NEUTRAL, "o"), (False, INK, "x")):
+    for passed, tint, mark in ((True, NEUTRAL, "o"), (False, ink(ax), "x")):
         numbers = [number for number, ray in enumerate(rays) if bool(ray["passed"]) is passed]
         x, y = [drawn[number] for number in numbers], [lift[number] for number in numbers]
         ax.scatter(x, y, s=16, linewidths=1, c=tint, marker=mark, gid="trusted" if passed else "not trusted")
-    ax.axvline(MARGIN, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
+    ax.axvline(MARGIN, color=ink(ax), linewidth=0.8, linestyle=(0, (3, 2)))
     ax.set_xscale("log")
     ax.set_xlim(min(0.5, *drawn) * 0.85, LARGEST_DRAWN_RADIUS * 1.15)
     ax.set_ylim(0.0, 1.0)

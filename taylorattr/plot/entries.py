@@ -13,7 +13,7 @@ from taylorattr.attribution import Attribution
 from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError
-from taylorattr.plot.labels import joined, shortened
+from taylorattr.plot.labels import distinct, joined, numbered, told_apart
 
 Effects: TypeAlias = TaylorEffects | HarsanyiEffects | InteractionIndex
 """Results with an effect per term or coalition."""
@@ -95,20 +95,34 @@ def effect_values(effects: Effects, example: int) -> np.ndarray:
     return one_example(effects.values[:, first:], example, "effects")
 
 
-def effect_label(effects: Effects, position: int, limit: int) -> str:
-    """Return the name of an entry of :func:`effect_values` in at most ``limit`` characters or so."""
+def effect_labels(effects: Effects, positions: Sequence[int], limit: int) -> list[str]:
+    """Return names of entries of :func:`effect_values` in about ``limit`` characters, no two equal."""
     if isinstance(effects, TaylorEffects):
-        kappa = effects.multi_indices[position]
-        players = np.flatnonzero(kappa)
-        powers = [power(int(kappa[i])) for i in players]
-        bare = joined([effects.names[i] + p for i, p in zip(players, powers, strict=True)], limit)
-        if "…" not in bare or not any(powers):
-            return bare
-        # a cut that hits the exponent would name another effect: names are cut first, powers stay
-        share = max(6, (limit + 3) // len(players) - 3)
-        cut = [shortened(effects.names[i], share) + p for i, p in zip(players, powers, strict=True)]
-        return joined(cut, max(limit, sum(map(len, cut)) + 3 * len(cut)))
-    return joined([effects.names[i] for i in effects.coalitions[position + 1]], limit)
+        return term_labels(effects.names, [effects.multi_indices[p] for p in positions], limit)
+    return coalition_labels(effects.names, [effects.coalitions[p + 1] for p in positions], limit)
+
+
+def coalition_labels(players: Sequence[str], coalitions: Sequence[Sequence[int]], limit: int) -> list[str]:
+    """Return the names of coalitions (player numbers), no two of them equal."""
+    names = numbered(players)
+    return told_apart([[names[i] for i in coalition] for coalition in coalitions], limit, names)
+
+
+def term_labels(players: Sequence[str], terms: Sequence[Sequence[int] | np.ndarray], limit: int) -> list[str]:
+    """Return the names of terms κ (n exponents each), no two of them equal."""
+    names = numbered(players)
+    written = []
+    for kappa in terms:
+        present = np.flatnonzero(kappa)
+        powers = [power(int(kappa[i])) for i in present]
+        parts = [names[i] + p for i, p in zip(present, powers, strict=True)]
+        if any(powers) and "…" in joined(parts, limit):
+            # a cut that hits the exponent would name another effect: names are cut first, powers stay
+            share = max(6, (limit + 3) // len(present) - 3)
+            cut = distinct([names[i] for i in present], share)
+            parts = [name + p for name, p in zip(cut, powers, strict=True)]
+        written.append(parts)
+    return told_apart(written, limit)
 
 
 def power(exponent: int) -> str:

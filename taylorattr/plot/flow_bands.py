@@ -14,7 +14,7 @@ import numpy as np
 
 from taylorattr.plot.labels import PLAIN, number, text_width
 from taylorattr.plot.shares import Shares
-from taylorattr.plot.style import INK, NEUTRAL, Palette
+from taylorattr.plot.style import NEUTRAL, Palette, ink, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -209,13 +209,13 @@ class Side:
     font: float
 
 
-def block(kind: Literal["handed", "beyond", "dropped"], colour: str) -> dict[str, Any]:
+def block(kind: Literal["handed", "beyond", "dropped"], colour: str, ax: Axes) -> dict[str, Any]:
     """Return how a part of an effect's block is painted."""
     if kind == "handed":
         return {"facecolor": colour, "edgecolor": "none"}
     if kind == "beyond":
-        return {"facecolor": "#ffffff", "edgecolor": colour, "hatch": "//////", "linewidth": 0.8}
-    return {"facecolor": "#ffffff", "edgecolor": colour, "linestyle": (0, (2, 1.5)), "linewidth": 0.9}
+        return {"facecolor": paper(ax), "edgecolor": colour, "hatch": "//////", "linewidth": 0.8}
+    return {"facecolor": paper(ax), "edgecolor": colour, "linestyle": (0, (2, 1.5)), "linewidth": 0.9}
 
 
 def draw_side(
@@ -247,7 +247,7 @@ def draw_side(
             ha="left" if side.towards > 0 else "right",
             va="center",
             fontsize=side.font,
-            color=INK,
+            color=ink(ax),
             gid="player name",
             **PLAIN,
         )
@@ -262,12 +262,20 @@ def _effect(ax: Axes, side: Side, part: Ribbons, row: int, left: Stack, colours:
     top = _top(left, part, row)
     inner = side.towards * side.width
     rightly = min(size, handed_out)
-    _rectangle(ax, side.near, top, inner, rightly, "handed", **block("handed", colour))
+    _rectangle(ax, side.near, top, inner, rightly, "handed", **block("handed", colour, ax))
     if handed_out > size * (1 + ROUNDING_SHARE):
-        _rectangle(ax, side.near, top + size, inner, handed_out - size, "beyond", **block("beyond", colour))
+        _rectangle(
+            ax, side.near, top + size, inner, handed_out - size, "beyond", **block("beyond", colour, ax)
+        )
     elif size > handed_out * (1 + ROUNDING_SHARE):
         _rectangle(
-            ax, side.near, top + handed_out, inner, size - handed_out, "dropped", **block("dropped", colour)
+            ax,
+            side.near,
+            top + handed_out,
+            inner,
+            size - handed_out,
+            "dropped",
+            **block("dropped", colour, ax),
         )
     note = _note(part, row)
     if note:
@@ -279,7 +287,7 @@ def _effect(ax: Axes, side: Side, part: Ribbons, row: int, left: Stack, colours:
             va="center",
             fontsize=side.font - 1,
             fontweight="bold",
-            color=INK,
+            color=ink(ax),
             gid="note",
         )
 
@@ -361,7 +369,7 @@ def _band(
     ]  # fmt: skip
     look: dict[str, Any] = {"facecolor": colour, "alpha": 0.45, "linewidth": 0.3, "edgecolor": colour}
     if leak:
-        look |= {"hatch": "xxxx", "edgecolor": INK, "alpha": 0.55, "linewidth": 0.6}
+        look |= {"hatch": "xxxx", "edgecolor": ink(ax), "alpha": 0.55, "linewidth": 0.6}
     ax.add_patch(PathPatch(Path(vertices, codes), gid=gid, **look))
 
 

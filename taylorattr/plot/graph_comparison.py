@@ -13,7 +13,7 @@ from taylorattr.graphs.others import importance, with_others
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, say, shortened
 from taylorattr.plot.ring import CAPTION_FONT, CAPTION_LINE, draw_edges, others_line, ring, wrapped
-from taylorattr.plot.style import INK, axes, chosen
+from taylorattr.plot.style import axes, chosen, ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def graph_comparison(
     for line, text in enumerate(reversed(caption)):
         ax.annotate(
             text, (0.0, 0.0), xycoords="axes fraction", xytext=(0, 2 + CAPTION_LINE * line),
-            textcoords="offset points", fontsize=CAPTION_FONT, color=INK, **PLAIN,
+            textcoords="offset points", fontsize=CAPTION_FONT, color=ink(ax), **PLAIN,
         )  # fmt: skip
     if not any(facts.get("independent") for _, facts in together.nodes(data=True)) and not together.edges:
         say(ax, "both sides are 0")
@@ -101,7 +101,7 @@ def graph_comparison(
         shrink = ring(inner, panel, colours, note, positions, dot)
         draw_edges(inner, drawn, positions, colours, shrink, edge)
         font = fitting_font(title, 0.95 * width / 3, 10.0)
-        inner.set_title(title, fontsize=font, color=INK, loc="center", **PLAIN)
+        inner.set_title(title, fontsize=font, color=ink(inner), loc="center", **PLAIN)
     return figure, ax
 
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 Background: TypeAlias = Literal["grey", "image"] | None
 """The image in shades of light grey, in its own colours, or not at all."""
 
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Luminance of red, green and blue, Rec. 601."""
+
+DARKEST = 0.55
+"""Brightness of black in the image: colours of scores stay readable on it."""
+
 MOST_NUMBERED_PATCHES = 49
 """Patches up to this many carry their score in figures."""
 
@@ -39,14 +45,20 @@ def heat_map(
     palette: str | None = None,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
-    """Draw an attribution of an image: colour by sign, opacity by size, over the image.
+    """Draw an attribution of an image: colour is the score, brightness the image.
+
+    Hue and saturation depend on the score alone, so that a colour stands for one number whatever the image
+    is there; the colour bar shows each score over the greys of the image, dark on the left and light on the
+    right.
 
     Args:
         attribution: Of ``ta.attribute`` on images (B, H, W) or (B, C, H, W).
         inputs: The images; None: no background.
         players: The patches that were explained: each shows its whole score, within its border, in figures
             where they are few. None: pixels, each the sum over its channels (of a patch, its equal share).
-        background: The image in light grey, which leaves colour to the scores; in its own colours; or None.
+        background: ``grey``: the image in light grey, which leaves colour to the scores. ``image``: in its
+            own colours, under scores whose opacity is their size; where the image is coloured, colours mix
+            and are no measure. None: no image.
         limit: Score of full colour; None: the largest |score|.
         example: Which example of the batch.
         which: Which tensor, where the inputs are several.
@@ -76,12 +88,16 @@ def heat_map(
     height, width = heat.shape
     across = 4.6
     figure, ax = axes(ax, (across + 0.9, max(1.5, min(8.0, across * height / width)) + 0.6))
-    if picture is not None:
-        # luminance by Rec. 601, in light shades, so that the colours above stay readable
-        grey = picture if background == "image" else picture @ np.array([0.299, 0.587, 0.114])
-        light = 0.7 + 0.3 * grey if background == "grey" else 0.4 + 0.6 * grey
-        ax.imshow(light, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-    layer = ax.imshow(heat, cmap=_see_through(colours), vmin=-top, vmax=top, interpolation="nearest")
+    light = np.ones((*heat.shape, 3)) if picture is None else _shades(picture, background == "grey")
+    shades = colours.colour_map()
+    if background == "image" and picture is not None:
+        ax.imshow(light, interpolation="nearest", zorder=0.1)
+        shades = _see_through(colours)
+    elif picture is not None:
+        # black of that opacity over a colour is the colour times the image: the score alone decides on hue
+        # and saturation
+        ax.imshow(_shadow(light[..., 0]), interpolation="nearest", zorder=0.3)
+    layer = ax.imshow(heat, cmap=shades, vmin=-top, vmax=top, interpolation="nearest", zorder=0.2)
     if owner is not None:
         _borders(ax, owner)
         if len(scores) <= MOST_NUMBERED_PATCHES:
@@ -95,7 +111,36 @@ def heat_map(
     bar = figure.colorbar(layer, ax=ax, fraction=0.05, pad=0.03)
     bar.ax.tick_params(labelsize=8)
     bar.set_label("score, in units of the model output", fontsize=8)
+    if picture is not None:
+        _ramp(bar.ax, light, top, beneath=shades.name != colours.name)
     return figure, ax
+
+
+def _shades(picture: np.ndarray, grey: bool) -> np.ndarray:
+    """Return the image as light as its darkest pixel needs to show colours, shape (H, W, 3)."""
+    if grey:
+        picture = np.repeat((picture @ LUMINANCE)[..., None], 3, axis=-1)
+    return DARKEST + (1.0 - DARKEST) * picture
+
+
+def _shadow(light: np.ndarray) -> np.ndarray:
+    """Return black as opaque as the image is dark, RGBA, shape (H, W, 4)."""
+    return np.concatenate([np.zeros((*light.shape, 3)), 1.0 - light[..., None]], axis=-1)
+
+
+def _ramp(ax: Axes, light: np.ndarray, top: float, beneath: bool) -> None:
+    """Lay the greys of the image, from its darkest on the left, over the colour bar, or beneath it."""
+    greys = light @ LUMINANCE
+    ramp = np.linspace(greys.min(), greys.max(), 64)[None]
+    seen = np.repeat(ramp[..., None], 3, axis=-1) if beneath else _shadow(ramp)
+    ax.imshow(
+        seen,
+        extent=(0.0, 1.0, -top, top),
+        aspect="auto",
+        interpolation="nearest",
+        zorder=-1 if beneath else 3,
+    )
+    ax.set_xlim(0.0, 1.0)
 
 
 def _see_through(colours: Palette) -> ListedColormap:
@@ -103,7 +148,7 @@ def _see_through(colours: Palette) -> ListedColormap:
     from matplotlib.colors import ListedColormap, to_rgb
 
     steps = np.linspace(-1.0, 1.0, 511)  # an odd number, so that 0 is a step of its own, and transparent
-    table = np.array([[*to_rgb(colours.of(step)), 0.95 * abs(step)] for step in steps])
+    table = np.array([[*to_rgb(colours.of(step)), 0.75 * abs(step)] for step in steps])
     return ListedColormap(table, name=f"{colours.name} see-through")
 
 

@@ -19,7 +19,7 @@ from taylorattr.graphs.others import OTHERS, with_others
 from taylorattr.plot.entries import check_count
 from taylorattr.plot.labels import number, say
 from taylorattr.plot.ring import areas, others_line, ring, ring_axes
-from taylorattr.plot.style import INK, Palette, chosen
+from taylorattr.plot.style import Palette, chosen, ink, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,7 +171,7 @@ def _draw(ax: Axes, drawn: list, positions: Mapping[Hashable, tuple[float, float
         )
         lines.set_alpha(0.3 + 0.5 * share)
         ax.add_collection(lines, autolim=False)
-        face = "white" if facts["kind"] == "OR" else paint
+        face = paper(ax) if facts["kind"] == "OR" else paint
         ax.scatter(
             *spot,
             s=size,
@@ -189,8 +189,8 @@ def _draw(ax: Axes, drawn: list, positions: Mapping[Hashable, tuple[float, float
                 textcoords="offset points",
                 ha="center",
                 fontsize=7.5,
-                color=INK,
+                color=ink(ax),
                 zorder=6,
             )
-            note.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+            note.set_path_effects([withStroke(linewidth=2.5, foreground=paper(ax))])
             note.set_in_layout(False)

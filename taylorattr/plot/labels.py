@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from os.path import commonprefix
@@ -128,6 +129,69 @@ def joined(parts: Sequence[str], limit: int, sign: str = " × ") -> str:
             break
         free -= length
     return sign.join(shortened(part, share) for part in parts)
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Return the names; those that occur several times with their number in the list, counted from 1."""
+    counts = Counter(names)
+    return [f"{name} #{i}" if counts[name] > 1 else name for i, name in enumerate(names, 1)]
+
+
+def told_apart(effects: Sequence[Sequence[str]], limit: int, everybody: Sequence[str] = ()) -> list[str]:
+    """Return the label of each effect: its names joined, in about ``limit`` characters; no two are equal.
+
+    A coalition that does not fit and holds most players is named by those it lacks. Labels that would be
+    equal begin with what the effects do not have in common; where even that is cut to the same, they end in
+    their number in the list.
+
+    Args:
+        effects: Names of each effect's players; no two effects have the same ones.
+        limit: Characters of a label, or so.
+        everybody: Names of all players, where an effect may be named by those it lacks.
+    """
+    labels = [_joined_or_lacking(parts, limit, everybody) for parts in effects]
+    for again in (_different_first, _shorter_names, _with_number):
+        alike: dict[str, list[int]] = {}
+        for position, label in enumerate(labels):
+            alike.setdefault(label, []).append(position)
+        for group in alike.values():
+            if len(group) > 1:
+                renamed = again([effects[p] for p in group], group, limit)
+                for position, label in zip(group, renamed, strict=True):
+                    labels[position] = label
+    return labels
+
+
+def _joined_or_lacking(parts: Sequence[str], limit: int, everybody: Sequence[str]) -> str:
+    """Return the names joined; of most players, where they do not fit, "all but" the others."""
+    if 2 * len(parts) > len(everybody) > 0 and len(" × ".join(parts)) > limit:
+        lacking = [name for name in everybody if name not in parts]
+        label = f"all but {', '.join(map(clean, lacking))}" if lacking else f"all {len(everybody)} together"
+        if len(label) <= limit:
+            return label
+    return joined(parts, limit)
+
+
+def _ordered(group: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the names of each effect of a group, those that all of them hold last."""
+    common = set(group[0]).intersection(*group)
+    return [sorted(parts, key=lambda part: part in common) for parts in group]
+
+
+def _different_first(group: Sequence[Sequence[str]], positions: Sequence[int], limit: int) -> list[str]:
+    return [joined(parts, limit) for parts in _ordered(group)]
+
+
+def _shorter_names(group: Sequence[Sequence[str]], positions: Sequence[int], limit: int) -> list[str]:
+    """Return labels of names cut so that more of them find a place, and no two players look alike."""
+    players = sorted({part for parts in group for part in parts})
+    share = max(5, limit // max(map(len, group)) - len(" × "))
+    short = dict(zip(players, distinct(players, share), strict=True))
+    return [joined([short[part] for part in parts], limit) for parts in _ordered(group)]
+
+
+def _with_number(group: Sequence[Sequence[str]], positions: Sequence[int], limit: int) -> list[str]:
+    return [f"{joined(parts, max(limit - 4, 5))} #{p + 1}" for parts, p in zip(group, positions, strict=True)]
 
 
 def number(value: float, sign: bool = True) -> str:

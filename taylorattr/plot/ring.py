@@ -10,7 +10,7 @@ import numpy as np
 
 from taylorattr.graphs.others import OTHERS
 from taylorattr.plot.labels import LARGEST_ROW_FONT, PLAIN, clean, distinct, number, room, text_width
-from taylorattr.plot.style import INK, NEUTRAL, Palette, axes
+from taylorattr.plot.style import NEUTRAL, Palette, axes, ink, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def ring(
     # dots of fixed size would cover each other in small axes; shrunk alike, areas still compare
     shrink = min(1.0, radius / ROOMY_RADIUS)
     sizes = areas(alone, largest) * shrink
-    ax.scatter(points[:, 0], points[:, 1], s=sizes, c=paints, edgecolors="white", linewidths=0.8, zorder=4)
+    ax.scatter(points[:, 0], points[:, 1], s=sizes, c=paints, edgecolors=paper(ax), linewidths=0.8, zorder=4)
     for line, text in enumerate(reversed(caption)):  # from the lower edge upwards
         note = ax.annotate(
             text,
@@ -114,7 +114,7 @@ def ring(
             xytext=(0, 2 + CAPTION_LINE * line),
             textcoords="offset points",
             fontsize=CAPTION_FONT,
-            color=INK,
+            color=ink(ax),
             **PLAIN,
         )
         note.set_in_layout(False)  # its room below the circle is counted above
@@ -196,7 +196,7 @@ def _label(
         rotation=angle,
         rotation_mode="anchor",
         fontsize=font,
-        color=INK,
+        color=ink(ax),
         **PLAIN,
     )
     label.set_in_layout(False)  # it has its room; a layout would shrink the axes for it

@@ -14,7 +14,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, shortened, text_width
-from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen
+from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen, ink, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -216,7 +216,7 @@ def sentence(
         "\n".join(foot),
         va="top",
         fontsize=fitting_font(longest, wide, 7.5, 3.5),
-        color=INK,
+        color=ink(ax),
         **PLAIN,
     )
     return figure, ax
@@ -328,9 +328,9 @@ def _arcs(
             if area[1] > -2.0 and not any(_touch(area, other) for other in [*written, *_areas(setting)]):
                 written.append(area)
                 label = ax.text(
-                    x, y, note, ha="center", va="center", fontsize=6.5, color=INK, zorder=4, gid="arc"
+                    x, y, note, ha="center", va="center", fontsize=6.5, color=ink(ax), zorder=4, gid="arc"
                 )
-                label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85})
+                label.set_bbox({"facecolor": paper(ax), "edgecolor": "none", "pad": 0.4, "alpha": 0.85})
                 break
 
 

@@ -5,6 +5,7 @@ A row is an effect I(κ), or J(S) with all its terms together; a column is a rec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -15,8 +16,7 @@ from torch import Tensor
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.maths.subsets import Coalitions, of_size
-from taylorattr.plot.entries import effect_label, one_example, require_players
-from taylorattr.plot.labels import joined
+from taylorattr.plot.entries import coalition_labels, one_example, require_players, term_labels
 from taylorattr.reformulation.result import Reformulation
 
 Level: TypeAlias = Literal["coalition", "term"]
@@ -101,12 +101,12 @@ class Shares:
         key = self.key(row)
         return len(key) if isinstance(self.table, Coalitions) else sum(key)
 
-    def label(self, row: int, limit: int) -> str:
-        """Return the name of an effect."""
-        if self.effects is not None:
-            return effect_label(self.effects, row, limit)
-        members = self.key(row)
-        return joined([self.players[i] for i in members], limit) if members else "∅ (no effect)"
+    def labels(self, keys: Sequence[Key], limit: int) -> list[str]:
+        """Return the names of effects, held or not, in about ``limit`` characters; no two are equal."""
+        if not isinstance(self.table, Coalitions):
+            return term_labels(self.players, keys, limit)
+        named = iter(coalition_labels(self.players, [key for key in keys if key], limit))
+        return [next(named) if key else "∅ (no effect)" for key in keys]
 
 
 def shares(

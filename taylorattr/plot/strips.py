@@ -24,7 +24,7 @@ from taylorattr.plot.labels import (
     text_width,
 )
 from taylorattr.plot.ring import wrapped
-from taylorattr.plot.style import FAINT, INK, NEUTRAL, Palette, axes
+from taylorattr.plot.style import NEUTRAL, Palette, axes, faint, ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -331,7 +331,15 @@ class _Paper:
         ax.set_ylim(height, 0)
 
     def words(
-        self, x: float, y: float, text: str, font: float, width: float, *, color: str = INK, **where: str
+        self,
+        x: float,
+        y: float,
+        text: str,
+        font: float,
+        width: float,
+        *,
+        color: str | None = None,
+        **where: str,
     ) -> float:
         """Write one line below y that is at most so wide, and return its width."""
         text = clean(text)
@@ -342,7 +350,9 @@ class _Paper:
                 text = line
                 break
         size = fitting_font(text, width, font)
-        written = self.ax.text(x, y, text, fontsize=size, color=color, va="top", **where, **PLAIN)
+        written = self.ax.text(
+            x, y, text, fontsize=size, color=color or ink(self.ax), va="top", **where, **PLAIN
+        )
         written.set_in_layout(False)  # a layout would shrink the axes for it
         return text_width(text, size)
 
@@ -360,7 +370,9 @@ class _Paper:
             interpolation="nearest", extent=(left, left + across, top + down, top),
         )  # fmt: skip
         self.ax.add_patch(
-            Rectangle((left, top), across, down, fill=False, edgecolor=FAINT, linewidth=0.6, clip_on=False)
+            Rectangle(
+                (left, top), across, down, fill=False, edgecolor=faint(self.ax), linewidth=0.6, clip_on=False
+            )
         )
         # an image takes the limits of the axes with it
         self.ax.set_xlim(0, self.width)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taylorattr.errors import MissingExtraError
 from taylorattr.registry import Registry
@@ -23,7 +26,10 @@ FAINT = "#d9d9d9"
 """Lines that lead the eye: grids, connections, borders of patches."""
 
 INK = "#222222"
-"""Text and axes."""
+"""Text and axes; on dark paper see :func:`ink`."""
+
+DARK_INK, DARK_FAINT = "#e8e8e8", "#4d4d4d"
+"""What takes the place of ``INK`` and ``FAINT`` on dark paper."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,40 @@ def colour(value: float, name: str | None = None) -> str:
     return chosen(name).of(value)
 
 
+def paper(ax: Axes) -> tuple[float, float, float]:
+    """Return the colour on which the axes are drawn: their own, or the figure's where they have none."""
+    from matplotlib.colors import to_rgb, to_rgba
+
+    own = to_rgba(ax.get_facecolor())
+    figure = ax.get_figure(root=True)
+    visible = ax.axison and ax.patch.get_visible() and own[3] > 0
+    if visible or figure is None or to_rgba(figure.get_facecolor())[3] == 0:
+        return to_rgb(own)
+    return to_rgb(figure.get_facecolor())
+
+
+def on_dark(ax: Axes) -> bool:
+    """Return whether the paper is dark: after ``plt.style.use("dark_background")``, say."""
+    red, green, blue = paper(ax)
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+
+
+def ink(ax: Axes) -> str:
+    """Return the colour of text and lines on the paper of these axes."""
+    return DARK_INK if on_dark(ax) else INK
+
+
+def faint(ax: Axes) -> str:
+    """Return the colour of lines that lead the eye on the paper of these axes."""
+    return DARK_FAINT if on_dark(ax) else FAINT
+
+
 def axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
     """Return the given axes with their figure, or new ones of the given size in inches.
 
-    A new figure is made without pyplot, so no window system is touched and nothing has to be closed.
+    Where pyplot is in use, the figure is one of its own, which ``plt.show()`` and a notebook show and
+    ``plt.close()`` closes. Elsewhere it is made without pyplot, so that no window system is touched and
+    nothing has to be closed. No window is opened here.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -120,6 +156,23 @@ def axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
         raise MissingExtraError(
             "pictures need matplotlib, which is not installed: pip install matplotlib"
         ) from error
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
+    pyplot = _pyplot()
+    if pyplot is not None:
+        figure = pyplot.figure(figsize=size, layout="constrained")
+    else:
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
+
+
+def _pyplot() -> Any:
+    """Return pyplot where the user, or a notebook, shows pictures through it; else None.
+
+    In its interactive mode pyplot opens windows as soon as there is a figure; a user chooses that mode.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return None  # window systems are of the main thread
+    if "matplotlib.pyplot" in sys.modules or "ipykernel" in sys.modules:
+        # a notebook shows what pyplot holds at the end of a cell
+        return importlib.import_module("matplotlib.pyplot")
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_label, effect_values, folded
+from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_labels, effect_values, folded
 from taylorattr.plot.labels import (
     LARGEST_ROW_FONT,
     characters,
@@ -16,7 +16,7 @@ from taylorattr.plot.labels import (
     rows_that_fit,
     say,
 )
-from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
+from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def top_effects(
     paints = [colours.of(v) for v in bars]
     font = row_font(ax, len(bars) + bool(len(parts.rest)))
     limit = characters(ax, 0.5, font)
-    names = [effect_label(effects, int(p), limit) for p in parts.largest]
+    names = effect_labels(effects, [int(p) for p in parts.largest], limit)
     # the bar of the others is left out of the scale where it would dwarf the rest
     reach = LONGEST_REST * max(abs(value) for value in bars)
     if len(parts.rest):
@@ -106,10 +106,10 @@ def top_effects(
             fontsize=min(font, LARGEST_ROW_FONT - 1),
         )
     name_rows(ax, names, font)
-    ax.axvline(0.0, color=INK, linewidth=0.8)
+    ax.axvline(0.0, color=ink(ax), linewidth=0.8)
     ax.set_xlabel("effect, in units of the model output", fontsize=LARGEST_ROW_FONT)
     ax.tick_params(axis="x", labelsize=8)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.grid(axis="x", color=FAINT, linewidth=0.5)
+    ax.grid(axis="x", color=faint(ax), linewidth=0.5)
     ax.set_axisbelow(True)
     return figure, ax

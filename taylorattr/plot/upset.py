@@ -10,7 +10,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_values, folded
 from taylorattr.plot.labels import PLAIN, characters, distinct, head, number, room, say
-from taylorattr.plot.style import FAINT, INK, NEUTRAL, axes, chosen
+from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,7 @@ def upset(
         upper.text(
             len(columns), drawn[-1] / 2, "longer", rotation=90, color="white", ha="center", va="center"
         )
-    upper.axhline(0.0, color=INK, linewidth=0.8)
+    upper.axhline(0.0, color=ink(ax), linewidth=0.8)
     upper.set_xticks([])
     upper.tick_params(axis="y", labelsize=8)
     upper.set_ylabel("effect", fontsize=8)
@@ -162,10 +162,12 @@ def _dots(
     """Draw who takes part in each column: a dot per player, joined by a line; the fold's dot counts."""
     lines = len(rows) + bool(hidden)
     for line in range(0, lines, 2):
-        ax.axhspan(line - 0.5, line + 0.5, color="#f3f3f3", linewidth=0, zorder=0)
+        ax.axhspan(line - 0.5, line + 0.5, color=faint(ax), alpha=0.3, linewidth=0, zorder=0)
     size = 26.0
     grid = [(c, r) for c in range(len(columns)) for r in range(lines)]
-    ax.scatter([c for c, _ in grid], [r for _, r in grid], s=size * 0.5, color=FAINT, linewidths=0, zorder=1)
+    ax.scatter(
+        [c for c, _ in grid], [r for _, r in grid], s=size * 0.5, color=faint(ax), linewidths=0, zorder=1
+    )
     for column, members in enumerate(columns):
         folded_away = len(set(members) & set(hidden))
         lit = [line for line, player in enumerate(rows) if player in members]

@@ -13,6 +13,7 @@ import taylorattr as ta
 from taylorattr import plot
 from taylorattr.analysis.players import Players
 from taylorattr.errors import MissingExtraError, NonFiniteError, OptionError, PlayerError
+from taylorattr.plot import style
 from tests.plot import results
 
 SIDE = {1: (1, 1), 5: (1, 5), 60: (6, 10)}
@@ -113,6 +114,19 @@ def test_nothing_global_changes(picture):
     assert dict(matplotlib.rcParams) == before
     assert torch.equal(torch.random.get_rng_state(), state)
     assert ("matplotlib.pyplot" in sys.modules) == had
+
+
+def test_on_dark_paper_texts_can_be_read(picture):
+    with matplotlib.rc_context(
+        {"figure.facecolor": "black", "axes.facecolor": "black", "text.color": "white"}
+    ):
+        figure, _ = picture(5)
+    own_paper = {text for ax in results._all_axes(figure) for text in ax.texts if text.get_bbox_patch()}
+    for ax in results._all_axes(figure):
+        for text in set(ax.texts) - own_paper:
+            if text.get_color() == style.INK:  # dark texts stand on cells that are light
+                assert ax.images or any(p.get_path() for p in ax.patches)
+                assert picture in (PICTURES["comparison"], PICTURES["sentence"])
 
 
 def test_the_same_call_gives_the_same_picture(picture):

@@ -64,3 +64,43 @@ def test_players_that_split_channels_have_no_one_score_per_pixel():
     _, result = scored((2, 4, 6), players)
     with pytest.raises(OptionError, match="channels"):
         heat_map(result, players=players)
+
+
+def pixels(figure):
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(float)
+
+
+@pytest.mark.parametrize("background", ["grey", None])
+def test_the_colour_of_a_pixel_stands_on_the_colour_bar_beside_its_score(background):
+    """Looked up where the bar shows the grey of that pixel: light on the right, dark on the left."""
+    weight = torch.tensor([0.0, 0.25, 0.5, -0.25, 1.0, -0.75], dtype=torch.float64)
+    row = torch.tensor([1.0, 1.0, 3.0, 3.0, 1.0, 3.0], dtype=torch.float64)
+    x = row.expand(1, 6, 6).clone()
+    result = ta.attribute("gradient_x_input", lambda z: (z * weight).sum((1, 2)), x)
+    figure, ax = heat_map(result, x, background=background)
+    drawn = pixels(figure)
+    (bar,) = (other for other in figure.axes if other is not ax)
+    for column, score in enumerate((row * weight).tolist()):
+        across = 0.1 if row[column] == 1.0 else 0.9  # within the bar's outline
+        seen, shown = (
+            drawn[int(len(drawn) - 1 - y), int(x)]
+            for x, y in (
+                ax.transData.transform((column + 0.2, 0.2)),
+                bar.transData.transform((across, float(np.clip(score, -2.2, 2.2)))),
+            )
+        )
+        assert np.abs(seen - shown).max() <= 14  # a tenth of the greys, 0.45·255, and one of 256 colours
+
+
+def test_a_colour_under_the_image_keeps_hue_and_saturation():
+    x, result = scored((1, 12, 12))
+    figure, ax = heat_map(result, x)
+    heat, (shadow, layer) = np.asarray(ax.images[-1].get_array()), ax.images
+    bare = layer.to_rgba(heat)[..., :3]
+    light = 1.0 - np.asarray(shadow.get_array())[..., 3]
+    assert light.min() == pytest.approx(0.55) and light.max() == pytest.approx(1.0)
+    drawn = pixels(figure)  # places the axes, too
+    spots = ax.transData.transform([(c + 0.1, r + 0.1) for r in range(12) for c in range(12)]).astype(int)
+    seen = np.array([drawn[len(drawn) - 1 - y, x] for x, y in spots]).reshape(12, 12, 3) / 255
+    assert seen == pytest.approx(bare * light[..., None], abs=2 / 255)

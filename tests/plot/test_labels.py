@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taylorattr.plot.labels import clean, distinct, fitting_font, joined, number, shortened, text_width
+from taylorattr.plot.labels import (
+    clean,
+    distinct,
+    fitting_font,
+    joined,
+    number,
+    numbered,
+    shortened,
+    text_width,
+    told_apart,
+)
 
 
 @given(st.text(max_size=200), st.integers(2, 60))
@@ -83,3 +93,32 @@ def test_what_names_differ_in_is_kept():
     a, y = "a" * 9, "y" * 20
     hidden = [f"{a}{b}{y}{c}{y}{d}{a}" for b, c, d in ("111", "121", "212")]
     assert distinct(hidden, 8) == ["aaaa…a#1", "aaaa…a#2", "2yyyy…y2"]  # two differ far from both ends
+
+
+SETS = st.sets(st.frozensets(st.integers(0, 8), min_size=1), min_size=2, max_size=12)
+
+
+@given(SETS, st.lists(st.text("ab ", min_size=1, max_size=25), min_size=9, max_size=9), st.integers(12, 40))
+def test_labels_of_different_effects_are_different(coalitions, players, limit):
+    names = numbered([clean(name) for name in players])
+    effects = [[names[i] for i in sorted(coalition)] for coalition in coalitions]
+    labels = told_apart(effects, limit, names)
+    assert len(set(labels)) == len(effects)
+
+
+def test_most_players_are_named_by_those_that_are_missing():
+    names = ["body mass index", "blood pressure", "total cholesterol", "age", "sex"]
+    assert told_apart([names[:4], names, names[:2]], 40, names) == [
+        "all but sex",
+        "all 5 together",
+        "body mass index × blood pressure",
+    ]
+
+
+def test_what_effects_differ_in_comes_first():
+    first, second = (["body mass index", "blood pressure", "cholesterol", last] for last in ("LDL", "HDL"))
+    assert told_apart([first, second], 24) == ["LDL × 3 more", "HDL × 3 more"]
+
+
+def test_repeated_names_carry_their_place():
+    assert numbered(["the", "cat", "the"]) == ["the #1", "cat", "the #3"]

@@ -1,12 +1,17 @@
 """Colours say signs, in every palette; the palette of a block ends with it."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from taylorattr.errors import OptionError
 from taylorattr.plot import PALETTES, palette
-from taylorattr.plot.style import chosen, colour
+from taylorattr.plot.style import axes, chosen, colour, faint, ink, paper
 
 
 @pytest.mark.parametrize("name", list(PALETTES))
@@ -36,3 +41,45 @@ def test_the_palette_of_a_block_ends_with_it():
 def test_an_unknown_palette_is_named():
     with pytest.raises(OptionError, match="rainbow"), palette("rainbow"):
         pass
+
+
+@pytest.fixture
+def pyplot(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    module = pytest.importorskip("matplotlib.pyplot")
+    module.close("all")
+    yield module
+    module.close("all")
+
+
+def test_where_pyplot_is_in_use_a_picture_is_one_of_its_figures(pyplot, monkeypatch):
+    figure, ax = axes(None, (3.0, 2.0))
+    assert pyplot.fignum_exists(figure.number) and pyplot.gcf() is figure and figure.axes == [ax]
+    with ThreadPoolExecutor(1) as pool:  # windows belong to the main thread
+        other, _ = pool.submit(axes, None, (3.0, 2.0)).result()
+    assert pyplot.get_fignums() == [figure.number]
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    other, _ = axes(None, (3.0, 2.0))
+    assert "matplotlib.pyplot" not in sys.modules
+    assert pyplot.get_fignums() == [figure.number] and other is not figure
+
+
+def test_a_notebook_shows_pictures_before_pyplot_is_imported(pyplot, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    figure, _ = axes(None, (3.0, 2.0))
+    assert sys.modules["matplotlib.pyplot"].fignum_exists(figure.number)
+
+
+def test_ink_is_readable_on_any_paper():
+    for colour_of_paper, dark in (("white", False), ("black", True), ("#30343f", True)):
+        figure = Figure(facecolor=colour_of_paper)
+        ax = figure.add_subplot(facecolor=colour_of_paper)
+        assert paper(ax) == to_rgb(colour_of_paper)
+        contrast = abs(np.mean(to_rgb(ink(ax))) - np.mean(paper(ax)))
+        assert contrast > 0.6 > abs(np.mean(to_rgb(faint(ax))) - np.mean(paper(ax)))
+        assert (to_rgb(ink(ax))[0] > 0.5) == dark
+    inside = Figure(facecolor="black").add_subplot(facecolor="white")
+    assert paper(inside) == (1.0, 1.0, 1.0)
+    inside.set_axis_off()  # no paper of its own is drawn
+    assert paper(inside) == (0.0, 0.0, 0.0)
