@@ -43,7 +43,7 @@ def manifest_of(job: Job, examples: InputRows, plan: Sharding, *, device: str | 
     return {
         "format": FORMAT_OF_FOLDERS,
         "version": FOLDER_VERSION,
-        "task": {"name": job.name, "code": fingerprint(job.function)},
+        "task": {"name": job.name, "code": _code(job.function)},
         "model": fingerprint(job.model),
         "state": state_digest(job.model),
         "settings": {
@@ -58,6 +58,12 @@ def manifest_of(job: Job, examples: InputRows, plan: Sharding, *, device: str | 
         "plan": {"count": plan.count, "batch_size": plan.batch_size, "per_shard": plan.per_shard},
         "probes": [value.hex() for value in probe(job, examples)],
     }
+
+
+def _code(function: Any) -> str:
+    """Return a digest of a function with what it reads; this package's are known by their version."""
+    own = (getattr(function, "__module__", None) or "").partition(".")[0] == __name__.partition(".")[0]
+    return f"{function.__module__}.{function.__qualname__}" if own else fingerprint(function)
 
 
 def versions() -> dict[str, str]:

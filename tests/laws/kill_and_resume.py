@@ -141,6 +141,9 @@ class Half:
         time.sleep(0.01)
         return len(content)
 
+    def __getattr__(self, name: str) -> Any:  # what an archive asks of its file besides
+        return getattr(self._file, name)
+
 
 def killed(folder: Path, options: dict[str, Any], draw: random.Random, longest: float) -> tuple[str, str]:
     """Run the evaluation in a child that is killed; return at which stage and by what, '' if it was done."""
