@@ -36,6 +36,11 @@ from taylorattr.effects.result import HOMES, WRITERS, Result
 from taylorattr.effects.symbolic import SymbolicEffects, symbolic_effects
 from taylorattr.effects.taylor import decompose, degree_by_support
 from taylorattr.effects.taylor_effects import TaylorEffects
+
+# Many players: interactions within a budget, and the game itself for other libraries
+from taylorattr.many_players.coalition_game import CoalitionGame, coalition_game
+from taylorattr.many_players.interaction_list import Interaction, Interactions
+from taylorattr.many_players.interactions import interactions
 from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, attribute
 from taylorattr.methods.extra import MIPIN, Pruning, prune
 
@@ -159,13 +164,16 @@ __all__ = [
     "AllocationRule",
     "Attribution",
     "AuditReport",
+    "CoalitionGame",
     "CriteriaReport",
     "CriteriaTable",
     "DatasetResult",
     "Effect",
     "HarsanyiEffects",
     "IntegratedHessians",
+    "Interaction",
     "InteractionIndex",
+    "Interactions",
     "Players",
     "ProbedRule",
     "Pruning",
@@ -179,6 +187,7 @@ __all__ = [
     "audit",
     "binds",
     "check",
+    "coalition_game",
     "compare_graphs",
     "decompose",
     "degree_by_support",
@@ -192,6 +201,7 @@ __all__ = [
     "integrated_hessians",
     "interaction_graph",
     "interaction_hypergraph",
+    "interactions",
     "map_dataset",
     "plot",
     "probe",

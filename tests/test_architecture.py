@@ -22,6 +22,7 @@ LAYERS = (
     ("analysis",),
     ("autodiff",),
     ("effects", "toys"),
+    ("many_players",),
     ("attribution",),
     ("methods",),
     ("allocation",),

@@ -97,7 +97,8 @@ class Batched:
                 _require_same(kind, name, columns[name])
         changes = {name: values[0] for name, values in columns.items()}
         for name, axis in kind.example_axes.items():
-            changes[name] = _joined(name, columns[name], axis)
+            if name not in own:
+                changes[name] = _joined(name, columns[name], axis)
         if "diagnostics" in columns:
             changes["diagnostics"] = _concat_diagnostics(columns["diagnostics"], counts)
         return kind(**changes | own)

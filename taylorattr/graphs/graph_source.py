@@ -17,6 +17,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError, PlayerError, ShapeError
 from taylorattr.graphs.effect_pairs import of_coalitions, of_effects, of_taylor, pairs_only
 from taylorattr.graphs.pair_table import PairTable, hollow, numbers
+from taylorattr.many_players.interaction_list import MEASURED, Interactions
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY
 
 GraphSource: TypeAlias = (
@@ -25,6 +26,7 @@ GraphSource: TypeAlias = (
     | InteractionIndex
     | SymbolicEffects
     | IntegratedHessians
+    | Interactions
     | Attribution
     | Tensor
 )
@@ -64,6 +66,8 @@ def pair_table_of(
         table = of_hessian(effects, _fixed_kind("hessian", index))
     elif isinstance(effects, IntegratedHessians):
         table = of_integrated_hessians(effects, _fixed_kind("integrated_hessians", index))
+    elif isinstance(effects, Interactions):
+        table = of_interactions(effects, _fixed_kind(_kind_of(effects), index))
     elif isinstance(effects, Attribution):
         table = of_scores(effects, _fixed_kind("scores", index))
     elif isinstance(effects, InteractionIndex):
@@ -76,7 +80,7 @@ def pair_table_of(
     else:
         raise OptionError(
             f"a graph of {type(effects).__name__} is not defined; pass what decompose, harsanyi, "
-            ".index(...), integrated_hessians, hessian, symbolic_effects or attribute returns"
+            ".index(...), interactions, integrated_hessians, hessian, symbolic_effects or attribute returns"
         )
     return _checked(table if names is None else replace(table, names=tuple(names)))
 
@@ -147,6 +151,46 @@ def of_integrated_hessians(result: IntegratedHessians, kind: str) -> PairTable:
         result.names, kind, gamma + gamma.transpose(0, 2, 1), np.diagonal(gamma, axis1=1, axis2=2)
     )
     return replace(table, frame="baseline", delta=numbers(result.delta))
+
+
+def of_interactions(result: Interactions, kind: str) -> PairTable:
+    """Return the table of interactions among many players; pairs that were not looked at have no edge.
+
+    An edge is left out as rounding below the largest bound of the pairs that were measured; a standard error
+    is no such bound.
+    """
+    n, values = result.n, np.nan_to_num(numbers(result.values))
+    members, errors = result.members.numpy(), numbers(result.errors)
+    pair, single, measured = result.sizes == 2, result.sizes == 1, result.status.numpy() == MEASURED
+    strengths, alone = np.zeros((result.batch, n, n)), np.zeros((result.batch, n))
+    first, second = members[pair][:, :2].T if pair.any() else np.zeros((2, 0), dtype=np.int64)
+    strengths[:, first, second] = strengths[:, second, first] = values[:, pair]
+    alone[:, members[single][:, 0]] = values[:, single]
+    sizes, together, net = np.abs(values), np.zeros_like(alone), np.zeros_like(alone)
+    for column in range(members.shape[1]):
+        here = (result.sizes > 1) & (members[:, column] >= 0)
+        for example in range(result.batch):
+            net[example] += np.bincount(members[here, column], values[example, here], n)
+            together[example] += np.bincount(members[here, column], sizes[example, here], n)
+    table = _of_matrix(result.names, kind, strengths, alone)
+    bounds = np.where(measured[:, pair], errors[:, pair], 0.0)
+    return replace(
+        table,
+        interactions=net,
+        interactions_size=together,
+        total=sizes.sum(1),
+        rounding=bounds.max(axis=1, initial=0.0),
+        reach=f"|S| ≤ {result.order}, of which {len(members):,} coalitions were looked at",
+        frame="baseline",
+        delta=numbers(result.delta),
+        f_input=numbers(result.f_input),
+        f_baseline=numbers(result.f_baseline),
+    )
+
+
+def _kind_of(result: Interactions) -> str:
+    """Return what an edge of interactions among many players is."""
+    return "pair" if result.index in ("Moebius", "Taylor") else result.index
 
 
 def of_scores(scores: Attribution, kind: str) -> PairTable:

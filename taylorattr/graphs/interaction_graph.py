@@ -27,7 +27,8 @@ def interaction_graph(
 
     Args:
         effects: What ``decompose``, ``harsanyi``, ``.index(...)``, ``symbolic_effects``,
-            ``integrated_hessians``, ``hessian`` (a tensor) or ``attribute`` (no edges) returns.
+            ``integrated_hessians``, ``interactions``, ``hessian`` (a tensor) or ``attribute`` (no edges)
+            returns.
         index: What an edge is. Of effects: ``pair`` (default) J({i,j}) alone; ``total`` Σ_{S⊇{i,j}} |J(S)|,
             whose sign is that of Σ J(S); ``k-SII``, ``STII``, ``FSII``, ``SII``, ``BII``, ``FBII`` or
             ``CHII``: all orders folded into pairs, Σ_{T⊇{i,j}} c(2, |T|) J(T), eq. (62), (77), in frame

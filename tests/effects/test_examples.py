@@ -58,6 +58,11 @@ RESULTS_OF = {
     "harsanyi, references": lambda: ta.harsanyi(KINKED, X, target=0, references=REFERENCES, max_order=2),
     "index": lambda: ta.harsanyi(KINKED, X, target=0).index("k-SII"),
     "integrated_hessians": lambda: ta.integrated_hessians(SMOOTH, X, target=0, references=REFERENCES[:2]),
+    "interactions": lambda: ta.interactions(SMOOTH, X, target=0),
+    "interactions, by shares": lambda: ta.interactions(SMOOTH, X, target=0, way="integrated_hessians"),
+    "interactions, of which each example has its own": lambda: ta.interactions(
+        IMAGES, PICTURES, target=0, budget=390
+    ),
     "gradient_x_input, a baseline each": lambda: attribute("gradient_x_input", baselines=X + 1),
     "integrated_gradients": lambda: attribute("integrated_gradients", SMOOTH),
     "integrated_gradients, references": lambda: attribute("integrated_gradients", references=REFERENCES),
@@ -136,7 +141,13 @@ def test_every_type_that_has_examples_is_cut_above(results):
 
 def test_a_tensor_is_declared_for_each_example_or_known_to_be_for_all(results):
     """A field that somebody adds to a result is not forgotten here."""
-    for_all = {"counts", "baselines", "maps", "element_leak"}  # the last three by rules of their own
+    for_all = {
+        "counts",
+        "baselines",
+        "maps",
+        "element_leak",
+        "members",
+    }  # but the first by rules of their own
     for name in RESULTS_OF:
         result = results(name)
         tensors = {

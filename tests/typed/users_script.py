@@ -74,6 +74,14 @@ assert_type(pruning, ta.Pruning)
 assert_type(pruning.summary(), str)
 ta.plot.kept_neurons(pruning, torch.rand(2, 4))
 
+# many players
+pairs = ta.interactions(model, x, order=2, budget=1_000)
+assert_type(pairs, ta.Interactions)
+assert_type(pairs.top(3)[0], list[ta.Interaction])
+game = ta.coalition_game(model, x)
+assert_type(game, ta.CoalitionGame)
+print(pairs["x0", "x1"], pairs.way, game.values([[1] * game.n]))
+
 # reformulate
 found = ta.reformulate("integrated_gradients", model, x, order=6)
 assert_type(found, ta.Reformulation)
