@@ -89,15 +89,17 @@ class Outputs:
         self._f_baseline: Tensor | None = None
         if scalar.draws:
             self._require_repeatable()
+        tried = scalar.tried
         if later or both:
-            if not bool(torch.isfinite(scalar.tried[-1])):
+            if tried is None:  # known copies: nothing is asked of them twice
+                return
+            if not bool(torch.isfinite(tried[-1])):
                 _ = self.f_input  # says which example is the first
-            _require_finite(scalar, x, scalar.tried[-1:], "input", self._witness)
-            if len(scalar.tried) == 2:  # b_0 was tried too
+            _require_finite(scalar, x, tried[-1:], "input", self._witness)
+            if len(tried) == 2:  # b_0 was tried too
                 own = self._baselines()
-                self._settle_baselines(
-                    torch.cat([scalar.tried[:1], self._evaluate(tuple(r[1:own] for r in b), examples[1:own])])
-                )
+                others = self._evaluate(tuple(r[1:own] for r in b), examples[1:own])
+                self._settle_baselines(torch.cat([tried[:1], others]))
             return
         # b_0, x_0, x_1, …, b_1, …: x_0 is never the only row of a call, nor first, nor the middle of three
         own = self._baselines()
@@ -116,7 +118,12 @@ class Outputs:
         if self._f_baseline is None:
             own = self._baselines()
             with torch.inference_mode(False), preserved_rng():
-                self._settle_baselines(self._evaluate(tuple(r[:own] for r in self._b), torch.arange(own)))
+                if self._scalar.tried is None and len(self._first[1]) == 2:  # in the batch of a first trial
+                    start = self._evaluate(*self._first)[:1]
+                    others = self._evaluate(tuple(r[1:own] for r in self._b), torch.arange(1, own))
+                    self._settle_baselines(torch.cat([start, others]))
+                else:
+                    self._settle_baselines(self._evaluate(tuple(r[:own] for r in self._b), torch.arange(own)))
         assert self._f_baseline is not None
         return self._f_baseline
 
@@ -136,7 +143,8 @@ class Outputs:
         Args:
             values: Shape (B,).
             rows: x as that run had it, in another memory layout: so is it evaluated again.
-            witnessed: Whether every example was evaluated in another batch already, with the same output.
+            witnessed: Whether the model itself gave them beside a replay of its operations, so that nothing
+                is left to ask of a model whose rows are known not to depend on each other.
 
         Raises:
             NonFiniteError: If an output is NaN or infinite.
@@ -162,7 +170,8 @@ class Outputs:
 
     def _settle_inputs(self, values: Tensor, rows: Rows, size: int) -> None:
         _require_finite(self._scalar, self._x, values, "input")
-        self._compare(values, rows, size)
+        if self._scalar.tried is not None:
+            self._compare(values, rows, size, self._scalar.tried)
         self._f_input = values.clone()
 
     def _settle_baselines(self, values: Tensor) -> None:
@@ -186,13 +195,14 @@ class Outputs:
         twin._f_input, twin._f_baseline = self.f_input[examples], self.f_baseline[examples]
         return twin
 
-    def _compare(self, f_x: Tensor, rows: Rows, size: int) -> None:
+    def _compare(self, f_x: Tensor, rows: Rows, size: int, tried: Tensor) -> None:
         """Compare f of every example in two batches, and of the one that was tried in a third.
 
         Args:
             f_x: Of all in one batch, or in batches of this size.
             rows: x in the memory layout of that run.
             size: Most rows per call.
+            tried: f of the witness by itself, last.
 
         Raises:
             NondeterministicModelError: If a call made again gives something else.
@@ -202,17 +212,15 @@ class Outputs:
         known = f_x if self._f_baseline is None else torch.cat([f_x, self._f_baseline])
         largest = max(1e-3, float(known.abs().max()))
         allowed = 1e3 * self._scalar.coarsest_eps * largest
-        same = abs(float(self._scalar.tried[-1]) - float(f_x[self._witness])) <= allowed
+        same = abs(float(tried[-1]) - float(f_x[self._witness])) <= allowed
         if same and len(f_x) == 1:
             return
         with torch.inference_mode(False), preserved_rng():
             if not same:
                 if not self._scalar.draws:
                     again = _call(self._scalar, *self._first)
-                    _compare_repeat(self._scalar.tried, again, _same_call(largest, self._scalar.dtype))
-                self._require_close(
-                    f_x[self._witness, None], self._scalar.tried[-1:], allowed, self._first_x()
-                )
+                    _compare_repeat(tried, again, _same_call(largest, self._scalar.dtype))
+                self._require_close(f_x[self._witness, None], tried[-1:], allowed, self._first_x())
             if len(f_x) == 1:
                 return
             parts = [torch.arange(start, len(f_x), 2) for start in (0, 1)]
@@ -228,7 +236,8 @@ class Outputs:
                 except (RuntimeError, ValueError):  # it runs on whole batches only, as a single row may not
                     return
                 self._require_close(f_x[part.to(f_x.device)], other, allowed, (apart, part))
-            self._scalar.established.add("rows")
+            if any(bool((part != part[:1]).any()) for part in rows):  # equal rows feel no mean over them
+                self._scalar.established.add("rows")
 
     def _first_x(self) -> Trial:
         """Return the example that was tried, as a row of its own."""
@@ -276,7 +285,8 @@ class Outputs:
         size = size or self._size
         chunks = range(0, len(examples), size)
         parts = [(tuple(r[i : i + size] for r in rows), examples[i : i + size]) for i in chunks]
-        return torch.cat([self._scalar.tried[:0], *(_call(self._scalar, *part) for part in parts)])
+        values = [_call(self._scalar, *part) for part in parts]
+        return torch.cat(values) if values else rows[0].new_empty(0, dtype=self._scalar.dtype)
 
 
 def check_point(scalar: ScalarModel, x: Rows) -> None:
@@ -288,7 +298,8 @@ def check_point(scalar: ScalarModel, x: Rows) -> None:
 
     The errors are those of `Outputs`.
     """
-    Outputs(scalar, x, tuple(part[:1].expand_as(part) for part in x), later=False, internal_batch_size=None)
+    b = tuple(part[:1].expand_as(part) for part in x)
+    _ = Outputs(scalar, x, b, later=False, internal_batch_size=None).f_input
 
 
 def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:

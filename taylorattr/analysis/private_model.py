@@ -10,6 +10,7 @@ import copy
 import functools
 import itertools
 import types
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -384,16 +385,25 @@ class PrivateModel:
 
     Args:
         user_model: Module or callable on torch tensors; read and never changed.
+        weakly: Whether this does not keep the user's model, and is itself kept for further questions.
 
     Attributes:
         recordings: Operations that were recorded of the copies, by what decides them; for whoever runs them
             again.
+        scalars: The copies as scalar functions, with what was seen when they were tried, by what decides it;
+            None where nobody asks again.
     """
 
-    def __init__(self, user_model: Callable[..., Any]) -> None:
-        self.user_model = user_model
+    def __init__(self, user_model: Callable[..., Any], *, weakly: bool = False) -> None:
+        self._refer: Callable[[], Any] = weakref.ref(user_model) if weakly else lambda: user_model
         self.recordings: dict[Any, Any] = {}
+        self.scalars: dict[Any, Any] | None = {} if weakly else None
         self._copies: dict[tuple[torch.dtype | None, torch.device | None], ModelCopy] = {}
+
+    @property
+    def user_model(self) -> Callable[..., Any]:
+        """The user's model."""
+        return self._refer()
 
     @cached_property
     def facts(self) -> ModelFacts:

@@ -69,7 +69,7 @@ class ScalarModel:
         dtype: Dtype of the values, `native` unless promoted.
         native: The model's own floating dtype.
         device: Where the analysis runs.
-        tried: f of the rows of the trial, shape (R,).
+        tried: f of the rows of the trial, shape (R,); None where these copies were tried before.
         operations: Names of the torch functions called in the trial.
         coarsest_eps: Rounding of the coarsest dtype the model computes in: kernels round differently by batch
             size.
@@ -196,6 +196,14 @@ class ScalarModel:
                 same &= equal.reshape(len(others), -1).all(1).cpu()
         return [other for other, good in zip(others, same.tolist(), strict=True) if good]
 
+    def asked_again(self, batch: int, target: AnyTarget, established: set[str]) -> ScalarModel:
+        """Return the same model for another batch and target, not tried again; without further arguments."""
+        twin = copy.copy(self)
+        twin.batch, twin.selector = batch, TargetSelector(target, batch)
+        twin.varies = batch > 1 and twin.selector.each is not None
+        twin.established, twin.diagnostics, twin.tried = established, dict(self.diagnostics), None
+        return twin
+
     @property
     def module(self) -> nn.Module | None:
         """The private module whose submodules name the operations, None where there are several or none."""
@@ -306,7 +314,7 @@ class ScalarModel:
             self.diagnostics["output_dtype"] = str(result.dtype).removeprefix("torch.")
         lowered = self._lowered[1] if self._lowered else self.dtype
         self.coarsest_eps = max(torch.finfo(dtype).eps for dtype in (self.dtype, lowered))
-        self.tried = result.to(self.dtype)
+        self.tried: Tensor | None = result.to(self.dtype)
         return copied
 
     def _require_not_alone(

@@ -123,14 +123,17 @@ def gradient_rows(game: Game, passes: int = 1) -> int:
     Returns:
         At least 1: the widest intermediate tensors of a call stay in cache, all of them in memory.
     """
-    if game.internal_batch_size is not None:
-        return game.internal_batch_size
-    kind = "cuda" if game.device.type == "cuda" else "cpu"
+    return game.internal_batch_size or rows_at_once(game.scalar, passes)
+
+
+def rows_at_once(scalar: ScalarModel, passes: int = 1) -> int:
+    """Return how many rows a forward and backward pass of a model should take, as `gradient_rows`."""
+    kind = "cuda" if scalar.device.type == "cuda" else "cpu"
     low, high = _ROWS[kind]
-    rows = min(max(low, int(_CACHE_BYTES[kind] // max(game.scalar.widest, 1))), high)
+    rows = min(max(low, int(_CACHE_BYTES[kind] // max(scalar.widest, 1))), high)
     if kind == "cuda":
         return rows
-    row_bytes = max(1, 3 * passes * game.scalar.total)
+    row_bytes = max(1, 3 * passes * scalar.total)
     return max(1, min(rows, int(available(rows * row_bytes) // row_bytes)))
 
 

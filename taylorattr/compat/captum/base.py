@@ -11,12 +11,20 @@ from torch import Tensor
 
 from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
+from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
-from taylorattr.autodiff.gradient import value_and_gradient
+from taylorattr.autodiff.gradient import rows_at_once, value_and_gradient
+from taylorattr.compat.captum.held import HeldModel, held_model
 from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
-from taylorattr.methods.method import attribute
+from taylorattr.methods.method import attributed, find
+
+QUESTION_OPTIONS = (
+    "target", "players", "additional_forward_args", "dtype", "seed", "show_progress", "internal_batch_size",
+)  # fmt: skip
+"""Options of `taylorattr.attribute` that say what is asked; all others are the method's."""
 
 
 class Attribution:
@@ -31,6 +39,7 @@ class Attribution:
 
     def __init__(self, forward_func: Callable[..., Any]) -> None:
         self.forward_func = forward_func
+        self._held: HeldModel | None = None
 
     @classmethod
     def get_name(cls) -> str:
@@ -97,23 +106,42 @@ class Attribution:
 
     def _asked(self, inputs: Tensors, target: AnyTarget, extra: Any) -> Question:
         """Return the question at the inputs, whose `point` has the model as f; no baseline is evaluated."""
-        return Question(self.forward_func, inputs, target=target, additional_forward_args=extra, dtype=None)
+        return self._question(self.forward_func, inputs, target=target, additional_forward_args=extra)
+
+    def _question(self, model: Callable[..., Any], inputs: Tensors, *asked: Any, **options: Any) -> Question:
+        """Return a question in the model's own dtype, on the copies that are held of the user's model."""
+        if model is self.forward_func:
+            self._held = held_model(model, self._held)
+            if self._held is not None:
+                options |= {"private": self._held.private, "established": self._held.established}
+        return Question(model, inputs, *asked, **{"dtype": None} | options)
 
     def _gradient(self, inputs: Tensors, target: AnyTarget, extra: Any) -> tuple[Tensor, ...]:
         """Return ∇f at the inputs, one tensor for each."""
         model, rows, shared = spread_over_batch(self.forward_func, inputs)
-        question = Question(model, rows, target=target, additional_forward_args=extra, dtype=None)
+        question = self._question(model, rows, target=target, additional_forward_args=extra)
         scalar, x = question.point
-        gradients = value_and_gradient(scalar, x, torch.arange(len(x[0])))[1]
+        # in blocks of rows that stay in cache: noisy copies of a batch may be many
+        parts = [
+            value_and_gradient(scalar, tuple(part[some] for part in x), torch.arange(len(x[0]))[some])[1]
+            for some in blocks(len(x[0]), rows_at_once(scalar))
+        ]
+        gradients = tuple(torch.cat(each) for each in zip(*parts, strict=True)) if parts[1:] else parts[0]
         gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return summed_where_shared(gradients, shared)
 
+    @analysis_door
     def _attribute(
         self, method: str, inputs: Tensors, baselines: Any, **options: Any
     ) -> attribution.Attribution:
         """Run one of this package's methods; a feature's score is repeated over its elements."""
         model, rows, shared = spread_over_batch(self.forward_func, inputs)
-        result = attribute(method, model, rows, baselines, per_element=False, **options)
+        entry = find(method)
+        asked = {name: options.pop(name) for name in QUESTION_OPTIONS if name in options}
+        asked |= {"integers_allowed": entry.integers, "averages": not entry.zero_baseline}
+        references = options.pop("references", None)
+        question = self._question(model, rows, baselines, **asked)
+        result = attributed(entry, question, options, references=references, per_element=False)
         if any(shared) and isinstance(result.scores, tuple) and not self._shared_by_example:
             return replace(result, scores=summed_where_shared(result.scores, shared))
         return result

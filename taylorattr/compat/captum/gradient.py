@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from taylorattr.aliases import Baselines, Target, Tensors
+from taylorattr.analysis.game import blocks
 from taylorattr.analysis.inputs import input_tuple, without_held
-from taylorattr.autodiff.gradient import value_and_gradient
+from taylorattr.autodiff.gradient import rows_at_once, value_and_gradient
 from taylorattr.compat.captum.base import Attribution, WithDelta, current_seed, like_inputs
-from taylorattr.compat.captum.random_points import called_baselines, chosen_rows, noisy
+from taylorattr.compat.captum.random_points import PathDraws, called_baselines
 from taylorattr.errors import OptionError
 
 QUADRATURE_RULES = {
@@ -142,36 +143,34 @@ class GradientShap(WithDelta):
         if n_samples < 1:
             raise OptionError(f"n_samples={n_samples}; expected at least 1")
         question = self._asked(inputs, target, additional_forward_args)
-        x = question.rows
-        given = without_held(called_baselines(baselines, inputs), question.held, "baselines")
-        references = input_tuple(given)
-        generator = torch.Generator().manual_seed(current_seed())
-        scalar, _ = question.point
+        x, (scalar, _) = question.rows, question.point
+        references = input_tuple(
+            without_held(called_baselines(baselines, inputs), question.held, "baselines")
+        )
         if isinstance(stdevs, tuple):
             stdevs = tuple(s for place, s in enumerate(stdevs) if place not in question.held)
-        examples = torch.arange(len(x[0]))
+        draws = PathDraws(x, references, stdevs, torch.Generator().manual_seed(current_seed()))
+        batch = len(x[0])
         totals = [torch.zeros_like(part) for part in x]
         deltas = []
-        # sample after sample: all at once would hold n_samples batches of gradients
-        for _ in range(n_samples):
-            ends = noisy(x, stdevs, generator)
-            starts = chosen_rows(references, len(x[0]), generator)
-            alpha = torch.rand(len(x[0]), generator=generator, dtype=torch.float64)
-            points = tuple(
-                torch.lerp(b, e, alpha.to(e).reshape(-1, *(1,) * (e.ndim - 1)))
-                for e, b in zip(ends, starts, strict=True)
-            )
+        # as many samples as fit: all at once would hold n_samples batches of gradients
+        for some in blocks(n_samples, max(1, rows_at_once(scalar) // batch)):
+            count = some.stop - some.start
+            points, ends, starts = draws(count)
+            examples = torch.arange(batch).repeat(count)
             gradients = value_and_gradient(scalar, tuple(p.to(scalar.device) for p in points), examples)[1]
             full = tuple(g * (e - b).to(g) for g, e, b in zip(gradients, ends, starts, strict=True))
-            scores = full if self._multiply_by_inputs else gradients
-            for total, score in zip(totals, scores, strict=True):
-                total += score.to(total) / n_samples
+            for total, score in zip(totals, full if self._multiply_by_inputs else gradients, strict=True):
+                total += score.to(total).unflatten(0, (count, batch)).sum(0) / n_samples
             if return_convergence_delta:
                 # of the full products, whatever is returned: without the factor x − b no sum is due
-                start, end = (question.with_held(rows, lambda held: held) for rows in (starts, ends))
-                deltas.append(
-                    self.compute_convergence_delta(full, start, end, target, additional_forward_args)
-                )
+                shares = torch.stack([f.flatten(1).double().sum(1).cpu() for f in full]).sum(0)
+                with torch.no_grad():
+                    values = [
+                        scalar.values(tuple(p.to(scalar.device) for p in rows), examples).double().cpu()
+                        for rows in (ends, starts)
+                    ]
+                deltas.append((shares - (values[0] - values[1])).to(x[0]).reshape(count, batch))
         scores = question.with_held(tuple(totals), lambda held: torch.zeros_like(held, dtype=totals[0].dtype))
         averages = like_inputs(scores, inputs)
-        return (averages, torch.stack(deltas, dim=1).reshape(-1)) if return_convergence_delta else averages
+        return (averages, torch.cat(deltas).T.reshape(-1)) if return_convergence_delta else averages

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from taylorattr.aliases import Target, Tensors
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.layers import activation_and_gradient, find_layer
-from taylorattr.analysis.question import Question
 from taylorattr.compat.captum.base import Attribution, zero_for_none
 from taylorattr.errors import OptionError
 from taylorattr.methods.gradient.grad_cam import channel_weights
@@ -96,21 +95,19 @@ class LayerGradCam(LayerAttribution):
                 f"it is, and only {', '.join(NO_EFFECT)} may be given (they change nothing)"
             )
         if all(part.is_floating_point() for part in input_tuple(inputs)):
-            scalar, x = Question(
+            scalar, x = self._question(
                 self.forward_func,
                 inputs,
                 target=target,
                 additional_forward_args=additional_forward_args,
-                dtype=None,
             ).point
         else:  # token ids: a gradient at them there is none, but one at the layer behind them
-            game = Question(
+            game = self._question(
                 self.forward_func,
                 inputs,
                 zero_for_none(inputs, None),
                 target=target,
                 additional_forward_args=additional_forward_args,
-                dtype=None,
                 integers_allowed=True,
             ).game
             scalar, x = game.scalar, game.inputs

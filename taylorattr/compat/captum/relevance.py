@@ -77,13 +77,12 @@ class DeepLift(WithDelta):
             )
             scores, delta = self._with_delta(result, True)
             return scores if isinstance(scores, tuple) else (scores,), delta
-        game = Question(
+        game = self._question(
             self.forward_func,
             inputs,
             baselines,
             target=target,
             additional_forward_args=extra,
-            dtype=None,
         ).game
         # multipliers are what the walk carries before the last product with Δ, which `attribute` includes
         recording = record_rows(game, slice(0, game.batch), reference=True)
@@ -130,13 +129,12 @@ class DeepLiftShap(DeepLift):
             The scores, or scores and deltas.
         """
         model, rows, shared = spread_over_batch(self.forward_func, inputs)
-        question = Question(
+        question = self._question(
             model,
             rows,
             called_baselines(baselines, inputs),
             target=target,
             additional_forward_args=additional_forward_args,
-            dtype=None,
             input_later=True,
             baseline_later=True,
         )

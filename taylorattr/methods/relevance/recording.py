@@ -36,7 +36,7 @@ class Recording:
             whole batch.
         batch: Number of examples.
         again: The same function at other rows, in the layout and the spelling of this program.
-        witnessed: Whether the model itself gave f(x) of every example in another batch.
+        witnessed: Whether the model itself was run beside it and gave the same f(x) of every example.
     """
 
     program: Program
@@ -203,9 +203,10 @@ def record_at(
     inputs = lay(inputs)
     program = record(function, inputs, module=module, keep_values=True, whole=kept)
     refuse_frozen_values(program, function, inputs, module=module)
-    program = with_biases(written_out(in_reals(program), kept), kept)
-    again = Again(function, module, kept, lay, Replay(program, len(inputs[0])))
-    return Recording(program, all_values(program), None, len(inputs[0]), again)
+    program = written_out(in_reals(program), kept)
+    spelled = with_biases(program, kept)
+    again = Again(function, module, kept, lay, Replay(program, spelled, len(inputs[0]), kept))
+    return Recording(spelled, all_values(spelled), None, len(inputs[0]), again)
 
 
 def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str] = frozenset()) -> Recording:
@@ -231,7 +232,7 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
 
     def recorded(lay: Callable[[Rows], Rows]) -> Recording:
         place = Recorded(game.scalar, part, x, kept, lay)
-        at_x = _replayed(lay(x), part, place.find(), function, game.scalar.module, kept, lay)
+        at_x = _replayed(lay(x), place.find(), function, game.scalar.module, kept, lay)
         if at_x is None:
             at_x = record_at(function, x, game.scalar.module, kept=kept, lay=lay)
             place.keep(at_x.again.replay)
@@ -245,31 +246,15 @@ def record_rows(game: Game, part: slice, *, reference: bool, kept: frozenset[str
     return recorded(tuple)
 
 
-def _replayed(
-    x: Rows, part: slice, known: Replay | None, function: Callable[..., Tensor], *how: Any
-) -> Recording | None:
-    """Return what was recorded before with its values at some examples; None where it is not the model's.
-
-    The model runs on those whose number is even and odd apart, so that it shows as well whether they depend
-    on each other.
-    """
-    if known is None:
+def _replayed(x: Rows, known: Replay | None, function: Callable[..., Tensor], *how: Any) -> Recording | None:
+    """Return what was recorded before with its values at some examples; None where it is not the model's."""
+    program = None
+    if known is not None:
+        program = known.at(x, lambda: function(*(rows.clone() for rows in x)))
+    if known is None or program is None:
         return None
-    batch = len(x[0])
-
-    def in_two_batches() -> Tensor:
-        expected = torch.empty(0)
-        for start in range(min(batch, 2)):
-            rows = tuple(part[start::2].clone() for part in x)
-            some = function(*rows, examples=torch.arange(part.start + start, part.start + batch, 2))
-            expected = some.new_empty(batch) if start == 0 else expected
-            expected[start::2] = some
-        return expected
-
-    program = known.at(x, in_two_batches)
-    if program is None:
-        return None
-    return Recording(program, all_values(program), None, batch, Again(function, *how, replay=known), True)  # pyright: ignore[reportCallIssue]
+    again = Again(function, *how, replay=known)  # pyright: ignore[reportCallIssue]
+    return Recording(program, all_values(program), None, len(x[0]), again, witnessed=True)
 
 
 def all_values(program: Program) -> dict[int, Tensor]:

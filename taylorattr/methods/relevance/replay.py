@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.program.layers import with_biases
 from taylorattr.program.program import Node, Program
 from taylorattr.program.walk import values_at
 
@@ -22,8 +23,8 @@ Rows = tuple[Tensor, ...]
 """One tensor (R, …) per input tensor."""
 
 _ROUNDINGS = 1e3
-"""Difference between a model and its operations run by themselves, in roundings of the largest output: a bias
-may be added by another kernel."""
+"""Difference between a model and its operations run by themselves, in roundings of the largest output: fused
+kernels are recorded in their parts."""
 
 _SIZED = frozenset({"view", "_unsafe_view", "reshape", "expand"})
 """Operations whose argument is the shape of their result, the number of rows in it as a literal."""
@@ -32,25 +33,31 @@ _SIZED = frozenset({"view", "_unsafe_view", "reshape", "expand"})
 class Replay:
     """The operations of a function, recorded with so many rows, to be run at others.
 
+    They are run as they were recorded, so that the numbers are those of a recording to the last bit, and
+    spelled as rules read them afterwards.
+
     Args:
-        program: The recording; its values are not kept.
+        program: The recording, composite operations written out; its values are not kept.
+        spelled: The same with biases as part of their layers.
         rows: Number of rows it was recorded with.
+        kept: Names of operations that stay as they are.
     """
 
-    def __init__(self, program: Program, rows: int) -> None:
-        self.rows = rows
-        self._at: dict[int, Program] = {rows: replace(program, values={})}
+    def __init__(
+        self, program: Program, spelled: Program, rows: int, kept: frozenset[str] = frozenset()
+    ) -> None:
+        self.rows, self.kept = rows, kept
+        self._run = {rows: replace(program, values={})}
+        self._spelled = self._run if spelled is program else {rows: replace(spelled, values={})}
 
     @property
     def possible(self) -> bool:
         """Whether the operations do not depend on values: none was read into Python, none was drawn."""
-        return not self._at[self.rows].notes
+        return not self._run[self.rows].notes
 
     def operations(self, rows: int) -> Program:
-        """Return the operations as they are with so many rows, without values."""
-        if rows not in self._at:
-            self._at[rows] = _resized(self._at[self.rows], self.rows, rows)
-        return self._at[rows]
+        """Return the operations as rules read them, with so many rows and without values."""
+        return self._sized(self._spelled, rows)
 
     def at(self, rows: Rows, expected: Callable[[], Tensor]) -> Program | None:
         """Return the program with its values at rows (R, …).
@@ -65,7 +72,7 @@ class Replay:
         """
         if not self.possible:
             return None
-        program = self.operations(len(rows[0]))
+        program = self._sized(self._run, len(rows[0]))
         try:
             with torch.no_grad():
                 values, outputs = values_at(program, rows), expected()
@@ -75,7 +82,15 @@ class Replay:
         if output is None or output.shape != outputs.shape:
             return None
         allowed = _ROUNDINGS * torch.finfo(output.dtype).eps * outputs.abs().max()
-        return replace(program, values=values) if bool(((output - outputs).abs() <= allowed).all()) else None
+        if not bool(((output - outputs).abs() <= allowed).all()):
+            return None
+        found = replace(program, values=values)
+        return found if self._spelled is self._run else with_biases(found, self.kept)
+
+    def _sized(self, programs: dict[int, Program], rows: int) -> Program:
+        if rows not in programs:
+            programs[rows] = _resized(programs[self.rows], self.rows, rows)
+        return programs[rows]
 
 
 def _resized(program: Program, rows: int, other: int) -> Program:

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 import taylorattr.compat.captum as ours
+from taylorattr.compat.captum.random_points import chosen_rows, noisy
 from taylorattr.errors import OptionError
 from tests.autodiff.networks import mlp
 from tests.autodiff.networks import points as normal
@@ -97,3 +98,31 @@ def test_gradient_shap_takes_callables_tuples_and_noise():
     assert [part.shape for part in plain] == [part.shape for part in x]
     with pytest.raises(OptionError, match="n_samples"):
         ours.GradientShap(PAIR).attribute(x, references, n_samples=0, target=0)
+
+
+@pytest.mark.parametrize("stdevs", [0.0, (0.1, 0.2)])
+@pytest.mark.parametrize("rows", [1, 7, 2048])
+def test_gradient_shap_draws_and_means_what_a_loop_over_samples_does(monkeypatch, stdevs, rows):
+    """Blocks of any size take the draws of one sample after the other; only the order of a sum differs."""
+    monkeypatch.setattr("taylorattr.compat.captum.gradient.rows_at_once", lambda _: rows)
+    x, references = pair_inputs(), tuple(part.flip(0) - 1 for part in pair_inputs())
+    torch.manual_seed(5)
+    found, deltas = ours.GradientShap(PAIR).attribute(
+        x, references, n_samples=9, stdevs=stdevs, target=1, return_convergence_delta=True
+    )
+    generator, totals, gaps = torch.Generator().manual_seed(5), [0.0, 0.0], []
+    for _ in range(9):
+        ends = noisy(x, stdevs, generator)
+        starts = chosen_rows(references, len(x[0]), generator)
+        alpha = torch.rand(len(x[0]), generator=generator, dtype=torch.float64)
+        points = tuple(
+            (b + alpha.reshape(-1, *(1,) * (e.ndim - 1)) * (e - b)).requires_grad_()
+            for e, b in zip(ends, starts, strict=True)
+        )
+        gradients = torch.autograd.grad(PAIR(*points)[:, 1].sum(), points)
+        parts = [g * (e - b) for g, e, b in zip(gradients, ends, starts, strict=True)]
+        totals = [total + part / 9 for total, part in zip(totals, parts, strict=True)]
+        with torch.no_grad():
+            gaps.append(sum(p.flatten(1).sum(1) for p in parts) - PAIR(*ends)[:, 1] + PAIR(*starts)[:, 1])
+    assert worst(found, tuple(totals)) < ROUNDING
+    assert worst(deltas, torch.stack(gaps, 1).reshape(-1)) < ROUNDING

@@ -1,0 +1,138 @@
+"""The private copies of a model, held for as long as it stays as it is.
+
+captum runs the user's model itself, so that a class made once explains whatever the model has become. These
+classes run copies. They are kept with the model, whoever asks, and made anew where anything of it has
+changed: a weight (also by ``.data``, which no counter of torch's shows), a buffer, an attribute, a hook, a
+part. What is inside an object that an attribute refers to, a list of lists or a helper, is not looked at.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from operator import is_
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from taylorattr.analysis.private_model import PrivateModel
+
+MOST_BYTES = 2**26
+"""Size of a model's tensors up to which its copies are kept with it and compared number by number; those of
+a larger one are kept by the object that asked for them, and compared by their sums."""
+
+_SHARED: weakref.WeakKeyDictionary[nn.Module, HeldModel] = weakref.WeakKeyDictionary()
+
+
+def held_model(model: Callable[..., Any], own: HeldModel | None = None) -> HeldModel | None:
+    """Return the copies of a model as it is now, None where none are held: nobody can tell of a function.
+
+    Args:
+        model: Module or callable.
+        own: What the asker held before.
+    """
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        return None
+    try:
+        held = own if own is not None and own.model is model else _SHARED.get(model)
+        if held is not None and held.valid():
+            return held
+        held = HeldModel(model)
+        if held.small:
+            _SHARED[model] = held
+    except TypeError:  # a class of the user's without hash, or one that cannot be referred to weakly
+        return None
+    return held
+
+
+class HeldModel:
+    """Private copies of a module, what was established of them, and what the module was then.
+
+    Args:
+        model: The module; referred to weakly, so that what is held of it does not keep it.
+
+    Attributes:
+        private: The copies.
+        established: What was checked of them, as in `Question`.
+        small: Whether numbers are compared one by one.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = weakref.ref(model)
+        self._parts = [_Attributes(part) for part in model.modules()]
+        tensors = list(_tensors(model))
+        self.small = sum(t.numel() * t.element_size() for t in tensors) <= MOST_BYTES
+        self._numbers = [_numbers(tensor, self.small) for tensor in tensors]
+        self.private = PrivateModel(model, weakly=True)
+        self.established: set[str] = set()
+
+    @property
+    def model(self) -> nn.Module | None:
+        """The user's module; None once it is gone."""
+        return self._model()
+
+    def valid(self) -> bool:
+        """Whether the module is what it was."""
+        model = self.model
+        if model is None:
+            return False
+        parts = list(model.modules())
+        if len(parts) != len(self._parts) or not all(
+            before.same(part) for before, part in zip(self._parts, parts, strict=True)
+        ):
+            return False
+        now = _tensors(model)
+        return all(_equal(tensor, before) for tensor, before in zip(now, self._numbers, strict=True))
+
+
+class _Attributes:
+    """What a module refers to: its attributes, and the entries of those that are containers.
+
+    Args:
+        part: The module.
+    """
+
+    def __init__(self, part: nn.Module) -> None:
+        attributes = part.__dict__
+        self._names, self._values = tuple(attributes), tuple(attributes.values())
+        self._entries = [(c, _contents(c)) for c in self._values if isinstance(c, (dict, list, set))]
+
+    def same(self, part: nn.Module) -> bool:
+        """Whether a module refers to the same."""
+        attributes = part.__dict__
+        if tuple(attributes) != self._names or not all(map(is_, attributes.values(), self._values)):
+            return False
+        for container, before in self._entries:
+            if len(container) != len(before) or (before and not all(map(is_, _contents(container), before))):
+                return False
+        return True
+
+
+def _contents(container: Any) -> tuple[Any, ...]:
+    return tuple(container.values()) if isinstance(container, dict) else tuple(container)
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    """Return the parameters, the buffers and the tensors among the attributes, in a fixed order."""
+    found: list[Tensor] = []
+    for part in model.modules():
+        state = part.__dict__
+        for values in (state["_parameters"].values(), state["_buffers"].values(), state.values()):
+            found += [value for value in values if isinstance(value, Tensor)]
+    return found
+
+
+def _numbers(tensor: Tensor, exactly: bool) -> Any:
+    tensor = tensor.detach()
+    if exactly or tensor.layout != torch.strided:
+        return tensor.clone()
+    return tensor.dtype, tensor.device, tensor.data_ptr(), tensor._version, tensor.sum()
+
+
+def _equal(tensor: Tensor, before: Any) -> bool:
+    if isinstance(before, Tensor):
+        kinds = (tensor.dtype, tensor.device, tensor.layout), (before.dtype, before.device, before.layout)
+        return kinds[0] == kinds[1] and torch.equal(tensor, before)
+    now = _numbers(tensor, False)
+    return now[:-1] == before[:-1] and torch.equal(now[-1], before[-1])
