@@ -32,6 +32,7 @@ from benchmarks import (
     relevance,
     shapley,
     table,
+    taylor_batches,
     taylor_terms,
     timing,
 )
@@ -42,6 +43,7 @@ SUBJECTS = {
     "shapley": shapley.CASES,
     "occlusion": occlusion.CASES,
     "taylor_terms": taylor_terms.CASES,
+    "taylor_batches": taylor_batches.CASES,
     "programs": programs.CASES,
     "integrated_gradients": integrated_gradients.CASES,
     "relevance": relevance.CASES,

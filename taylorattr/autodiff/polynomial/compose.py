@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial.ring import Block, Pairing, Poly, Ring
@@ -177,8 +176,6 @@ def compose(ring: Ring, series: list[Tensor], u: Poly) -> Poly:
         return [series[0], *[None if block is None else block * series[1] for block in u[1:]]]
     if present == [1]:
         return _affine(ring, series, u, order)
-    if ring.n == 1:
-        return _aligned(series, u, order)
     last = min(order, len(series) - 1)
     # S_k is multiplied by v k times more, and v starts at degree 1: degrees above order − k are cut off
     partial: Poly = [series[last], *[None] * order]
@@ -200,28 +197,3 @@ def _affine(ring: Ring, series: list[Tensor], u: Poly, order: int) -> Poly:
         power = ring.next_power(v, d, power)
         result[d] = power * series[d]
     return result
-
-
-def _aligned(series: list[Tensor], u: Poly, order: int) -> Poly:
-    """Return φ(u) in one variable: all degrees in one tensor (order+1, E, *value), Horner by shifts.
-
-    A block has one coefficient then, and each product of two degrees would be a call: a shift does many.
-    """
-    shape = next(block.shape[1:] for block in u[1:] if block is not None)
-    v = torch.zeros((order + 1, *shape), dtype=series[0].dtype, device=series[0].device)
-    for d, block in enumerate(u[1:], 1):
-        if block is not None:
-            v[d] = block[0]
-    last = min(order, len(series) - 1)
-    partial, product = torch.empty_like(v), torch.empty_like(v)
-    partial[0] = series[last][0]
-    partial[1 : order - last + 1] = 0.0
-    for k in range(last - 1, -1, -1):
-        top = order - k  # S_k is multiplied by v k times more: degrees above this are cut off
-        torch.mul(v[1], partial[:top], out=product[1 : top + 1])
-        for a in range(2, top + 1):
-            if u[a] is not None:
-                product[a : top + 1].addcmul_(v[a], partial[: top + 1 - a])
-        product[0] = series[k][0]
-        partial, product = product, partial
-    return [series[0], *[partial[d : d + 1] for d in range(1, order + 1)]]

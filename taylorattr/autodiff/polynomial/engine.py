@@ -20,6 +20,7 @@ from taylorattr import memory
 from taylorattr.autodiff.polynomial import rules as _rules  # noqa: F401 -- registers a rule for every operation
 from taylorattr.autodiff.polynomial.builder import RULES, Plan, describe, lower, overload
 from taylorattr.autodiff.polynomial.nested import expand_nested
+from taylorattr.autodiff.polynomial.rays import walk_rays
 from taylorattr.autodiff.polynomial.ring import Poly, Ring, degree_zero
 from taylorattr.autodiff.polynomial.walks import degrees, walk_collapsed, walk_full, walk_tangents
 from taylorattr.errors import BudgetError, DtypeError, MissingRuleError, OptionError, ShapeError
@@ -187,17 +188,16 @@ def jets(program: Program, base: Sequence[Tensor], rays: Sequence[Tensor], order
     total = len(rays[0])
     _check([x.expand(total, *x.shape[1:]) for x in base], [ray[:, None] for ray in rays], order, "full")
     plan = lowered(program, [x[:1] for x in base])
-    step = max(1, WIDEST_JETS // (plan.widest * (order + 1) * base[0].element_size()))
+    size = plan.widest * (order + 1) * base[0].element_size()
+    step = max(1, WIDEST_JETS // size, min(FEWEST_RAYS, MOST_JETS // size))
     pieces = []
     for start in range(0, total, step):
-        points = [(x if len(x) == 1 else x[start : start + step])[None, :, None] for x in base]
-        directions = [ray[None, start : start + step, None] for ray in rays]
-        inputs, rays_here = _to_order(points, directions, order), directions[0].shape[1]
-        series = torch.cat(_table(walk_full(plan, Ring(1), inputs, order), 1, rays_here), dim=1)
+        points = [x if len(x) == 1 else x[start : start + step] for x in base]
+        here = [ray[start : start + step] for ray in rays]
+        series = walk_rays(plan, points, here, order)
         if not bool(torch.isfinite(series.sum())):
             # an infinite derivative in a branch that no guard selects, as in `_take_selected_branches`
-            poly = walk_full(plan, Ring(1), inputs, order, drop_unselected=True)
-            selected = torch.cat(_table(poly, 1, rays_here), dim=1)
+            selected = walk_rays(plan, points, here, order, drop_unselected=True)
             series = torch.where(torch.isfinite(series).all(1, keepdim=True), series, selected)
         pieces.append(series)
     return torch.cat(pieces)
@@ -218,12 +218,8 @@ def values(program: Program, points: Sequence[Tensor]) -> Tensor:
     """  # noqa: DOC502 -- raised by what is called
     plan = lowered(program, [x[:1] for x in points])
     step = max(1, WIDEST_BLOCK // (plan.widest * points[0].element_size()))
-    pieces = []
-    for start in range(0, len(points[0]), step):
-        some = [x[start : start + step] for x in points]
-        poly = walk_full(plan, Ring(1), [[x[None, :, None]] for x in some], 0)
-        pieces.append(_table(poly, 1, len(some[0]))[0][:, 0])
-    return torch.cat(pieces)
+    parts = ([x[start : start + step] for x in points] for start in range(0, len(points[0]), step))
+    return torch.cat([walk_rays(plan, some, some, 0)[:, 0] for some in parts])
 
 
 def _check(bases: Sequence[Tensor], directions: Sequence[Tensor], order: int, engine: str) -> None:
@@ -398,6 +394,9 @@ WIDEST_BLOCK = 4 << 20
 
 WIDEST_JETS = 1 << 20
 """Bytes of the widest value of all rays walked together, with all its degrees: a product reads three such."""
+
+FEWEST_RAYS, MOST_JETS = 16, 32 << 20
+"""So many rays are walked together all the same where they take no more than these bytes."""
 
 
 def collapsed_bytes(plan: Plan, n: int, order: int, itemsize: int) -> int:
