@@ -17,7 +17,7 @@ from taylorattr.analysis.players import Players
 from taylorattr.analysis.question import Question
 from taylorattr.cli import data as data_files
 from taylorattr.cli.model_files import load_fitting
-from taylorattr.cli.written_files import require_folder
+from taylorattr.cli.written_files import is_folder, require_folder
 from taylorattr.errors import FileError, OptionError
 from taylorattr.files import read_json, reading
 
@@ -87,7 +87,7 @@ def add_shared_arguments(
     what.add_argument(
         "--standardize", action="store_true", help="mean 0, standard deviation 1 per column, over all rows"
     )
-    what.add_argument("--rows", default="0:1", metavar="A:B", help="examples to explain (default: 0:1)")
+    what.add_argument("--rows", metavar="A:B", help="examples to explain (default: 0:1; all into a folder)")
     what.add_argument(
         "--target", metavar="T", help="output entry, such as 3 or 0,2; none for one output per row"
     )
@@ -133,11 +133,14 @@ def read_request(arguments: argparse.Namespace) -> Request:
     Raises:
         OptionError: If an argument cannot be read or does not fit the data.
     """
-    require_folder("--out", arguments.out)
+    if not is_folder(arguments.out):
+        require_folder("--out", arguments.out)
     device = device_named(arguments.device)
     data = data_files.load(arguments.data, arguments.drop)
     if arguments.standardize:
         data = data.standardized()
+    if arguments.rows is None:
+        arguments.rows = ":" if is_folder(arguments.out) else "0:1"
     chosen = data.rows(arguments.rows)
     inputs = tuple(t.to(device) for t in chosen.tensors)
     baselines = data_files.baseline(arguments.baseline, data)

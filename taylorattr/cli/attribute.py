@@ -6,9 +6,10 @@ import argparse
 import json
 from typing import Any
 
+from taylorattr.cli import dataset
 from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
 from taylorattr.cli.method_arguments import REFERENCE_ROWS, attribution_method, option, references
-from taylorattr.cli.written_files import require_result_suffix
+from taylorattr.cli.written_files import is_folder, require_result_suffix
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError
 from taylorattr.methods import EXTENSIONS, METHODS, SYSTEMS, attribute
@@ -62,17 +63,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scores.add_argument(
         "--top", type=int, default=10, metavar="N", help="scores printed per example (default: 10)"
     )
+    dataset.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute, print, save; return the exit status."""
     if (arguments.method is None) == (arguments.named is None):
         raise OptionError("expected one METHOD: taylorattr attribute shapley …, or --method shapley")
-    method, settings = attribution_method(arguments.method or arguments.named, arguments.set)
-    options = dict(option(spec, method) for spec in settings)
+    method, specs = attribution_method(arguments.method or arguments.named, arguments.set)
+    options = dict(option(spec, method) for spec in specs)
     if arguments.top < 0:
         raise OptionError(f"--top {arguments.top}: expected 0 or more")
-    require_result_suffix(arguments.out)
+    dataset.require_sense(arguments)
+    if not is_folder(arguments.out):
+        require_result_suffix(arguments.out)
     request = read_request(arguments)
     against: dict[str, Any] = {}
     rows = references(arguments, method, request)
@@ -82,6 +86,15 @@ def run(arguments: argparse.Namespace) -> int:
         if request.question.baselines is not None:
             raise OptionError("--baseline and --references are both given; references are the baselines")
         against = {"references": rows}  # the method has one baseline, and is averaged over these
+    if is_folder(arguments.out):
+        known = method.name in {*METHODS, *SYSTEMS, *EXTENSIONS}
+        settings = {"method": method.name if known else method, "seed": arguments.seed, **against, **options}
+        sets = method.references
+        many = dataset.explained(arguments, request, "attribute", settings, over_references=sets)
+        statistics = many.statistics()
+        text = f"{many!r}\n{statistics.summary(arguments.top)}"
+        print(json.dumps(statistics.to_dict(), ensure_ascii=False) if arguments.json else text)
+        return 0
     with threads(arguments.num_threads):
         result = attribute(
             method,

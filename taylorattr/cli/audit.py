@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from tqdm import tqdm
 
 from taylorattr.analysis.inputs import input_tuple
 from taylorattr.analysis.players import resolve_players
 from taylorattr.analysis.question import Question
+from taylorattr.cli import dataset
 from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
 from taylorattr.cli.method_arguments import audited_method, option, references
-from taylorattr.cli.written_files import require_result_suffix
+from taylorattr.cli.written_files import is_folder, require_result_suffix
 from taylorattr.errors import OptionError
 from taylorattr.methods import AttributionMethod
 
@@ -82,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a method to compare the asymmetry of shares with, where no sum fails, or none (default: "
         f"integrated_gradients up to {MOST_PLAYERS_COMPARED} players)",
     )
+    dataset.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,7 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
     from taylorattr.criteria import audit
     from taylorattr.criteria.audit.attributor import PackageMethod
 
-    require_result_suffix(arguments.out)
+    dataset.require_sense(arguments)
+    if not is_folder(arguments.out):
+        require_result_suffix(arguments.out)
     method, options = audited_method(arguments.method, arguments.set)
     request = read_request(arguments)
     baselines = request.question.baselines
@@ -102,6 +107,23 @@ def run(arguments: argparse.Namespace) -> int:
     settings = dict(option(spec, method) for spec in options)
     is_ours = isinstance(method, AttributionMethod)
     attributor = PackageMethod(method, settings) if is_ours else method.having(settings)
+    asked: dict[str, Any] = {
+        "baselines": baselines,
+        "max_order": arguments.max_order,
+        "samples": arguments.samples,
+        "supports": arguments.supports,
+        "tol": arguments.tol,
+        "repeats": arguments.repeats,
+        "beside": _method_beside(arguments.beside, request.question, method.name),
+        "seed": arguments.seed,
+    }
+    if is_folder(arguments.out):
+        known: dict[str, Any] = {"method": method.name, **settings} if is_ours else {"method": attributor}
+        sets = method.references
+        many = dataset.explained(arguments, request, "audit", asked | known, over_references=sets)
+        report = many.concat()
+        print(report.to_json() if arguments.json else report.summary())
+        return report.exit_status
     silent = True if arguments.json else None  # tqdm's None: where nobody is at the terminal
     with (
         threads(arguments.num_threads),
@@ -109,14 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         report = audit(
             attributor,
-            **request.arguments(baselines=baselines),
-            max_order=arguments.max_order,
-            samples=arguments.samples,
-            supports=arguments.supports,
-            tol=arguments.tol,
-            repeats=arguments.repeats,
-            beside=_method_beside(arguments.beside, request.question, method.name),
-            seed=arguments.seed,
+            **request.arguments(**asked),
             progress=bar.update,
         )
     if arguments.out:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from taylorattr.atomic import replacing
+from taylorattr.cli import dataset
 from taylorattr.cli.arguments import Request, add_shared_arguments, read_request, threads
-from taylorattr.cli.written_files import require_folder, require_result_suffix
+from taylorattr.cli.written_files import is_folder, require_folder, require_result_suffix
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.taylor import decompose
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
+
+if TYPE_CHECKING:
+    from taylorattr.datasets import DatasetResult
 
 SUMMARY = "take predictions of your model apart into Taylor or exact interaction effects"
 
@@ -31,6 +36,7 @@ examples:
   taylorattr decompose --model mynet:make --weights w.pt --data sklearn:digits --players grid:4x4 \\
       --target 7 --exact --rows 0:2 --out effects.npz --plot effects.png
   taylorattr decompose --model net.pt2 --data table.csv --drop label --standardize --baseline mean --json
+  taylorattr decompose --model mynet:make --data x.npy --rows : --target 3 --out effects --workers 2
 """
 
 
@@ -52,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, default=10, metavar="N", help="effects printed per example (default: 10)"
     )
     effects.add_argument("--plot", metavar="FILE.png", help="draw the first example's effects")
+    dataset.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,9 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(
             "--max-order and --checkpoint go with --exact; Taylor effects are limited by --order"
         )
-    require_result_suffix(arguments.out)
+    many = is_folder(arguments.out)
+    dataset.require_sense(arguments)
+    if many and arguments.checkpoint:
+        raise OptionError("--out FOLDER keeps what is finished by itself: leave --checkpoint out")
+    if not many:
+        require_result_suffix(arguments.out)
     require_folder("--plot", arguments.plot)
     request = read_request(arguments)
+    if many:
+        return _many(arguments, request)
     with threads(arguments.num_threads):
         effects = compute(arguments, request)
     if arguments.out:
@@ -75,6 +89,26 @@ def run(arguments: argparse.Namespace) -> int:
         else effects.summary(arguments.top)
     )
     return 0
+
+
+def _many(arguments: argparse.Namespace, request: Request) -> int:
+    """Compute all rows into a folder and print what they are on average; return the exit status."""
+    result = compute_many(arguments, request)
+    if arguments.plot:
+        _draw(result[0], arguments.plot, arguments.top)
+    statistics = result.statistics()
+    text = f"{result!r}\n{statistics.summary(arguments.top)}"
+    print(json.dumps(statistics.to_dict(), ensure_ascii=False) if arguments.json else text)
+    return 0
+
+
+def compute_many(arguments: argparse.Namespace, request: Request) -> DatasetResult:
+    """Return the effects of all rows, which are in the folder of ``--out`` then."""
+    frame: dict[str, Any] = {} if request.frame is None else {"frame": request.frame}
+    if arguments.exact:
+        return dataset.explained(arguments, request, "harsanyi", frame | {"max_order": arguments.max_order})
+    settings = frame | {"order": arguments.order, "seed": arguments.seed}
+    return dataset.explained(arguments, request, "decompose", settings)
 
 
 def compute(arguments: argparse.Namespace, request: Request) -> TaylorEffects | HarsanyiEffects:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taylorattr.atomic import replacing
-from taylorattr.cli import comparison, decompose
-from taylorattr.cli.arguments import add_shared_arguments, read_request, threads
-from taylorattr.cli.written_files import require_folder
+from taylorattr.cli import comparison, dataset, decompose
+from taylorattr.cli.arguments import Request, add_shared_arguments, read_request, threads
+from taylorattr.cli.written_files import is_folder, require_folder
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SUMMARY = "write the interaction graph of predictions: players as nodes, what pairs do together as edges"
 
 GRAPH_SUFFIXES = (".graphml", ".gexf", ".json", ".dot", ".png")
+
+GRAPH_OF_MANY = "graph.json"
+"""File of the graph in the folder of many rows."""
 
 FOLDED = tuple(name for name in INDICES if name not in VALUES_ONLY)
 
@@ -76,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     graph.add_argument("--plot", metavar="FILE.png", help="draw the graph as well")
     comparison.add_arguments(parser)
+    dataset.add_arguments(parser)
     parser.set_defaults(checkpoint=None)  # which `decompose.compute` reads
 
 
@@ -84,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     _require_sense(arguments)
     request = read_request(arguments)
     other = comparison.other_side(arguments, request) if comparison.is_compared(arguments) else None
+    if is_folder(arguments.out):
+        return _many(arguments, request)
     with threads(arguments.num_threads):
         effects = decompose.compute(arguments, request)
         compared = None if other is None else _compared(arguments, effects, other)
@@ -105,7 +111,10 @@ def _require_sense(arguments: argparse.Namespace) -> None:
     Raises:
         OptionError: If there are any.
     """
-    if arguments.out and Path(arguments.out).suffix not in GRAPH_SUFFIXES:
+    dataset.require_sense(arguments)
+    if is_folder(arguments.out) and comparison.is_compared(arguments):
+        raise OptionError("a comparison is written into one file; --out FOLDER is for the graph of many rows")
+    if arguments.out and not is_folder(arguments.out) and Path(arguments.out).suffix not in GRAPH_SUFFIXES:
         raise OptionError(f"--out {arguments.out}: graphs are written as {', '.join(GRAPH_SUFFIXES)}")
     if arguments.plot and Path(arguments.plot).suffix != ".png":
         raise OptionError(f"--plot {arguments.plot}: pictures are written as .png")
@@ -131,16 +140,29 @@ def _require_sense(arguments: argparse.Namespace) -> None:
     Selection(arguments.top, arguments.threshold, arguments.min_share)  # refuses before anything is computed
 
 
+def _many(arguments: argparse.Namespace, request: Request) -> int:
+    """Compute all rows into a folder, and beside them the graph of their mean; return the exit status."""
+    from taylorattr.graphs import FORMATS, write_graph
+
+    effects = decompose.compute_many(arguments, request)
+    graph = effects.interaction_graph(**_edges(arguments), seed=arguments.seed)
+    write_graph(graph, Path(arguments.out) / GRAPH_OF_MANY)
+    if arguments.plot:
+        _draw(graph, arguments.plot)
+    print(FORMATS[".json"].dumps(graph) if arguments.json else summary(graph))
+    return 0
+
+
+def _edges(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return which edges are asked for."""
+    return {name: getattr(arguments, name) for name in ("index", "top", "threshold", "min_share")}
+
+
 def _graph(arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects) -> nx.Graph:
     """Return the graph of one row, or of the mean of several."""
     from taylorattr.graphs import dataset_graph, interaction_graph
 
-    edges = {
-        "index": arguments.index,
-        "top": arguments.top,
-        "threshold": arguments.threshold,
-        "min_share": arguments.min_share,
-    }
+    edges = _edges(arguments)
     if effects.batch == 1:
         return interaction_graph(effects, **edges)
     return dataset_graph(effects, **edges, seed=arguments.seed)

@@ -11,6 +11,11 @@ RESULT_SUFFIXES = (".json", ".npz", ".html")
 """How results are saved."""
 
 
+def is_folder(path: str | None) -> bool:
+    """Return whether ``--out`` names a folder for the results of many rows: it has no suffix."""
+    return bool(path) and not Path(str(path)).suffix
+
+
 def require_result_suffix(path: str | None) -> None:
     """Refuse a name of ``--out`` that says no format of results.
 
@@ -18,7 +23,10 @@ def require_result_suffix(path: str | None) -> None:
         OptionError: If its suffix is another.
     """
     if path and Path(path).suffix not in RESULT_SUFFIXES:
-        raise OptionError(f"--out {path}: results are saved as .json, .npz or .html")
+        raise OptionError(
+            f"--out {path}: results are saved as .json, .npz or .html; many rows go into a folder, a name "
+            "without suffix, by decompose, attribute, audit and graph"
+        )
 
 
 def require_folder(option: str, path: str | None) -> None:
