@@ -178,12 +178,19 @@ def test_a_chosen_example_is_what_the_example_alone_gives(name):
         "deep_shap": lambda x: attribute("deep_shap", inputs=x, baselines=REFERENCES),
     }[name]
     chosen, own = alone(X).select(-1), alone(X[-1:])
-    close = [f for f in differing(chosen, own) if not isinstance(getattr(own, f), torch.Tensor)]
-    assert set(close) <= {"diagnostics"}
-    for field in own.example_axes:
-        if isinstance(value := getattr(own, field), torch.Tensor) and value.is_floating_point():
-            torch.testing.assert_close(getattr(chosen, field), value, rtol=1e-9, atol=1e-12)
-    assert chosen.diagnostics.keys() == own.diagnostics.keys()
+    assert_close(chosen, own)
+
+
+def assert_close(one, other):
+    """Two results agree up to rounding; diagnostics say something of the same things."""
+    differ = [f for f in differing(one, other) if not isinstance(getattr(other, f), torch.Tensor | Result)]
+    assert set(differ) <= {"diagnostics"} and one.diagnostics.keys() == other.diagnostics.keys()
+    for field in other.example_axes:
+        value = getattr(other, field)
+        if isinstance(value, Result):
+            assert_close(getattr(one, field), value)
+        elif isinstance(value, torch.Tensor) and value.is_floating_point():
+            torch.testing.assert_close(getattr(one, field), value, rtol=1e-9, atol=1e-12)
 
 
 def test_numbers_of_examples_are_counted_anew(results):
