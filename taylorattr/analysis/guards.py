@@ -95,7 +95,7 @@ class Outputs:
                 return
             if not bool(torch.isfinite(tried[-1])):
                 _ = self.f_input  # says which example is the first
-            _require_finite(scalar, x, tried[-1:], "input", self._witness)
+            require_finite(scalar, x, tried[-1:], "input", self._witness)
             if len(tried) == 2:  # b_0 was tried too
                 own = self._baselines()
                 others = self._evaluate(tuple(r[1:own] for r in b), examples[1:own])
@@ -108,7 +108,7 @@ class Outputs:
             parts.append(examples[-1:])
         rows = tuple(torch.cat([s[:1], e, s[1:own], e[-1:]][: len(parts)]) for e, s in zip(x, b, strict=True))
         start, f_x, others, *_ = self._evaluate(rows, torch.cat(parts)).split([len(p) for p in parts])
-        _require_finite(scalar, x, f_x, "input")
+        require_finite(scalar, x, f_x, "input")
         self._settle_baselines(torch.cat([start, others]))
         self._settle_inputs(f_x, x, self._size)
 
@@ -119,7 +119,8 @@ class Outputs:
             own = self._baselines()
             with torch.inference_mode(False), preserved_rng():
                 if self._scalar.tried is None and len(self._first[1]) == 2:  # in the batch of a first trial
-                    start = self._evaluate(*self._first)[:1]
+                    row = tuple(r[:1] for r in self._b)
+                    start = self._scalar.known_value(row, lambda: self._evaluate(*self._first)[:1])
                     others = self._evaluate(tuple(r[1:own] for r in self._b), torch.arange(1, own))
                     self._settle_baselines(torch.cat([start, others]))
                 else:
@@ -154,7 +155,7 @@ class Outputs:
         if self._f_input is not None:
             return
         if witnessed and "rows" in self._scalar.established:
-            _require_finite(self._scalar, self._x, values, "input")
+            require_finite(self._scalar, self._x, values, "input")
             self._f_input = values.detach().clone()
             return
         self._settle_inputs(values.detach(), rows or self._x, self._at_most or self._scalar.batch)
@@ -169,13 +170,13 @@ class Outputs:
             self._settle_baselines(values.detach())
 
     def _settle_inputs(self, values: Tensor, rows: Rows, size: int) -> None:
-        _require_finite(self._scalar, self._x, values, "input")
+        require_finite(self._scalar, self._x, values, "input")
         if self._scalar.tried is not None:
             self._compare(values, rows, size, self._scalar.tried)
         self._f_input = values.clone()
 
     def _settle_baselines(self, values: Tensor) -> None:
-        _require_finite(self._scalar, self._b, values, "baseline")
+        require_finite(self._scalar, self._b, values, "baseline")
         self._f_baseline = values.expand(self._scalar.batch).clone()
 
     def _baselines(self) -> int:
@@ -290,7 +291,7 @@ class Outputs:
 
 
 def check_point(scalar: ScalarModel, x: Rows) -> None:
-    """Check a model at its inputs alone; x_0 is evaluated beside itself.
+    """Check a model at its inputs alone; x_0 is evaluated beside itself. Known copies are not asked again.
 
     Args:
         scalar: The model, tried on x_0 alone.
@@ -298,6 +299,8 @@ def check_point(scalar: ScalarModel, x: Rows) -> None:
 
     The errors are those of `Outputs`.
     """
+    if scalar.tried is None:  # what they said then of rows and repeats holds for all
+        return
     b = tuple(part[:1].expand_as(part) for part in x)
     _ = Outputs(scalar, x, b, later=False, internal_batch_size=None).f_input
 
@@ -312,13 +315,25 @@ def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
     return result.detach()
 
 
-def _require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str, start: int = 0) -> None:
-    """Refuse outputs of rows start, start + 1, … that are not finite."""
-    bad = (~torch.isfinite(values)).nonzero().reshape(-1)
-    if not len(bad):
+def require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str, start: int = 0) -> None:
+    """Refuse outputs of rows that are not finite.
+
+    Args:
+        scalar: The model.
+        rows: All rows, or those from start on.
+        values: Outputs of rows start, start + 1, …
+        side: Where they lie, for the message.
+        start: Number of the first.
+
+    Raises:
+        NonFiniteError: If one is NaN or infinite.
+    """
+    if bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all()):
         return
+    bad = (~torch.isfinite(values)).nonzero().reshape(-1)
     row = start + int(bad[0])
-    place = first_bad_operation(scalar, tuple(r[row : row + 1] for r in rows), row)
+    here = row if len(rows[0]) > len(values) else int(bad[0])
+    place = first_bad_operation(scalar, tuple(r[here : here + 1] for r in rows), row)
     raise NonFiniteError(
         f"the model's output is {float(values[row - start])} at the {side} of example {row} ({len(bad)} of "
         f"{len(values)} outputs there are not finite){', first ' + place if place else ''}; check the model "

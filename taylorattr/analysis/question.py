@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -287,7 +288,7 @@ class Question:
         if "game" in self._memory:
             return self._memory["game"]
         # inference tensors could take no part in derivatives; whatever the model draws is put back
-        with torch.inference_mode(False), preserved_rng():
+        with torch.inference_mode(False), self._guarded():
             rows = self.rows
             everything = self.with_held(rows, lambda x: x) if self.held else rows
             players = resolve_players(self.players, everything)
@@ -327,7 +328,7 @@ class Question:
         There is no baseline and there are no players; the errors are those of `game`.
         """
         if "point" not in self._memory:
-            with torch.inference_mode(False), preserved_rng():
+            with torch.inference_mode(False), self._guarded():
                 scalar, _ = self._tried(self.rows, self.rows, later=False, both=False)
                 x = tuple(cast(_own(part), scalar.dtype, scalar.device) for part in self.rows)
                 check_point(scalar, x)
@@ -365,12 +366,9 @@ class Question:
 
         Copies that are kept are tried once for each shape of inputs.
         """
-        known = self.private.scalars if self.private is not None else None
-        if self.additional_forward_args is not None or self.held:
-            known = None
-        key = self.dtype, self.integers_allowed, *((part.shape[1:], part.dtype, part.device) for part in x)
-        if known is not None and "rows" in self.established and key in known:
-            return known[key].asked_again(len(x[0]), self.target, self.established), both
+        known = self._known
+        if known is not None:
+            return known.asked_again(len(x[0]), self.target, self.established), both
         first: Exception | None = None
         while True:
             try:
@@ -390,9 +388,28 @@ class Question:
                     raise first or error  # noqa: B904  (the same thing went wrong twice)
                 first, both = error, False  # a model that does not run on one row may run on two
             else:
-                if known is not None and not scalar.draws:
-                    known[key] = scalar
+                scalars = self.private.scalars if self.private is not None else None
+                if scalars is not None and self._key is not None and not scalar.draws:
+                    scalars[self._key] = scalar
                 return scalar, both
+
+    @property
+    def _key(self) -> Any:
+        """What decides how copies run; None where further arguments do."""
+        if self.additional_forward_args is not None or self.held:
+            return None
+        shapes = ((part.shape[1:], part.dtype, part.device) for part in self.rows)
+        return self.dtype, self.integers_allowed, *shapes
+
+    @property
+    def _known(self) -> ScalarModel | None:
+        """The copies as they were tried before, where they are kept and rows known to be independent."""
+        scalars = self.private.scalars if self.private is not None else None
+        return scalars.get(self._key) if scalars and "rows" in self.established else None
+
+    def _guarded(self) -> AbstractContextManager[Any]:
+        """Return a context that puts back what the model draws; known copies draw nothing."""
+        return preserved_rng() if self._known is None else nullcontext()
 
     def generator(self) -> torch.Generator:
         """Return a CPU generator of this question's seed; the global one is never touched."""

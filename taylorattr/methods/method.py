@@ -87,6 +87,10 @@ class AttributionMethod:
     @property
     def options(self) -> dict[str, Any]:
         """Options with their defaults."""
+        return dict(self._defaults)
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
         parameters = inspect.signature(self.function).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import blocks
+from taylorattr.analysis.guards import require_finite
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.question import Question
@@ -121,11 +122,13 @@ class Attribution:
         model, rows, shared = spread_over_batch(self.forward_func, inputs)
         question = self._question(model, rows, target=target, additional_forward_args=extra)
         scalar, x = question.point
+        examples, parts = torch.arange(len(x[0])), []
         # in blocks of rows that stay in cache: noisy copies of a batch may be many
-        parts = [
-            value_and_gradient(scalar, tuple(part[some] for part in x), torch.arange(len(x[0]))[some])[1]
-            for some in blocks(len(x[0]), rows_at_once(scalar))
-        ]
+        for some in blocks(len(examples), rows_at_once(scalar)):
+            rows = tuple(part[some] for part in x)
+            values, gradients = value_and_gradient(scalar, rows, examples[some])
+            require_finite(scalar, rows, values, "input", some.start)
+            parts.append(gradients)
         gradients = tuple(torch.cat(each) for each in zip(*parts, strict=True)) if parts[1:] else parts[0]
         gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return summed_where_shared(gradients, shared)

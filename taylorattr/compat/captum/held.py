@@ -60,10 +60,11 @@ class HeldModel:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = weakref.ref(model)
-        self._parts = [_Attributes(part) for part in model.modules()]
-        tensors = list(_tensors(model))
+        everything = list(model.modules())
+        self._parts, self._attributes = everything[1:], [_Attributes(part) for part in everything]
+        tensors = _tensors(everything)
         self.small = sum(t.numel() * t.element_size() for t in tensors) <= MOST_BYTES
-        self._numbers = [_numbers(tensor, self.small) for tensor in tensors]
+        self._numbers = [(tensor, _numbers(tensor, self.small)) for tensor in tensors]
         self.private = PrivateModel(model, weakly=True)
         self.established: set[str] = set()
 
@@ -77,13 +78,11 @@ class HeldModel:
         model = self.model
         if model is None:
             return False
-        parts = list(model.modules())
-        if len(parts) != len(self._parts) or not all(
-            before.same(part) for before, part in zip(self._parts, parts, strict=True)
-        ):
-            return False
-        now = _tensors(model)
-        return all(_equal(tensor, before) for tensor, before in zip(now, self._numbers, strict=True))
+        # attributes are compared by identity, parts and tensors among them: those are the ones from before
+        for part, attributes in zip((model, *self._parts), self._attributes, strict=True):
+            if not attributes.same(part):
+                return False
+        return all(_equal(tensor, before) for tensor, before in self._numbers)
 
 
 class _Attributes:
@@ -113,10 +112,10 @@ def _contents(container: Any) -> tuple[Any, ...]:
     return tuple(container.values()) if isinstance(container, dict) else tuple(container)
 
 
-def _tensors(model: nn.Module) -> list[Tensor]:
-    """Return the parameters, the buffers and the tensors among the attributes, in a fixed order."""
+def _tensors(parts: list[nn.Module]) -> list[Tensor]:
+    """Return the parameters, the buffers and the tensors among the attributes."""
     found: list[Tensor] = []
-    for part in model.modules():
+    for part in parts:
         state = part.__dict__
         for values in (state["_parameters"].values(), state["_buffers"].values(), state.values()):
             found += [value for value in values if isinstance(value, Tensor)]
@@ -131,8 +130,10 @@ def _numbers(tensor: Tensor, exactly: bool) -> Any:
 
 
 def _equal(tensor: Tensor, before: Any) -> bool:
-    if isinstance(before, Tensor):
-        kinds = (tensor.dtype, tensor.device, tensor.layout), (before.dtype, before.device, before.layout)
-        return kinds[0] == kinds[1] and torch.equal(tensor, before)
-    now = _numbers(tensor, False)
-    return now[:-1] == before[:-1] and torch.equal(now[-1], before[-1])
+    if not isinstance(before, Tensor):
+        now = _numbers(tensor, False)
+        return now[:-1] == before[:-1] and torch.equal(now[-1], before[-1])
+    try:
+        return tensor.dtype == before.dtype and torch.equal(tensor, before)
+    except RuntimeError:  # on another device
+        return False

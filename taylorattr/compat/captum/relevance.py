@@ -17,7 +17,7 @@ from taylorattr.compat.captum.lrp_rules import layer_rules
 from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
 from taylorattr.compat.captum.random_points import called_baselines
 from taylorattr.memory import keep_freed_blocks
-from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
+from taylorattr.methods.relevance.answer import difference_diagnostics
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import propagate
 from taylorattr.methods.relevance.recording import Recording, record_rows
@@ -61,22 +61,12 @@ class DeepLift(WithDelta):
         custom_attribution_func: CustomAttribution | None = None,
     ) -> Any:
         """Return scores shaped like the inputs; with the delta, shape (B,), where asked for."""
-        scores, delta = self._rescale(
-            inputs, baselines, target, additional_forward_args, custom_attribution_func
-        )
-        result = scores if isinstance(inputs, tuple) else scores[0]
-        return (result, delta) if return_convergence_delta else result
-
-    def _rescale(
-        self, inputs: Tensors, baselines: Any, target: Target, extra: Any, custom: CustomAttribution | None
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Return scores, or multipliers where they are asked for, and the delta of the scores, shape (B,)."""
+        custom, extra = custom_attribution_func, additional_forward_args
         if self._multiply_by_inputs and custom is None:
             result = self._attribute(
                 "deeplift_rescale", inputs, baselines, target=target, additional_forward_args=extra
             )
-            scores, delta = self._with_delta(result, True)
-            return scores if isinstance(scores, tuple) else (scores,), delta
+            return self._with_delta(result, return_convergence_delta)
         game = self._question(
             self.forward_func,
             inputs,
@@ -86,10 +76,11 @@ class DeepLift(WithDelta):
         ).game
         # multipliers are what the walk carries before the last product with Δ, which `attribute` includes
         recording = record_rows(game, slice(0, game.batch), reference=True)
-        multipliers, delta = _rescaled(recording, True, 1)
+        scores, delta = _rescaled(recording, True, 1)
         if custom is not None:  # the delta stays that of the rule: of a user's own scores no sum is known
-            return custom(multipliers, game.inputs, game.baselines), delta
-        return multipliers, delta
+            scores = custom(scores, game.inputs, game.baselines)
+        result = like_inputs(scores, inputs)
+        return (result, delta) if return_convergence_delta else result
 
 
 class DeepLiftShap(DeepLift):
@@ -180,8 +171,7 @@ def _rescaled(recording: Recording, as_multipliers: bool, pairs: int) -> tuple[t
         steps = (x - b for x, b in zip(recording.inputs, recording.inputs_at_b, strict=True))
         scores = [m * step for m, step in zip(carried, steps, strict=True)]
     else:
-        gap = relative_gap(scores, recording.gap)
-        difference_diagnostics(recording, table, scores, gap, pairs=pairs)
+        difference_diagnostics(recording, table, scores, pairs=pairs)
     total = torch.stack([s.reshape(recording.batch, -1).double().sum(1) for s in scores]).sum(0)
     return tuple(carried), (total - recording.gap.double()).to(recording.output)
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,13 +27,40 @@ _MISSED = 1e-2
 """Share of f(x) − f(b) that may be missing without a word, whatever the size of the scores."""
 
 
-def relative_gap(scores: list[Tensor], total: Tensor) -> Tensor:
-    """Return |total − Σ scores| over Σ|scores|, shape (B,); 0 where both are 0."""
-    flat = [s.reshape(len(total), -1).double() for s in scores]
-    zero = torch.zeros_like(total, dtype=torch.float64)
-    size = sum((f.abs().sum(1) for f in flat), zero)
-    gap = (total.double() - sum((f.sum(1) for f in flat), zero)).abs()
-    return torch.where(size == 0, gap, gap / torch.where(size == 0, 1.0, size))
+class Accounts:
+    """What the scores of each row add up to, beside what they explain; float64 numbers of numpy, (R,).
+
+    A verdict takes a dozen operations on so few numbers, each of which costs torch five times as long.
+
+    Args:
+        recording: What was walked.
+        scores: What each input element got.
+
+    Attributes:
+        size: Σ|scores|.
+        output: f(x).
+        total: f(x) − f(b).
+        ends: max(|f(x)|, |f(b)|).
+    """
+
+    def __init__(self, recording: Recording, scores: list[Tensor]) -> None:
+        flat = [s.reshape(recording.batch, -1) for s in scores]
+        sums = [f.sum(1, dtype=torch.float64) for f in flat]
+        sizes = [f.abs().sum(1, dtype=torch.float64) for f in flat]
+        ends = recording.output, recording.output_at_b.expand_as(recording.output), recording.gap
+        columns = torch.stack([sum(sums[1:], sums[0]), sum(sizes[1:], sizes[0]), *(e.double() for e in ends)])
+        self._sum, self.size, self.output, start, self.total = columns.detach().cpu().numpy()
+        self.ends = np.maximum(np.abs(self.output), np.abs(start))
+
+    @property
+    def missed(self) -> np.ndarray:
+        """|f(x) − f(b) − Σ scores|."""
+        return np.abs(self.total - self._sum)
+
+    @property
+    def gap(self) -> np.ndarray:
+        """The same over Σ|scores|, as it is where all scores are 0."""
+        return self.missed / np.where(self.size == 0, 1.0, self.size)
 
 
 def explain(
@@ -89,7 +117,7 @@ def explain(
         scores = walk(recording, used)
         blockwise.append(scores)
         if reference:
-            said = difference_diagnostics(recording, used, scores, relative_gap(scores, recording.gap))
+            said = difference_diagnostics(recording, used, scores)
             if balance:
                 ledgers = balances(recording, used)
                 said["balance"] = [[entry.to_dict() for entry in ledger.entries] for ledger in ledgers]
@@ -121,7 +149,7 @@ def difference_diagnostics(
     recording: Recording,
     rules: RuleTable,
     scores: list[Tensor],
-    gap: Tensor,
+    accounts: Accounts | None = None,
     *,
     quiet: bool = False,
     first: int = 0,
@@ -133,7 +161,7 @@ def difference_diagnostics(
         recording: With a reference.
         rules: The rules that were used.
         scores: What each input element got.
-        gap: Their `relative_gap` to f(x) − f(b).
+        accounts: Theirs, if they are known.
         quiet: Whether nothing is said of the size of the scores, as after the first of many references.
         first: Number of the example in the first row.
         pairs: Consecutive rows of one example, each against another reference.
@@ -143,24 +171,24 @@ def difference_diagnostics(
     """
     diagnostics: dict[str, Any] = {}
     tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
-    worst = int(gap.argmax())
-    missed = gap * size_of(scores, recording.batch)
-    ends = torch.maximum(recording.output.abs(), recording.output_at_b.abs()).double()
-    total = recording.gap.abs().double()
+    told = accounts or Accounts(recording, scores)
+    gap, total = told.gap, np.abs(told.total)
+    worst, missed = int(gap.argmax()), gap * np.where(told.size == 0, 0.0, told.size)
     # beside exploded scores a gap of many times f(x) − f(b) is small; below the rounding of f it says nothing
-    rounding = 8 * torch.finfo(recording.output.dtype).eps * ends
+    rounding = 8 * torch.finfo(recording.output.dtype).eps * told.ends
     missing = (missed > _MISSED * total) & (missed > rounding)
-    if bool(missing.any()) and float(gap[worst]) <= tolerance:
-        worst = int(torch.where(missing, missed / total.clamp_min(1e-300), 0.0).argmax())
+    if missing.any() and gap[worst] <= tolerance:
+        worst = int(np.where(missing, missed / np.maximum(total, 1e-300), 0.0).argmax())
     if not quiet:
-        diagnostics |= _grown(recording, rules, scores, torch.maximum(ends, total), first, pairs)
-    if float(gap[worst]) > tolerance or bool(missing[worst]):
+        explained = np.maximum(told.ends, total)
+        diagnostics |= _grown(recording, rules, scores, told.size, explained, first, pairs)
+    if gap[worst] > tolerance or missing[worst]:
         entry = balance_of(recording, rules, worst).worst()
         diagnostics["incomplete"] = entry.to_dict() if entry is not None else {}
         where = f"{entry.op} (module '{entry.module}', {entry.where})" if entry is not None else "nowhere"
         warn(
-            f"the scores of example {first + worst // pairs} miss f(x) − f(b) by {float(gap[worst]):.1e} of "
-            f"their size, by {float(missed[worst]):.2g}; the largest remainder is at {where}: its rule is "
+            f"the scores of example {first + worst // pairs} miss f(x) − f(b) by {gap[worst]:.1e} of "
+            f"their size, by {missed[worst]:.2g}; the largest remainder is at {where}: its rule is "
             "not complete, or float32 rounding is the cause (pass dtype=torch.float64)",
             PrecisionWarning,
         )
@@ -192,15 +220,16 @@ def conservation_diagnostics(
             tolerance = _TOLERANCE.get(recording.output.dtype, 1e-2)
             if entry is not None and abs(entry.remainder) > tolerance * scale:
                 diagnostics.setdefault("remainders", {})[str(example)] = entry.to_dict()
-    size, output = size_of(scores, recording.batch), recording.output.abs().double()
-    diagnostics |= _grown(recording, rules, scores, output)
-    lost = (size == 0) & (output > 0)  # the balance says which operation gave it up
-    if bool(lost.any()):
-        diagnostics["nothing_shared"] = lost.nonzero().reshape(-1).tolist()
+    told = Accounts(recording, scores)
+    output = np.abs(told.output)
+    diagnostics |= _grown(recording, rules, scores, told.size, output)
+    lost = (told.size == 0) & (output > 0)  # the balance says which operation gave it up
+    if lost.any():
+        diagnostics["nothing_shared"] = np.flatnonzero(lost).tolist()
         warn(
             f"{int(lost.sum())} of {recording.batch} examples lose all relevance before it reaches an input "
             f"(first: example {diagnostics['nothing_shared'][0]}, f(x) = "
-            f"{float(recording.output[lost][0]):g}); their scores are 0. "
+            f"{told.output[lost][0]:g}); their scores are 0. "
             "balance=True names the operation that gives it up",
             PrecisionWarning,
         )
@@ -225,7 +254,8 @@ def _grown(
     recording: Recording,
     rules: RuleTable,
     scores: list[Tensor],
-    explained: Tensor,
+    size: np.ndarray,
+    explained: np.ndarray,
     first: int = 0,
     pairs: int = 1,
 ) -> dict[str, Any]:
@@ -235,20 +265,19 @@ def _grown(
         recording: What was walked.
         rules: The rules that were used.
         scores: What each input element got.
-        explained: The size of the output, (B,).
+        size: Σ|scores| of each row, (R,).
+        explained: The size of the output, (R,).
         first: Number of the example in the first row.
         pairs: Consecutive rows of one example.
 
     Returns:
         Diagnostics: ``larger_than_output``, and ``grew_at`` where one operation stands out.
     """
-    size = size_of(scores, recording.batch)
     blown = (size > LARGE * explained) & (size > 0)
-    if not bool(blown.any()):
+    if not blown.any():
         return {}
-    ratio = torch.where(blown, size / explained.clamp_min(1e-300), 0.0)
-    worst = int(ratio.argmax())
-    examples = (first + blown.nonzero().reshape(-1) // pairs).unique()
+    worst = int(np.where(blown, size / np.maximum(explained, 1e-300), 0.0).argmax())
+    examples = np.unique(first + np.flatnonzero(blown) // pairs)
     diagnostics: dict[str, Any] = {"larger_than_output": examples.tolist()}
     # the parts of RevealCancel are walked by rules of their own, which have no ledger
     parts = rules.method == "deeplift_reveal_cancel"
@@ -262,11 +291,10 @@ def _grown(
             f"most at {entry.op} (module '{entry.module}', {entry.where}), {factor:.2g} times what came in"
         )
     remedy = _REMEDIES.get(rules.method, "integrated_gradients keeps to the size of the output")
-    output = float(explained.expand(len(size))[worst])
     warn(
-        f"{rules.method}: Σ|scores| of example {first + worst // pairs} is {float(size[worst]):.2g} where "
-        f"the output is {output:.2g}: relevance of both signs grew on the way, {place}, and cancels in the "
-        f"sum. These scores say little about the output; {remedy}",
+        f"{rules.method}: Σ|scores| of example {first + worst // pairs} is {size[worst]:.2g} where "
+        f"the output is {explained[worst]:.2g}: relevance of both signs grew on the way, {place}, and "
+        f"cancels in the sum. These scores say little about the output; {remedy}",
         PrecisionWarning,
     )
     return diagnostics

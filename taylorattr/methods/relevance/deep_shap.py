@@ -14,7 +14,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.errors import OptionError, PrecisionWarning, warn
 from taylorattr.memory import keep_freed_blocks
 from taylorattr.methods.method import Scores, method
-from taylorattr.methods.relevance.answer import difference_diagnostics, relative_gap
+from taylorattr.methods.relevance.answer import Accounts, difference_diagnostics
 from taylorattr.methods.relevance.difference import difference_rules
 from taylorattr.methods.relevance.propagate import balances, propagate
 from taylorattr.methods.relevance.recording import Recording, record_rows
@@ -159,7 +159,7 @@ class _Job:
             for w in range(walks):
                 if w and self.neuron.sampled:
                     scores = propagate(recording, used)
-                    self.worst_gap = max(self.worst_gap, float(relative_gap(scores, recording.gap).max()))
+                    self.worst_gap = max(self.worst_gap, float(Accounts(recording, scores).gap.max()))
                 means = [s.unflatten(0, (at_x.batch, -1)).sum(1) / count for s in scores]
                 sums[w] = [total + s for total, s in zip(sums[w], means, strict=True)]
             if balance:
@@ -175,10 +175,10 @@ class _Job:
         self, recording: Recording, used: RuleTable, scores: list[Tensor], first: int, pairs: int
     ) -> None:
         """Note the gap of every pair, and what is to be said of them; an example's pairs lie in a row."""
-        gap = relative_gap(scores, recording.gap)
-        self.worst_gap = max(self.worst_gap, float(gap.max()))
+        told = Accounts(recording, scores)
+        self.worst_gap = max(self.worst_gap, float(told.gap.max()))
         warned, draws = "larger_than_output" in self.diagnostics, self.neuron.generator.get_state()
-        new = difference_diagnostics(recording, used, scores, gap, quiet=warned, first=first, pairs=pairs)
+        new = difference_diagnostics(recording, used, scores, told, quiet=warned, first=first, pairs=pairs)
         self.diagnostics |= new
         self.neuron.generator.set_state(draws)  # what a warning walks again leaves the scores as they are
 

@@ -268,6 +268,20 @@ def _view_push(site: Site, parts: Sequence[Tensor], part: Weights) -> Tensor:
     return parts[0].reshape(site.y.shape)
 
 
+def _select_pull(site: Site, m: Tensor, part: Weights) -> Slots:
+    a = site.named
+    return [aten.select_backward.default(m, list(site.x[0].shape), a["dim"], a["index"])]
+
+
+def _slice_pull(site: Site, m: Tensor, part: Weights) -> Slots:
+    a, x = site.named, site.x[0]
+    size = x.shape[a["dim"]]
+    start, end = (
+        a[name] if a[name] is not None else default for name, default in (("start", 0), ("end", size))
+    )
+    return [aten.slice_backward.default(m, list(x.shape), a["dim"], start, end, a["step"])]
+
+
 _VIEWS = ("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "flatten")
 
 _MATRICES = {
@@ -289,6 +303,8 @@ _PULLS: dict[str, Callable[[Site, Tensor, Weights], Slots]] = {
     **{name: _matrix_pull(*names) for name, names in _MATRICES.items()},
     **dict.fromkeys(("mul", "div"), _scale_pull),
     **dict.fromkeys(("add", "sub", "rsub", "neg"), _sum_pull),
+    "select": _select_pull,
+    "slice": _slice_pull,
     **dict.fromkeys(_VIEWS, _view_pull),
 }
 

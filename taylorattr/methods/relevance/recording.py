@@ -314,13 +314,12 @@ def channels_last(game: Game) -> bool:
     where weights are large beside the images, since each convolution then copies its weights.
     """
     seen = game.scalar.operations
+    if game.dtype != torch.float32 or "conv2d" not in seen or game.device.type != "cpu":
+        return False
     weights = [w.numel() for m in game.scalar.modules for w in m.parameters() if w.dim() == 4]
     images = game.batch * game.scalar.widest / game.dtype.itemsize
     return (
-        game.device.type == "cpu"
-        and game.dtype == torch.float32
-        and "conv2d" in seen
-        and seen.isdisjoint(_LAYOUT_SHOWS)
+        seen.isdisjoint(_LAYOUT_SHOWS)
         and any(x.dim() == 4 for x in game.inputs)
         and images >= 2 * max(weights, default=0)
         and not any(

@@ -48,6 +48,7 @@ class Replay:
     ) -> None:
         self.rows, self.kept = rows, kept
         self._run = {rows: replace(program, values={})}
+        self._last: tuple[Rows, Program] | None = None  # of a single row: a baseline asked about again
         self._spelled = self._run if spelled is program else {rows: replace(spelled, values={})}
 
     @property
@@ -72,6 +73,9 @@ class Replay:
         """
         if not self.possible:
             return None
+        single = len(rows[0]) == 1
+        if single and self._last is not None and all(map(torch.equal, rows, self._last[0])):
+            return self._last[1]
         program = self._sized(self._run, len(rows[0]))
         try:
             with torch.no_grad():
@@ -85,7 +89,10 @@ class Replay:
         if not bool(((output - outputs).abs() <= allowed).all()):
             return None
         found = replace(program, values=values)
-        return found if self._spelled is self._run else with_biases(found, self.kept)
+        found = found if self._spelled is self._run else with_biases(found, self.kept)
+        if single:
+            self._last = tuple(row.clone() for row in rows), found
+        return found
 
     def _sized(self, programs: dict[int, Program], rows: int) -> Program:
         if rows not in programs:
