@@ -13,6 +13,7 @@ from torch import Tensor
 from taylorattr.aliases import Frame, Tensors
 from taylorattr.effects.coalition_table import Effect, largest
 from taylorattr.effects.examples import in_rows, same
+from taylorattr.effects.exchange import frame, shap_explanation
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError, ShapeError, require_frame, require_per_example
 
@@ -148,6 +149,26 @@ class Attribution(Result):
             Effect(self.names[p], float(row[p]), share, (p,))
             for p, share in zip(positions, shares, strict=True)
         ]
+
+    def to_frame(self) -> Any:
+        """Return the scores as a ``pandas.DataFrame``: a row per example, a column per player.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        return frame(self.player_scores, self.names)
+
+    def to_shap(self, inputs: Any = None) -> Any:
+        """Return the scores as ``shap.Explanation``, which ``shap.plots`` draw.
+
+        Args:
+            inputs: Values of the players, (B, n): a tensor, an array or a frame.
+
+        Raises:
+            MissingExtraError: If shap is not installed.
+            ShapeError: If the inputs are not a value per example and player.
+        """
+        return shap_explanation(self.player_scores, self.f_baseline, inputs, self.names)
 
     def __repr__(self) -> str:
         """Show the largest scores with their names, delta, the gap and the frame."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from taylorattr import memory
 from taylorattr.aliases import Frame
 from taylorattr.effects.examples import in_rows
+from taylorattr.effects.exchange import frame, pair_matrix, shap_explanation
 from taylorattr.effects.result import Result
 from taylorattr.errors import (
     BudgetError,
@@ -198,6 +199,14 @@ class CoalitionTable(Result, abstract=True):
             for p, share in zip(positions, shares, strict=True)
         ]
 
+    def to_frame(self) -> Any:
+        """Return the entries as a ``pandas.DataFrame``: a row per example, a column per coalition.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        return frame(self.values, [self.label(position) for position in range(len(self.coalitions))])
+
     def _to_shapiq(self, index: str, values: Tensor, example: int | None) -> Any:
         try:
             InteractionValues = importlib.import_module("shapiq").InteractionValues
@@ -263,6 +272,18 @@ class InteractionIndex(CoalitionTable):
             OptionError: If there are several examples and none is chosen.
         """
         return self._to_shapiq(SHAPIQ_NAMES.get(self.index, self.index), self.values, example)
+
+    def to_shap(self, inputs: Any = None) -> Any:
+        """Return the entries of single players as ``shap.Explanation``, which ``shap.plots`` draw.
+
+        Args:
+            inputs: Values of the players, (B, n): a tensor, an array or a frame.
+
+        Raises:
+            MissingExtraError: If shap is not installed.
+            ShapeError: If the inputs are not a value per example and player.
+        """
+        return shap_explanation(self.order_values(1), self.f_baseline, inputs, self.names)
 
     def __repr__(self) -> str:
         """Show the largest entries with their names."""
@@ -394,6 +415,26 @@ class HarsanyiEffects(CoalitionTable):
                 frame ``input``.
         """
         return self._to_shapiq("Moebius", self.in_frame("baseline").values, example)
+
+    def to_shap(self, inputs: Any = None, *, interactions: bool = False, of_truncated: bool = False) -> Any:
+        """Return the Shapley values as ``shap.Explanation``, which ``shap.plots`` draw.
+
+        Args:
+            inputs: Values of the players, (B, n): a tensor, an array or a frame.
+            interactions: Give shap's interaction values instead, shape (B, n, n): SII({i, j})/2 on either
+                side of the diagonal, whose rows sum to the Shapley values.
+            of_truncated: Allow a table that does not hold everything; what it lacks counts as zero.
+
+        Raises:
+            MissingExtraError: If shap is not installed.
+            OptionError: If the table is truncated.
+            ShapeError: If the inputs are not a value per example and player.
+        """
+        values = self.index("SV", of_truncated=of_truncated).order_values(1)
+        if interactions and self.n > 1:
+            pairs = self.index("SII", 2, of_truncated=of_truncated).order_values(2)
+            values = pair_matrix(values, pairs)
+        return shap_explanation(values, self.f_baseline, inputs, self.names)
 
     def summary(self, k: int = 8, examples: int = 3) -> str:
         """Return a text with the k largest effects of the first few examples."""

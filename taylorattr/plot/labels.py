@@ -253,9 +253,9 @@ def fitting_font(text: str, width: float, font: float, least: float = 4.0) -> fl
     return max(least, min(font, font * width / max(text_width(text, font), 1e-9)))
 
 
-def head(ax: Axes, text: str, font: float = 10.0, **where: Any) -> None:
-    """Write a title, smaller where the axes are narrow."""
-    ax.set_title(text, fontsize=fitting_font(text, 0.95 * room(ax)[0], font), **PLAIN, **where)
+def head(ax: Axes, text: str, font: float = 10.0, *, settle: bool = False, **where: Any) -> None:
+    """Write a title, smaller where the axes are narrow; ``settle``: after names have taken their room."""
+    ax.set_title(text, fontsize=fitting_font(text, 0.95 * room(ax, settle)[0], font), **PLAIN, **where)
 
 
 def name_rows(ax: Axes, names: Sequence[str], font: float) -> None:

@@ -151,7 +151,7 @@ def shares(
         first=first,
         values=values[first:],
         matrix=matrix[first:],
-        members=_members(source.coalitions)[first:],
+        members=membership(source.coalitions)[first:],
     )
 
 
@@ -172,12 +172,12 @@ def _reformulated(source: Reformulation, example: int, reference: int, level: Le
     matrix = one_example(table[None], 0, "shares of effects")
     rows: np.ndarray | Coalitions
     if not isinstance(effects, TaylorEffects):
-        rows, members = effects.coalitions, _members(effects.coalitions)[1:]
+        rows, members = effects.coalitions, membership(effects.coalitions)[1:]
     elif level == "term":
         rows, members = effects.multi_indices, effects.multi_indices > 0
     else:
         rows = Coalitions(effects.n, min(effects.order, effects.n))
-        members = _members(rows)[1:]
+        members = membership(rows)[1:]
         # one pass over all terms: a sum per coalition of effects and shares side by side
         terms = torch.from_numpy(np.column_stack([values, matrix]))
         sums = terms.new_zeros(len(rows), terms.shape[1])
@@ -197,7 +197,7 @@ def _reformulated(source: Reformulation, example: int, reference: int, level: Le
     )
 
 
-def _members(coalitions: Coalitions) -> np.ndarray:
+def membership(coalitions: Coalitions) -> np.ndarray:
     """Return who is in each coalition, shape (C, n), bool."""
     n = coalitions.n
     if coalitions.max_order is None:  # position = mask, whose bits are the players
