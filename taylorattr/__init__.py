@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from taylorattr.graphs.hypergraph import interaction_hypergraph
     from taylorattr.graphs.interaction_graph import interaction_graph
     from taylorattr.html.report import report
+    from taylorattr.prepared import Prepared, prepare
     from taylorattr.reformulation.reformulate import reformulate
     from taylorattr.reformulation.result import Reformulation
 
@@ -89,6 +90,8 @@ _LATER = {
     "interaction_hypergraph": "taylorattr.graphs.hypergraph",
     "interaction_graph": "taylorattr.graphs.interaction_graph",
     "report": "taylorattr.html.report",
+    "Prepared": "taylorattr.prepared",
+    "prepare": "taylorattr.prepared",
     "reformulate": "taylorattr.reformulation.reformulate",
     "Reformulation": "taylorattr.reformulation.result",
 }
@@ -175,6 +178,7 @@ __all__ = [
     "InteractionIndex",
     "Interactions",
     "Players",
+    "Prepared",
     "ProbedRule",
     "Pruning",
     "Reformulation",
@@ -204,6 +208,7 @@ __all__ = [
     "interactions",
     "map_dataset",
     "plot",
+    "prepare",
     "probe",
     "prune",
     "reformulate",

@@ -204,6 +204,10 @@ class HeldInputWarning(TaylorAttrWarning):
     """Integer inputs beside floating-point ones have no derivatives and are held at their values."""
 
 
+class ModelChangedWarning(TaylorAttrWarning):
+    """A prepared model is another than when it was prepared; it is copied and checked anew."""
+
+
 class ZeroDifferenceWarning(TaylorAttrWarning):
     """Input and baseline coincide, so every effect is zero."""
 

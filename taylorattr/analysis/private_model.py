@@ -376,6 +376,24 @@ class ModelFacts(NamedTuple):
     fixed_batch: int | None
 
 
+class Bounded(dict[Any, Any]):
+    """A dictionary of at most `MOST` entries: the first to come are the first to go."""
+
+    MOST = 32
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Set an entry, and give up the oldest one if there are too many."""
+        super().__setitem__(key, value)
+        while len(self) > self.MOST:
+            del self[next(iter(self))]
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Return the entry, set first where there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+
 class PrivateModel:
     """A model that is never run itself: what runs are copies of it, which this keeps.
 
@@ -385,11 +403,12 @@ class PrivateModel:
 
     Args:
         user_model: Module or callable on torch tensors; read and never changed.
-        weakly: Whether this does not keep the user's model, and is itself kept for further questions.
+        weakly: Whether this does not keep the user's model alive.
 
     Attributes:
         recordings: Operations that were recorded of the copies, by what decides them; for whoever runs them
             again.
+        programs: Programs that were captured of the copies, likewise.
         scalars: The copies as scalar functions, with what was seen when they were tried, by what decides it;
             None where nobody asks again.
     """
@@ -397,7 +416,8 @@ class PrivateModel:
     def __init__(self, user_model: Callable[..., Any], *, weakly: bool = False) -> None:
         self._refer: Callable[[], Any] = weakref.ref(user_model) if weakly else lambda: user_model
         self.recordings: dict[Any, Any] = {}
-        self.scalars: dict[Any, Any] | None = {} if weakly else None
+        self.programs: dict[Any, list[Any]] = Bounded()
+        self.scalars: dict[Any, Any] | None = None
         self._copies: dict[tuple[torch.dtype | None, torch.device | None], ModelCopy] = {}
 
     @property

@@ -28,6 +28,7 @@ from taylorattr.analysis.inputs import (
 )
 from taylorattr.analysis.model_errors import require_model
 from taylorattr.analysis.players import PlayersLike, player_maps, resolve_players
+from taylorattr.analysis.prepared_model import PreparedModel
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
 from taylorattr.analysis.targets import TargetSelector, tensor_output
@@ -58,7 +59,7 @@ class Question:
     `against` ask the same model something else, on the same copies.
 
     Attributes:
-        model: Module or callable on torch tensors; never changed.
+        model: Module or callable on torch tensors, or what ``ta.prepare`` made of one; never changed.
         inputs: Tensor (B, …) or tuple of them; floating-point where derivatives are taken.
         baselines: None (zeros), number, tensor (1, …) or (B, …), or a tuple of these, one per input tensor.
         target: Which number of the output is analysed: captum's TargetType (None for one number per row, an
@@ -129,7 +130,12 @@ class Question:
             )
         if dtype is not None and not dtype.is_floating_point:
             raise OptionError(f"dtype={dtype}; expected a floating-point dtype such as torch.float64")
-        if self.private is None:
+        if isinstance(self.model, PreparedModel):
+            held = self.model.held()
+            object.__setattr__(self, "private", held.private)
+            object.__setattr__(self, "established", held.established)
+            object.__setattr__(self, "model", self.model.user_model)
+        elif self.private is None:
             require_model(self.model)
             object.__setattr__(self, "private", PrivateModel(self.model))
             object.__setattr__(self, "established", set())  # it was about the copies of another question

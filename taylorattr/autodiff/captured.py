@@ -96,13 +96,14 @@ def captured_examples(game: Game, frame: Frame, dtype: torch.dtype) -> list[Capt
             return None, str(error)
         return program, without_rule(program)
 
-    return [Captured(*group) for group in _grouped(game, frame, dtype, captured)]
+    return [Captured(*group) for group in _grouped(game, frame, dtype, "series", captured)]
 
 
 def _grouped(
     game: Game,
     frame: Frame,
     dtype: torch.dtype,
+    kind: str,
     captured: Callable[[int], tuple[Program | None, str]],
 ) -> Iterator[tuple[list[int], Program | None, str]]:
     """Yield examples that share a program, the program, and why it cannot be walked.
@@ -110,13 +111,43 @@ def _grouped(
     The first example that has none yet is captured, and its program asked about all others that have none.
     """
     left = list(range(game.batch))
+    kept = _kept_programs(game, dtype, kind)
+    for program in kept if kept is not None else ():
+        served = _served(program, "", game, frame, dtype, left[0], left) if left else []
+        if served:
+            yield served, program, ""
+            left = [example for example in left if example not in set(served)]
     while left:
         first, *others = left
         program, failure = captured(first)
         joined = [] if program is None else _served(program, failure, game, frame, dtype, first, others)
+        if kept is not None and program is not None and not failure and not program.notes:
+            del kept[: 1 - MOST_KEPT]
+            kept.append(program)
         yield [first, *joined], program, failure
         known = {first, *joined}
         left = [example for example in others if example not in known]
+
+
+MOST_KEPT = 4
+"""Programs of one function that are kept for further questions to the same copies of a model."""
+
+
+def _kept_programs(game: Game, dtype: torch.dtype, kind: str) -> list[Program] | None:
+    """Return the list of programs kept of the model for such inputs; None where none are.
+
+    A program without a branch on values is the same wherever it is captured; whether it gives the model's
+    values is asked at the ends of every example. One of further arguments holds their numbers.
+    """
+    scalar = game.scalar
+    if scalar.private.scalars is None or scalar.varies or scalar.extra:
+        return None
+    shapes = tuple((tuple(x.shape[1:]), x.dtype) for x in game.inputs)
+    key = kind, dtype, scalar.dtype, scalar.selector.key, shapes
+    try:
+        return scalar.private.programs.setdefault(key, [])
+    except TypeError:  # a target of the user's that is a callable object and has no hash
+        return None
 
 
 def _served(
@@ -234,7 +265,7 @@ def programs_between(game: Game, frame: Frame = "baseline") -> Iterator[Program 
         return (program, "") if isinstance(program, Program) else (None, program)
 
     answers: dict[int, Program | str] = {}
-    for examples, program, failure in _grouped(game, frame, game.dtype, captured):
+    for examples, program, failure in _grouped(game, frame, game.dtype, "second order", captured):
         answers |= dict.fromkeys(examples, failure if program is None else program)
     yield from (answers[example] for example in range(game.batch))
 

@@ -18,7 +18,7 @@ from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.gradient import rows_at_once, value_and_gradient
-from taylorattr.compat.captum.held import HeldModel, held_model
+from taylorattr.analysis.held_model import HeldModel, held_model
 from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
 from taylorattr.methods.method import attributed, find
 

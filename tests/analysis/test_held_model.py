@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import taylorattr.compat.captum as ours
-from taylorattr.compat.captum import held
-from taylorattr.compat.captum.held import held_model
+from taylorattr.analysis import held_model as held
+from taylorattr.analysis.held_model import held_model
 from tests.autodiff.networks import points as normal
 
 

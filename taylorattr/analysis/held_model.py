@@ -1,9 +1,9 @@
 """The private copies of a model, held for as long as it stays as it is.
 
-captum runs the user's model itself, so that a class made once explains whatever the model has become. These
-classes run copies. They are kept with the model, whoever asks, and made anew where anything of it has
-changed: a weight (also by ``.data``, which no counter of torch's shows), a buffer, an attribute, a hook, a
-part. What is inside an object that an attribute refers to, a list of lists or a helper, is not looked at.
+An analysis runs copies of the user's model. Who asks it again, a prepared model or a class made as captum's,
+has them held, and made anew where anything of the model has changed: a weight (also by ``.data``, which no
+counter of torch's shows), a buffer, an attribute, a hook, a part. What is inside an object that an attribute
+refers to, a list of lists or a helper, is not looked at, nor are the numbers that a function refers to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taylorattr.analysis.private_model import PrivateModel
+from taylorattr.analysis.private_model import Bounded, PrivateModel, own_modules
 
 MOST_BYTES = 2**26
 """Size of a model's tensors up to which its copies are kept with it and compared number by number; those of
@@ -47,10 +47,11 @@ def held_model(model: Callable[..., Any], own: HeldModel | None = None) -> HeldM
 
 
 class HeldModel:
-    """Private copies of a module, what was established of them, and what the module was then.
+    """Private copies of a model, what was established of them, and what the model was then.
 
     Args:
-        model: The module; referred to weakly, so that what is held of it does not keep it.
+        model: A module, which is referred to weakly, so that what is held of it does not keep it; or a callable,
+            of which the modules that it refers to are looked at.
 
     Attributes:
         private: The copies.
@@ -58,28 +59,38 @@ class HeldModel:
         small: Whether numbers are compared one by one.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model = weakref.ref(model)
-        everything = list(model.modules())
-        self._parts, self._attributes = everything[1:], [_Attributes(part) for part in everything]
+    def __init__(self, model: Callable[..., Any]) -> None:
+        weakly = isinstance(model, nn.Module)
+        self._model: Callable[[], Any] = weakref.ref(model) if weakly else lambda: model
+        self._outermost = [] if weakly else own_modules(model)
+        everything = [part for module in self._outermost or [model] for part in _modules(module)]
+        # a module's own parts, not the module itself, are kept
+        self._parts = everything[int(weakly) :]
+        self._attributes = [_Attributes(part) for part in everything]
         tensors = _tensors(everything)
         self.small = sum(t.numel() * t.element_size() for t in tensors) <= MOST_BYTES
         self._numbers = [(tensor, _numbers(tensor, self.small)) for tensor in tensors]
-        self.private = PrivateModel(model, weakly=True)
+        self.private = PrivateModel(model, weakly=weakly)
+        self.private.scalars = Bounded()
         self.established: set[str] = set()
 
     @property
-    def model(self) -> nn.Module | None:
-        """The user's module; None once it is gone."""
+    def model(self) -> Callable[..., Any] | None:
+        """The user's model; None once it is gone."""
         return self._model()
 
     def valid(self) -> bool:
-        """Whether the module is what it was."""
+        """Whether the model is what it was."""
         model = self.model
         if model is None:
             return False
+        if self._outermost:
+            now = own_modules(model)
+            if len(now) != len(self._outermost) or not all(map(is_, now, self._outermost)):
+                return False
         # attributes are compared by identity, parts and tensors among them: those are the ones from before
-        for part, attributes in zip((model, *self._parts), self._attributes, strict=True):
+        everything = [model, *self._parts] if isinstance(model, nn.Module) else self._parts
+        for part, attributes in zip(everything, self._attributes, strict=True):
             if not attributes.same(part):
                 return False
         return all(_equal(tensor, before) for tensor, before in self._numbers)
@@ -110,6 +121,11 @@ class _Attributes:
 
 def _contents(container: Any) -> tuple[Any, ...]:
     return tuple(container.values()) if isinstance(container, dict) else tuple(container)
+
+
+def _modules(model: Any) -> list[nn.Module]:
+    """Return a module and all its parts; nothing for what is no module."""
+    return list(model.modules()) if isinstance(model, nn.Module) else []
 
 
 def _tensors(parts: list[nn.Module]) -> list[Tensor]:
