@@ -87,7 +87,9 @@ class Prepared(PreparedModel):
     warning says so and the answer is about the model as it is now. Not seen: what changes inside an object or
     a nested list that an attribute refers to, and the numbers a function finds outside itself.
 
-    Threads may share it; each has copies of its own. Pickled, it is the model and its defaults.
+    Threads may share it; each has copies of its own. (Where one of them captures a program, torch's fused
+    kernels are off in all, so that numbers in single precision may differ in rounding.) Pickled, it is the
+    model and its defaults.
 
     Attributes:
         user_model: The model.
@@ -132,7 +134,7 @@ class Prepared(PreparedModel):
 
     def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function with this model and the defaults in their places."""
-        signature = inspect.signature(function)
+        signature = _signature(function)
         names = list(signature.parameters)
         place = names.index("model")
         defaults = {name: value for name, value in self.defaults.items() if name in names}
@@ -156,6 +158,11 @@ class Prepared(PreparedModel):
         ]
         asked.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return asked
+
+
+@functools.cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 @shares_parameters

@@ -87,6 +87,7 @@ class Outputs:
         self._size = self._at_most or max(_CHUNK, scalar.rows_per_call(x))
         self._f_input: Tensor | None = None
         self._f_baseline: Tensor | None = None
+        self._beside_another = False  # whether a single example was evaluated in a batch with something else
         if scalar.draws:
             self._require_repeatable()
         tried = scalar.tried
@@ -103,6 +104,7 @@ class Outputs:
             return
         # b_0, x_0, x_1, …, b_1, …: x_0 is never the only row of a call, nor first, nor the middle of three
         own = self._baselines()
+        self._beside_another = any(bool((e[:1] != s[:1]).any()) for e, s in zip(x, b, strict=True))
         parts = [examples[:1], examples, examples[1:own]]
         if scalar.batch + own == 3:
             parts.append(examples[-1:])
@@ -215,6 +217,8 @@ class Outputs:
         allowed = 1e3 * self._scalar.coarsest_eps * largest
         same = abs(float(tried[-1]) - float(f_x[self._witness])) <= allowed
         if same and len(f_x) == 1:
+            if self._beside_another:
+                self._scalar.established.add("rows")
             return
         with torch.inference_mode(False), preserved_rng():
             if not same:

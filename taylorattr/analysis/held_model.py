@@ -50,8 +50,8 @@ class HeldModel:
     """Private copies of a model, what was established of them, and what the model was then.
 
     Args:
-        model: A module, which is referred to weakly, so that what is held of it does not keep it; or a callable,
-            of which the modules that it refers to are looked at.
+        model: A module, which is referred to weakly, so that what is held of it does not keep it; or a
+            callable, of which the modules that it refers to are looked at.
 
     Attributes:
         private: The copies.

@@ -1,9 +1,9 @@
 """PreparedModel: a model whose private copies outlast a question.
 
-A fact of the model is established once: its copies, that its parameters are finite, that rows do not depend on
-each other, which operations it runs. What a value can change is looked at in every question anew: whether
-inputs and outputs are finite, whether the gradient is that of the values, whether a program that was captured
-at other inputs gives the model's values at these.
+A fact of the model is established once: its copies, that its parameters are finite, that rows do not depend
+on each other, which operations it runs. What a value can change is looked at in every question anew: whether
+inputs and outputs are finite, whether the gradient is that of the values, whether a program that was
+captured at other inputs gives the model's values at these.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class PreparedModel:
         if held is not None and not held.valid():
             held = None
             warn(
-                "the model has changed since it was prepared (a tensor, an attribute, a hook or a part); it is "
-                "copied and checked anew, and the answer is about the model as it is now",
+                "the model has changed since it was prepared (a tensor, an attribute, a hook or a part); it "
+                "is copied and checked anew, and the answer is about the model as it is now",
                 ModelChangedWarning,
             )
         if held is None:

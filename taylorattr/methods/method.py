@@ -84,7 +84,7 @@ class AttributionMethod:
         """Whether it runs the model on all inputs and baselines in any case, so that nobody else need to."""
         return self.family == "relevance"
 
-    @property
+    @cached_property
     def options(self) -> dict[str, Any]:
         """Options with their defaults."""
         return dict(self._defaults)

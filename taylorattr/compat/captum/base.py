@@ -13,12 +13,12 @@ from taylorattr import attribution
 from taylorattr.aliases import AnyTarget, Baselines, Tensors
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.guards import require_finite
+from taylorattr.analysis.held_model import HeldModel, held_model
 from taylorattr.analysis.inputs import baseline_tuple, input_tuple
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.gradient import rows_at_once, value_and_gradient
-from taylorattr.analysis.held_model import HeldModel, held_model
 from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
 from taylorattr.methods.method import attributed, find
 
