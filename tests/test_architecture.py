@@ -29,6 +29,7 @@ LAYERS = (
     ("reformulation", "criteria", "evaluation", "graphs"),
     ("design",),
     ("datasets",),
+    ("prepared",),
     ("plot",),
     ("html",),
     ("compat",),
