@@ -17,6 +17,7 @@ from taylorattr.plot.flow_bands import (
     notes_width,
     ribbons,
     scale,
+    shrunk,
     stacked,
 )
 from taylorattr.plot.labels import (
@@ -44,8 +45,8 @@ FONT = 8.0
 LABEL_PITCH = 13.0
 """Height of a row's label, in points."""
 
-TITLE_ROOM, LEGEND_ROOM = 34.0, 22.0
-"""Room for the titles and for the legend, in points."""
+TITLE_ROOM, LEGEND_ROOM, CHOICE_ROOM = 34.0, 34.0, 12.0
+"""Room for the titles, for everything below, and of it for the line that says what is shown, in points."""
 
 NARROWEST_SIDE = 210.0
 """Width that one method's side needs, in points."""
@@ -71,16 +72,19 @@ def allocation_flow(
 ) -> tuple[Figure, Axes]:
     """Draw what a method hands from each effect to each player; with two methods, both on the same effects.
 
-    A block beside an effect's name is as high as the effect. Bands as high as |A_i(S)| leave it for the
-    players. What the bands leave of the block is hollow: nobody is given it (*dropped*). What they take
-    beyond it is hatched (*over-counted*; ``×2`` says that the shares add up to twice the effect). Bands with
-    dark hatching go to a player outside the effect (*leak*). Colours are signs. All heights have one scale,
-    in units of the output.
+    Below stands how the effects were chosen, and how much of Σ|effects| they are. A block beside an effect's
+    name is as high as the effect. Bands as high as |A_i(S)| leave it for the players. What the bands leave
+    of the block is hollow: nobody is given it (*dropped*). What they take beyond it is hatched
+    (*over-counted*; ``×2`` says that the shares add up to twice the effect). Bands with dark hatching go to
+    a player outside the effect (*leak*). Colours are signs. All heights have one scale, in units of the
+    output.
 
     Args:
         source: Result of ``ta.reformulate`` (ratios times effects) or of ``ta.audit`` (measured A_i(S)).
         other: A second one, drawn to the left of the same effects.
-        k: Effects shown, those with the largest effect or shares; the others are one row.
+        k: Effects shown, those with the largest effect or shares, the largest first; the others are one row
+            with their sum and Σ|·|. Where that would dwarf the rest it is drawn at 1/2, 1/3, … of its
+            height, which its name says.
         players: Players shown, those with the largest shares; the others are one row.
         level: ``coalition``: Taylor terms of one support together; ``term``: each I(κ) by itself.
         example: Which example of the batch.
@@ -141,15 +145,39 @@ def allocation_flow(
 
     both = len(tables) == 2  # with two methods the names of effects stand in the middle
     names = tables[0].labels(keys, min(40, characters(ax, 0.25 if both else 0.32, FONT)))
+    smaller = shrunk(parts) if fold[0] else 1
     if fold[0]:
         hidden = max(int((np.abs(t.values) > 0).sum()) for t in tables) - len(keys)
-        names.append(f"{hidden:,} other effects" if hidden > 0 else "other effects")
+        who = f"{hidden:,} other effects" if hidden > 0 else "other effects"
+        names.append(f"{who}, at 1/{smaller}" if smaller > 1 else who)
+        parts = [part.with_last_row(1.0 / smaller) for part in parts]
     longest = min(22, max(5, characters(ax, 0.16 if both else 0.3, FONT) - 7))
     receivers = distinct([tables[0].receivers[column] for column in columns], longest)
     if fold[1]:
         receivers.append(f"{len(tables[0].receivers) - len(columns)} others")
     _draw(ax, tables, parts, names, receivers, colours, (wide, high))
+    if fold[0]:
+        _choice(ax, tables[0], rows[0], wide)
     return figure, ax
+
+
+def _choice(ax: Axes, table: Shares, rows: list[int | None], wide: float) -> None:
+    """Say below the picture which effects are shown, how much of all they are, and what the others are."""
+    shown = np.zeros(len(table.values), bool)
+    shown[[row for row in rows if row is not None]] = True
+    size, rest = np.abs(table.values), table.values[~shown]
+    share = float(size[shown].sum()) / (float(size.sum()) or 1.0)
+    total, whole = number(float(rest.sum())), number(float(np.abs(rest).sum()), sign=False)
+    chosen_by = f"shown: the {len(rows)} effects of largest size or shares, {share:.0%} of Σ|effects|"
+    text = f"{chosen_by}; the others sum to {total}, Σ|·| {whole}"
+    if text_width(text, 6.0) > wide:
+        text = f"shown: the {len(rows)} largest, {share:.0%} of Σ|effects|; others {total}, Σ|·| {whole}"
+    bottom = ax.get_ylim()[0]
+    unit = (bottom - ax.get_ylim()[1]) / room(ax)[1]
+    ax.text(
+        wide / 2, bottom - (LEGEND_ROOM - CHOICE_ROOM) * unit, text, ha="center", va="bottom",
+        fontsize=fitting_font(text, wide - 6.0, 7.5), color=ink(ax), gid="choice", **PLAIN,
+    )  # fmt: skip
 
 
 def _draw(
@@ -257,17 +285,14 @@ def _outside(table: Shares, rows: list[int | None]) -> bool:
 
 
 def _chosen_keys(tables: list[Shares], k: int) -> list[tuple[int, ...]]:
-    """Return the k effects with the largest effect or shares in any table, by order, then by size."""
+    """Return the k effects with the largest effect or shares in any table, the largest first."""
     weight: dict[tuple[int, ...], float] = {}
-    order: dict[tuple[int, ...], int] = {}
     for table in tables:
         amount = np.maximum(np.abs(table.values), table.handed_out)
         for row in folded(amount, k).largest:
             key = table.key(int(row))
             weight[key] = max(weight.get(key, 0.0), float(amount[row]))
-            order[key] = table.order(int(row))
-    largest = sorted(weight, key=lambda key: -weight[key])[:k]
-    return sorted(largest, key=lambda key: (order[key], -weight[key]))
+    return sorted(weight, key=lambda key: -weight[key])[:k]
 
 
 def _chosen_columns(tables: list[Shares], players: int) -> list[int]:

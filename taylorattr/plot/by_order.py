@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DIVERGING = 8.0
+"""Beyond so many times the span of f(b), the first two orders and f(x), steps are cut off: they would hide
+these."""
+
+CUT_MARGIN = 1.5
+"""How far the axis then reaches on either side, in such spans."""
+
 FAR_FROM_ZERO = 3.0
 """The axis starts at 0 unless the waterfall lies more than so many of its own widths away."""
 
@@ -29,6 +36,9 @@ def by_order(
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
     """Draw a waterfall from f(b) over the sum of the effects of each order to f(x).
+
+    Where the orders of a series grow, the axis keeps to f(b), the first two orders and f(x); steps that
+    leave it are cut off with an arrow, and all numbers stand on the right.
 
     Args:
         effects: Taylor effects (the remainder is the last step) or Harsanyi effects (order = size of S); of a
@@ -72,36 +82,67 @@ def by_order(
     for row, level in enumerate(levels[:-1]):
         ax.plot([level, level], [row - 0.31, row + 1.31], color=ink(ax), linewidth=0.6, alpha=0.5)
 
-    # bars start at 0 where that leaves the steps enough of the width to be read
     low, high = float(levels.min()), float(levels.max())
+    core = np.array([start, *after[:2], end])
+    beyond = high - low > DIVERGING * float(np.ptp(core)) > 0.0
+    if beyond:
+        low, high = core.min() - CUT_MARGIN * np.ptp(core), core.max() + CUT_MARGIN * np.ptp(core)
+    # bars start at 0 where that leaves the steps enough of the width to be read
     span = high - low
     cut = span > 0 and (low > FAR_FROM_ZERO * span or high < -FAR_FROM_ZERO * span)
     if not cut:
         low, high = min(low, 0.0), max(high, 0.0)
         span = high - low
     # room for the numbers beside the bars
-    pad = 0.2 * span if span > 0 else 1.0
+    pad = 0.02 * span if beyond else 0.2 * span if span > 0 else 1.0
     ax.set_xlim(low - pad, high + pad)
     font = row_font(ax, len(labels))
-    for row, (left, width) in enumerate(zip(lefts, widths, strict=True)):
-        inner = 0 < row < len(labels) - 1
-        ax.annotate(
-            number(width, sign=inner),
-            (max(left, left + width), row),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=min(font, LARGEST_ROW_FONT - 1),
-        )
+    numbers = [number(width, sign=0 < row < len(labels) - 1) for row, width in enumerate(widths)]
+    if beyond:
+        _number_rows(ax, numbers, font)
+        _arrows(ax, lefts, widths, ["white" if p == NEUTRAL else p for p in [NEUTRAL, *paints, NEUTRAL]])
+    else:
+        for row, (left, width) in enumerate(zip(lefts, widths, strict=True)):
+            ax.annotate(
+                numbers[row],
+                (max(left, left + width), row),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=min(font, LARGEST_ROW_FONT - 1),
+            )
     name_rows(ax, labels, font)
     if not cut:
         ax.axvline(0.0, color=ink(ax), linewidth=0.8)
-    ax.set_xlabel(
-        "model output" + (" (the axis does not start at 0)" if cut else ""), fontsize=LARGEST_ROW_FONT
-    )
+    note = "the sums grow by order: steps beyond the axis are cut off" if beyond else ""
+    note = note or ("the axis does not start at 0" if cut else "")
+    ax.set_xlabel("model output" + f" ({note})" * bool(note), fontsize=LARGEST_ROW_FONT)
     ax.tick_params(axis="x", labelsize=8)
     head(ax, "From the baseline's output to the input's, by order", loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.grid(axis="x", color=faint(ax), linewidth=0.5)
     ax.set_axisbelow(True)
     return figure, ax
+
+
+def _number_rows(ax: Axes, numbers: list[str], font: float) -> None:
+    """Write a number for each row to the right of the axes."""
+    twin = ax.secondary_yaxis("right")
+    twin.set_yticks(range(len(numbers)), numbers, fontsize=font)
+    twin.tick_params(axis="y", length=0, labelcolor=ink(ax))
+    twin.spines[:].set_visible(False)
+
+
+def _arrows(ax: Axes, lefts: np.ndarray, widths: np.ndarray, paints: list[str]) -> None:
+    """Draw an arrow at each edge of the axes that a step crosses, or beyond which all of it lies."""
+    low, high = ax.get_xlim()
+    for row, (left, width) in enumerate(zip(lefts, widths, strict=True)):
+        first, last = sorted((left, left + width))
+        right, left_of = (1.0, last > high, first < high, "⟶"), (0.0, first < low, last > low, "⟵")
+        for edge, crossed, seen, arrow in (right, left_of):
+            if crossed:
+                ax.annotate(
+                    arrow, (edge, row), xycoords=("axes fraction", "data"), xytext=(4 - 8 * edge, 0),
+                    textcoords="offset points", ha="right" if edge else "left", va="center", fontsize=9,
+                    color="white" if seen else paints[row], gid="beyond",
+                )  # fmt: skip

@@ -82,7 +82,9 @@ def dependence(
             "alone"
         )
     shades, partner_words = (None, None) if other is None else ranks(values[:, other])
-    look = {"c": NEUTRAL} if shades is None else {"c": shades, "cmap": VALUE_COLOURS, "plotnonfinite": True}
+    look: dict[str, Any] = (
+        {"c": NEUTRAL} if shades is None else {"c": shades, "cmap": VALUE_COLOURS, "plotnonfinite": True}
+    )
     dots = ax.scatter(across, scores, s=22, linewidths=0, zorder=3, label="score", **look)
     dots.set_gid("scores")
     if other is not None:

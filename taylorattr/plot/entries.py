@@ -113,7 +113,7 @@ def term_labels(players: Sequence[str], terms: Sequence[Sequence[int] | np.ndarr
     names = numbered(players)
     written = []
     for kappa in terms:
-        present = np.flatnonzero(kappa)
+        present = np.flatnonzero(kappa).tolist()
         powers = [power(int(kappa[i])) for i in present]
         parts = [names[i] + p for i, p in zip(present, powers, strict=True)]
         if any(powers) and "…" in joined(parts, limit):

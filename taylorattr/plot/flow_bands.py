@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from taylorattr.plot.entries import LONGEST_REST
 from taylorattr.plot.labels import PLAIN, number, text_width
 from taylorattr.plot.shares import Shares
 from taylorattr.plot.style import NEUTRAL, Palette, ink, paper
@@ -57,6 +58,21 @@ class Ribbons:
     def received(self) -> np.ndarray:
         """Σ|A_i| of each column, shape (c,)."""
         return self.flows.sum(axis=(0, 1, 2))
+
+    def with_last_row(self, factor: float) -> Ribbons:
+        """Return the same with all numbers of the last row times a factor; scores stay what they are."""
+        flows, rows = self.flows.copy(), [self.values.copy(), self.sizes.copy(), self.net.copy()]
+        flows[:, :, -1] *= factor
+        for row in rows:
+            row[-1] *= factor
+        return Ribbons(*rows, flows, self.scores)
+
+
+def shrunk(parts: Sequence[Ribbons]) -> int:
+    """Return how many times smaller than it is the last row is drawn, to leave room to the others."""
+    heights = np.max([np.maximum(part.sizes, part.handed_out) for part in parts], axis=0)
+    largest = float(heights[:-1].max(initial=0.0))
+    return max(1, int(np.ceil(float(heights[-1]) / (LONGEST_REST * largest)))) if largest > 0 else 1
 
 
 def ribbons(

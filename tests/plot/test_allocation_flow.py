@@ -1,5 +1,6 @@
 """Bands are shares of effects and add up to Σ|w·I|; blocks say what is over-counted and dropped."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import taylorattr as ta
 from taylorattr.errors import NonFiniteError, OptionError
 from taylorattr.maths.subsets import Coalitions
 from taylorattr.plot import allocation_flow
+from taylorattr.plot.labels import number
 from tests.plot import results
 
 
@@ -28,6 +30,16 @@ def bands(ax):
 
 def blocks(ax, kind):
     return sum(patch.get_height() for patch in ax.patches if patch.get_gid() == kind)
+
+
+def rows(ax):
+    return [t.get_text() for t in ax.texts if t.get_gid() == "effect name"]
+
+
+def smaller(ax):
+    """How many times smaller than it is the row of all others is drawn, as its name says."""
+    written = re.search(r"at 1/(\d+)", rows(ax)[-1])
+    return int(written[1]) if written else 1
 
 
 def audited(seed=0, n=4, change=lambda table, members: table):
@@ -51,12 +63,35 @@ def audited(seed=0, n=4, change=lambda table, members: table):
 def test_the_bands_of_terms_add_up_to_every_share(rule, n, order, k, players):
     source = results.reformulation(rule, results.taylor(n, order))
     _, ax = allocation_flow(source, k=k, players=players, level="term")
-    assert sum(bands(ax).values()) == pytest.approx(float(source.matrix().abs().sum()))
     given, sizes = source.matrix().abs().sum(1), source.effects[0].values[0].abs()
+    drawn = torch.ones_like(sizes)
+    drawn[torch.maximum(given, sizes).argsort(descending=True)[k:]] = 1 / smaller(ax)
+    assert sum(bands(ax).values()) == pytest.approx(float((drawn * given).sum()))
     held = blocks(ax, "handed") + blocks(ax, "beyond")
-    assert held == pytest.approx(float(given.sum()))
-    assert blocks(ax, "player") == pytest.approx(float(given.sum()))
-    assert blocks(ax, "handed") + blocks(ax, "dropped") == pytest.approx(float(sizes.sum()))
+    assert held == pytest.approx(float((drawn * given).sum()))
+    assert blocks(ax, "player") == pytest.approx(float((drawn * given).sum()))
+    assert blocks(ax, "handed") + blocks(ax, "dropped") == pytest.approx(float((drawn * sizes).sum()))
+
+
+def test_the_largest_stand_first_and_the_others_are_one_row_that_leaves_them_room():
+    effects = results.harsanyi(10)
+    _, ax = allocation_flow(results.reformulation("shapley", effects), k=12)
+    values = effects.values[0, 1:].abs()
+    order = values.argsort(descending=True)
+    heights = {row: sum(h for (r, _), h in bands(ax).items() if r == row) for row in range(13)}
+    assert [heights[row] for row in range(12)] == pytest.approx(values[order][:12].tolist())
+    rest = order[12:]
+    assert heights[12] == pytest.approx(float(values[rest].sum()) / smaller(ax))
+    assert smaller(ax) > 1 and heights[12] <= 1.3 * heights[0] * (1 + 1e-9)
+    total = number(float(effects.values[0, 1:][rest].sum()))
+    assert rows(ax)[-1].startswith("1,011 other effects")
+    (choice,) = (t.get_text() for t in ax.texts if t.get_gid() == "choice")
+    share = float(values[order][:12].sum() / values.sum())
+    assert choice == (
+        f"shown: the 12 effects of largest size or shares, {share:.0%} of Σ|effects|; the others sum to "
+        f"{total}, Σ|·| {number(float(values[rest].sum()), sign=False)}"
+    )
+    assert len(set(rows(ax))) == 13
 
 
 def test_a_coalitions_band_is_the_sum_over_its_terms():
@@ -106,7 +141,7 @@ def test_two_methods_stand_on_the_same_effects():
     _, ax = allocation_flow(one, two, k=4)
     both = sum(float(s.matrix().abs().sum()) for s in (one, two))
     # terms of one support may cancel where κ = 2e_i and e_i differ in sign, and then bands hold less
-    assert 0.3 * both < sum(bands(ax).values()) <= both * (1 + 1e-12)
+    assert 0.3 * both / smaller(ax) < sum(bands(ax).values()) <= both * (1 + 1e-12)
     assert len([t for t in ax.texts if t.get_gid() == "effect name"]) == 5
 
 

@@ -1,11 +1,14 @@
 """The waterfall starts at f(b), takes one step per order and ends at f(x)."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from matplotlib.figure import Figure
 
 import taylorattr as ta
 from taylorattr.plot import by_order
+from taylorattr.plot.labels import number
 from taylorattr.toys import three_effects
 from tests.plot import results
 
@@ -53,8 +56,7 @@ def test_no_bar_is_cut_off_unless_zero_is_far_and_then_it_is_said(effects):
 
 def test_far_from_zero_the_steps_fill_the_axis():
     near = results.taylor(5, 2)
-    fields = {name: getattr(near, name) for name in near.__dataclass_fields__}
-    far = type(near)(**fields | {"f_input": near.f_input + 1e4, "f_baseline": near.f_baseline + 1e4})
+    far = replace(near, f_input=near.f_input + 1e4, f_baseline=near.f_baseline + 1e4)
     _, ax = by_order(far)
     assert "does not start at 0" in ax.get_xlabel()
     low, high = ax.get_xlim()
@@ -65,3 +67,23 @@ def test_axes_that_are_given_are_drawn_on(effects):
     figure = Figure()
     given = figure.add_subplot()
     assert by_order(effects, ax=given) == (figure, given)
+
+
+def test_where_orders_grow_the_axis_keeps_to_the_outputs_and_numbers_stand_beside():
+    x = torch.tensor([[1.5, -1.0]], dtype=torch.float64)
+    effects = ta.decompose(lambda z: torch.atan(4 * z).sum(1) + z[:, 0] * z[:, 1], x, order=7)
+    figure, ax = by_order(effects)
+    low, high = ax.get_xlim()
+    for level in (0.0, float(effects.f_input[0]), float(effects.by_order[0, 0])):
+        assert low < level < high
+    assert high - low < 10 * float(effects.by_order[0, 0].abs())
+    numbers = [t.get_text() for t in ax.child_axes[0].get_yticklabels()]
+    assert numbers[1:-2] == [number(float(v)) for v in effects.by_order[0]]
+    assert "cut off" in ax.get_xlabel()
+    level, crossed = 0.0, 0
+    for value in [*effects.by_order[0].tolist(), float(effects.remainder[0])]:
+        first, last = sorted((level, level + value))
+        crossed += int(last > high) + int(first < low)
+        level += value
+    assert crossed == len([t for t in ax.texts if t.get_gid() == "beyond"]) > 0
+    assert results.collisions(figure) == []
