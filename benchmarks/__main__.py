@@ -16,6 +16,7 @@ import torch
 from benchmarks import (
     allocation,
     audit,
+    captum,
     designed,
     growth,
     harsanyi,
@@ -47,6 +48,7 @@ SUBJECTS = {
     "programs": programs.CASES,
     "integrated_gradients": integrated_gradients.CASES,
     "relevance": relevance.CASES,
+    "captum": captum.CASES,
     "pruning": pruning.CASES,
     "integrated_hessians": integrated_hessians.CASES,
     "hessians": hessians.CASES,
