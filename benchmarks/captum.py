@@ -53,7 +53,7 @@ def made(library: Any, name: str, network: nn.Module) -> Any:
     if inner:
         return getattr(library, outer)(made(library, inner, network))
     if outer in ("LayerGradCam", "GuidedGradCam"):
-        return getattr(library, outer)(network, network[0])
+        return getattr(library, outer)(network, next(network.children()))
     return getattr(library, outer)(network)
 
 

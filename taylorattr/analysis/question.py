@@ -410,8 +410,11 @@ class Question:
     @property
     def _known(self) -> ScalarModel | None:
         """The copies as they were tried before, where they are kept and rows known to be independent."""
-        scalars = self.private.scalars if self.private is not None else None
-        return scalars.get(self._key) if scalars and "rows" in self.established else None
+        if "known" not in self._memory:
+            scalars = self.private.scalars if self.private is not None else None
+            usable = scalars and "rows" in self.established
+            self._memory["known"] = scalars.get(self._key) if scalars and usable else None
+        return self._memory["known"]
 
     def _guarded(self) -> AbstractContextManager[Any]:
         """Return a context that puts back what the model draws; known copies draw nothing."""

@@ -113,26 +113,28 @@ def _agrees(program: Program | str, point: Rows, value: Tensor, scalar: ScalarMo
     return agrees_at(program, [(point, float(value))], scalar.dtype)
 
 
-def gradient_rows(game: Game, passes: int = 1) -> int:
+def gradient_rows(game: Game, passes: int = 1, wanted: int | None = None) -> int:
     """Return how many rows of one example's kind a forward and backward pass should take at a time.
 
     Args:
         game: The game; its `internal_batch_size` has the last word.
         passes: Number of such passes whose graphs are kept at once.
+        wanted: Rows there are, if that is known: of few, the system need not be asked for its memory.
 
     Returns:
         At least 1: the widest intermediate tensors of a call stay in cache, all of them in memory.
     """
-    return game.internal_batch_size or rows_at_once(game.scalar, passes)
+    return game.internal_batch_size or rows_at_once(game.scalar, passes, wanted)
 
 
-def rows_at_once(scalar: ScalarModel, passes: int = 1) -> int:
+def rows_at_once(scalar: ScalarModel, passes: int = 1, wanted: int | None = None) -> int:
     """Return how many rows a forward and backward pass of a model should take, as `gradient_rows`."""
     kind = "cuda" if scalar.device.type == "cuda" else "cpu"
     low, high = _ROWS[kind]
     rows = min(max(low, int(_CACHE_BYTES[kind] // max(scalar.widest, 1))), high)
     if kind == "cuda":
         return rows
+    rows = rows if wanted is None else max(1, min(rows, wanted))
     row_bytes = max(1, 3 * passes * scalar.total)
     return max(1, min(rows, int(available(rows * row_bytes) // row_bytes)))
 

@@ -351,9 +351,9 @@ def _questions(
     entry: AttributionMethod, question: Question, references: Tensors | None
 ) -> tuple[list[Question], tuple[Tensor, ...] | None]:
     """Return what the method is asked, once for each baseline, and the reference set if there is one."""
-    if question.internal_batch_size is None and (entry.runs_at_the_ends or entry.family == "system"):
-        baseline_later = entry.runs_at_the_ends and not entry.zero_baseline
-        question = replace(question, input_later=True, baseline_later=baseline_later)
+    later = left_to(entry) if question.internal_batch_size is None else {}
+    if any(getattr(question, name) != value for name, value in later.items()):
+        question = replace(question, **later)
     if references is not None:
         _require_one_baseline(entry)
         starts = question.starts(references)
@@ -367,6 +367,13 @@ def _questions(
     if len(rows[0]) == 1:
         _say_one_reference(entry, question.baselines)
     return [replace(question, baselines=stand_in(rows), references=rows)], rows
+
+
+def left_to(entry: AttributionMethod) -> dict[str, bool]:
+    """Return which values of f a method evaluates in any case, as attributes of its `Question`."""
+    if not (entry.runs_at_the_ends or entry.family == "system"):
+        return {}
+    return {"input_later": True, "baseline_later": entry.runs_at_the_ends and not entry.zero_baseline}
 
 
 def check_options(entry: AttributionMethod, options: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.autodiff.gradient import rows_at_once, value_and_gradient
 from taylorattr.compat.captum.per_example import spread_over_batch, summed_where_shared
-from taylorattr.methods.method import attributed, find
+from taylorattr.methods.method import attributed, find, left_to
 
 QUESTION_OPTIONS = (
     "target", "players", "additional_forward_args", "dtype", "seed", "show_progress", "internal_batch_size",
@@ -124,7 +124,7 @@ class Attribution:
         scalar, x = question.point
         examples, parts = torch.arange(len(x[0])), []
         # in blocks of rows that stay in cache: noisy copies of a batch may be many
-        for some in blocks(len(examples), rows_at_once(scalar)):
+        for some in blocks(len(examples), rows_at_once(scalar, wanted=len(examples))):
             rows = tuple(part[some] for part in x)
             values, gradients = value_and_gradient(scalar, rows, examples[some])
             require_finite(scalar, rows, values, "input", some.start)
@@ -142,6 +142,8 @@ class Attribution:
         entry = find(method)
         asked = {name: options.pop(name) for name in QUESTION_OPTIONS if name in options}
         asked |= {"integers_allowed": entry.integers, "averages": not entry.zero_baseline}
+        if asked.get("internal_batch_size") is None:
+            asked |= left_to(entry)
         references = options.pop("references", None)
         question = self._question(model, rows, baselines, **asked)
         result = attributed(entry, question, options, references=references, per_element=False)

@@ -154,7 +154,7 @@ class GradientShap(WithDelta):
         totals = [torch.zeros_like(part) for part in x]
         deltas = []
         # as many samples as fit: all at once would hold n_samples batches of gradients
-        for some in blocks(n_samples, max(1, rows_at_once(scalar) // batch)):
+        for some in blocks(n_samples, max(1, rows_at_once(scalar, wanted=n_samples * batch) // batch)):
             count = some.stop - some.start
             points, ends, starts = draws(count)
             examples = torch.arange(batch).repeat(count)

@@ -36,7 +36,7 @@ def gradient_x_input(question: Question, *, multiply_by: Multiplier = "delta") -
     factors = multipliers(game, multiply_by)
     examples = torch.arange(game.batch)
     found = []
-    for part in blocks(game.batch, gradient_rows(game)):
+    for part in blocks(game.batch, gradient_rows(game, wanted=game.batch)):
         xs = tuple(x[part] for x in game.inputs)
         found.append(value_and_gradient(game.scalar, xs, examples[part])[1])
     gradients = tuple(torch.cat(parts) for parts in zip(*found, strict=True))

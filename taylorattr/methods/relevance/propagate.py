@@ -141,6 +141,7 @@ def site_of(recording: Recording, node: Node, ledger: Ledger | None = None) -> S
         recording.makers,
         recording.program.learned,
         ledger.note if ledger is not None and ledger.asks_for_shares else None,
+        recording.facts_of(node),
     )
 
 

@@ -48,16 +48,25 @@ class Recording:
     active: frozenset[int] = field(init=False)
     readers: dict[int, list[Node]] = field(init=False)
     makers: dict[int, Node] = field(init=False)
+    _facts: dict[int, tuple[Node, dict[str, Any]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Index which operation makes and which read each value."""
         self.active = frozenset(self.program.values)
+        self._facts = self.again.replay.facts_of(self.program)
         self.readers, self.makers = defaultdict(list), {}
         for node in self.program.nodes:
             for i in set(operands(node)):
                 self.readers[i].append(node)
             for i in results(node):
                 self.makers[i] = node
+
+    def facts_of(self, node: Node) -> dict[str, Any]:
+        """Return what is known of an operation whatever its values, to be added to: it outlives this walk."""
+        held = self._facts.get(id(node))
+        if held is None or held[0] is not node:
+            held = self._facts[id(node)] = node, {}
+        return held[1]
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -47,7 +47,7 @@ def recorded_pairs(
     # of a model that branches on values a batch takes the branch of one row, so rows go by themselves
     at_once = 1
     if not singly and not at_x.program.notes:
-        at_once = max(1, gradient_rows(game, _VALUES_PER_PAIR) // at_x.batch)
+        at_once = max(1, gradient_rows(game, _VALUES_PER_PAIR, count * at_x.batch) // at_x.batch)
     shared = not game.scalar.varies and len(starts[0]) == 1
     for some in blocks(count, at_once):
         part = tuple(s[:, some] for s in starts)

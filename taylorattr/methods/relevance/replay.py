@@ -48,6 +48,7 @@ class Replay:
     ) -> None:
         self.rows, self.kept = rows, kept
         self._run = {rows: replace(program, values={})}
+        self._facts: dict[int, dict[int, Any]] = {}
         self._last: tuple[Rows, Program] | None = None  # of a single row: a baseline asked about again
         self._spelled = self._run if spelled is program else {rows: replace(spelled, values={})}
 
@@ -93,6 +94,13 @@ class Replay:
         if single:
             self._last = tuple(row.clone() for row in rows), found
         return found
+
+    def facts_of(self, program: Program) -> dict[int, Any]:
+        """Return where to keep what is known of a program's operations, as long as they are held here."""
+        for rows, held in self._spelled.items():
+            if held.nodes is program.nodes:
+                return self._facts.setdefault(rows, {})
+        return {}
 
     def _sized(self, programs: dict[int, Program], rows: int) -> Program:
         if rows not in programs:

@@ -30,6 +30,7 @@ class Site:
         makers: Value number -> operation that made it.
         learned: Numbers of the constants that come from parameters.
         note: Receives ``(share, amount)`` where relevance is given up on purpose; None when nobody asks.
+        facts: What is known of the operation whatever its values, to be read and added to; None: nothing.
 
     Attributes:
         operands: Numbers of the floating values it reads that depend on the inputs, in order, repeated.
@@ -47,6 +48,7 @@ class Site:
         makers: Mapping[int, Node],
         learned: frozenset[int] = frozenset(),
         note: Callable[[str, Tensor], None] | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         self.node = node
         self.values = values
@@ -56,13 +58,18 @@ class Site:
         self.makers = makers
         self.learned = learned
         self.note = note
-        reads = [i for i in operands(node) if i in active]
-        self.operands = tuple(i for i in reads if values[i].is_floating_point())
-        self.switches = tuple(i for i in reads if not values[i].is_floating_point())
-        out = node.out
-        self.outs: tuple[int | None, ...] = (
-            (out.index,) if isinstance(out, Ref) else tuple(r.index if r else None for r in out)
-        )
+        self._facts = facts = {} if facts is None else facts
+        if "operands" not in facts:
+            reads = [i for i in operands(node) if i in active]
+            floating = [values[i].is_floating_point() for i in reads]
+            facts["operands"] = tuple(i for i, f in zip(reads, floating, strict=True) if f)
+            facts["switches"] = tuple(i for i, f in zip(reads, floating, strict=True) if not f)
+            out = node.out
+            refs = (out,) if isinstance(out, Ref) else out
+            facts["outs"] = tuple(ref.index if ref else None for ref in refs)
+        self.operands: tuple[int, ...] = facts["operands"]
+        self.switches: tuple[int, ...] = facts["switches"]
+        self.outs: tuple[int | None, ...] = facts["outs"]
         self.memo: dict[str, Any] = {}  # what a rule worked out for this operation and may need again
 
     def __repr__(self) -> str:
@@ -80,12 +87,17 @@ class Site:
         node = self.node
         return f"{node.op} (module '{node.module}', {node.where or 'no source line'})"
 
-    @cached_property
+    @property
     def kind(self) -> Kind | None:
         """What the operation is to a rule, by the table of operations and by which arguments are active.
 
         None for an operation that the table does not have, and for functions of three values.
         """
+        if "kind" not in self._facts:
+            self._facts["kind"] = self._found_kind()
+        return self._facts["kind"]
+
+    def _found_kind(self) -> Kind | None:
         row = operation_of(self.node)
         if row is None:
             return None
@@ -137,7 +149,9 @@ class Site:
 
     def is_operand(self, name: str) -> bool:
         """Whether an argument is a floating value that depends on the inputs."""
-        argument = named(self.node.op, self.node.args, self.node.kwargs).get(name)
+        if "arguments" not in self._facts:
+            self._facts["arguments"] = named(self.node.op, self.node.args, self.node.kwargs)
+        argument = self._facts["arguments"].get(name)
         return isinstance(argument, Ref) and argument.index in self.operands
 
     def arguments(
