@@ -106,17 +106,18 @@ class _Attributes:
     def __init__(self, part: nn.Module) -> None:
         attributes = part.__dict__
         self._names, self._values = tuple(attributes), tuple(attributes.values())
-        self._entries = [(c, _contents(c)) for c in self._values if isinstance(c, (dict, list, set))]
+        self._containers = [c for c in self._values if isinstance(c, (dict, list, set))]
+        self._lengths = list(map(len, self._containers))
+        self._entries = [(c, _contents(c)) for c in self._containers if c]
 
     def same(self, part: nn.Module) -> bool:
-        """Whether a module refers to the same."""
+        """Whether a module refers to the same; written for speed, since every call asks."""
         attributes = part.__dict__
         if tuple(attributes) != self._names or not all(map(is_, attributes.values(), self._values)):
             return False
-        for container, before in self._entries:
-            if len(container) != len(before) or (before and not all(map(is_, _contents(container), before))):
-                return False
-        return True
+        if list(map(len, self._containers)) != self._lengths:
+            return False
+        return all(all(map(is_, _contents(c), before)) for c, before in self._entries)
 
 
 def _contents(container: Any) -> tuple[Any, ...]:

@@ -104,7 +104,7 @@ def test_gradient_shap_takes_callables_tuples_and_noise():
 @pytest.mark.parametrize("rows", [1, 7, 2048])
 def test_gradient_shap_draws_and_means_what_a_loop_over_samples_does(monkeypatch, stdevs, rows):
     """Blocks of any size take the draws of one sample after the other; only the order of a sum differs."""
-    monkeypatch.setattr("taylorattr.compat.captum.gradient.rows_at_once", lambda _: rows)
+    monkeypatch.setattr("taylorattr.compat.captum.gradient.rows_at_once", lambda *_, **__: rows)
     x, references = pair_inputs(), tuple(part.flip(0) - 1 for part in pair_inputs())
     torch.manual_seed(5)
     found, deltas = ours.GradientShap(PAIR).attribute(
