@@ -27,6 +27,7 @@ from taylorattr.autodiff.hessian import hessian
 from taylorattr.autodiff.hvp import hvp
 
 # Results
+from taylorattr.effects.by_output import ByOutput
 from taylorattr.effects.coalition_table import Effect, HarsanyiEffects, InteractionIndex
 
 # Decompose: Taylor effects, exact effects of any model, exact effects of an expression
@@ -167,6 +168,7 @@ __all__ = [
     "AllocationRule",
     "Attribution",
     "AuditReport",
+    "ByOutput",
     "CoalitionGame",
     "CriteriaReport",
     "CriteriaTable",

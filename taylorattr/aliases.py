@@ -28,5 +28,11 @@ Target: TypeAlias = None | int | tuple[int, ...] | Tensor | Sequence[int] | Sequ
 AnyTarget: TypeAlias = Target | Callable[[Any], Tensor]
 """A captum target or a callable output -> (B,)."""
 
+Output: TypeAlias = int | tuple[int, ...]
+"""One number of the model's output for an example: its place, or one index for each dimension."""
+
+Outputs: TypeAlias = Literal["all"] | Sequence[Output]
+"""Several of them, asked about at once; ``all``: every one."""
+
 ScalarFunction: TypeAlias = Callable[..., Tensor]
 """Function of the input tensors (R, …) giving one number per row, shape (R,)."""

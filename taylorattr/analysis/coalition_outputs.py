@@ -53,7 +53,7 @@ class CoalitionOutputs:
     ) -> None:
         self.game, self._fold = game, fold
         memory.keep_freed_blocks()
-        plain = CoalitionValues(self.game, 0, fold=False)
+        plain = CoalitionValues(self.game, 0, fold=False, shared=True)
         self.rows = plain.rows
         self._evaluators: dict[int, CoalitionValues] = {} if fold else {0: plain}
         self._bar = tqdm(total=total, initial=initial, unit="out", disable=not show_progress)
@@ -87,10 +87,10 @@ class CoalitionOutputs:
                 yield slice(examples[0], examples[-1] + 1), values.double()
                 continue
             if whole is None or part.start == 0:
-                whole = torch.empty(1, count, dtype=torch.float64)
+                whole = torch.empty(len(examples), count, dtype=torch.float64)
             whole[:, part] = values
             if part.stop == count:
-                yield slice(examples[0], examples[0] + 1), whole
+                yield slice(examples[0], examples[-1] + 1), whole
 
     def pieces(
         self, members: Members, count: int, examples: Sequence[int]
@@ -100,32 +100,35 @@ class CoalitionOutputs:
         Args:
             members: The coalitions, made in blocks.
             count: How many there are.
-            examples: Whose outputs are wanted.
+            examples: Whose outputs are wanted; all that share a row of the inputs, or none.
 
         Yields:
             Examples, a slice of the coalitions, and outputs (E, C) in the dtype of the analysis on the CPU:
-            several examples with all coalitions, or one with some, in order.
+            several examples with all coalitions, or those of one row of the inputs with some, in order.
 
         Raises:
             NonFiniteError: If an output is NaN or infinite; names the coalition.
         """
+        shared = self.game.scalar.columns  # examples that share a row come with the first of them
         if not count:  # of one player no coalition lies between none and all
-            yield from (([e], slice(0, 0), self.game.f_input.new_empty(1, 0).cpu()) for e in examples)
+            yield examples, slice(0, 0), self.game.f_input.new_empty(len(examples), 0).cpu()
             return
+        firsts = examples[::shared]
         together = self.rows // count
-        if together >= 2 and len(examples) > 1:
+        if together >= 2 and len(firsts) > 1:
             bits = coalition_bits(members(0, count).to(self.game.device), self.game.n)
             held = [bits.index_select(1, owner.clamp_min(0).reshape(-1)) for owner in self.game.maps]
-            for part in blocks(len(examples), together):
-                yield examples[part], slice(0, count), self._several(bits, held, examples[part])
+            for part in blocks(len(firsts), together):
+                some = slice(shared * part.start, shared * part.stop)
+                yield examples[some], slice(0, count), self._several(bits, held, firsts[part])
             return
         fitting = _MEMBERSHIP_BYTES // (self.rows * self.game.n)
         size = self.rows * min(max(fitting, 1), _CALLS_PER_BLOCK)
-        for example in examples:
+        for place, example in enumerate(firsts):
             evaluate = self._evaluator(example)
             for part in blocks(count, size):
                 values = evaluate(members(part.start, part.stop), self._bar.update)
-                yield [example], part, values[None].cpu()
+                yield examples[shared * place :][:shared], part, values.T.cpu()
 
     def table(self, members: Members, count: int) -> Tensor:
         """Return the outputs of all examples, shape (B, count), float64 on the CPU."""
@@ -134,14 +137,25 @@ class CoalitionOutputs:
     def _evaluator(self, example: int) -> CoalitionValues:
         found = self._evaluators.get(example)
         if found is None:
-            found = CoalitionValues(self.game, example, internal_batch_size=self.rows, fold=self._fold)
+            found = CoalitionValues(
+                self.game, example, internal_batch_size=self.rows, fold=self._fold, shared=True
+            )
             if self._fold:
                 self._evaluators.clear()  # a fold holds tables: one example's at a time
             self._evaluators[example] = found
         return found
 
     def _several(self, bits: Tensor, held: list[Tensor], examples: Sequence[int]) -> Tensor:
-        """Return the outputs of all coalitions for several examples, in one model call."""
+        """Return the outputs of all coalitions for several rows of the inputs, in one model call.
+
+        Args:
+            bits: The coalitions.
+            held: For each input tensor which of its elements stand at the input, (C, elements).
+            examples: The first of the examples of each row.
+
+        Returns:
+            Shape (E·K, C): K examples share a row.
+        """
         game = self.game
         place = torch.tensor(examples)
         points = []
@@ -149,11 +163,12 @@ class CoalitionOutputs:
             ends = (end[place.to(end.device), None] for end in (x, b))
             points.append(torch.where(chosen.reshape(1, len(bits), *x.shape[1:]), *ends).flatten(0, 1))
         with torch.no_grad():
-            values = game.scalar.values(tuple(points), place.repeat_interleave(len(bits)))
-        values = values.reshape(-1, len(bits))
+            values = game.scalar.columns_at(tuple(points), place.repeat_interleave(len(bits)))
+        values = values.reshape(len(examples), len(bits), -1).transpose(1, 2).flatten(0, 1)
         finite = torch.isfinite(values).all(1)
         if not bool(finite.all()):
-            bad = examples[int((~finite).nonzero()[0])]
+            first, column = divmod(int((~finite).nonzero()[0]), game.scalar.columns)
+            bad = examples[first] + column
             CoalitionValues(game, bad, fold=False)(bits)  # raises, naming the players
         self._bar.update(values.numel())
         return values.cpu()
@@ -173,20 +188,21 @@ def sampled_outputs(game: Game, scalar: ScalarModel, masks: Tensor, size: int | 
     """
     bits = coalition_bits(masks.to(game.device), game.n)
     held = [bits.index_select(1, owner.clamp_min(0).reshape(-1)) for owner in game.maps]
-    total, count = game.batch * len(bits), len(bits)
+    count, shared = len(bits), scalar.columns
+    total = game.batch // shared * count
     most = CoalitionValues(game, 0, fold=False).rows
     values = []
     with torch.no_grad():
         for part in blocks(total, most if size is None else min(size, most)):
             place = torch.arange(part.start, part.stop, device=game.device)
-            example, coalition = place // count, place % count
+            example, coalition = place // count * shared, place % count
             points = []
             for x, b, chosen in zip(game.inputs, game.baselines, held, strict=True):
                 here = chosen[coalition].reshape(len(place), *x.shape[1:])
                 point = torch.where(here, x[example], b[example])
                 points.append(point.to(scalar.dtype) if point.is_floating_point() else point)
-            values.append(scalar.values(tuple(points), example.cpu()).cpu())
-    return torch.cat(values).reshape(game.batch, count)
+            values.append(scalar.columns_at(tuple(points), example.cpu()).cpu())
+    return torch.cat(values).reshape(-1, count, shared).transpose(1, 2).reshape(game.batch, count)
 
 
 def unchanged(game: Game) -> Tensor:

@@ -65,7 +65,7 @@ class FirstAffine:
     low: int
 
     def values(self, bits: Tensor | None, masks: Tensor | None, examples: Tensor) -> Tensor:
-        """Return v of R coalitions.
+        """Return v of R coalitions for the examples that share the rows of this one.
 
         Args:
             bits: Shape (R, n), bool; needed without tables.
@@ -73,7 +73,7 @@ class FirstAffine:
             examples: Shape (R,), the example repeated.
 
         Returns:
-            Shape (R,).
+            Shape (R, K), as `ScalarModel.columns_at`.
 
         Raises:
             ValueError: If what is needed is missing.
@@ -83,7 +83,7 @@ class FirstAffine:
         start = self.game.baselines[0][self.example]
         placeholder = start.expand(rows, *start.shape)
         with AnsweredLayer(placeholder, self.operation, self._pre_activations(bits, masks, rows)):
-            return self.game.scalar.values((placeholder,), examples)
+            return self.game.scalar.columns_at((placeholder,), examples)
 
     def _pre_activations(self, bits: Tensor | None, masks: Tensor | None, rows: int) -> Tensor:
         if self.tables is not None and masks is not None:

@@ -74,7 +74,7 @@ class Game:
         """f(x) − f(b), shape (B,)."""
         return self.f_input - self.f_baseline
 
-    def part(self, examples: slice) -> Game:
+    def part(self, examples: Tensor) -> Game:
         """Return the game of some examples, once it is answered: their targets are not known to it."""
         return replace(
             self,

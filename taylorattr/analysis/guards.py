@@ -192,7 +192,7 @@ class Outputs:
         twin._f_baseline = f_baseline
         return twin
 
-    def part(self, examples: slice) -> Outputs:
+    def part(self, examples: Tensor) -> Outputs:
         """Return f(x) and f(b) of some examples."""
         twin = copy.copy(self)
         twin._f_input, twin._f_baseline = self.f_input[examples], self.f_baseline[examples]
@@ -314,7 +314,7 @@ def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
     given = tuple(r.clone() for r in rows)
     versions = [g._version for g in given]
     with torch.no_grad():
-        result = scalar.values(given, examples, guarded=False)
+        result = scalar.values_once(given, examples, guarded=False)
     require_unwritten(given, rows, versions)
     return result.detach()
 

@@ -57,6 +57,8 @@ class CoalitionValues:
     Args:
         game: The game.
         example: Which example.
+        shared: Whether the examples that share a row of the inputs with this one, the first of them, are
+            evaluated with it: v is then (R, K).
         internal_batch_size: See `coalition_values`.
         fold: Whether players may be folded into the first affine layer.
 
@@ -66,9 +68,16 @@ class CoalitionValues:
     """
 
     def __init__(
-        self, game: Game, example: int, *, internal_batch_size: int | None = None, fold: bool = True
+        self,
+        game: Game,
+        example: int,
+        *,
+        internal_batch_size: int | None = None,
+        fold: bool = True,
+        shared: bool = False,
     ) -> None:
-        self.game, self.example = game, example
+        self.game, self.example, self.shared = game, example, shared
+        self._first = example - example % game.scalar.columns
         own = torch.arange(game.n, device=game.device)
         self._elementwise = len(game.maps) == 1 and torch.equal(game.maps[0].reshape(-1), own)
         with torch.no_grad(), preserved_rng():
@@ -84,9 +93,10 @@ class CoalitionValues:
     def __call__(self, masks: Tensor, progress: Callable[[int], object] | None = None) -> Tensor:
         """Return v of each coalition; see `coalition_values`."""
         _check_masks(masks, self.game.n)
-        result = torch.empty(len(masks), dtype=self.game.dtype, device=self.game.device)
+        columns = self.game.scalar.columns
+        result = torch.empty(len(masks), columns, dtype=self.game.dtype, device=self.game.device)
         masks = masks.to(self.game.device)
-        examples = torch.full((min(self.rows, len(masks)),), self.example, dtype=torch.int64)
+        examples = torch.full((min(self.rows, len(masks)),), self._first, dtype=torch.int64)
         buffers: tuple[Tensor, ...] = ()
         with torch.no_grad():
             for part in blocks(len(masks), self.rows):
@@ -95,13 +105,14 @@ class CoalitionValues:
                 if values is None:
                     if not buffers:  # made once: a call's rows are written over the last call's
                         buffers = tuple(x.new_empty(len(examples), *x.shape[1:]) for x in self.game.inputs)
-                    values = self.game.scalar.values(self._points(block, buffers), here)
+                    values = self.game.scalar.columns_at(self._points(block, buffers), here)
                 result[part] = values
                 if not bool(torch.isfinite(values).all()):
-                    raise _not_finite(values, block, self.game, self.example)
+                    column = int((~torch.isfinite(values)).any(0).nonzero()[0])
+                    raise _not_finite(values[:, column], block, self.game, self._first + column)
                 if progress is not None:
-                    progress(len(block))
-        return result
+                    progress(values.numel() if self.shared else len(block))
+        return result if self.shared else result[:, self.example - self._first]
 
     def _folded_values(self, folded: FirstAffine, block: Tensor, examples: Tensor) -> Tensor | None:
         """Return v by the fold; None, and no fold from here on, where the model leaves its path."""
@@ -133,9 +144,9 @@ class CoalitionValues:
         bits = torch.rand(_VERIFIED, self.game.n, generator=generator) < 0.5
         bits[0], bits[1] = False, True
         bits = bits.to(self.game.device)
-        examples = torch.full((_VERIFIED,), self.example, dtype=torch.int64)
+        examples = torch.full((_VERIFIED,), self._first, dtype=torch.int64)
         buffers = tuple(x.new_empty(_VERIFIED, *x.shape[1:]) for x in self.game.inputs)
-        plain = self.game.scalar.values(self._points(bits, buffers), examples)
+        plain = self.game.scalar.columns_at(self._points(bits, buffers), examples)
         scale = max(float(plain.abs().max()), 1e-3)
         tolerance = 1e4 * torch.finfo(self.game.dtype).eps * scale
         try:

@@ -89,6 +89,8 @@ class Question:
         private: Private copies of the model, to share between questions; None: new ones.
         established: What was checked of these copies, as in `ScalarModel`; questions on the same copies share
             it, so that each check is made once, however many there are.
+        columns: K where K consecutive examples are one row of the user's, each asked about another output:
+            the model runs once for them (`about_outputs`).
         programs: What was captured for series of the game, by frame.
     """
 
@@ -111,6 +113,7 @@ class Question:
     private: PrivateModel | None = None
     established: set[str] = field(repr=False, default_factory=set)
     held: Mapping[int, Tensor] = field(default_factory=dict)
+    columns: int = 1
     programs: dict[str, list[Any]] = field(init=False, repr=False, default_factory=dict)
     _memory: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
@@ -180,7 +183,7 @@ class Question:
             baselines: Theirs.
             **changes: Further attributes that differ.
         """
-        return replace(self, inputs=inputs, baselines=baselines, **changes)
+        return replace(self, inputs=inputs, baselines=baselines, **{"columns": 1} | changes)
 
     def against(self, baselines: Baselines, one_of: int = 1) -> Question:
         """Return the same asked against other baselines, on the same copies of the model.
@@ -191,41 +194,54 @@ class Question:
         """
         return replace(self, baselines=baselines, one_of=one_of)
 
-    def against_all(self, starts: list[Rows], one_of: int) -> Question:
+    def against_all(self, starts: list[Rows], one_of: int) -> tuple[Question, list[Tensor]]:
         """Return the same asked of each example against several baselines, as examples of one question.
-
-        Example b·R + r of it is example b against baseline r, so that the batch is the unit of work.
 
         Args:
             starts: The baselines, each (1, …).
             one_of: Over how many such questions the answers are averaged.
+
+        Returns:
+            The question, and for each baseline which examples of it are those against that baseline.
         """
         rows = tuple(torch.cat(parts) for parts in zip(*starts, strict=True))
-        batch = len(self.rows[0])
-        tiled = tuple(r.repeat(batch, *(1,) * (r.ndim - 1)) for r in rows)
-        repeated = self.against(starts[0], one_of).repeated(len(starts))
-        return replace(repeated, baselines=tiled if self.as_tuple else tiled[0])
+        every = torch.arange(len(self.rows[0])).reshape(-1, 1, self.columns)  # columns stay together
+        index = every.expand(-1, len(starts), -1)
+        number = torch.arange(len(starts))[:, None].expand(index.shape).reshape(-1)
+        tiled = tuple(r[number] for r in rows)
+        asked = self.against(starts[0], one_of).taking(index.reshape(-1))
+        asked = replace(asked, baselines=tiled if self.as_tuple else tiled[0])
+        return asked, [(number == k).nonzero()[:, 0] for k in range(len(starts))]
 
-    def repeated(self, times: int) -> Question:
-        """Return the same asked of each example several times, one after the other, on the same copies."""
+    def taking(self, index: Tensor, *, a_set: bool = False) -> Question:
+        """Return the same asked of some examples, which may come in any order and again, on the same copies.
 
-        def several(tensor: Tensor) -> Tensor:
-            return tensor.repeat_interleave(times, 0)
+        Args:
+            index: Their numbers.
+            a_set: Whether the baselines are a reference set, which all examples share.
+        """
 
-        rows = tuple(map(several, self.rows))
-        batch, extra = len(self.rows[0]), self.additional_forward_args
+        def taken(tensor: Tensor) -> Tensor:
+            return tensor[index.to(tensor.device)]
+
+        rows = tuple(map(taken, self.rows))
+        batch, extra, start = len(self.rows[0]), self.additional_forward_args, self.baselines
         each = TargetSelector(self.target, batch).each
         arguments = ForwardArguments.of(extra, batch)
         if any(arguments.per_example):
             # which are the examples' own shows only where the model runs
             arguments = self.game.scalar.arguments if batch > 1 else arguments
-            extra = arguments.for_rows(several, batch * times)
+            extra = arguments.for_rows(taken, len(index))
+        if batch > 1 and start is not None and not a_set:
+            full = baseline_tuple(start, self.rows, AVERAGED if self.averages else A_SET)
+            start = tuple(map(taken, full)) if self.as_tuple else taken(full[0])
         return replace(
             self,
             inputs=rows if self.as_tuple else rows[0],
-            target=self.target if each is None else [tuple(entry) for entry in several(each).tolist()],
+            baselines=start,
+            target=self.target if each is None else [tuple(entry) for entry in taken(each).tolist()],
             additional_forward_args=extra,
-            held={place: several(x) for place, x in self.held.items()},
+            held={place: taken(x) for place, x in self.held.items()},
         )
 
     def starts(self, references: Tensors) -> list[Rows]:
@@ -305,7 +321,7 @@ class Question:
             b = tuple(map(_own, start))
             if players.rest is not None:
                 move_unnamed(players.rest, maps, x, b)
-            scalar, baseline_later = self._tried(x, b, later=self.input_later, both=self.baseline_later)
+            scalar, baseline_later = self.tried(x, b, later=self.input_later, both=self.baseline_later)
             x, b = (tuple(cast(part, scalar.dtype, scalar.device) for part in end) for end in (x, b))
             maps = tuple(m.to(scalar.device) for m in maps)
             outputs = Outputs(
@@ -335,7 +351,7 @@ class Question:
         """
         if "point" not in self._memory:
             with torch.inference_mode(False), self._guarded():
-                scalar, _ = self._tried(self.rows, self.rows, later=False, both=False)
+                scalar, _ = self.tried(self.rows, self.rows, later=False, both=False)
                 x = tuple(cast(_own(part), scalar.dtype, scalar.device) for part in self.rows)
                 check_point(scalar, x)
             self._memory["point"] = scalar, x
@@ -349,12 +365,12 @@ class Question:
         """
         if self.target is not None:
             return self
-        asked = replace(self, target=_first_number)
+        asked = replace(self, target=first_number)
         with torch.inference_mode(False), torch.no_grad(), preserved_rng():
             with warnings.catch_warnings():  # the question that is asked in the end says the same
                 warnings.simplefilter("ignore", TaylorAttrWarning)
                 try:
-                    scalar, _ = asked._tried(self.rows, self.rows, later=False, both=False)
+                    scalar, _ = asked.tried(self.rows, self.rows, later=False, both=False)
                 except TargetError:  # an output of another kind, about which it says more
                     return self
             size = self.internal_batch_size or REFERENCE_ROWS
@@ -367,14 +383,14 @@ class Question:
                 classes += tensor_output(output).argmax(1).tolist()
         return replace(self, target=classes[1:])  # the first row alone told whether there are classes
 
-    def _tried(self, x: Rows, b: Rows, *, later: bool, both: bool) -> tuple[ScalarModel, bool]:
+    def tried(self, x: Rows, b: Rows, *, later: bool, both: bool) -> tuple[ScalarModel, bool]:
         """Return the model tried on the first rows, and whether f(b) can still be left to the asker.
 
         Copies that are kept are tried once for each shape of inputs.
         """
         known = self._known
         if known is not None:
-            return known.asked_again(len(x[0]), self.target, self.established), both
+            return known.asked_again(len(x[0]), self.target, self.established, self.columns), both
         first: Exception | None = None
         while True:
             try:
@@ -388,6 +404,7 @@ class Question:
                     trial=first_rows(x, b, later=later, both=both),
                     held=self.held,
                     established=self.established,
+                    columns=self.columns,
                 )
             except Exception as error:  # the model's own error, of whatever type
                 if not both:
@@ -463,7 +480,7 @@ class Question:
         return torch.stack(values).expand(game.batch, -1)
 
 
-def _first_number(output: Any) -> Tensor:
+def first_number(output: Any) -> Tensor:
     """Return the first number of each row: what serves to try a model whose target is not known yet."""
     found = tensor_output(output)
     return found.flatten(1)[:, 0] if found.ndim > 1 else found

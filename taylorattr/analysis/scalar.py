@@ -61,6 +61,7 @@ class ScalarModel:
         trial: Rows the copy is tried on, tensors (R, …), with the example of each; None: the first inputs.
         held: Further inputs (B, …), by their place, that are passed on and never moved.
         established: What is known of the model already; checks write into it. None: nothing.
+        columns: K where K consecutive examples are one row of the inputs, each asked about another output.
 
     Attributes:
         arguments: The additional forward arguments, and which hold one entry per example.
@@ -99,9 +100,10 @@ class ScalarModel:
         trial: Trial | None = None,
         held: Mapping[int, Tensor] | None = None,
         established: set[str] | None = None,
+        columns: int = 1,
     ) -> None:
         rows = inputs if isinstance(inputs, tuple) else (inputs,)
-        self.batch = rows[0].shape[0]
+        self.batch, self.columns = rows[0].shape[0], columns
         self.selector = TargetSelector(target, self.batch)
         self.private = model if isinstance(model, PrivateModel) else PrivateModel(model)
         facts = self.private.facts
@@ -143,6 +145,45 @@ class ScalarModel:
         """
         with preserved_rng() if guarded and self.draws else nullcontext():
             return self.selector.select(self.output(xs, examples), examples).to(self.dtype)
+
+    def values_once(self, xs: tuple[Tensor, ...], examples: Tensor, *, guarded: bool = True) -> Tensor:
+        """Return what `values` does, running the model once for rows that are the same, `shared_rows`.
+
+        The gradient of such a row would be the sum over all that share it.
+        """
+        if self.columns == 1:
+            return self.values(xs, examples, guarded=guarded)
+        rows_of = self.shared_rows(xs, examples)
+        first = torch.cat([rows_of[:1] == 0, rows_of[1:] != rows_of[:-1]])
+        with preserved_rng() if guarded and self.draws else nullcontext():
+            output = self.output(tuple(x[first.to(x.device)] for x in xs), examples[first])
+            return self.selector.select(output, examples, rows_of).to(self.dtype)
+
+    def columns_at(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+        """Return f of each row for the K examples that share it, shape (R, K).
+
+        Args:
+            xs: Input tensors, each (R, …).
+            examples: Shape (R,): the first of the examples of each row.
+        """
+        if self.columns == 1:
+            return self.values(xs, examples)[:, None]
+        sharing = examples[:, None] + torch.arange(self.columns)
+        rows_of = torch.arange(len(examples)).repeat_interleave(self.columns)
+        with preserved_rng() if self.draws else nullcontext():
+            values = self.selector.select(self.output(xs, examples), sharing.reshape(-1), rows_of)
+        return values.to(self.dtype).reshape(sharing.shape)
+
+    def shared_rows(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
+        """Return which of the different rows each row is, (R,) from 0 on, on the CPU.
+
+        A row is the same as the one before if it is equal and belongs to the same row of the inputs.
+        """
+        owners = examples // self.columns
+        same = owners[1:] == owners[:-1]
+        for x in xs:
+            same &= (x[1:] == x[:-1]).flatten(1).all(1).to(same.device)
+        return torch.cat([same.new_zeros(1), ~same]).cumsum(0).cpu()
 
     def output(self, xs: tuple[Tensor, ...], examples: Tensor) -> Any:
         """Return all that the model returns for rows, whatever the target; arguments as in `values`."""
@@ -197,10 +238,12 @@ class ScalarModel:
                 same &= equal.reshape(len(others), -1).all(1).cpu()
         return [other for other, good in zip(others, same.tolist(), strict=True) if good]
 
-    def asked_again(self, batch: int, target: AnyTarget, established: set[str]) -> ScalarModel:
+    def asked_again(
+        self, batch: int, target: AnyTarget, established: set[str], columns: int = 1
+    ) -> ScalarModel:
         """Return the same model for another batch and target, not tried again; without further arguments."""
         twin = copy.copy(self)
-        twin.batch, twin.selector = batch, TargetSelector(target, batch)
+        twin.batch, twin.columns, twin.selector = batch, columns, TargetSelector(target, batch)
         twin.varies = batch > 1 and twin.selector.each is not None
         twin.established, twin.diagnostics, twin.tried = established, dict(self.diagnostics), None
         return twin

@@ -22,8 +22,12 @@ def _attributes(documentation: str) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in entries}
 
 
-SHARED = _attributes(Question.__doc__ or "")  # python -OO strips docstrings
-"""Parameter -> what `Question` says of it."""
+SHARED = _attributes(Question.__doc__ or "") | {  # python -OO strips docstrings
+    "outputs": "Several outputs to ask about at once, by number or by tuples of indices, or ``all``; then "
+    "without target. Evaluations and gradients run the model once for all; the answer is a ``ByOutput``, a "
+    "mapping from each output to what asking about it alone returns; type checkers need a ``cast`` to it."
+}
+"""Parameter -> what `Question` says of it, and what all functions say that ask it about several outputs."""
 
 
 def shares_parameters(function: Function) -> Function:

@@ -85,22 +85,24 @@ class TargetSelector:
             raise TargetError(f"target={target!r} mixes tuples of different lengths")
         self.each = torch.tensor(rows, dtype=torch.int64)
 
-    def select(self, output: Any, examples: Tensor) -> Tensor:
+    def select(self, output: Any, examples: Tensor, rows_of: Tensor | None = None) -> Tensor:
         """Return the selected number of each row.
 
         Args:
             output: What the model returned for R rows.
             examples: Shape (R,), the example each row belongs to.
+            rows_of: Where several examples with targets of their own share a row, the row of each, in order,
+                shaped like examples.
 
         Returns:
-            Shape (R,).
+            Shaped like examples.
 
         Raises:
             TargetError: If the output is not a tensor and the target is not callable; if a target is missing
                 for a vector output or out of range; if a callable target does not give one number per row.
             ShapeError: If the output has no batch dimension.
         """
-        rows = len(examples)
+        rows = len(examples) if rows_of is None else int(rows_of[-1]) + 1
         if self.function is not None:
             return self._call(output, rows)
         output = tensor_output(output)
@@ -134,7 +136,8 @@ class TargetSelector:
         if self.common is not None:
             return output[(slice(None), *self.common)]
         picked = self.each[examples.to("cpu")].to(output.device)  # type: ignore[index]
-        return output[(torch.arange(rows, device=output.device), *picked.unbind(1))]
+        where = torch.arange(rows) if rows_of is None else rows_of
+        return output[(where.to(output.device), *picked.unbind(1))]
 
     def _check_range(self, shape: tuple[int, ...], full: tuple[int, ...]) -> None:
         for axis, size in enumerate(shape):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.aliases import AnyTarget, Baselines, Output, Outputs, Tensors
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.several_outputs import about_outputs
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import capture_at, holds_at
 from taylorattr.autodiff.curvature import Curvature, Rows
@@ -43,6 +45,7 @@ def hessian(
     dtype: torch.dtype | None = torch.float64,
     internal_batch_size: int | None = None,
     memory_limit: int | None = None,
+    outputs: Outputs | None = None,
 ) -> Tensor:
     """Return the Hessian of f at each input.
 
@@ -60,6 +63,8 @@ def hessian(
         internal_batch_size: Rows of the Hessian per pass; None: all of up to 256 variables, else 32 to 256,
             fewer where memory is short.
         memory_limit: Bytes a pass may take; None: half of what the machine has free.
+        outputs: Several outputs, by number or by tuples of indices, or ``all``; then without target. The
+            answer is a mapping from each to its Hessian.
 
     Returns:
         Shape (B, n, n), symmetric up to rounding, in the analysis dtype, in units of [f]/[x]², or of [f] with
@@ -93,6 +98,9 @@ def hessian(
         players=players,
         dtype=dtype,
     )
+    named: tuple[Output, ...] = ()
+    if outputs is not None:
+        question, named = about_outputs(question, outputs)
     limit = available() if memory_limit is None else memory_limit
     if players is None:
         scalar, x = question.point
@@ -137,7 +145,10 @@ def hessian(
         at = [point for point, _, _ in jobs]
         say_kinks("Hessians", programs, scalar, at, result)
         require_finite_derivatives("the Hessian", programs, scalar, at, result)
-    return result
+    if outputs is None:
+        return result
+    each: Any = MappingProxyType({output: result[k :: len(named)] for k, output in enumerate(named)})
+    return each
 
 
 def _program(known: Program | str, scalar: ScalarModel, point: Rows, example: int) -> Program | str:

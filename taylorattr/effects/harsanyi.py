@@ -10,7 +10,8 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from taylorattr import memory
-from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.aliases import AnyTarget, Baselines, Frame, Outputs, Tensors
 from taylorattr.analysis.coalition_outputs import CoalitionOutputs, sampled_outputs
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.masking import WORTH_FOLDING
@@ -28,6 +29,7 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.effects import rounding
+from taylorattr.effects.by_output import by_output
 from taylorattr.effects.checkpoint import Checkpoint, verify
 from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.coalition_table import HarsanyiEffects
@@ -67,6 +69,7 @@ def harsanyi(
     checkpoint: str | os.PathLike[str] | None = None,
     max_evaluations: int | None = MAX_EVALUATIONS,
     references: Tensors | None = None,
+    outputs: Outputs | None = None,
 ) -> HarsanyiEffects:
     """Return the Möbius (Harsanyi) effects J(S) of a model's output between baseline and input.
 
@@ -93,6 +96,7 @@ def harsanyi(
         max_evaluations: Refuse to compute more outputs than this; None: no limit.
         references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
             With checkpoint, each has a folder of its own inside.
+        outputs: As in `Question`.
 
     Returns:
         The effects, with a bound of their rounding error per order (:mod:`taylorattr.effects.rounding`);
@@ -130,32 +134,35 @@ def harsanyi(
         input_later=checkpoint is None,
         baseline_later=checkpoint is None,
     )
-    if references is None:
-        return coalition_effects(
-            question, frame, max_order=max_order, checkpoint=checkpoint, max_evaluations=max_evaluations
-        )
+    effects = partial(coalition_effects, frame=frame, max_order=max_order, max_evaluations=max_evaluations)
 
+    def answer(asked: Question) -> HarsanyiEffects:
+        if references is None:
+            return effects(asked, checkpoint=checkpoint)
+        return _averaged(asked, references, effects, max_order, checkpoint)
+
+    return answer(question) if outputs is None else by_output(question, outputs, answer)
+
+
+def _averaged(
+    question: Question,
+    references: Tensors,
+    effects: Callable[..., HarsanyiEffects],
+    max_order: int | None,
+    checkpoint: str | os.PathLike[str] | None,
+) -> HarsanyiEffects:
+    """Return the effects averaged over a reference set; see `harsanyi`."""
     if checkpoint is not None:
         return over_references(
             question,
             references,
-            lambda asked, number: (
-                coalition_effects(
-                    asked,
-                    frame,
-                    max_order=max_order,
-                    checkpoint=reference_folder(checkpoint, number),
-                    max_evaluations=max_evaluations,
-                ),
-            ),
+            lambda asked, number: (effects(asked, checkpoint=reference_folder(checkpoint, number)),),
         )[0]
 
-    def against(asked: Question, count: int) -> Iterator[tuple[HarsanyiEffects]]:
-        effects = coalition_effects(
-            asked, frame, max_order=max_order, max_evaluations=max_evaluations, at_once=count
-        )
-        for k in range(count):
-            own = effects.select(slice(k, None, count)) if count > 1 else effects
+    def against(asked: Question, parts: list[Tensor]) -> Iterator[tuple[HarsanyiEffects]]:
+        together = effects(asked, at_once=len(parts))
+        for part in parts:
+            own = together.select(part)
             own.diagnostics["evaluated"] = own.values.numel()
             yield (own,)
 
@@ -223,10 +230,13 @@ def _fill(
     outputs: CoalitionOutputs, rows: CoalitionRows, table: Tensor, known: np.ndarray, store: Checkpoint | None
 ) -> None:
     """Write the outputs that are not known yet into the table, and have them kept as they come."""
-    fresh = [example for example, row in enumerate(known) if not row.any()]
-    begun = [example for example, row in enumerate(known) if row.any() and not row.all()]
-    runs = [(fresh, 0, rows.columns)] if fresh else []
-    runs += [([example], *run) for example in begun for run in gaps(known[example])]
+    shared = outputs.game.scalar.columns  # of examples that share a row the first tells of all
+    of_row = [range(first, first + shared) for first in range(0, len(known), shared)]
+    fresh = [example for row in of_row if not known[row].any() for example in row]
+    runs: list[tuple[Sequence[int], int, int]] = [(fresh, 0, rows.columns)] if fresh else []
+    for row in of_row:
+        if known[row].any():
+            runs += [(row, *run) for run in gaps(np.asarray(known[row].all(0)))]
     for which, first, last in runs:
         for examples, part, values in outputs.pieces(rows.from_(first), last - first, which):
             place = slice(first + part.start, first + part.stop)

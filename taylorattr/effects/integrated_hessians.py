@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.aliases import AnyTarget, Baselines, Outputs, Tensors
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
@@ -20,8 +20,9 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.integrated_hessians import integrated_hessian
 from taylorattr.autodiff.unseen import say_steps
+from taylorattr.effects.by_output import answered
 from taylorattr.effects.examples import in_rows
-from taylorattr.effects.references import FURTHER_TABLES, over_references
+from taylorattr.effects.references import FURTHER_TABLES
 from taylorattr.effects.result import Result
 from taylorattr.errors import BudgetError, OptionError, PrecisionWarning, ShapeError, require_number, warn
 from taylorattr.maths.quadrature import MAX_NODES
@@ -119,6 +120,7 @@ def integrated_hessians(
     internal_batch_size: int | None = None,
     memory_limit: int | None = None,
     references: Tensors | None = None,
+    outputs: Outputs | None = None,
 ) -> IntegratedHessians:
     """Share f(x) − f(b) among pairs of players by integrating Hessians from b to x.
 
@@ -138,6 +140,7 @@ def integrated_hessians(
         internal_batch_size: Points × Hessian rows per pass; None: chosen from memory.
         memory_limit: Bytes a pass and the result may take; None: half of what the machine has free.
         references: Reference set (R, …) over which the shares are averaged, eq. (21); then without baselines.
+        outputs: As in `Question`.
 
     Returns:
         Γ with its completeness gaps, float64 on the CPU, in units of the model output. ``diagnostics`` holds
@@ -172,11 +175,8 @@ def integrated_hessians(
         averages=True,
     )
     ladder = LADDER if n_nodes is None else (n_nodes,)
-
-    def against(asked: Question, number: int = 0) -> tuple[IntegratedHessians]:
-        return (_integrated(asked, ladder, tolerance, memory_limit),)
-
-    return (against(question) if references is None else over_references(question, references, against))[0]
+    shares = partial(_integrated, ladder=ladder, tolerance=tolerance, memory_limit=memory_limit)
+    return answered(question, shares, references, outputs)
 
 
 def _integrated(

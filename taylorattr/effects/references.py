@@ -81,7 +81,7 @@ def over_references(
 def over_reference_rows(
     question: Question,
     references: Tensors,
-    effects: Callable[[Question, int], Iterator[tuple[R, ...]]],
+    effects: Callable[[Question, list[Tensor]], Iterator[tuple[R, ...]]],
     table_bytes: Callable[[int], int],
 ) -> tuple[R, ...]:
     """Return effects averaged over a reference set, asking about many references in one question.
@@ -91,9 +91,8 @@ def over_reference_rows(
     Args:
         question: What is asked, without baselines.
         references: Reference set (R, …).
-        effects: The question against k references, and k -> for each of them effects, one table or several;
-            what goes wrong shows before the first. Example b·k + r of the question is example b against the
-            r-th of them.
+        effects: The question against some references, and for each of them which examples are those against
+            it -> for each of them effects, one table or several; what goes wrong shows before the first.
         table_bytes: Number of players -> bytes of one example's table against one reference.
 
     The rest is that of `over_references`.
@@ -104,12 +103,12 @@ def over_reference_rows(
         some = starts[part]
         if len(some) > 1:
             try:
-                mean.add(effects(question.against_all(some, len(starts)), len(some)))
+                mean.add(effects(*question.against_all(some, len(starts))))
                 continue
             except TaylorAttrError:
                 pass
         for start in some:
-            mean.add(effects(question.against(start, len(starts)), 1))
+            mean.add(effects(question.against(start, len(starts)), [torch.arange(len(question.rows[0]))]))
     return mean.result()
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.aliases import AnyTarget, Baselines, Frame, Outputs, Tensors
 from taylorattr.analysis.game import blocks as split
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
@@ -22,8 +22,9 @@ from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.unseen import singular_place
 from taylorattr.effects import probing
+from taylorattr.effects.by_output import answered
 from taylorattr.effects.coalition_table import HarsanyiEffects
-from taylorattr.effects.references import FURTHER_TABLES, over_references
+from taylorattr.effects.references import FURTHER_TABLES
 from taylorattr.effects.series import TaylorSeries, bits
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import (
@@ -67,6 +68,7 @@ def decompose(
     memory_limit: int | None = None,
     show_progress: bool = False,
     references: Tensors | None = None,
+    outputs: Outputs | None = None,
 ) -> TaylorEffects:
     """Split f(x) − f(b) into its Taylor effects I(κ) = ∂^κ f(b) Δ^κ / κ!, 1 ≤ |κ| ≤ order.
 
@@ -90,6 +92,7 @@ def decompose(
         memory_limit: Bytes the computation may use; None: what the machine has.
         show_progress: As in `Question`.
         references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
+        outputs: As in `Question`.
 
     Returns:
         The effects, in units of the model output. ``converged`` and ``reasons`` say whether the series
@@ -125,8 +128,7 @@ def decompose(
         show_progress=show_progress,
         averages=True,
     )
-
-    answer = partial(
+    effects = partial(
         taylor_effects,
         order=order,
         frame=frame,
@@ -134,9 +136,7 @@ def decompose(
         diagnose=diagnose,
         memory_limit=memory_limit,
     )
-    if references is None:
-        return answer(question)
-    return over_references(question, references, lambda asked, _: (answer(asked),))[0]
+    return answered(question, effects, references, outputs)
 
 
 def taylor_effects(
@@ -336,6 +336,7 @@ def degree_by_support(
     additional_forward_args: Any = None,
     dtype: torch.dtype = torch.float64,
     references: Tensors | None = None,
+    outputs: Outputs | None = None,
 ) -> tuple[HarsanyiEffects, ...]:
     """Return J_m(S), the part of order m of every J(S), for m = 1 … order.
 
@@ -353,6 +354,7 @@ def degree_by_support(
         additional_forward_args: As in `Question`.
         dtype: Dtype of the analysis and of the effects.
         references: Reference set (R, …) over which effects are averaged, eq. (21); then without baselines.
+        outputs: As in `Question`.
 
     Returns:
         One full table per order; its ``delta`` is that of the whole function, its sum is [s^m] f(b + s·Δ).
@@ -376,10 +378,7 @@ def degree_by_support(
         dtype=dtype,
         averages=True,
     )
-
-    if references is None:
-        return _degrees(question, order, frame)
-    return over_references(question, references, lambda asked, _: _degrees(asked, order, frame))
+    return answered(question, partial(_degrees, order=order, frame=frame), references, outputs)
 
 
 def _degrees(question: Question, order: int, frame: Frame) -> tuple[HarsanyiEffects, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-from taylorattr.aliases import AnyTarget, Baselines, Frame, Tensors
+from taylorattr.aliases import AnyTarget, Baselines, Frame, Outputs, Tensors
 from taylorattr.analysis.game import Game, blocks, say_zero_difference
 from taylorattr.analysis.inputs import reference_tuple, stand_in
 from taylorattr.analysis.model_errors import analysis_door
@@ -19,6 +19,7 @@ from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.attribution import Attribution
+from taylorattr.effects.by_output import by_output
 from taylorattr.effects.references import at_once
 from taylorattr.errors import (
     NonFiniteError,
@@ -230,6 +231,7 @@ def attribute(
     show_progress: bool = False,
     internal_batch_size: int | None = None,
     per_element: bool = True,
+    outputs: Outputs | None = None,
     **options: Any,
 ) -> Attribution:
     """Share f(x) − f(b) among the players by one of the methods in ``ta.METHODS``.
@@ -251,6 +253,7 @@ def attribute(
         show_progress: As in `Question`.
         internal_batch_size: As in `Question`.
         per_element: Whether `scores` divide a player's score equally among its elements; False repeats it.
+        outputs: As in `Question`.
         **options: Of the method; ``ta.METHODS[name].options`` lists them.
 
     Returns:
@@ -280,7 +283,13 @@ def attribute(
         integers_allowed=entry.integers,
         averages=not entry.zero_baseline,
     )
-    return attributed(entry, question, options, references=references, per_element=per_element)
+
+    def answer(asked: Question) -> Attribution:
+        return attributed(entry, asked, options, references=references, per_element=per_element)
+
+    if outputs is None:
+        return answer(question)
+    return by_output(question, outputs, answer, a_set=entry.references)
 
 
 def attributed(
@@ -337,14 +346,12 @@ def _together(
     entry: AttributionMethod, questions: list[Question], options: Mapping[str, Any]
 ) -> list[tuple[Game, Scores]]:
     """Return the answers against several baselines, asked about as examples of one question."""
-    count = len(questions)
-    if count == 1:
+    if len(questions) == 1:
         return [(questions[0].game, entry.function(questions[0], **options))]
     starts: Any = [asked.baselines for asked in questions]
-    asked = questions[0].against_all(starts, questions[0].one_of)
+    asked, parts = questions[0].against_all(starts, questions[0].one_of)
     scores = entry.function(asked, **options)
-    each = [slice(k, None, count) for k in range(count)]
-    return [(asked.game.part(part), scores.part(part)) for part in each]
+    return [(asked.game.part(part), scores.part(part)) for part in parts]
 
 
 def _questions(

@@ -38,7 +38,7 @@ class Scores:
     frame: Frame | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
-    def part(self, examples: slice) -> Scores:
+    def part(self, examples: Tensor) -> Scores:
         """Return the players' scores of some examples."""
         players, errors = (t if t is None else t[examples] for t in (self.players, self.standard_errors))
         return replace(self, players=players, standard_errors=errors)

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import assert_type
+from typing import assert_type, cast
 
 import matplotlib.figure
 import networkx as nx
@@ -61,6 +61,11 @@ if isinstance(scores.scores, torch.Tensor):
 print(*ta.METHODS)
 image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3)).eval()
 heat = ta.attribute("gradient_x_input", image, torch.rand(1, 1, 4, 4), target=2)
+each = cast(
+    "ta.ByOutput[ta.Attribution]", ta.attribute("occlusion_1", image, torch.rand(1, 1, 4, 4), outputs="all")
+)
+assert_type(each[2], ta.Attribution)
+print([each[output].gap for output in each])
 
 # systems beside the methods, and extensions of them
 print(*ta.SYSTEMS, *ta.EXTENSIONS)

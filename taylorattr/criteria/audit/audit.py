@@ -7,21 +7,29 @@ coalition (`examination`), verdicts are reached (`judgement`), and the report is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from taylorattr.aliases import AnyTarget, Baselines, Tensors
+from taylorattr.aliases import AnyTarget, Baselines, Outputs, Tensors
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.inputs import reference_tuple
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
+from taylorattr.analysis.several_outputs import named_outputs
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.criteria.audit.asymmetry import Asymmetry, asymmetry, with_other_method
-from taylorattr.criteria.audit.attributor import Attributor, BoundPackageMethod, PackageMethod, attributor
+from taylorattr.criteria.audit.attributor import (
+    Attributor,
+    BoundPackageMethod,
+    PackageMethod,
+    UserCallable,
+    attributor,
+)
 from taylorattr.criteria.audit.audit_report import AuditReport, Worst, gravest_of
 from taylorattr.criteria.audit.bound_method import AuditedExample
 from taylorattr.criteria.audit.coalitions import Reach, reach_of
@@ -30,6 +38,7 @@ from taylorattr.criteria.audit.faulty_operation import faulty_operation, refusal
 from taylorattr.criteria.audit.judgement import JudgedExample, judged
 from taylorattr.criteria.audit.score_tables import ScoreTable
 from taylorattr.criteria.audit.statistics import gap_by_order, ratio, worst
+from taylorattr.effects.by_output import ByOutput
 from taylorattr.errors import MethodError, OptionError, require_whole_number
 from taylorattr.methods import METHODS
 from taylorattr.methods.method import Attributes
@@ -65,6 +74,7 @@ def audit(
     seed: int = 0,
     internal_batch_size: int | None = None,
     progress: Callable[[int], object] | None = None,
+    outputs: Outputs | None = None,
     **options: Any,
 ) -> AuditReport:
     """Measure whether a method covers every effect, leaks none and hands each out once, on this network.
@@ -99,6 +109,8 @@ def audit(
         seed: As in `Question`.
         internal_batch_size: Rows per call of the method; None: chosen from memory.
         progress: Called with the number of rows of each finished call.
+        outputs: Several outputs, by number or by tuples of indices, or ``all``; then without target. Each is
+            audited by itself, on the same copies of the model; the answer is a ``ByOutput`` of reports.
         **options: Of a method by name, or settings of `binds`.
 
     Returns:
@@ -136,20 +148,33 @@ def audit(
         # a method of this package that takes derivatives holds integers, and is audited on the rest
         integers_allowed=not (isinstance(audited_method, PackageMethod) and audited_method.holds(inputs)),
     )
-    questions = [question]
-    if audited_method.references:
-        references = reference_tuple(question.baselines, question.rows, "baselines")
-        starts = [tuple(r[i : i + 1] for r in references) for i in range(len(references[0]))]
-        questions = [question.against(start, len(starts)) for start in starts]
-    games = [one.game for one in questions]
-    reach = reach_of(games[0].n, max_order, samples, seed)
-    examples = []
-    for example in range(games[0].batch):
-        audited = [AuditedExample(one, example) for one in questions]
-        with torch.inference_mode(False):
-            calls: dict[str, Any] = {"seed": seed, "rows": internal_batch_size, "progress": progress}
-            examples.append(_judged_example(audited_method, audited, reach, tol, repeats, calls))
-    return _report(audited_method, examples, reach, games[0], beside=beside, supports=supports, seed=seed)
+    calls: dict[str, Any] = {"seed": seed, "rows": internal_batch_size, "progress": progress}
+
+    def answer(asked: Question) -> AuditReport:
+        questions = [asked]
+        if audited_method.references:
+            references = reference_tuple(asked.baselines, asked.rows, "baselines")
+            starts = [tuple(r[i : i + 1] for r in references) for i in range(len(references[0]))]
+            questions = [asked.against(start, len(starts)) for start in starts]
+        games = [one.game for one in questions]
+        reach = reach_of(games[0].n, max_order, samples, seed)
+        examples = []
+        for example in range(games[0].batch):
+            audited = [AuditedExample(one, example) for one in questions]
+            with torch.inference_mode(False):
+                examples.append(_judged_example(audited_method, audited, reach, tol, repeats, calls))
+        return _report(audited_method, examples, reach, games[0], beside=beside, supports=supports, seed=seed)
+
+    if outputs is None:
+        return answer(question)
+    if isinstance(audited_method, UserCallable):
+        raise OptionError(
+            "a callable is bound to the output that it explains; audit it with target=, or give a recipe for "
+            "callables, ta.binds(make), with outputs="
+        )
+    named = named_outputs(question, outputs)
+    each: Any = ByOutput(named, tuple(answer(replace(question, target=output)) for output in named))
+    return each
 
 
 def _judged_example(

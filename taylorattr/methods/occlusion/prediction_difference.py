@@ -153,7 +153,7 @@ def _replaced(
     for x, rows, owner in zip(game.inputs, references, game.maps, strict=True):
         chosen = owner == player.reshape(-1, *(1,) * owner.ndim).to(owner.device)
         points.append(torch.where(chosen, rows[reference.to(x.device)], x[example.to(x.device)]))
-    values = game.scalar.values(tuple(points), example)
+    values = game.scalar.values_once(tuple(points), example)
     if not bool(torch.isfinite(values).all()):
         bad = int((~torch.isfinite(values)).nonzero()[0, 0])
         raise NonFiniteError(
