@@ -32,6 +32,9 @@ from tests.laws.kill_and_resume import STAGES, dying, in_a_child
 
 EXAMPLES = 90
 
+SECONDS = "SECONDS_OF_A_SLOW_CALL"
+"""Variable of the environment: no setting of the computation."""
+
 
 class SlowRows(nn.Module):
     """A network of which a call takes a moment, so that a random time lies within the computation."""
@@ -43,7 +46,7 @@ class SlowRows(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        time.sleep(0.002)
+        time.sleep(float(os.environ.get(SECONDS, "0.002")))
         return self.layers(torch.sin(x))
 
 
@@ -90,22 +93,26 @@ def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
         str(folder),
         *options,
     ]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, SECONDS: "0.01"})
 
 
 _HOME = "tests.datasets.kill_and_resume"
 
 
-def workers_of(process: int) -> list[int]:
-    """Return the worker processes of a process; /proc says who was started by whom."""
-    found = []
+def workers_of(process: int, word: bytes = b"spawn_main") -> list[int]:
+    """Return the workers below a process, by a word of their command; /proc says who was started by whom."""
+    parents, commands = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError, ValueError):
             stat = (folder / "stat").read_text().rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes()
-            if int(stat[1]) == process and b"spawn_main" in command:
-                found.append(int(folder.name))
-    return found
+            parents[int(folder.name)] = int(stat[1])
+            commands[int(folder.name)] = (folder / "cmdline").read_bytes()
+
+    def below(one: int) -> bool:
+        above = parents.get(one, 0)
+        return above == process or (above > 1 and below(above))
+
+    return [one for one, command in commands.items() if word in command and below(one)]
 
 
 def until(there: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -118,14 +125,21 @@ def until(there: Callable[[], Any], seconds: float = 60.0) -> Any:
     raise TimeoutError
 
 
-def with_workers(folder: Path, draw: random.Random, victim: str) -> str:
+def with_workers(folder: Path, draw: random.Random, victim: str, *, ray: bool = False) -> str:
     """Kill a worker, or the process that started the workers, while two of them compute."""
-    process = started(folder, "2")
-    workers = until(lambda: len(found := workers_of(process.pid)) == 2 and found)
+    process = started(folder, "2", *["ray"] * ray)
+    word = b"_Actor" if ray else b"spawn_main"
+    least = 1 if ray else 2  # actors have their name only while they compute
+
+    def there() -> list[int]:
+        found = workers_of(process.pid, word)
+        return found if len(found) >= least else [0] * (process.poll() is not None)
+
+    workers = until(there)
     until(lambda: process.poll() is not None or any(folder.glob("batch-*")) or any(folder.glob("shard-*")))
     time.sleep(draw.uniform(0.0, 1.0))
     target = draw.choice(workers) if victim == "worker" else process.pid
-    finished = process.poll() is not None
+    finished = process.poll() is not None or target == 0
     with contextlib.suppress(ProcessLookupError):
         if not finished:
             os.kill(target, signal.SIGKILL)
@@ -199,6 +213,7 @@ def counted(count: int, seed: int, kinds: tuple[str, ...] = ()) -> dict[str, col
         "main process, alone": lambda folder, draw: serial_killed(folder, draw, seconds),
         "main process, two workers": lambda folder, draw: with_workers(folder, draw, "main"),
         "a worker of two": lambda folder, draw: with_workers(folder, draw, "worker"),
+        "a Ray actor of two": lambda folder, draw: with_workers(folder, draw, "worker", ray=True),
         "full disk": disk_full,
         "damaged shard": damage,
         "two processes, one folder": lambda folder, draw: two_at_once(folder, draw, seconds),
@@ -241,7 +256,8 @@ def printed(counts: dict[str, collections.Counter[str]]) -> str:
 if __name__ == "__main__":
     torch.set_num_threads(1)  # children are forks, and threads do not survive one
     if sys.argv[1] == "run":
-        explained(Path(sys.argv[2]), workers=int(sys.argv[3]))
+        engine = sys.argv[4] if len(sys.argv) > 4 else "serial"
+        explained(Path(sys.argv[2]), workers=int(sys.argv[3]), engine=engine)
     else:
         found = counted(int(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3:]))
         print(json.dumps(found) if "--json" in sys.argv else printed(found))

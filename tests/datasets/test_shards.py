@@ -231,6 +231,15 @@ def test_the_bits_do_not_depend_on_when_batches_are_written(tmp_path, plain, mon
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore")
+def test_a_ray_actor_that_is_killed_changes_no_bit():
+    pytest.importorskip("ray")
+    (found,) = counted(2, 1, ("a Ray actor of two",)).values()
+    assert found["same bits"] == 2 and not {"OTHER BITS", "STOPPED"} & (+found).keys()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "kind",
     [
@@ -245,5 +254,5 @@ def test_the_bits_do_not_depend_on_when_batches_are_written(tmp_path, plain, mon
 @pytest.mark.filterwarnings("ignore")
 def test_no_accident_changes_a_bit(kind):
     (found,) = counted(10, 1, (kind,)).values()
-    assert found["same bits"] == 10 and not {"OTHER BITS", "STOPPED", "FAILED"} & +found
+    assert found["same bits"] == 10 and not {"OTHER BITS", "STOPPED", "FAILED"} & (+found).keys()
     assert not found["LEFTOVERS"]
