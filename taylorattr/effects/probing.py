@@ -8,14 +8,13 @@ All examples are probed together, stage by stage; one whose verdict is decided i
 4. seeded coalitions;
 5. kinks that switch, and switch back, on the way from end to end.
 
-The ray from end to end is walked to `convergence.ORDER`. Where its first coefficients alone tell that it
-passes, other rays are walked to `convergence.FIRST_ORDER`, and further only where theirs do not tell.
+The ray from end to end is walked to `convergence.ORDER`. Where it comes to its end at a low order, others are
+walked to that order first, and further only where they do not come to theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,8 @@ class _Probing:
         rays: Mask, radius, remainder, whether it passed, and order of the jet, for each ray of each.
         reasons: What speaks against the series of each, "" while nothing does.
         early: Whether the verdict was decided before the last rays.
-        quick: Whether the first coefficients of the ray from end to end tell that it passes.
+        members: Players of the masks.
+        first: Order at which the ray from end to end has come to its end.
     """
 
     def __init__(self, series: TaylorSeries, effects: Sequence[Tensor], sizes: Tensor) -> None:
@@ -72,8 +72,9 @@ class _Probing:
             self._reason(e) if series.walkable(e) else convergence.unprobed(self.kinks[e] is not None)
             for e in range(batch)
         ]
+        self.members: dict[int, tuple[int, ...]] = {}
         self.early = [bool(why) for why in self.reasons]
-        self.quick = np.zeros(batch, dtype=bool)
+        self.first = np.full(batch, convergence.ORDER)
 
     def whole(self) -> None:
         """Walk the ray from end to end."""
@@ -82,7 +83,7 @@ class _Probing:
         weights = torch.ones(len(some), self.n, dtype=self.series.dtype, device=self.series.game.device)
         jets = self.series.jets(some, weights, convergence.ORDER)
         ends = far.cpu().double().numpy()[some]
-        self.quick[some] = convergence.passes_early(jets, ends, self.series.dtype)[1]
+        self.first[some] = convergence.first_orders(jets, ends, self.series.dtype)
         judged = convergence.judge_all(jets, ends, self.series.dtype)
         self._take(some, [(1 << self.n) - 1] * len(some), judged, np.full(len(some), convergence.ORDER))
 
@@ -135,9 +136,10 @@ class _Probing:
     def verdict(self, e: int) -> dict[str, Any]:
         """Return what is said of an example."""
         kinks, why, early = self.kinks[e], self.reasons[e], self.early[e]
+        members = self.members
         rays = [
             {
-                "players": list(to_coalition(mask)),
+                "players": list(members[mask]),
                 "radius": radius if np.isfinite(radius) else None,  # JSON has no infinity
                 "remainder": remainder,
                 "passed": passed,
@@ -147,7 +149,7 @@ class _Probing:
         ]
         trusted = f"all {len(rays)} probed rays have an estimated radius above {convergence.MARGIN}"
         return {
-            "kinks": None if kinks is None else asdict(kinks),
+            "kinks": None if kinks is None else {**vars(kinks), "per_player": list(kinks.per_player)},
             "converged": not why,
             "reason": why or trusted,
             "rays": rays,
@@ -158,23 +160,20 @@ class _Probing:
         return [e for e, why in enumerate(self.reasons) if not why]
 
     def _walk(self, examples: Sequence[int], masks: Sequence[int], ends: np.ndarray, jets: Any) -> None:
-        """Walk rays to the first order where that may tell, and those of which it does not to the last."""
+        """Walk rays to the first order of their example, and to the last where that does not suffice."""
         if not len(examples):
             return
-        dtype, orders = self.series.dtype, np.full(len(examples), convergence.ORDER)
-        some = np.flatnonzero(self.quick[examples])
-        first = None
-        if len(some):
-            first, told = convergence.passes_early(jets(some, convergence.FIRST_ORDER), ends[some], dtype)
-            orders[some[told]] = convergence.FIRST_ORDER
-        rest = np.flatnonzero(orders == convergence.ORDER)
+        dtype, orders = self.series.dtype, self.first[examples]
         judged = convergence.Judged.empty(len(examples))
-        if first is not None:
-            judged = judged.replaced(some, first)
+        for order in np.unique(orders[orders < convergence.ORDER]):
+            rows = np.flatnonzero(orders == order)
+            found = convergence.come_to_end(jets(rows, int(order)), ends[rows], dtype)
+            judged = judged.replaced(rows, found)
+            orders[rows[~found.passed]] = convergence.ORDER
+        rest = np.flatnonzero(orders == convergence.ORDER)
         if len(rest):
-            judged = judged.replaced(
-                rest, convergence.judge_all(jets(rest, convergence.ORDER), ends[rest], dtype)
-            )
+            found = convergence.judge_all(jets(rest, convergence.ORDER), ends[rest], dtype)
+            judged = judged.replaced(rest, found)
         self._take(examples, masks, judged, orders)
 
     def _take(
@@ -184,6 +183,7 @@ class _Probing:
         columns = (judged.radius, judged.remainder, judged.passed, orders)
         for e, mask, *ray in zip(examples, masks, *(column.tolist() for column in columns), strict=True):
             self.rays[e].append((mask, *ray))
+        self.members |= {mask: to_coalition(mask) for mask in set(masks) - self.members.keys()}
         failed = {e for e, passed in zip(examples, judged.passed, strict=True) if not passed}
         for e in dict.fromkeys(examples):
             if e in failed or not convergence.falling(self.sizes[e]):
@@ -192,7 +192,7 @@ class _Probing:
 
     def _reason(self, e: int) -> str:
         rays = [
-            Ray(to_coalition(mask), radius, remainder, passed, order)
+            Ray(self.members[mask], radius, remainder, passed, order)
             for mask, radius, remainder, passed, order in self.rays[e]
         ]
         return convergence.reason(rays, self.sizes[e], self.kinks[e], self.series.game.names)

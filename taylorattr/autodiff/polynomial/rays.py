@@ -14,8 +14,12 @@ import torch
 from torch import Tensor
 
 from taylorattr.autodiff.polynomial.builder import Plan
+from taylorattr.autodiff.polynomial.recurrences import product, recurrence_of
 from taylorattr.autodiff.polynomial.series import Series
 from taylorattr.autodiff.polynomial.steps import Elementwise, Frozen, Linear, Matmul, Multiply, Step, filled
+
+COMPOSED_AT_ONCE = 1 << 14
+"""Entries of a value, over all rays, that a function is composed with at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +92,7 @@ def _advance(step: Step, operands: Sequence[Jet], order: int, drop_unselected: b
             present = filled(present, step.shapes)
         return Jet(value, step.push(present, context))
     if isinstance(step, Elementwise):
-        higher = operands[0].higher
-        series = step.series(points[0], order if higher is not None else 0)
-        if higher is None or len(series) == 1:
-            return Jet(series[0], None)
-        composed = _compose(series, higher, order)
-        if drop_unselected and len(step.series(points[0], 2)) == 2:
-            # one of the piecewise linear functions, constant where its slope is 0: 0·∞ is 0 there
-            composed = torch.where(series[1] == 0, 0.0, composed)
-        return Jet(series[0], composed)
+        return _elementwise(step, operands[0], order, drop_unselected)
     if isinstance(step, Multiply):
         x, y = operands
         return _product(x, y, order)
@@ -105,6 +101,49 @@ def _advance(step: Step, operands: Sequence[Jet], order: int, drop_unselected: b
         return _matrix_product(x, y, order)
     assert isinstance(step, Frozen)
     return Jet(step.value(points), None)
+
+
+def _elementwise(step: Elementwise, u: Jet, order: int, drop_unselected: bool) -> Jet:
+    """Return φ(u), a part of the entries at a time that stays in cache with all degrees."""
+    v = u.higher
+    if v is None:
+        return Jet(step.series(u.zero, 0)[0], None)
+    zeroth, flat = u.zero.flatten(2), v.flatten(2)
+    rays, units = flat.shape[1:]
+    width = max(1, min(units, COMPOSED_AT_ONCE))
+    count = max(1, COMPOSED_AT_ONCE // width)
+    if rays * units <= COMPOSED_AT_ONCE:
+        zero, higher = _composed(step, u.zero, v, order, drop_unselected)
+        return Jet(zero, higher)
+    zeros, out, top = zeroth.clone(), flat.new_empty(order, rays, units), 0
+    for r in range(0, rays, count):
+        for c in range(0, units, width):
+            some, columns = slice(r, r + count), slice(c, c + width)
+            here = zeroth[:, :, columns] if len(zeroth[0]) == 1 else zeroth[:, some, columns]
+            zero, higher = _composed(step, here, flat[:, some, columns], order, drop_unselected)
+            (zeros[:, :, columns] if len(zeroth[0]) == 1 else zeros[:, some, columns]).copy_(zero)
+            if higher is not None:
+                top = len(higher)
+                out[:top, some, columns] = higher
+    shape = v.shape[2:]
+    return Jet(zeros.unflatten(2, shape), out[:top].unflatten(2, shape) if top else None)
+
+
+def _composed(
+    step: Elementwise, u0: Tensor, v: Tensor, order: int, drop_unselected: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Return degree 0 of φ(u) and those above, None where φ is constant."""
+    recurrence = recurrence_of(step.series, order, v.numel()) if len(v) > 1 else None
+    if recurrence is not None:
+        return recurrence(u0, v, order)
+    series = step.series(u0, order)
+    if len(series) == 1:
+        return series[0], None
+    composed = _compose(series, v, order)
+    if drop_unselected and len(step.series(u0, 2)) == 2:
+        # one of the piecewise linear functions, constant where its slope is 0: 0·∞ is 0 there
+        composed = torch.where(series[1] == 0, 0.0, composed)
+    return series[0], composed
 
 
 def _padded(higher: Tensor | None, top: int) -> Tensor | None:
@@ -142,25 +181,13 @@ def _compose(series: Series, v: Tensor, order: int) -> Tensor:
 
 
 def _product(x: Jet, y: Jet, order: int) -> Jet:
-    """Return x·y, entry by entry: every degree of x meets a slice of the degrees of y."""
+    """Return x·y, entry by entry."""
     zero = x.zero * y.zero
     if x.higher is None or y.higher is None:
         if x.higher is not None:
             return Jet(zero, x.higher * y.zero)
         return Jet(zero, None if y.higher is None else x.zero * y.higher)
-    if x.top > y.top:  # the loop is over the shorter one
-        return _product(y, x, order)
-    short, long, top = x.higher, y.higher, min(order, x.top + y.top)
-    first = x.zero * long
-    shape = torch.broadcast_shapes(first.shape[1:], short.shape[1:])
-    out = first.new_empty((top, *shape))
-    out[: y.top] = first
-    out[y.top :] = 0.0
-    out[: x.top].addcmul_(short, y.zero)
-    for a in range(1, min(x.top, top - 1) + 1):
-        count = min(y.top, top - a)
-        out[a : a + count].addcmul_(short[a - 1], long[:count])
-    return Jet(zero, out)
+    return Jet(zero, product(x.zero, x.higher, y.zero, y.higher, order))
 
 
 def _matrix_product(x: Jet, y: Jet, order: int) -> Jet:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
@@ -263,19 +264,23 @@ acos = integrated(torch.acos, lambda z: [-term for term in power_of(_one_plus_sq
 acosh = integrated(torch.acosh, lambda z: power_of([-t for t in _one_plus_square(z, -1.0)], -0.5))
 
 
-def softplus(beta: float = 1.0, threshold: float = 20.0) -> SeriesFunction:
+@dataclass(frozen=True)
+class Softplus:
     """log(1 + e^{βu})/β: f_k = s_{k−1}/k with s the series of σ(βu); linear where βu > threshold."""
 
-    def series(u: Tensor, order: int) -> Series:
-        value = torch.nn.functional.softplus(u, beta, threshold)
+    beta: float = 1.0
+    threshold: float = 20.0
+
+    def __call__(self, u: Tensor, order: int) -> Series:
+        """Return [f_0, …, f_order]."""
+        beta = self.beta
+        value = torch.nn.functional.softplus(u, beta, self.threshold)
         if order == 0:
             return [value]
         slopes = [s * beta**k for k, s in enumerate(sigmoid(beta * u, order - 1))]
-        linear = beta * u > threshold
+        linear = beta * u > self.threshold
         slopes = [torch.where(linear, 1.0 if k == 0 else 0.0, s) for k, s in enumerate(slopes)]
         return integral_of(value, slopes)
-
-    return series
 
 
 def log_sigmoid(u: Tensor, order: int) -> Series:
@@ -331,7 +336,7 @@ def silu(u: Tensor, order: int) -> Series:
 
 def mish(u: Tensor, order: int) -> Series:
     """u·tanh(softplus(u))."""
-    return product(identity(u, order), tanh_of(softplus(1.0, math.inf)(u, order), order))
+    return product(identity(u, order), tanh_of(Softplus(1.0, math.inf)(u, order), order))
 
 
 def elu(alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> SeriesFunction:

@@ -9,6 +9,7 @@ from taylorattr.autodiff.polynomial.builder import Plan
 from taylorattr.autodiff.polynomial.compose import compose, multiply
 from taylorattr.autodiff.polynomial.engine import jets, lowered, values
 from taylorattr.autodiff.polynomial.rays import Jet, _compose, _matrix_product, _product, walk_rays
+from taylorattr.autodiff.polynomial.recurrences import RECURRENCES, recurrence_of
 from taylorattr.autodiff.polynomial.ring import Ring
 from taylorattr.autodiff.polynomial.walks import walk_full
 from taylorattr.program.capture import capture
@@ -45,6 +46,21 @@ def test_composition(function, top, shared):
     u = jet(top, 3, shared=shared)
     f = function(u.zero, ORDER)
     close(_compose(f, u.higher, ORDER), compose(Ring(1), f, plain(u)))
+
+
+@pytest.mark.parametrize("function", [*RECURRENCES, series.Softplus(2.0, 1.0)], ids=str)
+@pytest.mark.parametrize("top", [1, 2, ORDER])
+@pytest.mark.parametrize("shared", [False, True])
+def test_recurrences_are_compositions(function, top, shared):
+    """Points around 1 are in the domain of every function, and on both sides of the threshold."""
+    u = jet(top, 3, shared=shared)
+    u = Jet(u.zero.abs() / 2 + 0.3, u.higher / 4)
+    recurrence = recurrence_of(function, ORDER, 1)
+    assert recurrence is not None
+    zero, higher = recurrence(u.zero, u.higher, ORDER)
+    f = function(u.zero, ORDER)
+    assert torch.allclose(zero, f[0], rtol=1e-15) and len(higher) == ORDER
+    close(higher, compose(Ring(1), f, plain(u)))
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 1), (2, 5), (5, 2), (ORDER, ORDER), (0, 3), (3, 0)])

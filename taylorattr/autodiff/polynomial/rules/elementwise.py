@@ -39,7 +39,7 @@ def gelu(b: Builder, x: Slot, *, approximate: str = "none") -> Slot:
 @rule("softplus")
 def softplus(b: Builder, x: Slot, beta: float = 1, threshold: float = 20) -> Slot:
     """log(1 + e^{βx})/β."""
-    return b.elementwise(x, series.softplus(float(beta), float(threshold)))
+    return b.elementwise(x, series.Softplus(float(beta), float(threshold)))
 
 
 @rule("elu")
