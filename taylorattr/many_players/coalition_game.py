@@ -211,6 +211,10 @@ def by_shapiq(name: str, v: CountedValues, index: str, order: int, budget: int, 
         approximator = kind(n=v.n, index=index, max_order=order, random_state=seed)
     except (TypeError, ValueError) as error:
         raise OptionError(f"shapiq's {name} does not take index={index!r}, order={order}: {error}") from error
+    if approximator.index != index:  # those for one index take any name, and leave it unread
+        raise OptionError(
+            f"shapiq's {name} does not take index={index!r}: it answers with {approximator.index}"
+        )
     found = approximator.approximate(budget, shapiq_game(v))
     effects = {
         tuple(sorted(int(i) for i in coalition)): float(found.values[place])

@@ -12,7 +12,7 @@ from taylorattr.analysis.game import Game
 from taylorattr.analysis.masking import WORTH_FOLDING, CoalitionValues
 from taylorattr.effects import rounding
 
-REMEMBERED_ROWS = 4096
+REMEMBERED_ROWS = 1 << 16
 """Coalitions of one request up to which they are remembered; larger ones ask for each coalition once."""
 
 
@@ -27,15 +27,27 @@ class CountedValues:
     Attributes:
         n: Number of players.
         evaluations: Outputs computed so far.
+        products: Derivative products and gradients taken so far.
+        spent: What both have cost, in outputs.
     """
 
     def __init__(self, game: Game, example: int, progress: Callable[[int], object] | None = None) -> None:
         self.game, self.example, self.n = game, example, game.n
-        self.evaluations = 0
+        self.evaluations = self.products = self._derivatives = 0
         self._progress = progress
         self._known: dict[bytes, float] = {}
         # small requests, one after the other, do not repay a fold's preparation; large ones are folded anew
         self._evaluate = CoalitionValues(game, example, fold=False)
+
+    @property
+    def spent(self) -> int:
+        """What was spent, in outputs."""
+        return self.evaluations + self._derivatives
+
+    def count_products(self, count: int, each: int) -> None:
+        """Note derivative products that cost as much as so many outputs each."""
+        self.products += count
+        self._derivatives += each * count
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Return v of coalitions, bool (R, n), as float64 (R,)."""

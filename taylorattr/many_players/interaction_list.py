@@ -74,7 +74,7 @@ class Interactions(Result):
         order: Largest size of a coalition that was asked about.
         way: For each example, the way that was taken.
         evaluations: Model outputs computed for each example.
-        products: Hessian-vector products or gradients at corners for each example.
+        products: Hessian-vector products or gradients taken for each example.
         complete: For each example, whether every coalition of up to `order` players that is not listed is
             known to be zero: proved, or with the risk in `confidence`.
         confidence: For each example, numbers and a ``sentence`` about what is known of the rest.

@@ -13,12 +13,13 @@ from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
 from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.errors import OptionError, require_number, require_whole_number
+from taylorattr.many_players.asked import Asked
 from taylorattr.many_players.interaction_list import Interactions, columns_of
-from taylorattr.many_players.ways import Asked, Way, answer
+from taylorattr.many_players.ways import Way, answer
 from taylorattr.many_players.whole_tables import derivative_answers, exact_answers
 from taylorattr.maths.interaction_indices import INDICES
 
-BUDGET = 20_000
+BUDGET = 10_000
 """Model outputs for each example that are spent unasked."""
 
 WAYS = ("auto", *get_args(Way))
@@ -56,10 +57,12 @@ def interactions(
     - ``sparse``: all effects of a game that has few, by bisection (`taylorattr.maths.sparse_recovery`): some
       2·log₂ n evaluations for each pair, ended by random coalitions that leave a further effect of up to four
       players unseen with probability `risk` at most. A game with too many is given up after little.
-    - ``sketch``: pairs proposed by few Hessian–vector products at the baseline with random signs (for models
-      with kinks by gradients at opposite corners), measured by masked forwards, and a held-out sample
-      of the pairs not proposed, which bounds what was missed.
-    - ``screened``: the same with pairs of the players with the largest Σ_{S∋i,|S|≥2} J(S); outputs only.
+    - ``corners``: pairs ranked by how one player changes the gradient along the other, n + 1 gradients in
+      all, and measured by masked forwards in that order: until the `top` largest are settled where the
+      ranking proves good, else to the end of the budget. Pairs drawn at random bound what was missed.
+    - ``sketch``: the same, ranked by fewer Hessian–vector products at the baseline with random signs (for
+      models with kinks differences of gradients at opposite corners).
+    - ``screened``: the same, ranked by Σ_{S∋i,|S|≥2} J(S) of each player; outputs only.
 
     By name also ``hessian`` (Taylor effects of order ≤ 2 at the baseline, `ta.decompose`),
     ``integrated_hessians`` (`ta.integrated_hessians`), ``sampled`` (estimates of an index with standard
@@ -70,13 +73,14 @@ def interactions(
         inputs: Tensor (B, …) or tuple of them; integers too, for which there are no derivatives.
         baselines: As in `Question`.
         order: Largest size of the coalitions asked about.
-        budget: Model outputs that may be computed for each example; a product with a Hessian counts as 6.
+        budget: Model outputs that may be computed for each example; a product with a Hessian counts as 6, a
+            gradient as 3.
             No time, so that the same call gives the same answer on every machine. Checks at the door (f(x),
             f(b), whether rows depend on each other) and the capture of the model are not counted.
         way: Which way; ``auto``: the first that can answer.
         index: ``Moebius`` for J(S), or an interaction index (``SV``, ``k-SII``, ``STII``, ``FSII``, …): from
             all 2^n outputs or from all effects of a sparse game where these are within reach, else estimated.
-        top: How many of the largest entries matter: ways that propose measure three times as many pairs.
+        top: How many of the largest pairs matter: ways that rank pairs measure them in blocks of so many.
         risk: For ``sparse``, accepted probability of missing something.
         target: As in `Question`.
         additional_forward_args: As in `Question`.

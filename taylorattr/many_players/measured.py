@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,36 +45,29 @@ def stacked(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], status: int)
     )
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Pairs drawn at random among those that were not chosen, and measured.
-
-    Attributes:
-        pairs: They, (m, 2).
-        rest: Number of pairs that were neither chosen nor proved never to meet.
-    """
-
-    pairs: np.ndarray
-    rest: int
-
-
-def held_out(chosen: np.ndarray, may_meet: np.ndarray, count: int, generator: np.random.Generator) -> HeldOut:
-    """Draw pairs that may meet and were not chosen.
+def held_out(may_meet: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Return pairs that may meet, drawn at random without repetition, ascending (R, 2).
 
     Args:
-        chosen: Pairs (R, 2), ascending.
         may_meet: Bool (n, n).
-        count: How many are drawn, without repetition.
+        count: How many; all where there are no more.
         generator: Draws them.
-
-    Returns:
-        The pairs, and from how many they were drawn.
     """
-    open_pairs = np.triu(may_meet, 1)
-    open_pairs[chosen[:, 0], chosen[:, 1]] = False
-    first, second = np.nonzero(open_pairs)
-    drawn = np.sort(generator.permutation(len(first))[:count])
-    return HeldOut(np.stack([first[drawn], second[drawn]], axis=1).astype(np.int64), len(first))
+    pairs = np.argwhere(np.triu(may_meet, 1))
+    return pairs[np.sort(generator.permutation(len(pairs))[:count])]
+
+
+def expected_beyond(spread: float, room: float, rest: int) -> float:
+    """Return how many of `rest` normal numbers around 0 are larger in size than `room`.
+
+    Args:
+        spread: Their standard deviation.
+        room: How much is left to a threshold; where there is none, all of them may exceed it.
+        rest: How many there are.
+    """
+    if room <= 0:
+        return float(rest)
+    return rest * math.erfc(room / (spread * math.sqrt(2))) if spread else 0.0
 
 
 def confidence_of(values: np.ndarray, threshold: float, rest: int) -> dict[str, Any]:

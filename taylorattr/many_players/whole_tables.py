@@ -12,9 +12,9 @@ from torch import Tensor
 from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.integrated_hessians import integrated_hessians
 from taylorattr.effects.taylor import decompose
+from taylorattr.many_players.asked import Asked
 from taylorattr.many_players.interaction_list import DERIVATIVE, MEASURED, Entries, Interactions, columns_of
 from taylorattr.many_players.measured import stacked
-from taylorattr.many_players.ways import Asked
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY
 from taylorattr.maths.subsets import of_size
 

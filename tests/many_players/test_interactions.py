@@ -11,9 +11,9 @@ from torch import nn
 import taylorattr as ta
 from taylorattr.analysis.question import Question
 from taylorattr.autodiff.meetings import Meetings
+from taylorattr.many_players.asked import verified
 from taylorattr.many_players.counted_values import CountedValues
 from taylorattr.many_players.measured import largest_share
-from taylorattr.many_players.ways import _verified
 
 pytestmark = pytest.mark.filterwarnings("ignore::taylorattr.errors.KinkWarning")
 
@@ -74,18 +74,20 @@ def test_what_fits_the_budget_is_measured_in_full(kinked):
     assert found["x3", "x1"].tolist() == effects["x1", "x3"].tolist()
 
 
-@pytest.mark.parametrize("way", ["sketch", "screened"])
+@pytest.mark.parametrize("way", ["corners", "sketch", "screened"])
 @pytest.mark.parametrize("order", [2, 3])
 def test_proposed_pairs_are_measured_and_the_rest_is_judged(kinked, way, order):
     model, x, effects = kinked
     found = ta.interactions(model, x, budget=420, way=way, order=order)
     assert_values_are_effects(found, effects)
     assert found.way == (way,) * 2 and not any(found.complete)
-    assert all(n + 6 * p <= 420 for n, p in zip(found.evaluations, found.products, strict=True))
-    assert (found.products[0] > 0) == (way == "sketch")
+    each = {"corners": 3, "sketch": 6, "screened": 0}[way]
+    spent = [n + each * p for n, p in zip(found.evaluations, found.products, strict=True)]
+    assert spent == [facts["spent"] for facts in found.confidence] and max(spent) <= 420
+    assert (found.products[0] > 0) == (way != "screened")
     for example, facts in enumerate(found.confidence):
         seen = {s for s in found.select(example).coalitions if len(s) == 2}
-        assert facts["not_looked_at"] == 30 * 29 // 2 - len(seen)
+        assert facts["not_looked_at"] == 30 * 29 // 2 - len(seen) and facts["held_out"] <= 52
         largest = np.sort(np.abs([e.value for e in found._top_of(example, 10**9, 2)]))[::-1]
         others = [
             float(effects.effect(s)[example]) for s in itertools.combinations(range(30), 2) if s not in seen
@@ -128,7 +130,7 @@ def test_a_proof_that_measurements_contradict_is_dropped():
     right[2, 3] = right[3, 2] = False
     wrong[0, 1] = wrong[1, 0] = False
     for table, kept in ((right, 1), (wrong, 0), (~apart, 0)):
-        checked = _verified(Meetings(table), CountedValues(game, 0), np.random.default_rng(0))
+        checked = verified(Meetings(table), CountedValues(game, 0), np.random.default_rng(0))
         assert checked.proved == kept and bool(checked.reason) == (kept == 0)
 
 
@@ -161,15 +163,19 @@ def test_planted_pairs_are_recalled_among_hundreds_of_players():
     """20 pairs of 300 players beside a network that lets all others interact a little; oracle: all pairs."""
     n = 300
     model, x = Planted(n, drawn_pairs(n, 20), network(n, 24, nn.GELU)), signs(1, n)
-    found = ta.interactions(model, x, budget=2500, top=40)
-    assert found.way == ("sketch",)
-    assert found.evaluations[0] + 6 * found.products[0] <= 2500
     effects = ta.harsanyi(model, x, max_order=2)
-    exact = sorted(itertools.combinations(range(n), 2), key=lambda s: -abs(float(effects[s][0])))[:20]
-    assert set(exact) == model.keys()
-    assert {entry.key for entry in found.top(20, order=2)[0]} == set(exact)
-    facts = found.confidence[0]
-    assert facts["form"] == "low rank" and facts["unexplained"] < 1e-12 and facts["held_out_larger"] == 0
+    exact = sorted(itertools.combinations(range(n), 2), key=lambda s: -abs(float(effects[s][0])))[:60]
+    assert set(exact[:20]) == model.keys()
+    for asked, way in (("auto", "corners"), ("sketch", "sketch")):
+        found = ta.interactions(model, x, budget=2500, top=60, way=asked)
+        assert found.way == (way,) and found.confidence[0]["spent"] <= 1600
+        assert {entry.key for entry in found.top(60, order=2)[0]} == set(exact)
+        facts = found.confidence[0]
+        assert facts["held_out_larger"] == 0 and facts["agreement"] > 0.9 and facts["expected_larger"] < 1
+    assert facts["form"] == "low rank" and facts["unexplained"] < 1e-12
+    poor = ta.interactions(model, x, budget=1190, top=60)  # too few products for the network beside the pairs
+    assert poor.way == ("sketch",) and poor.confidence[0]["agreement"] < 0.9
+    assert {entry.key for entry in poor.top(20, order=2)[0]} == model.keys()
 
 
 def test_an_example_does_not_depend_on_its_batch():
