@@ -15,7 +15,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from taylorattr.aliases import AnyTarget, Baselines, Frame, Outputs, Tensors
+from taylorattr.analysis.coalition_outputs import CoalitionOutputs
 from taylorattr.analysis.game import blocks as split
+from taylorattr.analysis.masking import coalition_bits
 from taylorattr.analysis.model_errors import analysis_door
 from taylorattr.analysis.players import PlayersLike
 from taylorattr.analysis.question import Question
@@ -23,9 +25,10 @@ from taylorattr.analysis.shared_parameters import shares_parameters
 from taylorattr.autodiff.unseen import singular_place
 from taylorattr.effects import probing
 from taylorattr.effects.by_output import answered
+from taylorattr.effects.coalition_rows import CoalitionRows
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.references import FURTHER_TABLES
-from taylorattr.effects.series import TaylorSeries, bits
+from taylorattr.effects.series import TaylorSeries
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import (
     BudgetError,
@@ -419,7 +422,7 @@ def support_tables(series: TaylorSeries, order: int) -> Tensor:
     In frame ``input`` the sign of eq. (6) is included: I^x = −(coefficient along −Δ).
     """
     n, batch = series.game.n, series.game.batch
-    coalitions = bits(range(1 << n), n).to(series.dtype).to(series.game.device)
+    coalitions = coalition_bits(torch.arange(1 << n), n).to(series.game.device, series.dtype)
     tables = np.empty((batch, order + 1, 1 << n))
     at_once = max(1, TABLE_ROWS >> n)
     for part in split(batch, at_once):
@@ -467,10 +470,17 @@ def exact_effects(series: TaylorSeries) -> HarsanyiEffects:
         The full table, without error bounds, checkpoints or progress.
     """
     game = series.game
-    coalitions = bits(range(1 << game.n), game.n)
-    table = mobius_(
-        np.stack([series.end_values([e] * len(coalitions), coalitions) for e in range(game.batch)])
-    )
+    columns = CoalitionRows(game.n, None, series.frame)
+    if game.dtype == series.dtype:
+        with CoalitionOutputs(game) as outputs:
+            table = outputs.table(columns.block, columns.columns).numpy()
+    else:  # the values of the programs, in the dtype of the coefficients
+        table = np.empty((game.batch, columns.columns))
+        for part in split(columns.columns, TABLE_ROWS):
+            present = coalition_bits(torch.arange(part.start, part.stop), game.n)
+            for e in range(game.batch):
+                table[e, part] = series.end_values([e] * len(present), present)
+    mobius_(table)
     if series.frame == "input":
         np.negative(table[:, 1:], out=table[:, 1:])
     f_input, f_baseline = (end.cpu().double() for end in series.ends())
