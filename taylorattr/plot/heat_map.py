@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import networkx as nx
 import numpy as np
 from torch import Tensor
 
@@ -11,7 +12,9 @@ from taylorattr.aliases import Tensors
 from taylorattr.analysis.players import Players, player_maps
 from taylorattr.attribution import Attribution
 from taylorattr.errors import OptionError, ShapeError
-from taylorattr.plot.entries import one_example, player_scores
+from taylorattr.graphs.graph_source import GraphSource
+from taylorattr.plot.entries import check_count, folded, one_example, player_scores
+from taylorattr.plot.graph_parts import GraphParts, graph_parts
 from taylorattr.plot.labels import head, number
 from taylorattr.plot.style import INK, Palette, axes, chosen
 
@@ -34,10 +37,12 @@ MOST_NUMBERED_PATCHES = 49
 
 
 def heat_map(
-    attribution: Attribution,
+    attribution: Attribution | nx.Graph | GraphSource,
     inputs: Tensors | None = None,
     *,
     players: Players | None = None,
+    pairs: nx.Graph | GraphSource | None = None,
+    k: int = 10,
     background: Background = "grey",
     limit: float | None = None,
     example: int = 0,
@@ -45,17 +50,22 @@ def heat_map(
     palette: str | None = None,
     ax: Axes | None = None,
 ) -> tuple[Figure, Axes]:
-    """Draw an attribution of an image: colour is the score, brightness the image.
+    """Draw an attribution of an image, or a graph of its patches: colour is the score, brightness the image.
 
     Hue and saturation depend on the score alone, so that a colour stands for one number whatever the image
     is there; the colour bar shows each score over the greys of the image, dark on the left and light on the
     right.
 
     Args:
-        attribution: Of ``ta.attribute`` on images (B, H, W) or (B, C, H, W).
+        attribution: Of ``ta.attribute`` on images (B, H, W) or (B, C, H, W). Or effects of patches, or a
+            graph of them, with ``inputs`` and ``players``: the scores are what patches do alone, and
+            ``pairs`` are its own.
         inputs: The images; None: no background.
         players: The patches that were explained: each shows its whole score, within its border, in figures
             where they are few. None: pixels, each the sum over its channels (of a patch, its equal share).
+        pairs: Effects or a graph whose pairs are lines between the middles of patches, as wide as they are
+            strong, coloured by sign; needs ``players``.
+        k: Lines drawn, the strongest; below stands what the others are.
         background: ``grey``: the image in light grey, which leaves colour to the scores. ``image``: in its
             own colours, under scores whose opacity is their size; where the image is coloured, colours mix
             and are no measure. None: no image.
@@ -66,7 +76,8 @@ def heat_map(
         ax: Axes to draw on; None makes a figure. The colour bar takes its room from them.
 
     Returns:
-        The figure and the axes; ``ax.images[-1]`` holds the scores, shape (H, W).
+        The figure and the axes; ``ax.images[-1]`` holds the scores, shape (H, W); the group id of a line is
+        ``pair:i:j``.
 
     Raises:
         ShapeError: If the scores are no image, or image and players do not fit them.
@@ -78,8 +89,16 @@ def heat_map(
     colours = chosen(palette)
     if background not in ("grey", "image", None):
         raise OptionError(f"background={background!r}; it is 'grey', 'image' or None")
-    scores = player_scores(attribution, example)
-    heat, owner = _heat(attribution, scores, players, example, which)
+    check_count("k", k)
+    if isinstance(attribution, Attribution):
+        scores = player_scores(attribution, example)
+        heat, owner = _heat(attribution, scores, players, example, which)
+        names, method, delta = attribution.names, attribution.method, float(attribution.delta[example])
+    else:
+        alone = graph_parts(attribution, example)
+        scores, names, method, delta = alone.alone, alone.names, "independent effects", alone.delta
+        heat, owner = _patch_heat(scores, names, players, inputs, which)
+        pairs = attribution if pairs is None else pairs
     if limit is not None and not limit > 0:
         raise OptionError(f"limit={limit!r}; give the score of full colour, above 0")
     picture = None if inputs is None or background is None else _picture(inputs, heat.shape, example, which)
@@ -104,10 +123,13 @@ def heat_map(
             _numbers(ax, owner, scores)
     ax.set_xticks([])
     ax.set_yticks([])
-    difference = number(float(attribution.delta[example]))
-    head(ax, f"{attribution.method}: Σ {number(float(scores.sum()))}, f(x) − f(b) {difference}")
-    if not heat.any():
-        ax.set_xlabel("every score is 0", fontsize=9)
+    ends = "" if delta is None else f", f(x) − f(b) {number(delta)}"
+    head(ax, f"{method}: Σ {number(float(scores.sum()))}{ends}")
+    foot = [] if heat.any() else ["every score is 0"]
+    if pairs is not None:
+        foot.append(_pairs(ax, graph_parts(pairs, example), names, owner, k, colours))
+    if foot:
+        ax.set_xlabel("\n".join(foot), fontsize=8)
     bar = figure.colorbar(layer, ax=ax, fraction=0.05, pad=0.03)
     bar.ax.tick_params(labelsize=8)
     bar.set_label("score, in units of the model output", fontsize=8)
@@ -188,6 +210,72 @@ def _heat(
     return np.where(owner[0] >= 0, scores[owner[0]], 0.0), owner[0]
 
 
+def _patch_heat(
+    scores: np.ndarray, names: tuple[str, ...], players: Players | None, inputs: Tensors | None, which: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score of each pixel and its patch's number, where only patches have scores."""
+    if players is None or inputs is None:
+        raise OptionError("effects and graphs know patches by name only: give inputs and the players")
+    if players.names != names:
+        raise ShapeError(
+            f"{len(players)} players {players.names[:3]}… for a graph of {len(names)} {names[:3]}…; give the "
+            "players that were explained"
+        )
+    tensors = inputs if isinstance(inputs, tuple) else (inputs,)
+    if not 0 <= which < len(tensors):
+        raise OptionError(f"which={which}; there are {len(tensors)} inputs, 0 … {len(tensors) - 1}")
+    if tensors[which].ndim not in (3, 4):
+        raise ShapeError(
+            f"the image is {tuple(tensors[which].shape)}; a heat map needs images (B, H, W) or (B, C, H, W)"
+        )
+    owner = player_maps(players, tensors)[which].numpy()
+    owner = owner.reshape(-1, *owner.shape[-2:])
+    if (owner != owner[0]).any():
+        raise OptionError("the players differ between the channels of a pixel, which has no one score")
+    return np.where(owner[0] >= 0, scores[owner[0]], 0.0), owner[0]
+
+
+def _pairs(
+    ax: Axes, graph: GraphParts, names: tuple[str, ...], owner: np.ndarray | None, k: int, colours: Palette
+) -> str:
+    """Draw the k strongest pairs as lines between the middles of patches; say what the others are."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+    from matplotlib.patheffects import withStroke
+
+    if owner is None or graph.names != names:
+        raise OptionError("pairs are drawn between patches: give the players, the same to scores and pairs")
+    parts = folded(graph.strengths, k)
+    top = float(np.abs(graph.strengths).max(initial=0.0)) or 1.0
+    for edge in reversed(parts.largest):  # the strongest on top
+        i, j = (int(player) for player in graph.pairs[edge])
+        value = float(graph.strengths[edge])
+        if not ((owner == i).any() and (owner == j).any()):
+            continue  # a patch of another input
+        start, end = (np.array([where.mean() for where in np.nonzero(owner == p)[::-1]]) for p in (i, j))
+        # bent a little, so that lines along a row of patches do not hide each other
+        bend = (start + end) / 2 + 0.15 * np.array([end[1] - start[1], start[0] - end[0]])
+        line = PathPatch(
+            Path([start, bend, end], [Path.MOVETO, Path.CURVE3, Path.CURVE3]),
+            facecolor="none", edgecolor=colours.of(value), linewidth=1.0 + 3.5 * abs(value) / top,
+            capstyle="round", zorder=2.0, gid=f"pair:{i}:{j}",
+        )  # fmt: skip
+        line.set_path_effects([withStroke(linewidth=line.get_linewidth() + 1.6, foreground="white")])
+        ax.add_patch(line)
+    count = int((graph.strengths != 0).sum()) + graph.left_out[0]
+    if len(parts.largest) == 0:
+        return "no pair interacts"
+    text = (
+        f"lines: the {len(parts.largest)} strongest of {count:,} pairs, the widest {number(_widest(graph))}"
+    )
+    size = parts.size + graph.left_out[1]
+    return text + (f"; the others Σ|·| {number(size, sign=False)}" if size else "")
+
+
+def _widest(graph: GraphParts) -> float:
+    return float(graph.strengths[np.argmax(np.abs(graph.strengths))])
+
+
 def _picture(inputs: Tensors, shape: tuple[int, ...], example: int, which: int) -> np.ndarray:
     """Return the image in [0, 1], shape (H, W, 3)."""
     parts = inputs if isinstance(inputs, tuple) else (inputs,)
@@ -224,7 +312,13 @@ def _numbers(ax: Axes, owner: np.ndarray, scores: np.ndarray) -> None:
         rows, columns = np.nonzero(owner == player)
         if len(rows):
             text = ax.text(
-                columns.mean(), rows.mean(), number(float(score)), ha="center", va="center", fontsize=7.5
+                columns.mean(),
+                rows.mean(),
+                number(float(score)),
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                zorder=3,
             )
             text.set_color(INK)
             text.set_bbox({"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 0.8})

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import networkx as nx
 import numpy as np
 
 from taylorattr.attribution import Attribution
-from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
-from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.plot.entries import Effects, Folded, check_count, effect_values, folded, player_scores
+from taylorattr.plot.entries import Effects, Folded, check_count, folded, player_scores
+from taylorattr.plot.graph_parts import GraphParts, effect_parts, graph_parts
 from taylorattr.plot.labels import PLAIN, fitting_font, number, room, shortened, text_width
 from taylorattr.plot.style import INK, NEUTRAL, Palette, axes, chosen, ink, paper
 
@@ -138,8 +138,8 @@ def fitted(
 
 
 def sentence(
-    scores: Attribution | Effects,
-    pairs: Effects | None = None,
+    scores: Attribution | Effects | nx.Graph,
+    pairs: Effects | nx.Graph | None = None,
     *,
     k: int = 8,
     tokens: Sequence[str] | None = None,
@@ -155,8 +155,9 @@ def sentence(
     three and more.
 
     Args:
-        scores: An attribution; or effects, whose independent effects J({i}) colour the tokens.
-        pairs: Effects whose J({i, j}) are the arcs; None: those of ``scores``, if they are effects.
+        scores: An attribution; or effects, whose independent effects J({i}) colour the tokens; or a graph of
+            ``ta.interaction_graph``.
+        pairs: Effects whose J({i, j}) are the arcs, or a graph; None: those of ``scores``, if it has any.
         k: Arcs drawn, those with the largest |J|.
         tokens: Texts of the tokens; None: the players' names.
         numbers: Whether to write each score below its token.
@@ -174,12 +175,17 @@ def sentence(
     """
     colours = chosen(palette)
     check_count("k", k)
-    values, names = _token_scores(scores, example)
+    if isinstance(scores, Attribution):
+        values, names = player_scores(scores, example), scores.names
+    else:
+        alone = _parts(scores, example)
+        values, names = alone.alone, alone.names
     if pairs is None and not isinstance(scores, Attribution):
         pairs = scores
-    if pairs is not None and pairs.names != names:
+    paired = None if pairs is None else _parts(pairs, example)
+    if paired is not None and paired.names != names:
         raise OptionError(
-            f"scores of {len(names)} players and pairs of {len(pairs.names)} others; pass the same players= "
+            f"scores of {len(names)} players and pairs of {len(paired.names)} others; pass the same players= "
             "to both"
         )
     texts = list(names if tokens is None else tokens)
@@ -202,13 +208,11 @@ def sentence(
     ax.set_ylim(max(high, setting.height + FOOT_ROOM), 0.0)
     _tokens(ax, setting, texts, notes, values, colours)
     foot = [_token_line(values, scores)]
-    if pairs is not None:
-        table = pairs.interactions if isinstance(pairs, TaylorEffects) else pairs
-        rows, values_of_pairs, beyond = _pairs(table, example)
-        parts = folded(values_of_pairs, k)
-        drawn = [(i, j) for i, j in (table.coalitions[int(rows[p])] for p in parts.largest)]
-        _arcs(ax, setting, drawn, values_of_pairs[parts.largest], colours)
-        foot.append(_pair_line(parts, values_of_pairs, beyond))
+    if paired is not None:
+        parts = folded(paired.strengths, k)
+        drawn = [(int(i), int(j)) for i, j in paired.pairs[parts.largest]]
+        _arcs(ax, setting, drawn, paired.strengths[parts.largest], colours)
+        foot.append(_pair_line(parts, paired))
     longest = max(foot, key=len)
     ax.text(
         0.0,
@@ -222,28 +226,12 @@ def sentence(
     return figure, ax
 
 
-def _token_scores(scores: Attribution | Effects, example: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a number per token, and the names of the tokens."""
-    if isinstance(scores, Attribution):
-        return player_scores(scores, example), scores.names
-    table = scores.interactions if isinstance(scores, TaylorEffects) else scores
-    values = effect_values(table, example)
-    # ∅ is left out of the values, so that positions are one lower
-    alone = [table.coalitions.index((i,)) - 1 for i in range(table.n)]
-    return values[alone], table.names
+def _parts(source: Effects | nx.Graph, example: int) -> GraphParts:
+    """Return what tokens do alone and in pairs."""
+    return graph_parts(source, example) if isinstance(source, nx.Graph) else effect_parts(source, example)
 
 
-def _pairs(table: HarsanyiEffects | InteractionIndex, example: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the positions of the pairs among the coalitions, J of each, and Σ|J| of the larger ones."""
-    values = effect_values(table, example)
-    if table.largest_order < 2:
-        return np.zeros(0, dtype=int), np.zeros(0), 0.0
-    rows = np.arange(len(values) + 1)[table.coalitions.positions(2)]
-    sizes = np.asarray(table.coalitions.sizes)[1:]
-    return rows, values[rows - 1], float(np.abs(values[sizes > 2]).sum())
-
-
-def _token_line(values: np.ndarray, scores: Attribution | Effects) -> str:
+def _token_line(values: np.ndarray, scores: Attribution | Effects | nx.Graph) -> str:
     """Return what the colours are, and what they add up to."""
     what = scores.method if isinstance(scores, Attribution) else "independent effects"
     if not values.any():
@@ -252,11 +240,17 @@ def _token_line(values: np.ndarray, scores: Attribution | Effects) -> str:
     return f"Colour: {what}, sum {total}, full colour at {top}."
 
 
-def _pair_line(parts: Folded, values: np.ndarray, beyond: float) -> str:
+def _pair_line(parts: Folded, pairs: GraphParts) -> str:
     """Return which pairs the arcs are, and what neither arcs nor colours show."""
-    count = int((values != 0).sum())
+    absent, size = pairs.left_out
+    count = int((pairs.strengths != 0).sum()) + absent
     if count == 0:
         words = "No pair interacts."
+    elif absent:
+        words = (
+            f"Arcs: the {len(parts.largest)} largest of {count:,} pairs; the others have Σ|·| "
+            f"{number(parts.size + size, sign=False)}."
+        )
     elif len(parts.rest):
         words = (
             f"Arcs: the {len(parts.largest)} largest of {count:,} pairs; the others sum to "
@@ -264,7 +258,8 @@ def _pair_line(parts: Folded, values: np.ndarray, beyond: float) -> str:
         )
     else:
         words = f"Arcs: all {count} pairs that interact."
-    return words + (f" Effects of three and more: Σ|·| {number(beyond, sign=False)}." if beyond else "")
+    rest = pairs.beyond
+    return words + (f" Effects of three and more: Σ|·| {number(rest, sign=False)}." if rest else "")
 
 
 def _tokens(

@@ -105,21 +105,23 @@ def colour(value: float, name: str | None = None) -> str:
     return chosen(name).of(value)
 
 
-def paper(ax: Axes) -> tuple[float, float, float]:
+def paper(ax: Axes) -> str:
     """Return the colour on which the axes are drawn: their own, or the figure's where they have none."""
-    from matplotlib.colors import to_rgb, to_rgba
+    from matplotlib.colors import to_hex, to_rgba
 
     own = to_rgba(ax.get_facecolor())
     figure = ax.get_figure(root=True)
     visible = ax.axison and ax.patch.get_visible() and own[3] > 0
     if visible or figure is None or to_rgba(figure.get_facecolor())[3] == 0:
-        return to_rgb(own)
-    return to_rgb(figure.get_facecolor())
+        return to_hex(own)
+    return to_hex(figure.get_facecolor())
 
 
 def on_dark(ax: Axes) -> bool:
     """Return whether the paper is dark: after ``plt.style.use("dark_background")``, say."""
-    red, green, blue = paper(ax)
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(paper(ax))
     return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
 
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 import taylorattr as ta
 from taylorattr.analysis.players import Players
 from taylorattr.errors import NonFiniteError, OptionError, ShapeError
 from taylorattr.plot import heat_map
+from taylorattr.plot.style import colour
 
 
 def scored(shape, players=None):
@@ -104,3 +106,50 @@ def test_a_colour_under_the_image_keeps_hue_and_saturation():
     spots = ax.transData.transform([(c + 0.1, r + 0.1) for r in range(12) for c in range(12)]).astype(int)
     seen = np.array([drawn[len(drawn) - 1 - y, x] for x, y in spots]).reshape(12, 12, 3) / 255
     assert seen == pytest.approx(bare * light[..., None], abs=2 / 255)
+
+
+@pytest.fixture(scope="module")
+def patches():
+    x = torch.rand(1, 1, 4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    players = Players.grid(x, (2, 3))
+
+    def model(z):
+        sums = z.reshape(-1, 2, 2, 3, 2).sum((2, 4)).reshape(-1, 6)
+        return sums[:, 0] * sums[:, 4] - 2 * sums[:, 1] * sums[:, 2] + 3 * sums[:, 5]
+
+    return x, players, ta.harsanyi(model, x, players=players, max_order=2)
+
+
+def lines(ax):
+    return {p.get_gid(): p for p in ax.patches if (p.get_gid() or "").startswith("pair:")}
+
+
+def test_the_graph_of_patches_stands_on_the_image(patches):
+    x, players, effects = patches
+    for source in (effects, ta.interaction_graph(effects)):
+        _, ax = heat_map(source, x, players=players)
+        alone = effects.order_values(1)[0].numpy()
+        assert np.asarray(ax.images[-1].get_array())[::2, ::2].ravel() == pytest.approx(alone)
+        drawn = lines(ax)
+        assert set(drawn) == {"pair:0:4", "pair:1:2"}
+        vertices = drawn["pair:0:4"].get_path().vertices  # from the middle of patch 0 to that of patch 4
+        assert vertices[[0, 2]].tolist() == [[0.5, 0.5], [2.5, 2.5]]
+        signs = {gid: to_rgb(line.get_edgecolor()) for gid, line in drawn.items()}
+        assert signs == {"pair:0:4": to_rgb(colour(1)), "pair:1:2": to_rgb(colour(-1))}
+    _, ax = heat_map(effects, x, players=players, k=1)
+    left = float(effects.values[0].abs()[7:].sort().values[-2])
+    assert ax.get_xlabel().startswith("lines: the 1 strongest of 2 pairs")
+    assert ax.get_xlabel().endswith(f"the others Σ|·| {left:.3g}")
+
+
+def test_pairs_stand_on_an_attribution_of_the_same_patches(patches):
+    x, players, effects = patches
+    scores = ta.attribute("gradient_x_input", lambda z: z.flatten(1).sum(1), x, players=players)
+    _, ax = heat_map(scores, x, players=players, pairs=effects)
+    assert len(lines(ax)) == 2 and "gradient_x_input" in ax.get_title()
+    with pytest.raises(OptionError, match="between patches"):
+        heat_map(scores, x, pairs=effects)
+    with pytest.raises(OptionError, match="give inputs and the players"):
+        heat_map(effects)
+    with pytest.raises(OptionError, match="hypergraph"):
+        heat_map(ta.interaction_hypergraph(effects), x, players=players)

@@ -8,15 +8,17 @@ import pytest
 from taylorattr.errors import OptionError
 from taylorattr.graphs import interaction_graph, interaction_hypergraph
 from taylorattr.plot.hypergraph import hypergraph
+from taylorattr.plot.labels import number
 
 from ..graphs.tables import harsanyi_of
+from . import results
 from .test_network import made, names_of
 
 
 @pytest.mark.parametrize("n", [2, 5, 60])
 def test_names_and_marks_keep_apart(n):
     effects = made(n, order=min(n, 3))
-    figure, ax = hypergraph(effects)
+    figure, ax = hypergraph(effects, layout="ring")
     figure.canvas.draw()
     assert len(names_of(ax)) == n
     frame = figure.bbox
@@ -69,7 +71,7 @@ def test_what_is_not_drawn_is_summed():
 def test_players_of_drawn_coalitions_stay():
     effects = made(60, order=3)
     graph = interaction_hypergraph(effects, top=5)
-    _, ax = hypergraph(graph, max_players=20)
+    _, ax = hypergraph(graph, max_players=20, layout="ring")
     members = {m for key in graph if isinstance(key, tuple) for m in key[1:]}
     assert len(names_of(ax)) == 21 and "others" in " ".join(t.get_text() for t in names_of(ax))
     shown = {t.get_text() for t in names_of(ax)}
@@ -83,3 +85,35 @@ def test_bad_input():
         hypergraph(made(3), max_coalitions=0)
     _, ax = hypergraph(harsanyi_of(np.zeros(8)))
     assert len(names_of(ax)) == 3
+
+
+@pytest.mark.parametrize("n", [5, 12, 60])
+def test_many_large_coalitions_are_lines_over_rows_of_players(n):
+    effects = made(n, order=min(n, 5) if n < 60 else 3)
+    figure, ax = hypergraph(effects, max_coalitions=18)
+    assert results.collisions(figure) == [] and results.outside(figure) == []
+    values, names = effects.values[0].numpy(), effects.names
+    several = np.flatnonzero(effects.coalitions.sizes >= 2)
+    largest = several[np.argsort(-np.abs(values[several]))[:18]]
+    labels = [t.get_text() for t in ax.get_yticklabels()]
+    assert len(set(labels)) == len(labels)
+    members = {c.get_gid(): c for c in ax.collections if (c.get_gid() or "").startswith("members:")}
+    assert len(members) == 18
+    written = [t.get_text() for t in ax.texts if t.get_gid() == "amount"]
+    assert written == [number(float(values[c])) for c in largest]
+    for column, c in enumerate(largest):
+        rows = np.asarray(members[f"members:{column}"].get_offsets())
+        assert len(rows) == effects.coalitions.sizes[c] and (rows[:, 0] == column).all()
+        held = {labels[int(row)] for row in rows[:, 1]}
+        assert held >= {names[i] for i in effects.coalitions[int(c)] if names[i].startswith("player")}
+    apart = n - len(labels)
+    assert (f"{apart} players are in none of these" in ax.get_xlabel().replace("\n", " ")) == (apart > 0)
+
+
+def test_the_layout_can_be_chosen():
+    few = made(4, order=3)
+    _, ring = hypergraph(few)
+    _, rows = hypergraph(few, layout="rows")
+    assert len(names_of(ring)) == 4 and not names_of(rows)
+    with pytest.raises(OptionError, match="layout='tree'"):
+        hypergraph(few, layout="tree")

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import taylorattr as ta
 from taylorattr.errors import OptionError
 from taylorattr.plot import PALETTES, sentence
 from taylorattr.plot.labels import number
@@ -95,3 +96,16 @@ def test_the_font_gives_way_to_the_place():
     assert small.height <= 150.0
     assert one_line_or(["a", "b"], ["", ""], 400.0, 14.0, 10.0).font == 14.0
     assert one_line_or(tokens, notes, 400.0, 14.0, 10.0).font == 10.0
+
+
+def test_a_graph_of_tokens_is_drawn_on_the_sentence():
+    effects = results.harsanyi(6, 2)
+    drawn = []
+    for source in (effects, ta.interaction_graph(effects)):
+        _, ax = sentence(source, k=5)
+        drawn.append({p.get_gid(): p.get_edgecolor() for p in ax.patches})
+    assert drawn[0] == drawn[1] and sum(gid.startswith("pair:") for gid in drawn[0]) == 5
+    _, ax = sentence(ta.interaction_graph(effects, top=7), k=5)
+    pairs = effects.order_values(2)[0].abs().sort(descending=True).values
+    foot = " ".join(t.get_text() for t in ax.texts)
+    assert f"the 5 largest of 15 pairs; the others have Σ|·| {float(pairs[5:].sum()):.3g}" in foot
