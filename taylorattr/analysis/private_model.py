@@ -458,6 +458,10 @@ class PrivateModel:
             self._copies.setdefault((None, device), copied)
         return copied
 
+    def has_copy(self, dtype: torch.dtype) -> bool:
+        """Return whether there is a copy in a dtype already."""
+        return any(kept == dtype for kept, _ in self._copies)
+
     def discard(self, copied: ModelCopy) -> None:
         """Forget a copy that failed while it ran: what it holds may be half written."""
         self._copies = {key: kept for key, kept in self._copies.items() if kept is not copied}

@@ -50,17 +50,19 @@ class Slope(NamedTuple):
         row: Number of the row.
         gradient: ∇f·v there.
         quotient: (f(x + hv) − f(x − hv))/2h.
+        rows: Numbers of all rows where they differ at every place.
     """
 
     row: int
     gradient: float
     quotient: float
+    rows: Tensor
 
 
 @torch.no_grad()
 def gradient_follows(
-    values: Callable[[Rows], Tensor],
-    derive: Callable[[Rows], tuple[Tensor, Rows]],
+    values: Callable[[Rows, Tensor], Tensor],
+    derive: Callable[[Rows, Tensor], tuple[Tensor, Rows]],
     points: Rows,
     known: tuple[Tensor, Rows],
     eps: float,
@@ -68,9 +70,11 @@ def gradient_follows(
 ) -> tuple[Answer, Slope | None]:
     """Compare ∇f·v with a central difference of values, for a random v, in one forward of 2R rows.
 
+    Rows that agree at one place are not looked at again.
+
     Args:
-        values: points -> f, of R rows or twice as many, the second R like the first.
-        derive: points -> f and ∇f, in a graph of its own.
+        values: Points, and the row of `points` that each belongs to, -> f.
+        derive: Likewise -> f and ∇f, in a graph of its own.
         points: Tensors (R, …).
         known: f and ∇f there.
         eps: Rounding of the coarsest dtype the function computes in.
@@ -82,51 +86,61 @@ def gradient_follows(
         has the gradient 0 at the other end as well goes in steps.
     """
     generator = torch.Generator().manual_seed(0)
-    scales = tuple(_scale(p) for p in points)
-    agreed = torch.zeros(len(points[0]), dtype=torch.bool, device=points[0].device)
+    open_rows = torch.arange(len(points[0]), device=points[0].device)
     worst: Slope | None = None
-    here = known
+    here, rows = known, points
     for number, (distance, share) in enumerate(reversed(PLACES)):  # the first of these is the point itself
         step = share * eps ** (1 / 3)
+        # drawn for all rows, so that which of them are looked at again changes no number
         offset, signs = ([_random(p, generator) for p in points] for _ in range(2))
+        if len(open_rows) < len(points[0]):
+            offset, signs = ([r[open_rows] for r in drawn] for drawn in (offset, signs))
+        scales = tuple(_scale(p) for p in rows)
         v = tuple(s * (2 * (r > 0.5).to(s) - 1) for s, r in zip(scales, signs, strict=True))
-        start = tuple(p + distance * s * r for p, s, r in zip(points, scales, offset, strict=True))
+        start = tuple(p + distance * s * r for p, s, r in zip(rows, scales, offset, strict=True))
         if number:
-            here = derive(start)
+            here = derive(start, open_rows)
         both = tuple(torch.cat([p + step * w, p - step * w]) for p, w in zip(start, v, strict=True))
-        ahead, behind = values(both).chunk(2)
+        ahead, behind = values(both, open_rows.repeat(2)).chunk(2)
         slope, quotient = _flat(here[1], v).sum(1, keepdim=True), (ahead - behind)[:, None] / (2 * step)
         noise = roundings * eps / step * torch.stack([ahead, behind]).T
         relative = max(RELATIVE, 1e3 * step**2)
         close = _close(slope, quotient, relative, noise)
         if not bool(close.all()):  # sums that cancel round by more than their result tells
-            felt = (values(tuple(p + 2 * eps * w for p, w in zip(start, v, strict=True))) - here[0]).abs()
+            moved = tuple(p + 2 * eps * w for p, w in zip(start, v, strict=True))
+            felt = (values(moved, open_rows) - here[0]).abs()
             close = _close(slope, quotient, relative, torch.cat([noise, 30 * felt[:, None] / step], 1))
-        if worst is None and not bool(close.all()):
-            row = int((~close).nonzero()[0])
-            worst = Slope(row, float(slope[row]), float(quotient[row]))
-        agreed |= close
-        if bool(agreed.all()):
+        apart = (~close).nonzero().reshape(-1)
+        if not len(apart):
             flat = not any(bool(g.any()) for g in known[1])
             return ("steps" if flat and goes_in_steps(values, derive, points, eps) else "follows"), None
-    return "differs", worst
+        if worst is None:
+            row = int(apart[0])
+            worst = Slope(int(open_rows[row]), float(slope[row]), float(quotient[row]), open_rows)
+        open_rows, rows = open_rows[apart], tuple(p[apart] for p in rows)
+    assert worst is not None
+    return "differs", worst._replace(rows=open_rows)
 
 
 @torch.no_grad()
 def goes_in_steps(
-    values: Callable[[Rows], Tensor], derive: Callable[[Rows], tuple[Tensor, Rows]], points: Rows, eps: float
+    values: Callable[[Rows, Tensor], Tensor],
+    derive: Callable[[Rows, Tensor], tuple[Tensor, Rows]],
+    points: Rows,
+    eps: float,
 ) -> bool:
     """Return whether a function with gradient 0 moves away from its points, with gradient 0 there too."""
     generator = torch.Generator().manual_seed(1)
-    here = values(points)
+    every = torch.arange(len(points[0]), device=points[0].device)
+    here = values(points, every)
     scales = tuple(_scale(p) for p in points)
     step = eps ** (1 / 3)
     while step <= WIDENING:
         v = [s * (2 * _random(p, generator) - 1) for p, s in zip(points, scales, strict=True)]
         there = tuple(p + step * w for p, w in zip(points, v, strict=True))
-        moved = (values(there) - here).abs() > 1e3 * eps * here.abs()
+        moved = (values(there, every) - here).abs() > 1e3 * eps * here.abs()
         if bool(moved.any()):
-            gradients = derive(there)[1]
+            gradients = derive(there, every)[1]
             return not any(bool(g[moved].any()) for g in gradients)
         step *= WIDENING
     return False

@@ -186,14 +186,19 @@ def require_true_gradient(
     known = values[on], tuple(g[on] for g in gradients)
     with torch.inference_mode(False):
         single = scalar.dtype != torch.float64
-        answer, slope = _followed(scalar, rows, who, known, STRICT if single else LENIENT)
+        answer, slope = "differs", None
+        if not single or not scalar.private.has_copy(torch.float64):  # else it decides at once
+            answer, slope = _followed(scalar, rows, who, known, STRICT if single else LENIENT)
         if answer == "differs" and single:
             # in float32 a step must be so large that many kinks of a network may lie within it
+            left = torch.arange(len(who), device=on.device) if slope is None else slope.rows
+            rows, who = tuple(r[left] for r in rows), who[left.to(who.device)]
             finer = scalar.in_precision(torch.float64, rows)
             if finer is not None and finer.coarsest_eps < scalar.coarsest_eps:
                 wide = tuple(r.double() if r.is_floating_point() else r for r in rows)
                 answer, slope = _followed(finer, wide, who, None, LENIENT)
             else:
+                known = known[0][left], tuple(g[left] for g in known[1])
                 answer, slope = _followed(scalar, rows, who, known, LENIENT)
     if answer == "steps":
         warn(
@@ -217,20 +222,19 @@ def _followed(
 ) -> tuple[Answer, Slope | None]:
     """Return what `gradient_follows` says of these rows; f and ∇f are computed where they are not known."""
 
-    def derive(points: Rows) -> tuple[Tensor, Rows]:
+    def derive(points: Rows, places: Tensor) -> tuple[Tensor, Rows]:
         leaves = tuple(p.detach().clone().requires_grad_() for p in points)
         with torch.enable_grad():
-            outputs = scalar.values(leaves, who)
+            outputs = scalar.values(leaves, who[places.to(who.device)])
             if not outputs.requires_grad:
                 return outputs, tuple(torch.zeros_like(p) for p in leaves)
             return outputs.detach(), torch.autograd.grad(outputs.sum(), leaves, materialize_grads=True)
 
-    def evaluate(points: Rows) -> Tensor:
-        return scalar.values(points, who.repeat(len(points[0]) // len(who)))
+    def evaluate(points: Rows, places: Tensor) -> Tensor:
+        return scalar.values(points, who[places.to(who.device)])
 
-    return gradient_follows(
-        evaluate, derive, rows, derive(rows) if known is None else known, scalar.coarsest_eps, roundings
-    )
+    here = derive(rows, torch.arange(len(who))) if known is None else known
+    return gradient_follows(evaluate, derive, rows, here, scalar.coarsest_eps, roundings)
 
 
 def _hidden_operation(scalar: ScalarModel, row: Rows, example: int) -> str:

@@ -61,10 +61,9 @@ def say_steps(what: str, scalar: ScalarModel, points: Sequence[Rows], result: Te
     """
     if bool(result.any()):
         return
-    examples = torch.arange(len(points))
     rows = tuple(torch.cat(parts) for parts in zip(*points, strict=True))
 
-    def derive(at: Rows) -> tuple[Tensor, Rows]:
+    def derive(at: Rows, examples: Tensor) -> tuple[Tensor, Rows]:
         leaves = tuple(p.detach().clone().requires_grad_() for p in at)
         with torch.enable_grad():
             values = scalar.values(leaves, examples)
@@ -73,7 +72,7 @@ def say_steps(what: str, scalar: ScalarModel, points: Sequence[Rows], result: Te
             return values.detach(), torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
 
     try:
-        steps = goes_in_steps(lambda at: scalar.values(at, examples), derive, rows, scalar.coarsest_eps)
+        steps = goes_in_steps(scalar.values, derive, rows, scalar.coarsest_eps)
     except (RuntimeError, ValueError):  # a model may refuse points it was not asked about
         return
     if steps:
