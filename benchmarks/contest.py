@@ -26,6 +26,17 @@ class AtMostFloor:
 
 
 @dataclass(frozen=True)
+class AboveFloor:
+    """Our time is at most that of the floor and so many milliseconds."""
+
+    milliseconds: float
+
+    def __str__(self) -> str:
+        """As printed in the table."""
+        return f"≤ floor + {self.milliseconds:g} ms"
+
+
+@dataclass(frozen=True)
 class FasterThanPeer:
     """The named peer takes at least ``factor`` times as long as we do."""
 
@@ -59,7 +70,7 @@ class DifferenceAtMost:
         return f"error ≤ {self.relative:g}"
 
 
-Goal = AtMostFloor | FasterThanPeer | MemoryAtMost | DifferenceAtMost
+Goal = AtMostFloor | AboveFloor | FasterThanPeer | MemoryAtMost | DifferenceAtMost
 
 
 @dataclass(frozen=True)

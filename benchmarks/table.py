@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.contest import MIB, AtMostFloor, Case, DifferenceAtMost, FasterThanPeer, Goal, MemoryAtMost
+from benchmarks.contest import (
+    MIB,
+    AboveFloor,
+    AtMostFloor,
+    Case,
+    DifferenceAtMost,
+    FasterThanPeer,
+    Goal,
+    MemoryAtMost,
+)
 
 COLUMNS = (
     "item", "ours", "floor", "ours / floor", "peers", "peer / ours", "memory", "peers' memory", "difference",
@@ -40,6 +49,9 @@ class Measured:
         match goal:
             case AtMostFloor(factor):
                 return ours <= factor * self.seconds["floor"] if "floor" in self.seconds else None
+            case AboveFloor(milliseconds):
+                floor = self.seconds.get("floor")
+                return None if floor is None else ours <= floor + 1e-3 * milliseconds
             case FasterThanPeer(factor, peer):
                 return self.seconds[peer] >= factor * ours if peer in self.seconds else None
             case MemoryAtMost(mebibytes):
