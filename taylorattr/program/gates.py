@@ -17,6 +17,16 @@ class Thresholds:
 
     side: Tensor
 
+    @property
+    def read(self) -> Tensor:
+        """All that is to be known of it, one tensor."""
+        return self.side
+
+    @staticmethod
+    def of_read(read: Tensor) -> Thresholds:
+        """Return the state of which this was read."""
+        return Thresholds(read)
+
     def gates(self) -> int:
         """Number of elements times cuts."""
         return self.side.numel()
@@ -36,15 +46,24 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Who wins each maximum (max-pooling, amax, maximum): candidates and winners, shape (…, k)."""
+    """Who wins each maximum (max-pooling, amax, maximum) of k candidates: the winners, shape (…, k)."""
 
-    candidates: Tensor
     winners: Tensor
 
     @staticmethod
     def of(candidates: Tensor) -> Contest:
         """The contest for the largest along the last dimension; several may win."""
-        return Contest(candidates, candidates == candidates.amax(-1, keepdim=True))
+        return Contest(candidates == candidates.amax(-1, keepdim=True))
+
+    @property
+    def read(self) -> Tensor:
+        """All that is to be known of it, one tensor."""
+        return self.winners
+
+    @staticmethod
+    def of_read(read: Tensor) -> Contest:
+        """Return the state of which this was read."""
+        return Contest(read)
 
     def gates(self) -> int:
         """Number of contests."""
@@ -61,7 +80,7 @@ class Contest:
     def then(self, later: Contest) -> Contest:
         """Later's contest; among several winners those that win already."""
         still = self.winners & later.winners
-        return Contest(later.candidates, torch.where(still.any(-1, keepdim=True), still, later.winners))
+        return Contest(torch.where(still.any(-1, keepdim=True), still, later.winners))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,16 @@ class Levels:
     """A discrete result (rounding, sort order, equality): it jumps whenever it differs."""
 
     level: Tensor
+
+    @property
+    def read(self) -> Tensor:
+        """All that is to be known of it, one tensor."""
+        return self.level
+
+    @staticmethod
+    def of_read(read: Tensor) -> Levels:
+        """Return the state of which this was read."""
+        return Levels(read)
 
     def gates(self) -> int:
         """Number of elements."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ _LOGICAL = {
     aten.bitwise_not.default,
 }
 
-_ROWS_AT_ONCE = 2**22
+_ROWS_AT_ONCE = 2**18
 """Elements of the widest value, over all points of one vmapped replay."""
 
 
@@ -146,6 +146,8 @@ def segment_switches(
     A gate that switches and switches back counts twice; what happens between two steps is missed, so
     this too is a lower bound.
 
+    Cost: steps + 1 replays, vmapped as in `switches`.
+
     Args:
         program: A captured program.
         base: One tensor (1, …) per input.
@@ -158,11 +160,15 @@ def segment_switches(
     kinks = kink_nodes(program)
     start = now = _states(program, kinks, base)
     total = torch.zeros(len(kinks), dtype=torch.int64, device=base[0].device)
-    for step in range(1, steps + 1):
-        between = [b + (x - b) * (step / steps) for b, x in zip(base, point, strict=True)]
-        later = _states(program, kinks, between)
-        total = total + _count(now, later, total.device)
-        now = [old.then(new) for old, new in zip(now, later, strict=True)]  # type: ignore[arg-type]
+    for first in range(1, steps + 1, _points_at_once(program)):
+        last = min(first + _points_at_once(program), steps + 1)
+        between = [
+            torch.cat([b + (x - b) * (step / steps) for step in range(first, last)])
+            for b, x in zip(base, point, strict=True)
+        ]
+        for later in _states_of_each(program, kinks, between):
+            total = total + _count(now, later, total.device)
+            now = [old.then(new) for old, new in zip(now, later, strict=True)]  # type: ignore[arg-type]
     return _summary(kinks, start, total[None])
 
 
@@ -193,6 +199,27 @@ def _states(program: Program, kinks: Sequence[Node], point: Sequence[Tensor]) ->
     return watch.states
 
 
+def _states_of_each(
+    program: Program, kinks: Sequence[Node], points: Sequence[Tensor]
+) -> Iterator[list[State]]:
+    """Yield the states of every kink at each of R points: of one vmapped replay, or one after the other."""
+    kinds: list[type[State]] = []
+
+    def read(*point: Tensor) -> tuple[Tensor, ...]:
+        states = _states(program, kinks, [x[None] for x in point])
+        kinds[:] = [type(state) for state in states]
+        return tuple(state.read for state in states)
+
+    try:
+        stacked = torch.vmap(read)(*points) if kinks else ()
+    except RuntimeError:  # an operation without batching rule, or shapes that depend on values
+        for point in zip(*(x.split(1) for x in points), strict=True):
+            yield _states(program, kinks, point)
+        return
+    for row in range(len(points[0])):
+        yield [kind.of_read(table[row]) for kind, table in zip(kinds, stacked, strict=True)]
+
+
 def _count(before: Sequence[State], later: Sequence[State], device: torch.device) -> Tensor:
     """Gates that switched, by node."""
     pairs = zip(before, later, strict=True)
@@ -200,10 +227,15 @@ def _count(before: Sequence[State], later: Sequence[State], device: torch.device
     return torch.stack(counts) if counts else torch.zeros(0, dtype=torch.int64, device=device)
 
 
+def _points_at_once(program: Program) -> int:
+    """Return how many points one vmapped replay takes."""
+    widest = max((torch.Size(node.shape).numel() for node in program.nodes), default=1)
+    return max(1, _ROWS_AT_ONCE // max(1, widest))
+
+
 def _over_points(program: Program, count: Any, points: Sequence[Tensor]) -> Tensor:
-    widest = max(torch.Size(node.shape).numel() for node in program.nodes)
     try:
-        return torch.vmap(count, chunk_size=max(1, _ROWS_AT_ONCE // max(1, widest)))(*points)
+        return torch.vmap(count, chunk_size=_points_at_once(program))(*points)
     except RuntimeError:  # an operation without batching rule, or shapes that depend on values
         pass
     try:
