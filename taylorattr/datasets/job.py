@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from taylorattr import evaluation
+from taylorattr.analysis.prepared_model import PreparedModel
 from taylorattr.criteria.audit.audit import audit
 from taylorattr.datasets.rows import Batch
 from taylorattr.effects.examples import batch_of
@@ -24,6 +25,7 @@ from taylorattr.effects.taylor import decompose
 from taylorattr.errors import OptionError, Said, hearing, require_instance
 from taylorattr.methods import attribute
 from taylorattr.methods.extra import prune
+from taylorattr.program.location import ends_search
 from taylorattr.reformulation.reformulate import reformulate
 from taylorattr.registry import Registry
 
@@ -40,6 +42,8 @@ for _function in (
 ):  # fmt: skip
     TASKS.register(_function.__name__, replace=True)(_function)
 
+TAKE_A_MODULE = ("parameter_randomisation",)
+"""Tasks that take a network apart, so that no held copy can stand for it."""
 
 Answer: TypeAlias = tuple[dict[str, np.ndarray], list[Said]]
 """The result of a batch as the arrays of a file, and what was warned of."""
@@ -52,7 +56,7 @@ class Job:
     Attributes:
         name: Of the task.
         function: Called with model, inputs and arguments.
-        model: As in `Question`.
+        model: As in `Question`, not prepared.
         arguments: What all batches share.
         num_threads: Threads of one operation: sums are split by it, so it decides their last bits.
     """
@@ -62,6 +66,12 @@ class Job:
     model: Any
     arguments: Mapping[str, Any]
     num_threads: int = 1
+
+    @cached_property
+    def held_model(self) -> Any:
+        """The model as all batches of this process use it: copied and checked once; as it is for others."""
+        ours = self.function in TASKS.values() and self.name not in TAKE_A_MODULE
+        return PreparedModel(self.model) if ours else self.model
 
     @cached_property
     def seed(self) -> int | None:
@@ -82,7 +92,7 @@ class Job:
         arguments = {**self.arguments, **batch.own}
         if self.seed is not None:
             arguments["seed"] = self.seed + number
-        result = self.function(model=self.model, inputs=batch.inputs, **arguments)
+        result = self.function(model=self.held_model, inputs=batch.inputs, **arguments)
         inputs = batch.inputs[0] if isinstance(batch.inputs, tuple) else batch.inputs
         if not isinstance(result, Result) or batch_of(result) != len(inputs):
             raise OptionError(
@@ -97,12 +107,15 @@ class Job:
             return arrays_of(self.result(number, batch)), said
 
 
+ends_search(Job.result)
+
+
 def job_of(task: Task, model: Any, arguments: Mapping[str, Any], own: Mapping[str, Any], threads: int) -> Job:
     """Return the job that a task is, its arguments checked by name before anything is computed.
 
     Args:
         task: As in `map_dataset`.
-        model: As in `Question`.
+        model: As in `Question`; of a prepared one, its defaults are those of the task.
         arguments: Shared by all examples.
         own: Arguments that each example has for itself.
         threads: Threads of one operation.
@@ -111,6 +124,10 @@ def job_of(task: Task, model: Any, arguments: Mapping[str, Any], own: Mapping[st
         OptionError: If there is no such task, or it takes no such argument.
     """
     arguments = dict(arguments)
+    if isinstance(model, PreparedModel):
+        defaults, model = getattr(model, "defaults", {}), model.user_model
+    else:
+        defaults = {}
     if task == "interaction_graph":  # of exact effects, of Taylor effects where an order is asked for
         task = "decompose" if "order" in arguments else "harsanyi"
     if isinstance(task, str):
@@ -129,6 +146,8 @@ def job_of(task: Task, model: Any, arguments: Mapping[str, Any], own: Mapping[st
             )
     if both := arguments.keys() & own.keys():
         raise OptionError(f"{both.pop()!r} is given for all examples and for each=; expected one of them")
+    given = {*arguments, *own, *(("baselines",) if "references" in arguments else ())}
+    arguments |= {k: v for k, v in defaults.items() if k in taken and k not in given}
     missing = [
         p.name
         for p in taken.values()

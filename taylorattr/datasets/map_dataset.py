@@ -83,7 +83,7 @@ def map_dataset(
         task: ``decompose``, ``harsanyi``, ``attribute``, ``audit``, ``integrated_hessians``, ``reformulate``,
             ``prune``, a protocol of `taylorattr.evaluation` by its name, ``interaction_graph`` (``harsanyi``,
             or ``decompose`` where ``order=`` is given), or a function of model and inputs with such a result.
-        model: As in `Question`; workers need one that pickle takes.
+        model: As in `Question`, or prepared; workers need one that pickle takes.
         data: Tensor (N, …) or tuple of tensors, numpy array, DataFrame, path of a ``.npy`` or ``.npz`` file
             (mapped into memory), ``torch.utils.data`` set, or loader that does not shuffle.
         inputs: Which fields of the data are inputs of the model: names of columns or arrays, places in a
@@ -140,7 +140,7 @@ def map_dataset(
     if one_each and len(target) == len(rows):
         own["target"] = arguments.pop("target")
     job = job_of(task, model, arguments, own, num_threads)
-    examples = InputRows(rows, model, inputs, own)
+    examples = InputRows(rows, job.model, inputs, own)
     job = _with_names(job, examples)
     device = "cuda" if num_gpus else None
     if out is None:

@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -18,16 +19,25 @@ _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _STDLIB = sysconfig.get_paths()["stdlib"] + os.sep
 _SITE = (os.path.join(_STDLIB, "site-packages"), os.path.join(_STDLIB, "dist-packages"))
 _foreign: dict[str, bool] = {}
+_doors: set[CodeType] = set()
+
+
+def ends_search(function: FunctionType) -> None:
+    """Let nothing that calls this function be taken for a place in the user's model.
+
+    What a worker computes would otherwise be located where its process was started.
+    """
+    _doors.add(function.__code__)
 
 
 def source_line() -> str:
     """``file:line`` of the innermost frame outside torch, the standard library and this package.
 
     Returns:
-        The place, or "" where there is no such frame.
+        The place, or "" where there is no such frame, or none inside of a function that ends the search.
     """
     frame = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame.f_code not in _doors:
         name = frame.f_code.co_filename
         known = _foreign.get(name)
         if known is None:

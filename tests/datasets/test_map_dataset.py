@@ -76,6 +76,26 @@ def test_every_kind_of_task(task, tmp_path):
     assert on_disk.statistics().count == 7
 
 
+@pytest.mark.parametrize("method", ["lrp_alpha_beta", "deeplift_rescale", "integrated_gradients", "shapley"])
+def test_a_model_that_is_held_for_all_batches_gives_what_it_gives_once(method):
+    kinked = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    found = map_dataset("attribute", kinked, X, method=method, batch_size=5, target=0)
+    with futures.ThreadPoolExecutor(2) as pool:
+        again = map_dataset("attribute", kinked, X, method=method, batch_size=5, target=0, executor=pool)
+    assert same(found.concat(), again.concat())  # places in the source too, which are no caller's
+    for start in range(0, N, 5):
+        alone = ta.attribute(method, kinked, X[start : start + 5], target=0)
+        assert torch.equal(found[start : start + 5].player_scores, alone.player_scores)
+
+
+def test_a_prepared_model_and_its_defaults(whole):
+    prepared = ta.prepare(NET, target=1)
+    assert same(map_dataset("harsanyi", prepared, X, batch_size=5).concat(), whole)
+    assert same(prepared.map_dataset("harsanyi", X, batch_size=5).concat(), whole)
+    own = map_dataset("harsanyi", prepared, X, target=0, batch_size=5)
+    assert same(own.concat(), harsanyi(target=0).concat())
+
+
 def test_batches_draw_differently_and_always_the_same():
     def scores(**options):
         return (
