@@ -26,6 +26,7 @@ from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import CheckpointError, FileError, OptionError, require_instance
 from taylorattr.evaluation.protocol_result import Measured
 from taylorattr.graphs.dataset_graph import dataset_graph
+from taylorattr.many_players.interaction_list import Interactions
 from taylorattr.memory import available
 
 Field: TypeAlias = str | Callable[[Any], Tensor] | None
@@ -246,6 +247,10 @@ def numbers_of(result: Any, of: Field) -> Tensor:
         return of(result).detach().cpu().double()
     if of is None and isinstance(result, Measured):
         return torch.stack([result.measure(name) for name in result.measures], dim=1)
+    if isinstance(result, Interactions) and of in (None, "values", "errors", "status"):
+        raise OptionError(
+            "which coalitions were looked at differs by example: read .concat(), or give a function"
+        )
     name = of or _usual_field(result)
     values = getattr(result, name, None)
     if not isinstance(values, Tensor) or values.shape[:1] != (batch_of(result),):

@@ -23,6 +23,7 @@ from taylorattr.effects.integrated_hessians import integrated_hessians
 from taylorattr.effects.result import Result, arrays_of
 from taylorattr.effects.taylor import decompose
 from taylorattr.errors import OptionError, Said, hearing, require_instance
+from taylorattr.many_players.interactions import interactions
 from taylorattr.methods import attribute
 from taylorattr.methods.extra import prune
 from taylorattr.program.location import ends_search
@@ -35,7 +36,7 @@ Task: TypeAlias = str | Callable[..., Any]
 TASKS: Registry[Callable[..., Any]] = Registry("task")
 """Name -> the public function that is called for every batch."""
 for _function in (
-    decompose, harsanyi, attribute, audit, integrated_hessians, reformulate, prune,
+    decompose, harsanyi, attribute, audit, integrated_hessians, interactions, reformulate, prune,
     evaluation.pixel_perturbation, evaluation.player_curves, evaluation.road, evaluation.localisation,
     evaluation.completeness_gap, evaluation.infidelity, evaluation.class_sensitivity,
     evaluation.interaction_deletion, evaluation.parameter_randomisation,
@@ -144,6 +145,8 @@ def job_of(task: Task, model: Any, arguments: Mapping[str, Any], own: Mapping[st
                 if argument in ("model", "inputs")
                 else f"{name} takes no argument {argument!r}; it takes {', '.join(taken)}"
             )
+    if arguments.get("outputs") is not None:
+        raise OptionError("outputs= makes a result for every output; call map_dataset once for each target=")
     if both := arguments.keys() & own.keys():
         raise OptionError(f"{both.pop()!r} is given for all examples and for each=; expected one of them")
     given = {*arguments, *own, *(("baselines",) if "references" in arguments else ())}

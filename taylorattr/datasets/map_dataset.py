@@ -80,9 +80,10 @@ def map_dataset(
     ``out=`` they are written into a folder, and the same call goes on where it was stopped or killed.
 
     Args:
-        task: ``decompose``, ``harsanyi``, ``attribute``, ``audit``, ``integrated_hessians``, ``reformulate``,
-            ``prune``, a protocol of `taylorattr.evaluation` by its name, ``interaction_graph`` (``harsanyi``,
-            or ``decompose`` where ``order=`` is given), or a function of model and inputs with such a result.
+        task: ``decompose``, ``harsanyi``, ``attribute``, ``audit``, ``integrated_hessians``,
+            ``interactions``, ``reformulate``, ``prune``, a protocol of `taylorattr.evaluation` by its name,
+            ``interaction_graph`` (``harsanyi``, or ``decompose`` where ``order=`` is given), or a function of
+            model and inputs with such a result.
         model: As in `Question`, or prepared; workers need one that pickle takes.
         data: Tensor (N, …) or tuple of tensors, numpy array, DataFrame, path of a ``.npy`` or ``.npz`` file
             (mapped into memory), ``torch.utils.data`` set, or loader that does not shuffle.

@@ -62,7 +62,9 @@ def test_batches_are_calls_and_together_they_are_the_whole(whole):
     torch.testing.assert_close(whole.values, ta.harsanyi(NET, X, target=1).values, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("task", ["decompose", "integrated_hessians", "audit", "player_curves", "attribute"])
+@pytest.mark.parametrize(
+    "task", ["decompose", "integrated_hessians", "interactions", "audit", "player_curves", "attribute"]
+)
 def test_every_kind_of_task(task, tmp_path):
     more = {
         "audit": {"method": "occlusion_1"},
@@ -73,7 +75,12 @@ def test_every_kind_of_task(task, tmp_path):
     in_memory = map_dataset(task, NET, X[:7], target=0, batch_size=3, **more)
     assert len(on_disk) == 7 and same(on_disk.concat(), in_memory.concat())
     assert repr(on_disk).startswith(f"DatasetResult of {task}: 7 examples")
-    assert on_disk.statistics().count == 7
+    if task == "interactions":
+        with pytest.raises(OptionError, match="differs by example"):
+            on_disk.statistics()
+        assert on_disk.statistics("delta").count == 7
+    else:
+        assert on_disk.statistics().count == 7
 
 
 @pytest.mark.parametrize("method", ["lrp_alpha_beta", "deeplift_rescale", "integrated_gradients", "shapley"])
@@ -323,6 +330,7 @@ def test_the_mean_graph_is_that_of_all_examples(whole):
         ({"each": {"baselines": X[:3]}}, "3 entries for 23 examples"),
         ({"each": {"baselines": object()}}, "expected a field of the data"),
         ({"inputs": [5]}, "no field 5"),
+        ({"outputs": "all", "target": None}, "once for each target="),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_computed(wrong, message):
