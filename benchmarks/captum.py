@@ -90,6 +90,11 @@ def pixels(x: Tensor) -> Tensor:
     return (torch.arange(count) * min(count, 20) // count).reshape(1, *x.shape[1:])
 
 
+def window(x: Tensor) -> tuple[int, ...]:
+    """Return a window of 3 of 20 numbers, or of 7 × 7 pixels."""
+    return (3,) if x.ndim == 2 else (1, 7, 7)
+
+
 CLASSES: tuple[tuple[str, dict[str, Any], int, tuple[FasterThanPeer, ...]], ...] = (
     ("Saliency", {}, 1, (AS_FAST,)),
     ("InputXGradient", {}, 1, (AS_FAST,)),
@@ -104,6 +109,8 @@ CLASSES: tuple[tuple[str, dict[str, Any], int, tuple[FasterThanPeer, ...]], ...]
     ("GuidedBackprop", {}, 1, (AS_FAST,)),
     ("Deconvolution", {}, 1, (AS_FAST,)),
     ("FeatureAblation", {"feature_mask": pixels}, 10, (AS_FAST,)),
+    ("FeatureAblation", {"feature_mask": pixels, "perturbations_per_eval": 20}, 10, (SAMPLED,)),
+    ("Occlusion", {"sliding_window_shapes": window, "perturbations_per_eval": 16}, 20, (SAMPLED,)),
     ("ShapleyValueSampling", {"feature_mask": pixels, "n_samples": 25}, 250, (SAMPLED,)),
     ("KernelShap", {"feature_mask": pixels, "n_samples": 50}, 25, (SAMPLED,)),
 )
