@@ -14,6 +14,7 @@ from taylorattr import memory
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.masking import CoalitionValues, coalition_bits
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.shared_rows import columns_at
 
 Members: TypeAlias = Callable[[int, int], Tensor]
 """start, stop -> those coalitions, bitmasks (R,) int64 or a bool table (R, n)."""
@@ -163,7 +164,7 @@ class CoalitionOutputs:
             ends = (end[place.to(end.device), None] for end in (x, b))
             points.append(torch.where(chosen.reshape(1, len(bits), *x.shape[1:]), *ends).flatten(0, 1))
         with torch.no_grad():
-            values = game.scalar.columns_at(tuple(points), place.repeat_interleave(len(bits)))
+            values = columns_at(game.scalar, tuple(points), place.repeat_interleave(len(bits)))
         values = values.reshape(len(examples), len(bits), -1).transpose(1, 2).flatten(0, 1)
         finite = torch.isfinite(values).all(1)
         if not bool(finite.all()):
@@ -201,7 +202,7 @@ def sampled_outputs(game: Game, scalar: ScalarModel, masks: Tensor, size: int | 
                 here = chosen[coalition].reshape(len(place), *x.shape[1:])
                 point = torch.where(here, x[example], b[example])
                 points.append(point.to(scalar.dtype) if point.is_floating_point() else point)
-            values.append(scalar.columns_at(tuple(points), example.cpu()).cpu())
+            values.append(columns_at(scalar, tuple(points), example.cpu()).cpu())
     return torch.cat(values).reshape(-1, count, shared).transpose(1, 2).reshape(game.batch, count)
 
 

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from taylorattr.analysis.game import Game
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.shared_rows import columns_at
 from taylorattr.program.arguments import leaves
 
 _TABLE_BYTES = 16 * 2**20
@@ -73,7 +74,7 @@ class FirstAffine:
             examples: Shape (R,), the example repeated.
 
         Returns:
-            Shape (R, K), as `ScalarModel.columns_at`.
+            Shape (R, K), as `columns_at`.
 
         Raises:
             ValueError: If what is needed is missing.
@@ -83,7 +84,7 @@ class FirstAffine:
         start = self.game.baselines[0][self.example]
         placeholder = start.expand(rows, *start.shape)
         with AnsweredLayer(placeholder, self.operation, self._pre_activations(bits, masks, rows)):
-            return self.game.scalar.columns_at((placeholder,), examples)
+            return columns_at(self.game.scalar, (placeholder,), examples)
 
     def _pre_activations(self, bits: Tensor | None, masks: Tensor | None, rows: int) -> Tensor:
         if self.tables is not None and masks is not None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from taylorattr.analysis.scalar import ScalarModel, Trial, require_unwritten
+from taylorattr.analysis.shared_rows import values_once
 from taylorattr.errors import NondeterministicModelError, NonFiniteError, ShapeError, TaylorAttrError
 from taylorattr.program.arguments import results
 from taylorattr.program.isolate import preserved_rng
@@ -314,7 +315,7 @@ def _call(scalar: ScalarModel, rows: Rows, examples: Tensor) -> Tensor:
     given = tuple(r.clone() for r in rows)
     versions = [g._version for g in given]
     with torch.no_grad():
-        result = scalar.values_once(given, examples, guarded=False)
+        result = values_once(scalar, given, examples, guarded=False)
     require_unwritten(given, rows, versions)
     return result.detach()
 

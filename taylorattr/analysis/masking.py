@@ -9,6 +9,7 @@ from torch import Tensor
 
 from taylorattr.analysis.first_affine import FirstAffine, OtherPathError, find_first_affine
 from taylorattr.analysis.game import Game, blocks
+from taylorattr.analysis.shared_rows import columns_at
 from taylorattr.errors import NonFiniteError, PlayerError
 from taylorattr.program.isolate import preserved_rng
 
@@ -105,7 +106,7 @@ class CoalitionValues:
                 if values is None:
                     if not buffers:  # made once: a call's rows are written over the last call's
                         buffers = tuple(x.new_empty(len(examples), *x.shape[1:]) for x in self.game.inputs)
-                    values = self.game.scalar.columns_at(self._points(block, buffers), here)
+                    values = columns_at(self.game.scalar, self._points(block, buffers), here)
                 result[part] = values
                 if not bool(torch.isfinite(values).all()):
                     column = int((~torch.isfinite(values)).any(0).nonzero()[0])
@@ -146,7 +147,7 @@ class CoalitionValues:
         bits = bits.to(self.game.device)
         examples = torch.full((_VERIFIED,), self._first, dtype=torch.int64)
         buffers = tuple(x.new_empty(_VERIFIED, *x.shape[1:]) for x in self.game.inputs)
-        plain = self.game.scalar.columns_at(self._points(bits, buffers), examples)
+        plain = columns_at(self.game.scalar, self._points(bits, buffers), examples)
         scale = max(float(plain.abs().max()), 1e-3)
         tolerance = 1e4 * torch.finfo(self.game.dtype).eps * scale
         try:

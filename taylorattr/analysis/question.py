@@ -31,6 +31,7 @@ from taylorattr.analysis.players import PlayersLike, player_maps, resolve_player
 from taylorattr.analysis.prepared_model import PreparedModel
 from taylorattr.analysis.private_model import PrivateModel
 from taylorattr.analysis.scalar import ScalarModel, is_row_of_classes
+from taylorattr.analysis.shared_rows import columns_at
 from taylorattr.analysis.targets import TargetSelector, tensor_output
 from taylorattr.errors import (
     HeldInputWarning,
@@ -468,16 +469,18 @@ class Question:
         size = game.internal_batch_size or REFERENCE_ROWS
         values = []
         with torch.no_grad():
-            for example in range(1 if one_for_all else game.batch):
+            for example in range(0, 1 if one_for_all else game.batch, self.columns):
                 rows = self.reference_rows(example)
                 parts = [
-                    game.scalar.values(
-                        tuple(r[part] for r in rows), torch.full((part.stop - part.start,), example)
+                    columns_at(
+                        game.scalar,
+                        tuple(r[part] for r in rows),
+                        torch.full((part.stop - part.start,), example),
                     )
                     for part in blocks(len(rows[0]), size)
                 ]
-                values.append(torch.cat(parts))
-        return torch.stack(values).expand(game.batch, -1)
+                values.append(torch.cat(parts).T)
+        return torch.cat(values).expand(game.batch, -1)
 
 
 def first_number(output: Any) -> Tensor:

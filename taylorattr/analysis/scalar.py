@@ -146,45 +146,6 @@ class ScalarModel:
         with preserved_rng() if guarded and self.draws else nullcontext():
             return self.selector.select(self.output(xs, examples), examples).to(self.dtype)
 
-    def values_once(self, xs: tuple[Tensor, ...], examples: Tensor, *, guarded: bool = True) -> Tensor:
-        """Return what `values` does, running the model once for rows that are the same, `shared_rows`.
-
-        The gradient of such a row would be the sum over all that share it.
-        """
-        if self.columns == 1:
-            return self.values(xs, examples, guarded=guarded)
-        rows_of = self.shared_rows(xs, examples)
-        first = torch.cat([rows_of[:1] == 0, rows_of[1:] != rows_of[:-1]])
-        with preserved_rng() if guarded and self.draws else nullcontext():
-            output = self.output(tuple(x[first.to(x.device)] for x in xs), examples[first])
-            return self.selector.select(output, examples, rows_of).to(self.dtype)
-
-    def columns_at(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
-        """Return f of each row for the K examples that share it, shape (R, K).
-
-        Args:
-            xs: Input tensors, each (R, …).
-            examples: Shape (R,): the first of the examples of each row.
-        """
-        if self.columns == 1:
-            return self.values(xs, examples)[:, None]
-        sharing = examples[:, None] + torch.arange(self.columns)
-        rows_of = torch.arange(len(examples)).repeat_interleave(self.columns)
-        with preserved_rng() if self.draws else nullcontext():
-            values = self.selector.select(self.output(xs, examples), sharing.reshape(-1), rows_of)
-        return values.to(self.dtype).reshape(sharing.shape)
-
-    def shared_rows(self, xs: tuple[Tensor, ...], examples: Tensor) -> Tensor:
-        """Return which of the different rows each row is, (R,) from 0 on, on the CPU.
-
-        A row is the same as the one before if it is equal and belongs to the same row of the inputs.
-        """
-        owners = examples // self.columns
-        same = owners[1:] == owners[:-1]
-        for x in xs:
-            same &= (x[1:] == x[:-1]).flatten(1).all(1).to(same.device)
-        return torch.cat([same.new_zeros(1), ~same]).cumsum(0).cpu()
-
     def output(self, xs: tuple[Tensor, ...], examples: Tensor) -> Any:
         """Return all that the model returns for rows, whatever the target; arguments as in `values`."""
         try:

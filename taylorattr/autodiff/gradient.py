@@ -13,6 +13,7 @@ from torch import Tensor
 from taylorattr.analysis.first_affine import AnsweredLayer, OtherPathError, tapped
 from taylorattr.analysis.game import Game, blocks
 from taylorattr.analysis.scalar import ScalarModel
+from taylorattr.analysis.shared_rows import shared_rows, values_at
 from taylorattr.autodiff.captured import agrees_at, capture_at
 from taylorattr.autodiff.derivative_check import LENIENT, STRICT, Answer, Slope, gradient_follows
 from taylorattr.autodiff.hessian import unit_rows
@@ -58,8 +59,11 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
     """
     leaves = tuple(x.detach().clone().requires_grad_() for x in xs)
     with torch.inference_mode(False), torch.enable_grad():
-        values = scalar.values(leaves, examples)
-        if values.requires_grad:
+        shared = _of_shared_rows(scalar, leaves, examples) if scalar.columns > 1 else None
+        values = scalar.values(leaves, examples) if shared is None else shared[0]
+        if shared is not None:
+            gradients = shared[1]
+        elif values.requires_grad:
             gradients = torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
         else:
             _refuse_hidden_dependence(scalar, leaves, examples, values)
@@ -69,6 +73,32 @@ def value_and_gradient(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple
         require_true_gradient(scalar, leaves, examples, values, gradients)
     if not all(bool(torch.isfinite(g.sum())) for g in gradients):
         gradients = _by_selected_branches(scalar, leaves, examples, values, gradients)
+    return values, gradients
+
+
+def _of_shared_rows(scalar: ScalarModel, xs: Rows, examples: Tensor) -> tuple[Tensor, Rows] | None:
+    """Return f and ∇f by one forward of the rows that differ, and a backward pass for each of their outputs.
+
+    None where no rows are the same, or the output carries no gradient.
+    """
+    rows_of = shared_rows(scalar, xs, examples)
+    sizes = torch.bincount(rows_of)
+    if len(sizes) == len(examples):
+        return None
+    starts = sizes.cumsum(0) - sizes
+    leaves = tuple(x.detach()[starts.to(x.device)].requires_grad_() for x in xs)
+    values = values_at(scalar, leaves, examples[starts], examples, rows_of)
+    if not values.requires_grad:
+        return None
+    gradients = tuple(torch.empty_like(x, requires_grad=False) for x in xs)
+    place = torch.arange(len(examples)) - starts[rows_of]
+    for k in range(int(sizes.max())):
+        here = (place == k).nonzero()[:, 0].to(values.device)
+        of = rows_of[place == k].to(values.device)
+        last = k + 1 == int(sizes.max())
+        found = torch.autograd.grad(values[here].sum(), leaves, retain_graph=not last, materialize_grads=True)
+        for gradient, part in zip(gradients, found, strict=True):
+            gradient[here] = part[of]
     return values, gradients
 
 

@@ -31,7 +31,10 @@ from taylorattr.errors import (
 )
 from taylorattr.maths.frames import other_frame_
 from taylorattr.maths.interaction_indices import VALUES_ONLY, interaction_index
-from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions, count_up_to
+from taylorattr.maths.subsets import MAX_MASK_PLAYERS, Coalitions, count_up_to, popcounts
+
+BITS_PER_BLOCK = 14
+"""Players whose coalitions are looked at together where a whole table's would take its memory again."""
 
 
 class Effect(NamedTuple):
@@ -163,6 +166,23 @@ class CoalitionTable(Result, abstract=True):
             sizes = torch.from_numpy(self.coalitions.sizes).to(torch.int64)
             return sums.index_add_(1, sizes, self.values)[:, 1:]
         return torch.stack([self.order_values(k).sum(1) for k in range(1, self.largest_order + 1)], dim=1)
+
+    @property
+    def largest_by_order(self) -> Tensor:
+        """Largest size of an entry with |S| = k, shape (B, K + 1), column k for order k = 0 … K."""
+        if not self.full:
+            orders = range(self.largest_order + 1)
+            return torch.stack([self.order_values(k).abs().amax(dim=1) for k in orders], dim=1)
+        # sizes and absolute values of the whole table would be two more tables
+        inside = min(self.n, BITS_PER_BLOCK)
+        sizes = torch.from_numpy(popcounts(inside)).to(torch.int64)
+        result = self.values.new_zeros(self.batch, self.n + 1)
+        few = 1 << (BITS_PER_BLOCK - inside)
+        for largest, rows in zip(result.split(few), self.values.split(few), strict=True):
+            for outside, block in enumerate(rows.split(1 << inside, dim=1)):
+                where = (sizes + outside.bit_count()).expand(len(rows), -1)
+                largest.scatter_reduce_(1, where, block.abs(), "amax")
+        return result
 
     def effect(self, players: str | int | Iterable[str | int]) -> Tensor:
         """Return the entry of one coalition, shape (B,).

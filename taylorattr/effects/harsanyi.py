@@ -42,13 +42,10 @@ from taylorattr.effects.references import (
 )
 from taylorattr.errors import BudgetError, OptionError, require_frame, require_instance, require_number
 from taylorattr.maths.mobius import mobius_, truncated_mobius_
-from taylorattr.maths.subsets import count_up_to, popcounts
+from taylorattr.maths.subsets import count_up_to
 
 MAX_EVALUATIONS = 1 << 23
 """Model outputs computed without being asked twice: 2^20 coalitions of 8 examples."""
-
-BITS_PER_BLOCK = 14
-"""Players whose coalitions are looked at together where a whole table's would take its memory again."""
 
 
 @shares_parameters
@@ -290,28 +287,11 @@ def _effects(
         diagnostics={**game.diagnostics, **counts},
         error_bound=bounds,
     )
-    below = (_largest_by_order(effects) <= bounds).tolist()
+    below = (effects.largest_by_order <= bounds).tolist()
     effects.diagnostics["orders_below_rounding"] = [
         [k for k in range(1, orders + 1) if row[k]] for row in below
     ]
     return effects
-
-
-def _largest_by_order(effects: HarsanyiEffects) -> Tensor:
-    """Return max |J(S)| per order, shape (B, K+1)."""
-    if effects.full:
-        # sizes and absolute values of the whole table would be two more tables
-        inside = min(effects.n, BITS_PER_BLOCK)
-        sizes = torch.from_numpy(popcounts(inside)).to(torch.int64)
-        result = effects.values.new_zeros(effects.batch, effects.n + 1)
-        few = 1 << (BITS_PER_BLOCK - inside)
-        for largest, rows in zip(result.split(few), effects.values.split(few), strict=True):
-            for outside, block in enumerate(rows.split(1 << inside, dim=1)):
-                where = (sizes + outside.bit_count()).expand(len(rows), -1)
-                largest.scatter_reduce_(1, where, block.abs(), "amax")
-        return result
-    orders = range(effects.largest_order + 1)
-    return torch.stack([effects.order_values(k).abs().amax(dim=1) for k in orders], dim=1)
 
 
 def _output_errors(game: Game, rows: CoalitionRows, table: Tensor, partner: ScalarModel | None) -> Tensor:

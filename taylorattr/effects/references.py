@@ -242,8 +242,8 @@ class _Mean(Generic[R]):
 def _largest_by_order(result: Any) -> Tensor:
     """Return max |value| of each order, shape (B, orders): |S| = 0 … K, |κ| = 1 … K, or all pairs as one."""
     if isinstance(result, HarsanyiEffects):
-        orders = [result.order_values(k) for k in range(result.largest_order + 1)]
-    elif isinstance(result, TaylorEffects):
+        return result.largest_by_order
+    if isinstance(result, TaylorEffects):
         orders = [result.order_values(m) for m in range(1, result.order + 1)]
     else:
         orders = [result.values.flatten(1)]

@@ -98,6 +98,8 @@ def rows_seen(ask):
         lambda f, **how: ta.attribute("shapley", f, X, B, **how),
         lambda f, **how: ta.attribute("shapley", f, X, B, algorithm="permutation", samples=20, **how),
         lambda f, **how: ta.attribute("occlusion_1", f, X, B, **how),
+        lambda f, **how: ta.attribute("prediction_difference", f, X, X + 1, **how),
+        lambda f, **how: ta.attribute("gradient_x_input", f, X, B, **how),
     ],
 )
 def test_the_model_runs_once_for_all_outputs(ask):

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from taylorattr.analysis.game import blocks
 from taylorattr.analysis.masking import CoalitionValues
 from taylorattr.analysis.question import Question
+from taylorattr.analysis.shared_rows import columns_at
 from taylorattr.errors import NonFiniteError, OptionError, PrecisionWarning, warn
 from taylorattr.maths.running_mean import RunningMean
 from taylorattr.methods.method import Scores, method
@@ -90,7 +91,8 @@ def prediction_difference(
 def _losses(question: Question, tol: float | None, bar: tqdm) -> list[RunningMean]:
     """Return f(x) − f(x with i from r) of each player over the references, all or until a tolerance.
 
-    Every example takes its next references, and the model's calls are filled with those of all.
+    Every example takes its next references, and the model's calls are filled with those of all. Examples that
+    share a row of the inputs take them together, unless each stops at a tolerance of its own.
     """
     game, references = question.game, question.reference_set
     order = torch.arange(len(references[0]))
@@ -98,10 +100,12 @@ def _losses(question: Question, tol: float | None, bar: tqdm) -> list[RunningMea
         order = torch.randperm(len(order), generator=question.generator())
     rows = CoalitionValues(game, 0, fold=False).rows
     fitting = max(1, rows // game.n)
+    shared = game.scalar.columns if tol is None else 1
     losses = [RunningMean() for _ in range(game.batch)]
     f_input = game.f_input.double().cpu()
     while True:
-        open_ = [e for e, mean in enumerate(losses) if mean.count < len(order) and not _reached(mean, tol)]
+        firsts = range(0, game.batch, shared)
+        open_ = [e for e in firsts if losses[e].count < len(order) and not _reached(losses[e], tol)]
         if not open_:
             return losses
         parts = list[Tensor]()
@@ -114,16 +118,16 @@ def _losses(question: Question, tol: float | None, bar: tqdm) -> list[RunningMea
         counts = [len(part) for part in parts]
         example = torch.tensor(open_).repeat_interleave(torch.tensor(counts))
         reference = torch.cat(parts)
-        table = torch.empty(len(example) * game.n, dtype=torch.float64)
+        table = torch.empty(len(example) * game.n, shared, dtype=torch.float64)
         for flat in blocks(len(table), rows):
             place = torch.arange(flat.start, flat.stop)
             draw = place // game.n
-            values = _replaced(question, references, example[draw], place % game.n, reference[draw])
+            values = _replaced(question, references, example[draw], place % game.n, reference[draw], shared)
             table[flat] = values.double().cpu()
-            bar.update(len(values))
-        draws = f_input[example, None] - table.reshape(-1, game.n)
-        for e, own in zip(open_, draws.split(counts), strict=True):
-            losses[e].add(own.numpy())
+            bar.update(values.numel())
+        for e, own in zip(open_, table.reshape(-1, game.n, shared).split(counts), strict=True):
+            for k in range(shared):
+                losses[e + k].add((f_input[e + k] - own[:, :, k]).numpy())
 
 
 def _reached(losses: RunningMean, tol: float | None) -> bool:
@@ -145,19 +149,31 @@ def _say_unreached(scores: Tensor, errors: Tensor, tol: float, count: int) -> No
 
 
 def _replaced(
-    question: Question, references: tuple[Tensor, ...], example: Tensor, player: Tensor, reference: Tensor
+    question: Question,
+    references: tuple[Tensor, ...],
+    example: Tensor,
+    player: Tensor,
+    reference: Tensor,
+    shared: int,
 ) -> Tensor:
-    """Return f(x with one player from a reference) for triples of example, player and reference."""
+    """Return f(x with one player from a reference) for triples of example, player and reference, (R, K).
+
+    K examples from each on share its row.
+
+    Raises:
+        NonFiniteError: If an output is NaN or infinite.
+    """
     game = question.game
     points = []
     for x, rows, owner in zip(game.inputs, references, game.maps, strict=True):
         chosen = owner == player.reshape(-1, *(1,) * owner.ndim).to(owner.device)
         points.append(torch.where(chosen, rows[reference.to(x.device)], x[example.to(x.device)]))
-    values = game.scalar.values_once(tuple(points), example)
+    scalar, rows = game.scalar, tuple(points)
+    values = columns_at(scalar, rows, example) if shared > 1 else scalar.values(rows, example)[:, None]
     if not bool(torch.isfinite(values).all()):
-        bad = int((~torch.isfinite(values)).nonzero()[0, 0])
+        bad, k = (~torch.isfinite(values)).nonzero()[0].tolist()
         raise NonFiniteError(
-            f"the model's output is {float(values[bad])} for example {int(example[bad])} with player "
+            f"the model's output is {float(values[bad, k])} for example {int(example[bad]) + k} with player "
             f"{game.names[int(player[bad])]!r} taken from reference {int(reference[bad])}; check the model "
             "there, or leave that reference out"
         )
