@@ -14,8 +14,12 @@ from taylorattr.aliases import Frame, Tensors
 from taylorattr.effects.coalition_table import Effect, largest
 from taylorattr.effects.examples import in_rows, same
 from taylorattr.effects.exchange import frame, shap_explanation
+from taylorattr.effects.notebook import table_html
 from taylorattr.effects.result import Result
 from taylorattr.errors import OptionError, ShapeError, require_frame, require_per_example
+
+GAP_TO_TELL = 0.01
+"""Share of Σ|scores| from which on a notebook warns of the gap."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,6 +177,18 @@ class Attribution(Result):
     def __repr__(self) -> str:
         """Show the largest scores with their names, delta, the gap and the frame."""
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        """Return a table with bars of the largest scores of the first examples, and the gap."""
+        shown = range(min(self.batch, 3))
+        cautions = [
+            f"the gap is {float(self.relative_gap[e]):.1%} of Σ|scores|"
+            if float(self.relative_gap[e]) > GAP_TO_TELL
+            else ""
+            for e in shown
+        ]
+        tops = [self._top_of(e, 10) for e in shown]
+        return table_html(repr(self).splitlines()[0], self.summary(k=0), tops, cautions)
 
     def summary(self, k: int = 8, examples: int = 3) -> str:
         """Return a text with the sums and the k largest scores of the first few examples."""

@@ -19,6 +19,7 @@ from taylorattr import memory
 from taylorattr.aliases import Frame
 from taylorattr.effects.examples import in_rows
 from taylorattr.effects.exchange import frame, pair_matrix, shap_explanation
+from taylorattr.effects.notebook import table_html
 from taylorattr.effects.result import Result
 from taylorattr.errors import (
     BudgetError,
@@ -247,6 +248,12 @@ class CoalitionTable(Result, abstract=True):
             estimated=False,
             baseline_value=float(row[0]),
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table with bars of the largest entries of the first examples."""
+        shown = range(min(self.batch, 3))
+        title = repr(self).splitlines()[0]
+        return table_html(title, self.summary(k=0), [self._top_of(e, 10) for e in shown])
 
     def summary(self, k: int = 8, examples: int = 3) -> str:
         """Return a text with the k largest entries of the first few examples."""

@@ -23,6 +23,7 @@ from torch import Tensor
 from taylorattr.atomic import replacing
 from taylorattr.effects.examples import Batched
 from taylorattr.effects.field_types import require_types
+from taylorattr.effects.notebook import text_html
 from taylorattr.errors import FormatError, MissingExtraError, OptionError, require_instance
 from taylorattr.files import parse_json, parsing, read_arrays, read_json, reading
 from taylorattr.registry import Registry
@@ -60,6 +61,10 @@ class Result(Batched):
         if not abstract:
             # dataclass(slots=True) defines a class twice; the second takes the first one's place
             RESULTS.register(cls.__name__, replace=True)(cls)
+
+    def _repr_html_(self) -> str:
+        """Return the result for a notebook."""
+        return text_html(repr(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as nested dictionaries, lists, strings and numbers (valid JSON)."""

@@ -19,6 +19,7 @@ from taylorattr.effects.coalition_table import (
     player_position,
 )
 from taylorattr.effects.examples import in_rows
+from taylorattr.effects.notebook import table_html
 from taylorattr.effects.result import Result
 from taylorattr.errors import (
     OptionError,
@@ -246,6 +247,13 @@ class TaylorEffects(Result):
     def __repr__(self) -> str:
         """Show the largest effects with their names, delta, the remainder, convergence and the frame."""
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        """Return a table with bars of the largest effects of the first examples."""
+        shown = range(min(self.batch, 3))
+        cautions = ["" if self.converged[e] else f"not converged: {self.reasons[e]}" for e in shown]
+        tops = [self._top_of(e, 10) for e in shown]
+        return table_html(repr(self).splitlines()[0], self.summary(k=0), tops, cautions)
 
     def summary(self, k: int = 8, examples: int = 3) -> str:
         """Return a text with the sums by order and the k largest effects of the first few examples."""
