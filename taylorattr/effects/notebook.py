@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from taylorattr.effects.coalition_table import Effect
+Entry: TypeAlias = tuple[str, float, float, tuple[int, ...]]
+"""Name, value, share and key: an ``Effect``."""
 
 POSITIVE, NEGATIVE = "#c0392b", "#2c6fbb"
 """Colours of bars, those of the pictures; texts take the colour of the notebook, light or dark."""
@@ -26,7 +26,7 @@ def text_html(text: str) -> str:
 def table_html(
     title: str,
     summary: str,
-    entries: Sequence[Sequence[Effect]],
+    entries: Sequence[Sequence[Entry]],
     cautions: Sequence[str] = (),
     example: str = "  example ",
 ) -> str:
@@ -54,22 +54,22 @@ def table_html(
     return f'<div style="font-size:13px;line-height:1.35">{"".join(blocks)}</div>'
 
 
-def _table(rows: Sequence[Effect]) -> str:
+def _table(rows: Sequence[Entry]) -> str:
     """Return entries as rows: name, a bar from the middle to the side of its sign, value and share."""
     if not rows:
         return "<div>every entry is 0</div>"
-    largest = max(abs(row.value) for row in rows)
+    largest = max(abs(value) for _, value, *_ in rows)
     lines = []
-    for row in rows:
-        length = round(BAR / 2 * abs(row.value) / largest, 1)
-        left = BAR / 2 if row.value > 0 else BAR / 2 - length
-        colour = POSITIVE if row.value > 0 else NEGATIVE
+    for name, value, share, _ in rows:
+        length = round(BAR / 2 * abs(value) / largest, 1)
+        left = BAR / 2 if value > 0 else BAR / 2 - length
+        colour = POSITIVE if value > 0 else NEGATIVE
         bar = (
             f'<div style="width:{BAR}px;height:10px"><div style="margin-left:{left:g}px;width:{length:g}px;'
             f'height:10px;background:{colour}"></div></div>'
         )
-        cells = (("left", escape(row.name)), ("left", bar), ("right", f"{row.value:+.6g}"))
-        cells = (*cells, ("right", f"{row.share:.1%}"))
+        cells = (("left", escape(name)), ("left", bar), ("right", f"{value:+.6g}"))
+        cells = (*cells, ("right", f"{share:.1%}"))
         written = "".join(f'<td style="{CELL}{side}">{text}</td>' for side, text in cells)
         lines.append(f'<tr style="background:none">{written}</tr>')
     return f'<table style="border-collapse:collapse;margin:2px 0 6px 0">{"".join(lines)}</table>'

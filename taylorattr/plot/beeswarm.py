@@ -133,8 +133,7 @@ def _write_shares(ax: Axes, parts: PlayerParts, listed: np.ndarray, rest: np.nda
         return
     texts = [share_text(float(parts.share[player])) for player in listed]
     if len(rest):
-        alone, other = (np.abs(part[:, rest]).sum() for part in (parts.alone, parts.interacting))
-        texts.append(share_text(float(other / (alone + other))) if alone + other > 0 else "")
+        texts.append(share_text(parts.share_of(rest)))
     twin = ax.secondary_yaxis("right")
     twin.set_yticks(range(len(texts)), texts, fontsize=font)
     twin.tick_params(axis="y", length=0, labelcolor=ink(ax))

@@ -61,11 +61,10 @@ class Ribbons:
 
     def with_last_row(self, factor: float) -> Ribbons:
         """Return the same with all numbers of the last row times a factor; scores stay what they are."""
-        flows, rows = self.flows.copy(), [self.values.copy(), self.sizes.copy(), self.net.copy()]
-        flows[:, :, -1] *= factor
-        for row in rows:
-            row[-1] *= factor
-        return Ribbons(*rows, flows, self.scores)
+        last = np.ones(len(self.values))
+        last[-1] = factor
+        rows = self.values * last, self.sizes * last, self.net * last
+        return Ribbons(*rows, self.flows * last[:, None], self.scores)
 
 
 def shrunk(parts: Sequence[Ribbons]) -> int:

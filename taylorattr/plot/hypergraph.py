@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -196,7 +197,7 @@ def _draw_rows(
     held = [{m if m in positions else OTHERS for m in facts["members"]} for _, facts in drawn]
     touched = set().union(*held)
     # neighbours on the circle take part in the same coalitions: lines are short in the same order
-    order = sorted(touched, key=lambda node: float(np.arctan2(*positions[node][::-1])))
+    order = sorted(touched, key=lambda node: math.atan2(positions[node][1], positions[node][0]))
     row = {node: place for place, node in enumerate(order)}
     names = [clean(str(players.nodes[node].get("name", node))) for node in order]
     font = row_font(ax, len(order))
@@ -204,9 +205,9 @@ def _draw_rows(
     for place in range(0, len(order), 2):
         ax.axhspan(place - 0.5, place + 0.5, color=faint(ax), alpha=0.3, linewidth=0, zorder=0)
     alone = np.array([players.nodes[node].get("independent", 0.0) for node in order])
-    everybody = np.abs([value for _, value in players.nodes(data="independent", default=0.0)])
+    everybody = [abs(float(facts.get("independent", 0.0))) for _, facts in players.nodes(data=True)]
     paints = [NEUTRAL if n == OTHERS else colours.of(v) for n, v in zip(order, alone, strict=True)]
-    sizes = 0.5 * areas(alone, float(everybody.max()))
+    sizes = 0.5 * areas(alone, max(everybody))
     ax.scatter(np.full(len(order), -1.2), range(len(order)), s=sizes, c=paints, linewidths=0, zorder=4)
     ax.axvline(-0.6, color=faint(ax), linewidth=0.8)
     largest = drawn[0][1]["weight"] or 1.0
@@ -232,7 +233,7 @@ def _draw_rows(
         v for node, v in players.nodes(data="independent", default=0.0) if node not in touched | {OTHERS}
     ]
     if apart:
-        total, size = number(float(sum(apart))), number(float(np.abs(apart).sum()), sign=False)
+        total, size = number(sum(apart)), number(sum(map(abs, apart)), sign=False)
         caption = [*caption, f"{len(apart)} players are in none of these: alone {total} (Σ|·| {size})"]
     lines = [line for text in caption for line in wrapped(text, CAPTION_FONT, room(ax)[0])]
     ax.set_xlabel("\n".join(lines), fontsize=CAPTION_FONT, loc="left", **PLAIN)

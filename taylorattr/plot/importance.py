@@ -19,7 +19,7 @@ from taylorattr.plot.labels import (
     rows_that_fit,
     say,
 )
-from taylorattr.plot.player_parts import PlayerParts, PlayerSource, player_parts
+from taylorattr.plot.player_parts import PlayerSource, player_parts
 from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink, paper
 from taylorattr.plot.waterfall import HATCH, split_legend
 
@@ -70,7 +70,9 @@ def importance(
     longest = LONGEST_REST * rows[0][1]
     if len(rest):
         labels.append(f"{len(rest)} others together")
-        rows.append(("others", float(means[rest].sum()), _share_of(parts, rest)))
+        rows.append(
+            ("others", float(means[rest].sum()), None if parts.share is None else parts.share_of(rest))
+        )
     for row, (name, mean, share) in enumerate(rows):
         length = min(mean, longest)
         colour = NEUTRAL if name == "others" else paint
@@ -104,10 +106,3 @@ def importance(
         split_legend(ax, "(%): share of interactions")
     head(ax, f"{parts.method}: mean over {len(parts.scores):,} examples", loc="left", settle=True)
     return figure, ax
-
-
-def _share_of(parts: PlayerParts, players: np.ndarray) -> float | None:
-    if parts.alone is None:
-        return None
-    alone, other = (float(np.abs(part[:, players]).sum()) for part in (parts.alone, parts.interacting))
-    return other / (alone + other) if alone + other > 0 else 0.0

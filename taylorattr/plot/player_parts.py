@@ -59,9 +59,14 @@ class PlayerParts:
         """Σ|from interactions| / Σ(|alone| + |from interactions|) of each player, shape (n,)."""
         if self.alone is None:
             return None
-        other = np.abs(self.interacting).sum(axis=0)
-        whole = other + np.abs(self.alone).sum(axis=0)
-        return np.divide(other, whole, out=np.zeros_like(whole), where=whole > 0)
+        return np.array([self.share_of(np.array([player])) for player in range(len(self.names))])
+
+    def share_of(self, players: np.ndarray) -> float:
+        """Return the same share of several players together; 0 where it is not known."""
+        if self.alone is None:
+            return 0.0
+        alone, other = (float(np.abs(part[:, players]).sum()) for part in (self.alone, self.interacting))
+        return other / (alone + other) if alone + other > 0 else 0.0
 
     def partners(self, player: int) -> tuple[np.ndarray, float] | None:
         """Return how strongly each player takes part in the interactions of one, and what they are in all.
