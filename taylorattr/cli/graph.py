@@ -13,6 +13,8 @@ from taylorattr.cli.written_files import is_folder, require_folder
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
+from taylorattr.many_players.interaction_list import Interactions
+from taylorattr.many_players.interactions import interactions
 from taylorattr.maths.interaction_indices import INDICES, VALUES_ONLY
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ examples:
   taylorattr graph --model mynet:make --data table.csv --drop label --rows 0:50 --compare 50:100 --out d.gexf
   taylorattr graph --model mynet:make --data x.npy --target 3 --rows 0:20 --compare-target 8 --out two.png
   taylorattr graph --model mynet:make --weights before.pt --compare-weights after.pt --data x.npy --rows 0:20
+  taylorattr graph --model mynet:make --data wide.csv --budget 5000 --top 50 --out wide.json
   taylorattr graph --model mynet:small --compare-model mynet:large --data x.npy --rows 0:20 --out models.json
 """
 
@@ -63,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     effects.add_argument(
         "--max-order", type=int, metavar="k", help="with --exact: only coalitions up to size k"
+    )
+    effects.add_argument(
+        "--budget",
+        type=int,
+        metavar="N",
+        help="for hundreds of players: pairs by the way that N model outputs allow (ta.interactions)",
     )
     graph = parser.add_argument_group("graph")
     graph.add_argument(
@@ -91,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     if is_folder(arguments.out):
         return _many(arguments, request)
     with threads(arguments.num_threads):
-        effects = decompose.compute(arguments, request)
+        effects = _effects(arguments, request)
         compared = None if other is None else _compared(arguments, effects, other)
         graph = _graph(arguments, effects) if compared is None else compared.graph()
     from taylorattr.graphs import FORMATS, write_graph
@@ -112,6 +121,8 @@ def _require_sense(arguments: argparse.Namespace) -> None:
         OptionError: If there are any.
     """
     dataset.require_sense(arguments)
+    if arguments.budget is not None:
+        _require_sense_of_budget(arguments)
     if is_folder(arguments.out) and comparison.is_compared(arguments):
         raise OptionError("a comparison is written into one file; --out FOLDER is for the graph of many rows")
     if arguments.out and not is_folder(arguments.out) and Path(arguments.out).suffix not in GRAPH_SUFFIXES:
@@ -140,6 +151,38 @@ def _require_sense(arguments: argparse.Namespace) -> None:
     Selection(arguments.top, arguments.threshold, arguments.min_share)  # refuses before anything is computed
 
 
+def _require_sense_of_budget(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go with a budget.
+
+    Raises:
+        OptionError: If there is anything.
+    """
+    if arguments.exact or arguments.max_order is not None or arguments.index != "pair":
+        raise OptionError("--budget measures pairs by the way that it allows; leave --exact and --index out")
+    if is_folder(arguments.out) or comparison.is_compared(arguments):
+        raise OptionError("--budget is for the graph of one row: which pairs are measured differs by row")
+
+
+def _effects(
+    arguments: argparse.Namespace, request: Request
+) -> TaylorEffects | HarsanyiEffects | Interactions:
+    """Return the effects the arguments ask for.
+
+    Raises:
+        OptionError: If a budget is given with several rows, or with the input's frame.
+    """
+    if arguments.budget is None:
+        return decompose.compute(arguments, request)
+    if request.frame == "input":
+        raise OptionError("--budget measures effects in the frame baseline; leave --frame out")
+    found = interactions(**request.arguments(), budget=arguments.budget, seed=arguments.seed)
+    if found.batch > 1:
+        raise OptionError("--budget is for the graph of one row: which pairs are measured differs by row")
+    if not arguments.json:
+        print(f"{found.way[0]}: {found.confidence[0]['sentence']}")
+    return found
+
+
 def _many(arguments: argparse.Namespace, request: Request) -> int:
     """Compute all rows into a folder, and beside them the graph of their mean; return the exit status."""
     from taylorattr.graphs import FORMATS, write_graph
@@ -158,7 +201,9 @@ def _edges(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(arguments, name) for name in ("index", "top", "threshold", "min_share")}
 
 
-def _graph(arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects) -> nx.Graph:
+def _graph(
+    arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects | Interactions
+) -> nx.Graph:
     """Return the graph of one row, or of the mean of several."""
     from taylorattr.graphs import dataset_graph, interaction_graph
 
@@ -169,7 +214,9 @@ def _graph(arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffec
 
 
 def _compared(
-    arguments: argparse.Namespace, effects: TaylorEffects | HarsanyiEffects, other: comparison.OtherSide
+    arguments: argparse.Namespace,
+    effects: TaylorEffects | HarsanyiEffects | Interactions,
+    other: comparison.OtherSide,
 ) -> GraphComparison:
     """Return the comparison of effects with those of the other side, which are computed here."""
     from taylorattr.graphs import compare_graphs

@@ -51,6 +51,17 @@ def test_it_writes_what_the_library_gives(place, suffix, capsys):
     assert "3 players, 1 edges (pair)" in text and "+2  a × b" in text and "f(x) - f(b) = 14" in text
 
 
+def test_pairs_of_many_players_within_a_budget(capsys):
+    assert graph("--budget", "100", "--json") == 0
+    (edge,) = json.loads(capsys.readouterr().out)["edges"]
+    assert edge["strength"] == pytest.approx(2.0)
+    assert graph("--budget", "100") == 0
+    assert "exact: every coalition of up to 2 players was measured" in capsys.readouterr().out
+    for wrong in (["--exact"], ["--index", "STII"], ["--rows", "0:2"], ["--frame", "input"]):
+        assert graph("--budget", "100", *wrong) != 0
+        assert "--budget" in capsys.readouterr().err
+
+
 def test_folds_and_selection(place, capsys):
     assert graph("--exact", "--index", "STII", "--top", "2", "--json") == 0
     data = json.loads(capsys.readouterr().out)
