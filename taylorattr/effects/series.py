@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from taylorattr.autodiff.captured import Captured, agrees_at, captured_examples,
 from taylorattr.autodiff.polynomial.engine import expand_batch, jets, values
 from taylorattr.autodiff.polynomial.nested import derivatives
 from taylorattr.autodiff.polynomial.ring import power_tables
+from taylorattr.effects.common_directions import Scaled, common_directions
 from taylorattr.effects.convergence import Kinks
 from taylorattr.effects.nested_check import differentiated, require_true_derivatives
 from taylorattr.errors import CaptureError, FallbackWarning, MissingRuleError, warn
@@ -45,20 +46,6 @@ DIRECTION_BYTES = 64 * 2**20
 
 RAY_BYTES = 16 * 2**20
 """Rays are walked in chunks whose directions fit this."""
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """Directions of several examples as multiples of common ones.
-
-    Attributes:
-        directions: The common ones, one tensor (n, …) per input; powers of two, 0 for a player that moves in
-            no example.
-        ratios: r with Δ_g = r_g times the common direction of g, shape (E, n), |r| < 1 but for rounding.
-    """
-
-    directions: tuple[Tensor, ...]
-    ratios: Tensor
 
 
 class TaylorSeries:
@@ -172,43 +159,14 @@ class TaylorSeries:
         return blocks
 
     def _shared_scale(self, number: int) -> Scaled | None:
-        """Return how the directions of a group's examples are multiples of common ones, None if they are not.
-
-        They are where the examples share the expansion point and every player is one element: D^κ f is then
-        the same for all, and I(κ) = D^κ f · Δ^κ.
-        """
+        """Return how directions of a group's examples are multiples of common ones, None if they are not."""
         if number not in self._scaled:
-            self._scaled[number] = self._find_scale(self.groups[number])
+            group = self.groups[number]
+            walked = len(group.examples) > 1 and group.program is not None and not group.failure
+            rows = torch.tensor(group.examples, device=self.game.device)
+            points, steps = (tuple(x[rows] for x in parts) for parts in (self.points, self.steps))
+            self._scaled[number] = common_directions(self.game, points, steps) if walked else None
         return self._scaled[number]
-
-    def _find_scale(self, group: Captured) -> Scaled | None:
-        n = self.game.n
-        if len(group.examples) < 2 or group.program is None or group.failure:
-            return None
-        owners = torch.cat([owner.reshape(-1) for owner in self.game.maps])
-        owners = owners[owners >= 0]
-        rows = torch.tensor(group.examples, device=self.game.device)
-        if len(owners) != n or len(owners.unique()) != n:
-            return None
-        if not all(bool((x[rows] == x[rows[:1]]).all()) for x in self.points):
-            return None
-        deltas = self.points[0].new_zeros(len(rows), n)
-        for owner, step in zip(self.game.maps, self.steps, strict=True):
-            named = owner.reshape(-1) >= 0
-            deltas[:, owner.reshape(-1)[named]] = step[rows].reshape(len(rows), -1)[:, named]
-        # powers of two, by which every number of the walk is scaled without rounding
-        _, exponent = torch.frexp(deltas.abs().amax(0))
-        scale = torch.where((deltas != 0).any(0), torch.ldexp(torch.ones_like(deltas[0]), exponent), 0.0)
-        if not bool(torch.isfinite(scale).all()):
-            return None
-        directions = []
-        for owner in self.game.maps:
-            flat, place = owner.reshape(-1), torch.arange(owner.numel(), device=owner.device)
-            named = flat >= 0
-            block = scale.new_zeros(n, flat.numel())
-            block[flat[named], place[named]] = scale[flat[named]]
-            directions.append(block.reshape(n, *owner.shape))
-        return Scaled(tuple(directions), deltas / torch.where(scale == 0, 1.0, scale))
 
     def _multiply(
         self, group: Captured, scaled: Scaled, blocks: list[Tensor], order: int, memory_limit: int | None

@@ -93,7 +93,8 @@ def _recurrence_roots(c: np.ndarray, p: int) -> np.ndarray:
     u, s, vh = np.linalg.svd(rows * weights[:, :, None], full_matrices=False)
     kept = s > 1e-10 * s[:, :1]
     inverse = np.divide(1.0, s, out=np.zeros_like(s), where=kept)
-    q = np.einsum("rkp,rk,rmk,rm->rp", vh, inverse, u, right * weights, optimize=True)
+    shares = inverse[:, :, None] * (u.transpose(0, 2, 1) @ (right * weights)[:, :, None])
+    q = (vh.transpose(0, 2, 1) @ shares)[:, :, 0]
     # roots of 1 + q_1 t + … + q_p t^p are 1/z, z the eigenvalues of the companion of z^p + q_1 z^{p−1} + …
     companion = np.zeros((len(c), p, p))
     companion[:, 0] = -q
