@@ -5,6 +5,7 @@ Each class was called before on the same network, as in a loop over a data set: 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -70,11 +71,17 @@ def contest(name: str, network: Network, copies: int = 1, **options: Any) -> Con
     options = {key: value(x) if callable(value) else value for key, value in options.items()}
 
     def computation(library: Any) -> Computation:
-        attribution = made(library, name, model)
+        # each has a model of its own: captum writes to its layers, which makes ours look anew
+        attribution = made(library, name, copy.deepcopy(model))
         return lambda: attribution.attribute(x, target=1, **options).detach()
 
-    library = peers.load("captum.attr")
-    theirs = {} if library is None else {"captum": computation(library)}
+    library, theirs = peers.load("captum.attr"), {}
+    if library is not None:
+        theirs["captum"] = computation(library)
+        try:
+            theirs["captum"]()
+        except TypeError:  # captum's LRP has no rule for a layer that flattens
+            theirs.clear()
     floor = forwards_and_backwards(model, BATCH * copies, x[:1])
     return Contest(ours=computation(drop_in), floor=floor, peers=theirs)
 

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from taylorattr.aliases import Target, Tensors
 from taylorattr.analysis.inputs import input_tuple
+from taylorattr.analysis.scalar import ScalarModel
 from taylorattr.compat.captum.base import Attribution, like_inputs
 from taylorattr.compat.captum.layer import LayerAttribution, LayerGradCam
 from taylorattr.errors import PrecisionWarning, warn
+from taylorattr.methods.relevance.replay import Recorded, Replay, agree
 from taylorattr.program.program import Node
 from taylorattr.program.record import record
 from taylorattr.program.walk import Forward, walk
@@ -70,18 +72,36 @@ class _ModifiedRelu(Attribution):
         question = self._asked(inputs, target, additional_forward_args)
         scalar, x = question.point
         examples = torch.arange(len(x[0]))
-        module = scalar.module
-        # recorded where it is asked: a rule on modules would miss functional ReLUs and modules used twice
-        program = record(lambda *xs: scalar.values(xs, examples), x, module=module)
         leaves = tuple(part.detach().clone().requires_grad_() for part in x)
-        with torch.enable_grad():
-            values = walk(program, leaves, _ReplayWithRule(self.gated))
-            total = values.sum()
+        place = Recorded(scalar, slice(0, len(examples)), x, "as run")
+        values = self._replayed(place.find(), scalar, leaves, examples)
+        if values is None:
+            # recorded where it is asked: a rule on modules would miss functional ReLUs and modules used twice
+            program = record(lambda *xs: scalar.values(xs, examples), x, module=scalar.module)
+            place.keep(Replay(program, program, len(examples)))
+            with torch.enable_grad():
+                values = walk(program, leaves, _ReplayWithRule(self.gated))
+        total = values.sum()
         gradients = tuple(torch.zeros_like(part) for part in x)
         if total.requires_grad:  # else the output does not depend on the inputs at all
             gradients = torch.autograd.grad(total, leaves, materialize_grads=True)
         gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return like_inputs(gradients, inputs)
+
+    def _replayed(
+        self, known: Replay | None, scalar: ScalarModel, leaves: tuple[Tensor, ...], examples: Tensor
+    ) -> Tensor | None:
+        """Return f by the operations recorded before, None where they are not those of the model."""
+        if known is None:
+            return None
+        try:
+            with torch.enable_grad():
+                values = walk(known.operations(len(examples)), leaves, _ReplayWithRule(self.gated))
+        except Exception:  # an operation that holds a size may raise anything; recorded anew it runs
+            return None
+        with torch.no_grad():
+            expected = scalar.values(tuple(leaf.detach().clone() for leaf in leaves), examples)
+        return values if agree(values.detach(), expected) else None
 
 
 class GuidedBackprop(_ModifiedRelu):

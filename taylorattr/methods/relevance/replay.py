@@ -84,10 +84,7 @@ class Replay:
         except Exception:  # an operation that holds a size may raise anything; recorded anew it runs
             return None
         output = values.get(program.output.index)
-        if output is None or output.shape != outputs.shape:
-            return None
-        allowed = _ROUNDINGS * torch.finfo(output.dtype).eps * outputs.abs().max()
-        if not bool(((output - outputs).abs() <= allowed).all()):
+        if output is None or not agree(output, outputs):
             return None
         found = replace(program, values=values)
         found = found if self._spelled is self._run else with_biases(found, self.kept)
@@ -106,6 +103,14 @@ class Replay:
         if rows not in programs:
             programs[rows] = _resized(programs[self.rows], self.rows, rows)
         return programs[rows]
+
+
+def agree(outputs: Tensor, expected: Tensor) -> bool:
+    """Return whether operations run by themselves gave what the model gives on every row, up to rounding."""
+    if outputs.shape != expected.shape:
+        return False
+    allowed = _ROUNDINGS * torch.finfo(outputs.dtype).eps * expected.abs().max()
+    return bool(((outputs - expected).abs() <= allowed).all())
 
 
 def _resized(program: Program, rows: int, other: int) -> Program:
