@@ -66,13 +66,25 @@ def demo() -> dict[str, Drawn]:
     exact = ta.harsanyi(trained.network, one, players=players)
     series = ta.decompose(trained.network, one, players=players, order=4)
     allocations = [ta.reformulate(m, trained.network, one, players=players) for m in METHODS[1:3]]
-    return pictures(
+    drawn = pictures(
         series,
         exact,
         [ta.attribute(m, trained.network, one, players=players) for m in METHODS],
         allocations,
         ta.compare_graphs(*sides, labels=("malignant", "benign")),
     )
+    means = malignant[:24, [columns[0] for columns in trained.measurements.values()]]
+    return drawn | by_player(sides[0], means)
+
+
+def by_player(effects: ta.HarsanyiEffects, values: torch.Tensor) -> dict[str, Drawn]:
+    """Return the pictures of what players are given, with their values."""
+    return {
+        "waterfall": ta.plot.waterfall(effects, values),
+        "beeswarm": ta.plot.beeswarm(effects, values),
+        "importance": ta.plot.importance(effects),
+        "dependence": ta.plot.dependence(effects, values, 0),
+    }
 
 
 # %%

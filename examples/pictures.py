@@ -6,6 +6,7 @@ Without a folder they are made in a temporary one and looked at no further than 
 """
 
 # %%
+import importlib.util
 import io
 import sys
 import tempfile
@@ -25,13 +26,15 @@ LARGEST = 60_000
 
 
 def save(figure: Figure, folder: Path, name: str, dpi: int) -> None:
-    """Write a picture in 256 colours and refuse one that is too large."""
-    path = folder / f"{name}.png"
+    """Draw a picture and write it."""
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=dpi)
-    Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        path, optimize=True
-    )
+    write(Image.open(drawn).convert("RGB"), folder / f"{name}.png")
+
+
+def write(image: Image.Image, path: Path) -> None:
+    """Write an image in 256 colours and refuse one that is too large."""
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size:,} bytes")
     assert path.stat().st_size <= LARGEST, path
 
@@ -69,6 +72,46 @@ def digit() -> tuple[Figure, Figure]:
     return heat, upset
 
 
+# %%
+# All ten measurements of 40 cases, as tables are usually explained: one case, and one player over its value.
+# On the left shap draws our Shapley values, on the right the same with what comes from interactions.
+
+
+def by_player() -> dict[str, tuple[Figure, Figure]]:
+    """Return pairs of pictures, shap's and ours, of the same values."""
+    import matplotlib.pyplot as plt
+    import shap
+
+    trained = study(0)
+    players = ta.Players.columns(trained.measurements)
+    cases = trained.cases[:40]
+    values = cases[:, [columns[0] for columns in trained.measurements.values()]]  # the means
+    effects = ta.harsanyi(trained.network, cases, players=players)
+    explanation = effects.to_shap(values)
+    ours = ta.plot.waterfall(effects, values, example=5)[0]
+    plt.figure()  # shap draws on the current figure
+    shap.plots.waterfall(explanation[5], max_display=11, show=False)
+    theirs = plt.gcf()
+    strongest = effects.names[int(effects.index("SV").order_values(1).abs().mean(0).argmax())]
+    dependence = ta.plot.dependence(effects, values, strongest)[0]
+    shap.plots.scatter(explanation[:, strongest], color=explanation, show=False)
+    return {"waterfall": (theirs, ours), "dependence": (plt.gcf(), dependence)}
+
+
+def beside(theirs: Figure, ours: Figure, high: int = 480) -> Image.Image:
+    """Return two pictures side by side, of one height."""
+    images = []
+    for figure in (theirs, ours):
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=120, bbox_inches="tight")
+        image = Image.open(drawn).convert("RGB")
+        images.append(image.resize((image.width * high // image.height, high), Image.Resampling.LANCZOS))
+    sheet = Image.new("RGB", (sum(image.width for image in images) + 30, high), "white")
+    sheet.paste(images[0], (0, 0))
+    sheet.paste(images[1], (images[0].width + 30, 0))
+    return sheet
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
@@ -78,3 +121,6 @@ if __name__ == "__main__":
         save(ta.plot.graph_comparison(classes(), max_edges=40)[0], folder, "digit_classes", 68)
         save(heat, folder, "heat_map", 70)
         save(upset, folder, "upset", 80)
+        # "waterfall" and "dependence", beside those of a library that need not be installed
+        for name, pair in (by_player() if importlib.util.find_spec("shap") else {}).items():
+            write(beside(*pair), folder / f"{name}.png")

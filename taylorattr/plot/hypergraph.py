@@ -229,9 +229,8 @@ def _draw_rows(
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
     ax.set_title(ax.get_title(loc="left"), fontsize=10, loc="left", pad=34.0)  # above the amounts
-    apart = [
-        v for node, v in players.nodes(data="independent", default=0.0) if node not in touched | {OTHERS}
-    ]
+    untouched = [node for node in players if node not in touched | {OTHERS}]
+    apart = [float(players.nodes[node].get("independent", 0.0)) for node in untouched]
     if apart:
         total, size = number(sum(apart)), number(sum(map(abs, apart)), sign=False)
         caption = [*caption, f"{len(apart)} players are in none of these: alone {total} (Σ|·| {size})"]

@@ -23,7 +23,7 @@ def test_the_code_runs(code, tmp_path):
 
 def test_pictures_are_there_and_small():
     pictures = re.findall(r"\]\((pictures/.*?\.png)\)", PAGE)
-    assert len(pictures) == 4
+    assert len(pictures) == 6
     assert all((DOCS / path).stat().st_size <= 60_000 for path in pictures)
 
 
