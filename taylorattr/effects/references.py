@@ -169,7 +169,7 @@ class _Mean(Generic[R]):
     """The mean of a result's tables, one reference after another (Welford 1962), and what else is to be said.
 
     Attributes:
-        template: The last result with the means so far in place of its tables.
+        template: The first result with the means so far in place of its tables.
         notes: What is no table, of every reference.
     """
 
@@ -201,8 +201,9 @@ class _Mean(Generic[R]):
                 self._squares += change.mul_(value.sub(mean))
         if self._tails is not None:
             self._tails.add(fields["tails"])
-        tables = dict(self._means) | ({"tails": None} if "tails" in fields else {})
-        self.template = dataclasses.replace(cast("Any", result), **tables)
+        if len(self.notes) == 1:
+            tables = dict(self._means) | ({"tails": None} if "tails" in fields else {})
+            self.template = dataclasses.replace(cast("Any", result), **tables)
 
     def result(self) -> R:
         """Return the mean with the diagnostics of all references."""
