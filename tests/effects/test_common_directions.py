@@ -61,7 +61,7 @@ def test_a_batch_takes_one_walk(monkeypatch):
 
 
 def test_an_example_with_steps_too_small_to_multiply_is_walked_alone():
-    """Beside steps of 1e70 the squared ratio of steps of 1e-80 loses its digits; the effects are near 1."""
-    x = torch.tensor([[1e-80, 1e-80], [1e70, 1e70]], dtype=torch.float64)
-    effects = ta.decompose(lambda z: (1e80 * z).square().sum(1), x, order=2, diagnose=False, with_tails=False)
-    assert effects.order_values(2)[0].tolist() == pytest.approx([1.0, 0.0, 1.0], rel=1e-12)
+    """Beside steps of 1e74 the squared ratio of steps of 1e-85 loses its digits; the effects are 1e-12."""
+    x = torch.tensor([[1e-85, 1e-85], [1e74, 1e74]], dtype=torch.float64)
+    effects = ta.decompose(lambda z: (1e79 * z).square().sum(1), x, order=2, diagnose=False, with_tails=False)
+    assert effects.order_values(2)[0].tolist() == pytest.approx([1e-12, 0, 1e-12], rel=1e-12, abs=0)
