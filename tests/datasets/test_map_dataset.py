@@ -62,6 +62,7 @@ def test_batches_are_calls_and_together_they_are_the_whole(whole):
     torch.testing.assert_close(whole.values, ta.harsanyi(NET, X, target=1).values, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     "task", ["decompose", "integrated_hessians", "interactions", "audit", "player_curves", "attribute"]
 )
@@ -206,6 +207,7 @@ def test_arguments_of_each_example():
     torch.testing.assert_close(deleted.concat().predicted, deleted.concat().joint, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_coarse_dtypes_and_scales(dtype, scale, tmp_path):

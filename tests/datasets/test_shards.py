@@ -147,6 +147,7 @@ def test_a_folder_keeps_its_batch_size(folder):
     assert calls(folder, batch_size=None)[0] == 0
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("how", ["bit", "cut", "empty", "exchanged", "of another run", "no archive"])
 def test_a_damaged_or_foreign_shard_is_computed_again_with_a_word(how, folder, plain, tmp_path):
     one, other = folder / "shard-000000.npz", folder / "shard-000001.npz"
