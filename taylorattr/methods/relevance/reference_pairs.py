@@ -125,6 +125,8 @@ def _by_rows(at_x: Recording, at_b: Program, references: int) -> bool:
     if any(constant.shape != at_b.constants[i].shape for i, constant in at_x.program.constants.items()):
         return False
     resized = at_x.again.replay.operations(references).nodes
+    if resized is at_b.nodes:
+        return True
     pairs = zip(resized, at_b.nodes, strict=True)
     return all((node.args, node.kwargs) == (other.args, other.kwargs) for node, other in pairs)
 

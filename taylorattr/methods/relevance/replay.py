@@ -26,6 +26,9 @@ _ROUNDINGS = 1e3
 """Difference between a model and its operations run by themselves, in roundings of the largest output: fused
 kernels are recorded in their parts."""
 
+_KEPT_BYTES = 2**20
+"""Size of the values at a baseline, or at references, up to which they are kept for the next question."""
+
 _SIZED = frozenset({"view", "_unsafe_view", "reshape", "expand"})
 """Operations whose argument is the shape of their result, the number of rows in it as a literal."""
 
@@ -49,7 +52,7 @@ class Replay:
         self.rows, self.kept = rows, kept
         self._run = {rows: replace(program, values={})}
         self._facts: dict[int, dict[int, Any]] = {}
-        self._last: tuple[Rows, Program] | None = None  # of a single row: a baseline asked about again
+        self._last: tuple[Rows, Program] | None = None  # a baseline or references asked about again
         self._spelled = self._run if spelled is program else {rows: replace(spelled, values={})}
 
     @property
@@ -61,12 +64,14 @@ class Replay:
         """Return the operations as rules read them, with so many rows and without values."""
         return self._sized(self._spelled, rows)
 
-    def at(self, rows: Rows, expected: Callable[[], Tensor]) -> Program | None:
+    def at(self, rows: Rows, expected: Callable[[], Tensor], *, keep: bool = False) -> Program | None:
         """Return the program with its values at rows (R, …).
 
         Args:
             rows: Where.
             expected: Runs the model itself there, (R,).
+            keep: Whether these rows may be asked about again, as baselines and references are: where they
+                take little memory, their values are kept until others come.
 
         Returns:
             None where the operations do not give what the model does: it takes another branch, or holds the
@@ -74,8 +79,7 @@ class Replay:
         """
         if not self.possible:
             return None
-        single = len(rows[0]) == 1
-        if single and self._last is not None and all(map(torch.equal, rows, self._last[0])):
+        if keep and self._last is not None and all(map(torch.equal, rows, self._last[0])):
             return self._last[1]
         program = self._sized(self._run, len(rows[0]))
         try:
@@ -88,7 +92,7 @@ class Replay:
             return None
         found = replace(program, values=values)
         found = found if self._spelled is self._run else with_biases(found, self.kept)
-        if single:
+        if keep and sum(v.numel() * v.element_size() for v in found.values.values()) <= _KEPT_BYTES:
             self._last = tuple(row.clone() for row in rows), found
         return found
 

@@ -93,8 +93,8 @@ def ways_taken(monkeypatch, model, x, references, **options):
         taken.append(("recorded", len(inputs[0])))
         return record(function, inputs, **more)
 
-    def replayed(self, rows, expected):
-        found = replay(self, rows, expected)
+    def replayed(self, rows, expected, **how):
+        found = replay(self, rows, expected, **how)
         taken.extend([("replayed", len(rows[0]))] if found is not None else [])
         return found
 

@@ -108,3 +108,19 @@ def test_rows_that_depend_on_each_other_show_when_asked_again():
     attributed("deeplift_rescale", first, {})
     with pytest.raises(ValueError, match="depends on the other rows"):
         attributed("deeplift_rescale", first.with_inputs(draw(4, 3), 0.5), {})
+
+
+def test_a_baseline_asked_about_again_is_not_run_again_and_another_is():
+    runs, x = [], draw(5, 4)
+    model = mlp()
+
+    def counted(rows):
+        runs.append(len(rows))
+        return model(rows)[:, 0]
+
+    recording = record_at(counted, (x,), None)
+    runs.clear()
+    for baseline, expected in ((x[:1] + 1, 1), (x[:1] + 1, 1), (x[:2], 2), (x[:1] + 1, 3)):
+        start = recording.again((baseline.clone(),))
+        torch.testing.assert_close(start.values[start.output.index], model(baseline)[:, 0])
+        assert len(runs) == expected
