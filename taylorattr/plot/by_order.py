@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.effects.coalition_table import HarsanyiEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.plot.entries import one_example, require_players
+from taylorattr.plot.entries import measured, one_example, require_players
 from taylorattr.plot.labels import LARGEST_ROW_FONT, head, name_rows, number, row_font
 from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
 
@@ -29,7 +30,7 @@ FAR_FROM_ZERO = 3.0
 
 
 def by_order(
-    effects: TaylorEffects | HarsanyiEffects,
+    effects: TaylorEffects | HarsanyiEffects | AuditReport,
     *,
     example: int = 0,
     palette: str | None = None,
@@ -42,7 +43,8 @@ def by_order(
 
     Args:
         effects: Taylor effects (the remainder is the last step) or Harsanyi effects (order = size of S); of a
-            truncated table the remainder is the last step, too.
+            truncated table the remainder is the last step, too. Or an audit, whose measured effects are
+            drawn.
         example: Which example of the batch.
         palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
         ax: Axes to draw on; None makes a figure.
@@ -56,6 +58,7 @@ def by_order(
         MissingExtraError: If matplotlib is not installed.
     """
     colours = chosen(palette)
+    effects = measured(effects)
     if not isinstance(effects, (TaylorEffects, HarsanyiEffects)):
         raise OptionError(
             f"by_order draws the effects of ta.decompose or ta.harsanyi; given a {type(effects).__name__}"

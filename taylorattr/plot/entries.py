@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from torch import Tensor
 
 from taylorattr.attribution import Attribution
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import NonFiniteError, OptionError, PlayerError
@@ -82,6 +83,23 @@ def one_example(table: Tensor, example: int, what: str) -> np.ndarray:
             "for the input or the operation they come from"
         )
     return row
+
+
+def measured(source: Any) -> Any:
+    """Return the effects that an audit measured; anything else as it is."""
+    if not isinstance(source, AuditReport):
+        return source
+    start = source.effects[:, 0]
+    delta = source.gap + source.allocation.sum((1, 2))
+    return HarsanyiEffects(
+        values=source.effects,
+        names=source.names,
+        frame="baseline",
+        delta=delta,
+        f_input=start + delta,
+        f_baseline=start,
+        max_order=source.max_order,
+    )
 
 
 def effect_values(effects: Effects, example: int) -> np.ndarray:

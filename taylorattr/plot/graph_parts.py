@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import NonFiniteError, OptionError
 from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.graphs.interaction_graph import interaction_graph
-from taylorattr.plot.entries import Effects, effect_values
+from taylorattr.plot.entries import Effects, effect_values, measured
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class GraphParts:
     beyond: float = 0.0
 
 
-def graph_parts(source: nx.Graph | GraphSource, example: int) -> GraphParts:
+def graph_parts(source: nx.Graph | GraphSource | AuditReport, example: int) -> GraphParts:
     """Return the numbers of a graph, or of the graph of a result.
 
     Raises:
         OptionError: If it is no graph of players and pairs, or there is no such example.
         NonFiniteError: If a number is NaN or infinite.
     """
-    graph = source if isinstance(source, nx.Graph) else interaction_graph(source, example=example)
+    graph = source if isinstance(source, nx.Graph) else interaction_graph(measured(source), example=example)
     facts = dict(graph.nodes(data=True))
     if any("bipartite" in fact for fact in facts.values()):
         raise OptionError("this graph has coalitions for nodes; draw it with hypergraph")
@@ -65,9 +66,9 @@ def graph_parts(source: nx.Graph | GraphSource, example: int) -> GraphParts:
     return parts
 
 
-def effect_parts(effects: Effects, example: int) -> GraphParts:
+def effect_parts(effects: Effects | AuditReport, example: int) -> GraphParts:
     """Return J({i}), J({i, j}) and Σ|J(S)| of the larger coalitions of one example."""
-    table = effects.interactions if isinstance(effects, TaylorEffects) else effects
+    table = effects.interactions if isinstance(effects, TaylorEffects) else measured(effects)
     values = effect_values(table, example)
     # ∅ is left out of the values, so that positions are one lower
     alone = values[[table.coalitions.index((i,)) - 1 for i in range(table.n)]]

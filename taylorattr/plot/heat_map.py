@@ -11,6 +11,7 @@ from torch import Tensor
 from taylorattr.aliases import Tensors
 from taylorattr.analysis.players import Players, player_maps
 from taylorattr.attribution import Attribution
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.errors import OptionError, ShapeError
 from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.plot.entries import check_count, folded, one_example, player_scores
@@ -37,11 +38,11 @@ MOST_NUMBERED_PATCHES = 49
 
 
 def heat_map(
-    attribution: Attribution | nx.Graph | GraphSource,
+    attribution: Attribution | nx.Graph | GraphSource | AuditReport,
     inputs: Tensors | None = None,
     *,
     players: Players | None = None,
-    pairs: nx.Graph | GraphSource | None = None,
+    pairs: nx.Graph | GraphSource | AuditReport | None = None,
     k: int = 10,
     background: Background = "grey",
     limit: float | None = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import networkx as nx
 import numpy as np
 
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.effects.coalition_table import HarsanyiEffects, InteractionIndex
 from taylorattr.effects.symbolic import SymbolicEffects
 from taylorattr.effects.taylor_effects import TaylorEffects
@@ -17,7 +18,7 @@ from taylorattr.errors import OptionError
 from taylorattr.graphs.hypergraph import interaction_hypergraph
 from taylorattr.graphs.layout import circle_positions, spread
 from taylorattr.graphs.others import OTHERS, with_others
-from taylorattr.plot.entries import check_count
+from taylorattr.plot.entries import check_count, measured
 from taylorattr.plot.labels import (
     PLAIN,
     characters,
@@ -54,7 +55,7 @@ HyperLayout: TypeAlias = Literal["auto", "ring", "rows"]
 
 
 def hypergraph(
-    graph: nx.Graph | TaylorEffects | HarsanyiEffects | InteractionIndex | SymbolicEffects,
+    graph: nx.Graph | AuditReport | TaylorEffects | HarsanyiEffects | InteractionIndex | SymbolicEffects,
     *,
     max_order: int | None = None,
     example: int = 0,
@@ -73,7 +74,7 @@ def hypergraph(
     coalition drawn are folded where there are more than ``max_players``.
 
     Args:
-        graph: A graph of ``ta.interaction_hypergraph``, or effects.
+        graph: A graph of ``ta.interaction_hypergraph``, effects, or an audit with its measured effects.
         max_order: Largest coalition, where effects are given.
         example: Which example, where effects are given.
         max_coalitions: Most coalitions drawn, the strongest; the others are summed in the caption.
@@ -96,7 +97,9 @@ def hypergraph(
     check_count("max_coalitions", max_coalitions)
     check_count("max_players", max_players)
     if not isinstance(graph, nx.Graph):
-        graph = interaction_hypergraph(graph, max_order=max_order, example=example, top=max_coalitions)
+        graph = interaction_hypergraph(
+            measured(graph), max_order=max_order, example=example, top=max_coalitions
+        )
     if graph and not all("bipartite" in facts for _, facts in graph.nodes(data=True)):
         raise OptionError(
             "this graph has pairs for edges; draw it with network, or make a hypergraph of effects"

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.graphs.graph_source import GraphSource
 from taylorattr.graphs.interaction_graph import interaction_graph
 from taylorattr.graphs.layout import circle_positions
 from taylorattr.graphs.others import with_others
-from taylorattr.plot.entries import check_count
+from taylorattr.plot.entries import check_count, measured
 from taylorattr.plot.labels import number, say
 from taylorattr.plot.ring import draw_edges, others_line, ring, ring_axes
 from taylorattr.plot.style import chosen
@@ -32,7 +33,7 @@ EDGE_MEANINGS: Mapping[str, str] = {
 
 
 def network(
-    graph: nx.Graph | GraphSource,
+    graph: nx.Graph | GraphSource | AuditReport,
     *,
     index: str | None = None,
     example: int = 0,
@@ -50,7 +51,7 @@ def network(
 
     Args:
         graph: A graph of ``ta.interaction_graph``, ``dataset_graph`` or a comparison's ``.graph()``; or
-            effects.
+            effects; or an audit, whose measured effects are drawn.
         index: What an edge is, where effects are given.
         example: Which example, where effects are given.
         max_players: Most players drawn; the others are folded.
@@ -72,7 +73,7 @@ def network(
     check_count("max_players", max_players)
     check_count("max_edges", max_edges)
     if not isinstance(graph, nx.Graph):
-        graph = interaction_graph(graph, index=index, example=example)
+        graph = interaction_graph(measured(graph), index=index, example=example)
     figure, ax = ring_axes(ax, _title(graph))
     if not graph:
         say(ax, "a graph without players")

@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 
 from taylorattr.attribution import Attribution
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.errors import OptionError
 from taylorattr.plot.entries import Effects, Folded, check_count, folded, player_scores
 from taylorattr.plot.graph_parts import GraphParts, effect_parts, graph_parts
@@ -138,8 +139,8 @@ def fitted(
 
 
 def sentence(
-    scores: Attribution | Effects | nx.Graph,
-    pairs: Effects | nx.Graph | None = None,
+    scores: Attribution | Effects | AuditReport | nx.Graph,
+    pairs: Effects | AuditReport | nx.Graph | None = None,
     *,
     k: int = 8,
     tokens: Sequence[str] | None = None,
@@ -155,8 +156,8 @@ def sentence(
     three and more.
 
     Args:
-        scores: An attribution; or effects, whose independent effects J({i}) colour the tokens; or a graph of
-            ``ta.interaction_graph``.
+        scores: An attribution; or effects, whose independent effects J({i}) colour the tokens; or an audit
+            with its measured effects; or a graph of ``ta.interaction_graph``.
         pairs: Effects whose J({i, j}) are the arcs, or a graph; None: those of ``scores``, if it has any.
         k: Arcs drawn, those with the largest |J|.
         tokens: Texts of the tokens; None: the players' names.
@@ -226,12 +227,12 @@ def sentence(
     return figure, ax
 
 
-def _parts(source: Effects | nx.Graph, example: int) -> GraphParts:
+def _parts(source: Effects | AuditReport | nx.Graph, example: int) -> GraphParts:
     """Return what tokens do alone and in pairs."""
     return graph_parts(source, example) if isinstance(source, nx.Graph) else effect_parts(source, example)
 
 
-def _token_line(values: np.ndarray, scores: Attribution | Effects | nx.Graph) -> str:
+def _token_line(values: np.ndarray, scores: Attribution | Effects | AuditReport | nx.Graph) -> str:
     """Return what the colours are, and what they add up to."""
     what = scores.method if isinstance(scores, Attribution) else "independent effects"
     if not values.any():

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_labels, effect_values, folded
+import torch
+
+from taylorattr.attribution import Attribution
+from taylorattr.criteria.audit.audit_report import AuditReport
+from taylorattr.effects.coalition_table import InteractionIndex
+from taylorattr.plot.entries import (
+    LONGEST_REST,
+    Effects,
+    check_count,
+    effect_labels,
+    effect_values,
+    folded,
+    measured,
+)
 from taylorattr.plot.labels import (
     LARGEST_ROW_FONT,
     characters,
@@ -24,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def top_effects(
-    effects: Effects,
+    effects: Effects | Attribution | AuditReport,
     k: int = 15,
     *,
     example: int = 0,
@@ -37,7 +50,8 @@ def top_effects(
     axes that are too low for k names show fewer.
 
     Args:
-        effects: Taylor effects, Harsanyi effects or an interaction index.
+        effects: Taylor effects, Harsanyi effects or an interaction index; an attribution, whose scores are
+            drawn; or an audit, whose measured effects are.
         k: Number of bars.
         example: Which example of the batch.
         palette: Name in ``ta.plot.PALETTES``; None: that of the surrounding ``ta.plot.palette``.
@@ -53,14 +67,16 @@ def top_effects(
     """
     colours = chosen(palette)
     check_count("k", k)
-    values = effect_values(effects, example)
+    what = "scores" if isinstance(effects, Attribution) else "effects"
+    table = _scores(effects) if isinstance(effects, Attribution) else measured(effects)
+    values = effect_values(table, example)
     own_figure = ax is None  # a figure of its own is made as high as k bars need
     nonzero = int((values != 0).sum())
     figure, ax = axes(ax, (8.0, 1.0 + 0.24 * (min(k, max(nonzero, 1)) + 1)))
-    title = f"The largest of {nonzero:,} effects" if nonzero > k else "Effects, largest first"
+    title = f"The largest of {nonzero:,} {what}" if nonzero > k else f"{what.capitalize()}, largest first"
     head(ax, title, loc="left")
     if nonzero == 0:
-        say(ax, "every effect is 0")
+        say(ax, f"every {what[:-1]} is 0")
         return figure, ax
     if not own_figure:
         k = min(k, rows_that_fit(ax) - 1)
@@ -69,7 +85,7 @@ def top_effects(
     paints = [colours.of(v) for v in bars]
     font = row_font(ax, len(bars) + bool(len(parts.rest)))
     limit = characters(ax, 0.5, font)
-    names = effect_labels(effects, [int(p) for p in parts.largest], limit)
+    names = effect_labels(table, [int(p) for p in parts.largest], limit)
     # the bar of the others is left out of the scale where it would dwarf the rest
     reach = LONGEST_REST * max(abs(value) for value in bars)
     if len(parts.rest):
@@ -107,9 +123,23 @@ def top_effects(
         )
     name_rows(ax, names, font)
     ax.axvline(0.0, color=ink(ax), linewidth=0.8)
-    ax.set_xlabel("effect, in units of the model output", fontsize=LARGEST_ROW_FONT)
+    ax.set_xlabel(f"{what[:-1]}, in units of the model output", fontsize=LARGEST_ROW_FONT)
     ax.tick_params(axis="x", labelsize=8)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.grid(axis="x", color=faint(ax), linewidth=0.5)
     ax.set_axisbelow(True)
     return figure, ax
+
+
+def _scores(attribution: Attribution) -> InteractionIndex:
+    """Return scores as entries of single players."""
+    return InteractionIndex(
+        values=torch.column_stack([attribution.f_baseline, attribution.player_scores]),
+        names=attribution.names,
+        frame=attribution.frame,
+        delta=attribution.delta,
+        f_input=attribution.f_input,
+        f_baseline=attribution.f_baseline,
+        max_order=1,
+        index=attribution.method,
+    )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taylorattr.criteria.audit.audit_report import AuditReport
 from taylorattr.effects.taylor_effects import TaylorEffects
 from taylorattr.errors import OptionError
-from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_values, folded
+from taylorattr.plot.entries import LONGEST_REST, Effects, check_count, effect_values, folded, measured
 from taylorattr.plot.labels import PLAIN, characters, distinct, head, number, room, say
 from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def upset(
-    effects: Effects,
+    effects: Effects | AuditReport,
     k: int = 20,
     *,
     min_order: int = 2,
@@ -33,7 +34,8 @@ def upset(
     the sum of all other interactions; the title says it, and their Σ|·|.
 
     Args:
-        effects: Harsanyi effects, an interaction index, or Taylor effects (their terms summed by coalition).
+        effects: Harsanyi effects, an interaction index, Taylor effects (their terms summed by coalition), or
+            an audit, whose measured effects are drawn.
         k: Number of bars.
         min_order: Smallest coalition; 1 takes the independent effects in.
         players: Rows of players, those with the largest Σ|effect| over the bars.
@@ -52,7 +54,7 @@ def upset(
     colours = chosen(palette)
     for name, value in (("k", k), ("players", players), ("min_order", min_order)):
         check_count(name, value)
-    table = effects.interactions if isinstance(effects, TaylorEffects) else effects
+    table = effects.interactions if isinstance(effects, TaylorEffects) else measured(effects)
     values = effect_values(table, example).copy()
     if min_order > table.largest_order and table.n > 1:
         raise OptionError(

@@ -252,8 +252,8 @@ def test_a_hundred_thousand_effects_are_folded(name):
 
 def test_results_of_another_kind_are_named():
     scores = results.attribution(5)
-    for function in (plot.by_order, plot.top_effects, plot.convergence, plot.allocation_flow):
-        with pytest.raises(OptionError, match="given (a )?Attribution"):
+    for function in (plot.by_order, plot.upset, plot.convergence, plot.allocation_flow):
+        with pytest.raises(OptionError, match="given an? Attribution|given Attribution"):
             function(scores)
     with pytest.raises(OptionError, match="TaylorEffects"):
         plot.comparison([results.taylor(5, 2)])
@@ -263,3 +263,26 @@ def test_dir_lists_the_public_names():
     assert dir(ta.plot) == sorted(plot.__all__)
     functions = {name for name in dir(ta.plot) if callable(getattr(plot, name)) and name != "PALETTES"}
     assert functions - {"palette"} == {*PICTURES, "network", "hypergraph", "graph_comparison"}
+
+
+def test_an_audit_is_drawn_by_the_effects_that_it_measured():
+    x = torch.tensor([[1.0, 2.0, -1.0]], dtype=torch.float64)
+
+    def model(z):
+        return z[:, 0] * z[:, 1] + 2 * z[:, 2] - z[:, 0] * z[:, 1] * z[:, 2]
+
+    effects, audit = ta.harsanyi(model, x), ta.audit("occlusion_1", model, x)
+    for draw in (plot.top_effects, plot.by_order, plot.upset, plot.sentence, plot.network, plot.hypergraph):
+        drawn = []
+        for source in (effects, audit):
+            figure, _ = draw(source)
+            drawn.append([text for text, _ in results.boxes(figure)])
+        assert drawn[0] == drawn[1], draw.__name__
+
+
+def test_scores_of_an_attribution_are_bars():
+    scores = results.attribution(5)
+    _, ax = plot.top_effects(scores, 3)
+    largest = scores.player_scores[0].abs().sort(descending=True).values
+    assert [abs(bar.get_width()) for bar in ax.patches[:3]] == pytest.approx(largest[:3].tolist())
+    assert "5 scores" in ax.get_title(loc="left")
