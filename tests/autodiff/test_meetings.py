@@ -87,6 +87,14 @@ def test_structures_are_seen():
     assert pairs(may_meet(*MODELS["convolution"])) == near
 
 
+def test_factors_of_a_product_of_matrices_meet_over_what_is_summed():
+    x = torch.ones(1, 4)
+    inner = may_meet(lambda t: torch.bmm(t[:, None, :2], t[:, 2:, None]).sum((1, 2)), x)
+    outer = may_meet(lambda t: torch.bmm(t[:, :2, None], t[:, None, 2:]).sum((1, 2)), x)
+    assert pairs(inner) == {(0, 2), (1, 3)}
+    assert pairs(outer) == {(0, 2), (0, 3), (1, 2), (1, 3)}
+
+
 def test_a_weight_of_zero_carries_nobody_and_a_tiny_one_does():
     model = nn.Sequential(nn.Linear(3, 1), nn.Tanh()).double()
     with torch.no_grad():

@@ -10,10 +10,13 @@ from torch import nn
 
 import taylorattr as ta
 from taylorattr.analysis.question import Question
+from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.meetings import Meetings
 from taylorattr.many_players.asked import verified
 from taylorattr.many_players.counted_values import CountedValues
 from taylorattr.many_players.measured import largest_share
+from taylorattr.many_players.proposals import gradients_at_players
+from taylorattr.toys import Polynomial
 
 pytestmark = pytest.mark.filterwarnings("ignore::taylorattr.errors.KinkWarning")
 
@@ -176,6 +179,25 @@ def test_planted_pairs_are_recalled_among_hundreds_of_players():
     poor = ta.interactions(model, x, budget=1190, top=60)  # too few products for the network beside the pairs
     assert poor.way == ("sketch",) and poor.confidence[0]["agreement"] < 0.9
     assert {entry.key for entry in poor.top(20, order=2)[0]} == model.keys()
+
+
+def test_a_ranking_that_is_not_good_is_not_trusted():
+    """Gates that open by two players together only are in no gradient: the whole budget is measured."""
+    n = 120
+    model, x = network(n, 64, nn.ReLU), signs(1, n)
+    found = ta.interactions(model, x, budget=3000, top=50)
+    facts = found.confidence[0]
+    assert found.way == ("corners",) and facts["agreement"] < 0.9 and facts["spent"] > 2900
+    effects = ta.harsanyi(model, x, max_order=2)
+    exact = sorted(itertools.combinations(range(n), 2), key=lambda s: -abs(float(effects[s][0])))[:50]
+    assert len({entry.key for entry in found.top(50, order=2)[0]} & set(exact)) >= 45
+
+
+def test_gradients_beside_single_players():
+    """f = x₀x₁² + 5x₂: ∂₀f at e₁ is Δ₀x₁², ∂₁f at e₀ is 0, and a pair gets their mean."""
+    game = Question(Polynomial({(1, 2, 0): 1, (0, 0, 1): 5}), torch.tensor([[3.0, 2.0, 1.0]])).game
+    matrix = gradients_at_players(game, 0, next(iter(programs_between(game))))
+    assert matrix.tolist() == [[0, 6, 0], [6, 0, 0], [0, 0, 0]]
 
 
 def test_an_example_does_not_depend_on_its_batch():
