@@ -10,6 +10,8 @@ same model was asked about other rows before, as by an audit about masked inputs
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -120,7 +122,7 @@ class Outputs:
         """f(b), shape (B,)."""
         if self._f_baseline is None:
             own = self._baselines()
-            with torch.inference_mode(False), preserved_rng():
+            with torch.inference_mode(False), self._guarded():
                 if self._scalar.tried is None and len(self._first[1]) == 2:  # in the batch of a first trial
                     row = tuple(r[:1] for r in self._b)
                     start = self._scalar.known_value(row, lambda: self._evaluate(*self._first)[:1])
@@ -135,11 +137,15 @@ class Outputs:
     def f_input(self) -> Tensor:
         """f(x), shape (B,)."""
         if self._f_input is None:
-            with torch.inference_mode(False), preserved_rng():
+            with torch.inference_mode(False), self._guarded():
                 values = self._evaluate(self._x, torch.arange(self._scalar.batch))
                 self._settle_inputs(values, self._x, self._size)
         assert self._f_input is not None
         return self._f_input
+
+    def _guarded(self) -> AbstractContextManager[Any]:
+        """Return a context that puts back what the model draws; copies that are known draw nothing."""
+        return nullcontext() if self._scalar.tried is None else preserved_rng()
 
     def settle(self, values: Tensor, rows: Rows | None = None, *, witnessed: bool = False) -> None:
         """Take f(x) from a run of the model on all of x in one batch, once; check it.
