@@ -1,6 +1,7 @@
 """A data set is explained as one call explains its rows, whatever holds them and whoever computes."""
 
 import concurrent.futures as futures
+import os
 import sys
 
 import numpy as np
@@ -378,3 +379,18 @@ def test_warnings_of_batches_are_said_once_with_their_number():
         found = harsanyi(rows)
     assert len([w for w in said if w.category is ta.errors.ZeroDifferenceWarning]) == 1
     assert found.concat().diagnostics["zero_difference"] == [2, 11, 12, 20]
+
+
+def fatal(model, inputs):
+    """Exact effects, but one batch takes its process with it."""
+    if bool((inputs == X[7]).all(1).any()):
+        os._exit(9)
+    return ta.harsanyi(model, inputs, target=1)
+
+
+@pytest.mark.slow
+def test_a_batch_that_kills_its_worker_every_time_is_named_and_the_rest_is_kept(tmp_path):
+    with pytest.raises(ta.errors.ModelError, match="died 3 times while batch 1 was under way") as caught:
+        map_dataset(fatal, NET, X, batch_size=5, workers=1, out=tmp_path / "out", save_every=1e-9)
+    assert "what was finished is in" in caught.value.__notes__[0]
+    assert (tmp_path / "out" / "batch-000000.npz").exists()
