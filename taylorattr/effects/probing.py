@@ -14,17 +14,21 @@ walked to that order first, and further only where they do not come to theirs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from taylorattr.analysis.game import blocks
 from taylorattr.effects import convergence
 from taylorattr.effects.convergence import Kinks, Ray
 from taylorattr.effects.series import TaylorSeries, bits
 from taylorattr.maths.subsets import to_coalition
+
+SHARE_BYTES = 64 * 2**20
+"""Examples are probed together while the players' shares in their rays fit this: a number and a bit each."""
 
 
 def verdicts(
@@ -78,22 +82,22 @@ class _Probing:
 
     def whole(self) -> None:
         """Walk the ray from end to end."""
-        some = self._open()
-        far = self.series.ends()[0 if self.series.frame == "baseline" else 1]
-        weights = torch.ones(len(some), self.n, dtype=self.series.dtype, device=self.series.game.device)
-        jets = self.series.jets(some, weights, convergence.ORDER)
-        ends = far.cpu().double().numpy()[some]
-        self.first[some] = convergence.first_orders(jets, ends, self.series.dtype)
-        judged = convergence.judge_all(jets, ends, self.series.dtype)
-        self._take(some, [(1 << self.n) - 1] * len(some), judged, np.full(len(some), convergence.ORDER))
+        far = self.series.ends()[0 if self.series.frame == "baseline" else 1].cpu().double().numpy()
+        for some in self._parts(1):
+            weights = torch.ones(len(some), self.n, dtype=self.series.dtype, device=self.series.game.device)
+            jets = self.series.jets(some, weights, convergence.ORDER)
+            self.first[some] = convergence.first_orders(jets, far[some], self.series.dtype)
+            judged = convergence.judge_all(jets, far[some], self.series.dtype)
+            self._take(some, [(1 << self.n) - 1] * len(some), judged, np.full(len(some), convergence.ORDER))
 
     def alone(self) -> None:
         """Walk the ray of each player alone; with more than 64 players, of those with the largest effects."""
-        if self.n == 1:  # it is the ray from end to end
-            return
-        first_order = self.effects[0].double().numpy()
-        some = self._open()
-        chosen = [convergence.players_alone(first_order[e]) for e in some]
+        if self.n > 1:  # else it is the ray from end to end
+            for some in self._parts(min(self.n, convergence.MOST_ALONE)):
+                self._walk_alone(some)
+
+    def _walk_alone(self, some: list[int]) -> None:
+        chosen = [convergence.players_alone(self.effects[0][e].double().numpy()) for e in some]
         examples = [e for e, players in zip(some, chosen, strict=True) for _ in players]
         players = [i for own in chosen for i in own]
         present = torch.zeros(len(players), self.n, dtype=torch.bool)
@@ -107,10 +111,13 @@ class _Probing:
 
     def coalitions(self, seed: int) -> None:
         """Walk the rays of seeded coalitions."""
-        masks, some = convergence.random_coalitions(self.n, seed), self._open()
-        if not masks or not some:
-            return
-        present = bits(masks, self.n)
+        masks = convergence.random_coalitions(self.n, seed)
+        if masks:
+            present = bits(masks, self.n)
+            for some in self._parts(len(masks)):
+                self._walk_coalitions(some, masks, present)
+
+    def _walk_coalitions(self, some: list[int], masks: list[int], present: Tensor) -> None:
         examples = [e for e in some for _ in masks]
         ends = self.series.end_values(examples, present.repeat(len(some), 1))
         weights = present.to(self.series.dtype).to(self.series.game.device)
@@ -158,6 +165,12 @@ class _Probing:
 
     def _open(self) -> list[int]:
         return [e for e, why in enumerate(self.reasons) if not why]
+
+    def _parts(self, rays: int) -> Iterator[list[int]]:
+        """Yield the examples whose verdict is open, so many that the shares of all their rays fit."""
+        some = self._open()
+        for part in blocks(len(some), max(1, SHARE_BYTES // (9 * rays * self.n))):
+            yield some[part]
 
     def _walk(self, examples: Sequence[int], masks: Sequence[int], ends: np.ndarray, jets: Any) -> None:
         """Walk rays to the first order of their example, and to the last where that does not suffice."""

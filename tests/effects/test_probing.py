@@ -9,7 +9,7 @@ from torch import nn
 
 import taylorattr as ta
 from taylorattr.analysis.question import Question
-from taylorattr.effects import convergence
+from taylorattr.effects import convergence, probing
 from taylorattr.effects.series import TaylorSeries
 from taylorattr.errors import TaylorAttrWarning
 from taylorattr.toys import Polynomial, mlp
@@ -121,19 +121,19 @@ def test_tables_by_support_of_a_batch_are_those_of_its_examples(frame):
             assert torch.allclose(one.values[e], other.values[0], rtol=1e-10, atol=1e-12)
 
 
-def probed(function, n, size=1.0, **options):
+def looked_at(function, n, size=1.0, **options):
     effects = ta.decompose(function, torch.full((1, n), size), with_tails=False, **options)
     return effects, effects.diagnostics["examples"][0]
 
 
 def test_a_failing_ray_from_end_to_end_decides():
-    effects, found = probed(lambda t: torch.tanh(3 * t.sum(1)), 5)
+    effects, found = looked_at(lambda t: torch.tanh(3 * t.sum(1)), 5)
     assert not bool(effects.converged[0]) and found["decided_early"]
     assert [ray["players"] for ray in found["rays"]] == [[0, 1, 2, 3, 4]]
 
 
 def test_a_player_that_fails_alone_decides():
-    effects, found = probed(lambda t: 1 / (1 + 25 * (t[:, 0] - t[:, 1]) ** 2), 4)
+    effects, found = looked_at(lambda t: 1 / (1 + 25 * (t[:, 0] - t[:, 1]) ** 2), 4)
     assert not bool(effects.converged[0]) and found["decided_early"]
     assert [len(ray["players"]) for ray in found["rays"]] == [4, 1, 1, 1, 1]
 
@@ -148,13 +148,13 @@ def test_what_only_coalitions_show_is_found_however_weak(strength, place):
         hidden = t[:, 2] * (t[:, 0] - t[:, 1])
         return torch.tanh(0.2 * t.sum(1)) + 0.3 * t.square().sum(1) + strength / (1 + place * hidden**2)
 
-    effects, found = probed(function, 6)
+    effects, found = looked_at(function, 6)
     assert not bool(effects.converged[0]), found["reason"]
     assert all(ray["passed"] for ray in found["rays"] if len(ray["players"]) in (1, 6))
 
 
 def test_nothing_is_left_out_of_what_converges():
-    effects, found = probed(lambda t: torch.tanh(0.03 * t.sum(1)), 5)
+    effects, found = looked_at(lambda t: torch.tanh(0.03 * t.sum(1)), 5)
     assert bool(effects.converged[0]) and not found["decided_early"]
     sizes = [len(ray["players"]) for ray in found["rays"]]
     assert sizes[:6] == [5, 1, 1, 1, 1, 1]
@@ -165,14 +165,14 @@ def test_nothing_is_left_out_of_what_converges():
 
 
 def test_switched_gates_leave_rays_unprobed():
-    effects, found = probed(lambda t: torch.relu(t[:, 0] - t[:, 1] - 0.5) + t.sum(1), 3)
+    effects, found = looked_at(lambda t: torch.relu(t[:, 0] - t[:, 1] - 0.5) + t.sum(1), 3)
     assert not bool(effects.converged[0]) and found["decided_early"] and not found["rays"]
     assert found["kinks"]["path"] == 0 and found["kinks"]["per_player"][0] == 1
     assert found["kinks"]["steps"] == 1
 
 
 def test_a_gate_that_switches_back_is_looked_for_last():
-    effects, found = probed(lambda t: torch.relu((t[:, 0] - 0.5) ** 2 - 0.1) + t[:, 1] * t[:, 2], 3)
+    effects, found = looked_at(lambda t: torch.relu((t[:, 0] - 0.5) ** 2 - 0.1) + t[:, 1] * t[:, 2], 3)
     assert not bool(effects.converged[0]) and not found["decided_early"]
     assert found["kinks"]["path"] == 2 and found["kinks"]["steps"] == 64
     assert "at least 2 kinks" in effects.reasons[0]
@@ -184,7 +184,7 @@ def test_a_decided_verdict_asks_for_no_steps_between():
     def function(t):
         return torch.tanh(3 * t.sum(1)) + torch.relu(t.square().sum(1) + 1)
 
-    _, found = probed(function, 3)
+    _, found = looked_at(function, 3)
     assert found["decided_early"] and found["kinks"]["steps"] == 1
 
 
@@ -219,6 +219,16 @@ def test_nested_derivatives_serve_each_example_of_a_batch():
     for e in range(2):
         same(together, ta.decompose(model, x[e : e + 1], order=2), e)
     assert "no Taylor rule" in together.reasons[0]
+
+
+def test_examples_that_do_not_fit_together_are_probed_in_parts(monkeypatch):
+    x = SIZES * seeded(6, 4)
+    together = ta.decompose(network(), x, order=3, target=1)
+    monkeypatch.setattr(probing, "SHARE_BYTES", 1)
+    parts = ta.decompose(network(), x, order=3, target=1)
+    assert parts.reasons == together.reasons and parts.converged.tolist() == together.converged.tolist()
+    for one, other in zip(parts.diagnostics["examples"], together.diagnostics["examples"], strict=True):
+        assert [ray["players"] for ray in one["rays"]] == [ray["players"] for ray in other["rays"]]
 
 
 def test_batch_normalisation_and_dropout_do_not_mix_rows():
