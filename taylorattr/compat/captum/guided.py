@@ -81,10 +81,12 @@ class _ModifiedRelu(Attribution):
             place.keep(Replay(program, program, len(examples)))
             with torch.enable_grad():
                 values = walk(program, leaves, _ReplayWithRule(self.gated))
-        total = values.sum()
         gradients = tuple(torch.zeros_like(part) for part in x)
-        if total.requires_grad:  # else the output does not depend on the inputs at all
-            gradients = torch.autograd.grad(total, leaves, materialize_grads=True)
+        if values.requires_grad:  # else the output does not depend on the inputs at all
+            ones = torch.ones_like(
+                values
+            )  # a sum would carry no gradient where the user has switched them off
+            gradients = torch.autograd.grad(values, leaves, ones, materialize_grads=True)
         gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return like_inputs(gradients, inputs)
 
