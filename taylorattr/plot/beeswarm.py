@@ -18,10 +18,11 @@ from taylorattr.plot.labels import (
     say,
 )
 from taylorattr.plot.player_parts import PlayerParts, PlayerSource, feature_values, player_parts, ranks
-from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
+from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink, on_dark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
 VALUE_COLOURS = "viridis"
@@ -184,6 +185,12 @@ def _shades(values: np.ndarray) -> np.ndarray:
     return shades
 
 
+def outlined(ax: Axes, dots: PathCollection) -> None:
+    """Give dots a thin outline on dark paper, where the darkest values would not be seen."""
+    dots.set_linewidth(0.3 if on_dark(ax) else 0.0)
+    dots.set_edgecolor(ink(ax))
+
+
 def _dots(ax: Axes, row: int, scores: np.ndarray, shades: Any, size: float, gid: str) -> None:
     """Draw the dots of a row: those of about one score above and below each other."""
     if not len(scores):
@@ -199,5 +206,6 @@ def _dots(ax: Axes, row: int, scores: np.ndarray, shades: Any, size: float, gid:
         steps = np.arange(len(inside))
         place[inside] = np.where(steps % 2, (steps + 1) // 2, -(steps // 2))
     pitch = min(2 * HALF_ROW / tallest, 0.12)
-    dots = ax.scatter(scores, row + pitch * place, s=size, c=shades, linewidths=0, zorder=3, rasterized=True)
+    dots = ax.scatter(scores, row + pitch * place, s=size, c=shades, zorder=3, rasterized=True)
+    outlined(ax, dots)
     dots.set_gid(gid)

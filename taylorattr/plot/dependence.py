@@ -8,7 +8,7 @@ import numpy as np
 
 from taylorattr.effects.coalition_table import player_position
 from taylorattr.errors import OptionError
-from taylorattr.plot.beeswarm import VALUE_COLOURS
+from taylorattr.plot.beeswarm import VALUE_COLOURS, outlined
 from taylorattr.plot.labels import LARGEST_ROW_FONT, PLAIN, head, shortened
 from taylorattr.plot.player_parts import PlayerSource, feature_values, player_parts, ranks
 from taylorattr.plot.style import NEUTRAL, axes, chosen, faint, ink
@@ -85,7 +85,8 @@ def dependence(
     look: dict[str, Any] = (
         {"c": NEUTRAL} if shades is None else {"c": shades, "cmap": VALUE_COLOURS, "plotnonfinite": True}
     )
-    dots = ax.scatter(across, scores, s=22, linewidths=0, zorder=3, label="score", **look)
+    dots = ax.scatter(across, scores, s=22, zorder=3, label="score", **look)
+    outlined(ax, dots)
     dots.set_gid("scores")
     if other is not None:
         bar = figure.colorbar(dots, ax=ax, fraction=0.04, pad=0.02, aspect=35)

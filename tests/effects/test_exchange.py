@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import taylorattr as ta
+from taylorattr.effects.exchange import pair_matrix
 from taylorattr.errors import OptionError, ShapeError
 
 NAMES = ("age", "sex", "bmi", "pressure")
@@ -23,6 +24,7 @@ def study():
     return x, ta.harsanyi(model, x, players=ta.Players.elements(x, names=NAMES))
 
 
+@pytest.mark.slow  # loading shap takes seconds
 def test_values_base_data_and_names_are_those_of_shap(study):
     shap = pytest.importorskip("shap")
     x, effects = study
@@ -32,6 +34,8 @@ def test_values_base_data_and_names_are_those_of_shap(study):
     assert own.values == pytest.approx(peer.values, abs=1e-12)
     assert own.base_values == pytest.approx(np.broadcast_to(peer.base_values, 6), abs=1e-12)
     assert (own.data == x.numpy()).all() and own.feature_names == list(NAMES)
+    pairs = effects.to_shap(interactions=True)
+    assert pairs.values.sum(2) == pytest.approx(peer.values, abs=1e-12)
     scores = ta.attribute("shapley", model, x, players=ta.Players.elements(x, names=NAMES))
     assert scores.to_shap(x).values == pytest.approx(peer.values, abs=1e-12)
     assert effects.index("SV").to_shap(x).values == pytest.approx(peer.values, abs=1e-12)
@@ -53,12 +57,14 @@ def test_interactions_are_shaps_by_their_definition(study):
             for s in itertools.combinations(others, size):
                 mixed = v(x[e], {*s, i, j}) - v(x[e], {*s, i}) - v(x[e], {*s, j}) + v(x[e], {*s})
                 expected[e, i, j] += weight * mixed
-    own = effects.to_shap(x, interactions=True)
+    values = effects.index("SV").order_values(1)
+    own = pair_matrix(values, effects.index("SII", 2).order_values(2)).numpy()
     off = ~np.eye(n, dtype=bool)
-    assert own.values[:, off] == pytest.approx(expected[:, off], abs=1e-12)
-    assert own.values.sum(2) == pytest.approx(effects.to_shap().values)
+    assert own[:, off] == pytest.approx(expected[:, off], abs=1e-12)
+    assert own.sum(2) == pytest.approx(values.numpy())
 
 
+@pytest.mark.slow
 def test_shap_draws_them(study):
     shap = pytest.importorskip("shap")
     pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -86,6 +92,7 @@ def test_frames_have_names(study):
     assert list(scores.columns) == ["x0", "x1", "x2", "x3"] and len(scores) == 6
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_named(study):
     pytest.importorskip("shap")
     x, effects = study

@@ -225,6 +225,7 @@ LABELS = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
 @pytest.mark.parametrize("name", sorted(set(OWN) - {"heat_map", "source_signal", "dependence"}))
 def test_names_of_all_sorts_keep_apart_and_fit(name, labels):
