@@ -14,9 +14,7 @@ from taylorattr.analysis.game import Game
 from taylorattr.autodiff.captured import programs_between
 from taylorattr.autodiff.meetings import Meetings, meetings
 from taylorattr.many_players.counted_values import CountedValues
-from taylorattr.many_players.interaction_list import (
-    Entries,
-)
+from taylorattr.many_players.interaction_list import Entries
 from taylorattr.maths.subsets import count_up_to
 from taylorattr.program.program import Program
 
@@ -63,6 +61,7 @@ class Asked:
     top: int
     risk: float
     seed: int
+    show_progress: bool = False
     _meetings: dict[int, Meetings] = field(default_factory=dict)
 
     @property

@@ -132,8 +132,9 @@ def interactions(
         model, inputs, baselines, integers_allowed=True, seed=seed, show_progress=show_progress, **shared
     )
     game = question.game
-    asked = Asked(game, min(order, game.n), budget, way, index, top, risk, seed)
+    asked = Asked(game, min(order, game.n), budget, way, index, top, risk, seed, show_progress)
     if not named and asked.exact_fits:
+        shared["show_progress"] = show_progress
         return exact_answers(asked, model, inputs, baselines, shared)
     answers = [answer(asked, example) for example in range(game.batch)]
     return Interactions(

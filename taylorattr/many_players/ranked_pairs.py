@@ -9,9 +9,7 @@ import numpy as np
 
 from taylorattr.many_players.asked import Asked, PassedError, WayAnswer
 from taylorattr.many_players.counted_values import CountedValues
-from taylorattr.many_players.interaction_list import (
-    Entries,
-)
+from taylorattr.many_players.interaction_list import Entries
 from taylorattr.many_players.measured import confidence_of, expected_beyond, held_out, measured
 from taylorattr.many_players.proposals import (
     GRADIENT_ROWS,

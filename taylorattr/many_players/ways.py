@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from taylorattr.aliases import Coalition
 from taylorattr.errors import BudgetError, OptionError
@@ -43,7 +44,12 @@ def answer(asked: Asked, example: int) -> WayAnswer:
         BudgetError: If the way, or every way, needs more than the budget.
         OptionError: If the way does not give the index.
     """
-    v = CountedValues(asked.game, example)
+    bar = tqdm(total=asked.budget, unit="out", disable=not asked.show_progress, leave=False)
+    with bar:
+        return _answer(asked, example, CountedValues(asked.game, example, bar.update))
+
+
+def _answer(asked: Asked, example: int, v: CountedValues) -> WayAnswer:
     if asked.way.startswith("shapiq:"):
         return _from_shapiq(asked, v)
     if asked.way == "auto":

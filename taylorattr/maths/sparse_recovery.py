@@ -95,11 +95,10 @@ def recover(
         What was found; ``ended`` says why that may not be everything.
     """
     search = _Search(v, n, rounding, order, most_values, generator)
-    if test_density and search.is_dense():
-        search.found.ended = "it has far more effects than can be found one by one"
-        return search.found
     everyone = np.ones(n, dtype=bool)
     try:
+        if test_density:
+            search.end_if_dense()
         while True:
             if not search.is_zero(search.left(everyone[None])[0]):
                 search.extract(everyone)
@@ -222,11 +221,14 @@ class _Search:
         if new:
             self._add(new)
 
-    def is_dense(self) -> bool:
-        """Return whether small random coalitions hold interactions so often that there are far too many.
+    def end_if_dense(self) -> None:
+        """End where small random coalitions hold interactions so often that there are far too many.
 
         With P interactions among n players, s of them hold P·(s/n)² pairs on average. s is chosen so that as
         many as can be afforded would seldom be there.
+
+        Raises:
+            _EndError: If all of them do.
         """
         self.single_players()
         each = 2 * math.log2(max(self.n, 2)) + 4
@@ -235,7 +237,8 @@ class _Search:
         rows = np.zeros((DENSE_TRIALS, self.n), dtype=bool)
         for row in rows:
             row[self.generator.permutation(self.n)[:size]] = True
-        return all(not self.is_zero(r) for r in self.left(rows))
+        if not any(self.is_zero(r) for r in self.left(rows)):
+            raise _EndError("it has far more effects than can be found one by one")
 
     def check(self, count: int) -> np.ndarray | None:
         """Return a coalition drawn at random with r ≠ 0; None where there is none among so many."""
