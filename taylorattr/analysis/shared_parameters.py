@@ -24,7 +24,7 @@ def _attributes(documentation: str) -> dict[str, str]:
 
 SHARED = _attributes(Question.__doc__ or "") | {  # python -OO strips docstrings
     "outputs": "Several outputs to ask about at once, by number or by tuples of indices, or ``all``; then "
-    "without target. Evaluations and gradients run the model once for all; the answer is a ``ByOutput``, a "
+    "without target. Evaluations run the model once for all; the answer is a ``ByOutput``, a "
     "mapping from each output to what asking about it alone returns; type checkers need a ``cast`` to it."
 }
 """Parameter -> what `Question` says of it, and what all functions say that ask it about several outputs."""

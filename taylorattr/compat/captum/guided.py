@@ -83,9 +83,8 @@ class _ModifiedRelu(Attribution):
                 values = walk(program, leaves, _ReplayWithRule(self.gated))
         gradients = tuple(torch.zeros_like(part) for part in x)
         if values.requires_grad:  # else the output does not depend on the inputs at all
-            ones = torch.ones_like(
-                values
-            )  # a sum would carry no gradient where the user has switched them off
+            # a sum would carry no gradient where the user has switched them off
+            ones = torch.ones_like(values)
             gradients = torch.autograd.grad(values, leaves, ones, materialize_grads=True)
         gradients = question.with_held(gradients, lambda held: torch.zeros_like(held, dtype=scalar.dtype))
         return like_inputs(gradients, inputs)
