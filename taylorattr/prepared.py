@@ -189,7 +189,7 @@ def prepare(
         target: As in `Question`.
         players: As in `Question`.
         additional_forward_args: As in `Question`.
-        dtype: As in `Question`; left out, each function has its own default.
+        dtype: As in `Question`. Left out, each function has its own default.
         internal_batch_size: As in `Question`.
         like: Inputs (B, …) such as will be explained: the copies are made and the checks run now. Without it
             they are when the first question is asked.

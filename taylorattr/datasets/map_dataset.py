@@ -84,7 +84,7 @@ def map_dataset(
             ``interactions``, ``reformulate``, ``prune``, a protocol of `taylorattr.evaluation` by its name,
             ``interaction_graph`` (``harsanyi``, or ``decompose`` where ``order=`` is given), or a function of
             model and inputs with such a result.
-        model: As in `Question`, or prepared; workers need one that pickle takes.
+        model: Module or callable on torch tensors, or prepared; workers need one that pickle takes.
         data: Tensor (N, …) or tuple of tensors, numpy array, DataFrame, path of a ``.npy`` or ``.npz`` file
             (mapped into memory), ``torch.utils.data`` set, or loader that does not shuffle.
         inputs: Which fields of the data are inputs of the model: names of columns or arrays, places in a

@@ -87,7 +87,7 @@ def interactions(
         players: As in `Question`.
         dtype: As in `Question`.
         internal_batch_size: As in `Question`.
-        seed: As in `Question`; it draws probes, chains and samples.
+        seed: As in `Question`. It draws probes, chains and samples.
         show_progress: As in `Question`.
 
     Returns:

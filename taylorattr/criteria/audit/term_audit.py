@@ -109,7 +109,7 @@ def audit_terms(
         inputs: As in `Question`.
         baselines: As in `Question`.
         target: As in `Question`.
-        players: As in `Question`; nodes^n points are asked for.
+        players: As in `Question`. nodes^n points are asked for.
         order: Terms with |κ| ≤ order are reported.
         nodes: Nodes per player; None: order + 6.
         seed: Of a method that draws samples.
