@@ -26,7 +26,7 @@ ta.reformulate("shapley", model, x, order=None)  # mistake
 print(found.explain)  # mistake
 ta.probe(3)  # mistake
 ta.plot.heat_map(scores).savefig("map.png")  # mistake
-ta.plot.heat_map(effects)  # mistake
+ta.plot.by_order(scores)  # mistake
 ta.graphs.allocated_effect("shapley", exact)  # mistake
 ta.design.repair("occlusion_1", method="scale")  # mistake
 ta.report(scores, "page.html")  # mistake

@@ -137,6 +137,9 @@ for figure, axes in (
     ta.plot.sentence(scores),
     ta.plot.top_effects(effects, 5),
     ta.plot.upset(exact),
+    ta.plot.waterfall(exact),
+    ta.plot.beeswarm(exact),
+    ta.plot.importance(exact),
 ):
     assert_type(figure, matplotlib.figure.Figure)
     axes.set_title("a title")
