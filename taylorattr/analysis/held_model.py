@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 from operator import is_
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from taylorattr.analysis.private_model import Bounded, PrivateModel, own_modules
+from taylorattr.analysis.private_model import Bounded, ModelCopy, PrivateModel, own_modules
 
 MOST_BYTES = 2**26
 """Size of a model's tensors up to which its copies are kept with it and compared number by number; those of
@@ -36,7 +37,7 @@ def held_model(model: Callable[..., Any], own: HeldModel | None = None) -> HeldM
         return None
     try:
         held = own if own is not None and own.model is model else _SHARED.get(model)
-        if held is not None and held.valid():
+        if held is not None and held.valid() and held.private.unwritten():
             return held
         held = HeldModel(model)
         if held.small:
@@ -70,7 +71,7 @@ class HeldModel:
         tensors = _tensors(everything)
         self.small = sum(t.numel() * t.element_size() for t in tensors) <= MOST_BYTES
         self._numbers = [(tensor, _numbers(tensor, self.small)) for tensor in tensors]
-        self.private = PrivateModel(model, weakly=weakly)
+        self.private = _WatchedCopies(model, weakly=weakly)
         self.private.scalars = Bounded()
         self.established: set[str] = set()
 
@@ -94,6 +95,37 @@ class HeldModel:
             if not attributes.same(part):
                 return False
         return all(_equal(tensor, before) for tensor, before in self._numbers)
+
+
+class _WatchedCopies(PrivateModel):
+    """Private copies with what each was when it was made.
+
+    A model may keep something between calls: a value set by the first one, a cache, a running buffer. Copies
+    that were written to would carry it from one question into the next, where new ones begin as the model is.
+    """
+
+    def copied(self, dtype: torch.dtype | None, device: torch.device | None) -> ModelCopy:
+        """Return the copy in a dtype on a device, as it was made."""
+        copied = super().copied(dtype, device)
+        if all(known is not copied for known, *_ in self._made):
+            parts = [part for module in copied.modules for part in module.modules()]
+            attributes = [_Attributes(part) for part in parts]
+            # nobody writes to the parameters of a copy
+            numbers = [(t, _numbers(t, True)) for t in _tensors(parts) if not isinstance(t, nn.Parameter)]
+            self._made.append((copied, parts, attributes, numbers))
+        return copied
+
+    @cached_property
+    def _made(self) -> list[tuple[ModelCopy, list[nn.Module], list[_Attributes], list[tuple[Tensor, Any]]]]:
+        return []
+
+    def unwritten(self) -> bool:
+        """Whether no call has left anything in the copies."""
+        return all(
+            all(a.same(part) for part, a in zip(parts, attributes, strict=True))
+            and all(_equal(tensor, before) for tensor, before in numbers)
+            for _, parts, attributes, numbers in self._made
+        )
 
 
 class _Attributes:

@@ -63,7 +63,7 @@ class PreparedModel:
                 "is copied and checked anew, and the answer is about the model as it is now",
                 ModelChangedWarning,
             )
-        if held is None:
+        if held is None or not held.private.unwritten():
             held = self._of_thread.held = HeldModel(self.user_model)
         # the gradient is compared with the values at the inputs of each question
         held.established.discard("gradient")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import taylorattr as ta
 from taylorattr.errors import DtypeError, ModelChangedWarning, OptionError, TaylorAttrError
@@ -203,6 +203,38 @@ def test_a_program_is_not_believed_where_the_model_does_something_else() -> None
             for f in (lambda *a, **k: ta.decompose(model, *a, **k), prepared.decompose)
         )
         assert ours == direct
+
+
+class Remembers(nn.Module):
+    """Subtracts the mean of the first batch it sees, which it keeps in one of three ways."""
+
+    def __init__(self, kept: str) -> None:
+        super().__init__()
+        self.kept, self.mean, self.cache = kept, None, {}
+        self.linear = nn.Linear(4, 1)
+        self.register_buffer("running", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the layer on what is left."""
+        mean = x.detach().mean()
+        if self.kept == "attribute":
+            self.mean = mean = mean if self.mean is None else self.mean
+        elif self.kept == "entry":
+            mean = self.cache.setdefault(x.shape[1:], mean)
+        else:
+            if not self.running:
+                self.running.copy_(mean)
+            mean = self.running
+        return torch.tanh(self.linear(x - mean))[:, 0]
+
+
+@pytest.mark.parametrize("kept", ("attribute", "entry", "buffer"))
+def test_nothing_is_carried_from_one_question_into_the_next(kept: str) -> None:
+    model = Remembers(kept).eval()
+    prepared = ta.prepare(model)
+    for scale in (1.0, 5.0):
+        x = scale * torch.rand(2, 4, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(prepared.harsanyi(x).values, ta.harsanyi(model, x).values)
 
 
 def test_threads_share_it() -> None:
