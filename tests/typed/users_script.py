@@ -61,11 +61,20 @@ if isinstance(scores.scores, torch.Tensor):
 print(*ta.METHODS)
 image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3)).eval()
 heat = ta.attribute("gradient_x_input", image, torch.rand(1, 1, 4, 4), target=2)
-each = cast(
-    "ta.ByOutput[ta.Attribution]", ta.attribute("occlusion_1", image, torch.rand(1, 1, 4, 4), outputs="all")
-)
+several = ta.attribute("occlusion_1", image, torch.rand(1, 1, 4, 4), outputs="all")
+each = cast(ta.ByOutput[ta.Attribution], several)
 assert_type(each[2], ta.Attribution)
 print([each[output].gap for output in each])
+
+# many questions to one model, and whole data sets
+prepared = ta.prepare(model, target=0, like=x)
+assert_type(prepared, ta.Prepared)
+assert_type(prepared.decompose(x, order=2), ta.TaylorEffects)
+assert_type(prepared.attribute("shapley", x), ta.Attribution)
+assert_type(ta.harsanyi(prepared, x), ta.HarsanyiEffects)
+rows = ta.map_dataset("harsanyi", prepared, torch.rand(6, 4))
+assert_type(rows, ta.DatasetResult)
+print(len(rows), rows.concat())
 
 # systems beside the methods, and extensions of them
 print(*ta.SYSTEMS, *ta.EXTENSIONS)
