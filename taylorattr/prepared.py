@@ -93,7 +93,8 @@ class Prepared(PreparedModel):
 
     Attributes:
         user_model: The model.
-        defaults: Arguments of every question that are not given there.
+        defaults: Arguments of every question that are not given there; ``baselines=None`` given there sets
+            that default aside, for a method or a Hessian that takes no baseline.
     """
 
     def __init__(self, user_model: Callable[..., Any], defaults: dict[str, Any] | None = None) -> None:

@@ -99,6 +99,16 @@ def test_defaults_stand_where_nothing_is_given() -> None:
     assert over.diagnostics["references"] == 3
 
 
+def test_a_default_is_set_aside_by_none() -> None:
+    model, x = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1)).eval(), torch.ones(1, 4)
+    prepared = ta.prepare(model, baselines=0.5)
+    assert torch.equal(prepared.hessian(x, baselines=None), ta.hessian(model, x))
+    scores = prepared.attribute("lrp_epsilon", x, baselines=None).player_scores
+    assert torch.equal(scores, ta.attribute("lrp_epsilon", model, x).player_scores)
+    with pytest.raises(OptionError, match="baselines"):
+        prepared.hessian(x)
+
+
 def test_a_prepared_model_stands_for_the_model() -> None:
     model, x = network(), points(2)
     prepared = ta.prepare(model)
