@@ -34,20 +34,21 @@ class Readout(TargetSelector):
         super().__init__(target, batch)
         self.softmax = softmax
 
-    def select(self, output: Any, examples: Tensor) -> Tensor:
+    def select(self, output: Any, examples: Tensor, rows_of: Tensor | None = None) -> Tensor:
         """Return the followed number of each row, shape (R,)."""
         if self.softmax:
             logits = tensor_output(output)
             output = (logits if logits.is_floating_point() else logits.double()).softmax(1)
-        return super().select(output, examples)
+        return super().select(output, examples, rows_of)
 
 
 class _Whole(TargetSelector):
     """The whole output, to read classes from."""
 
-    def select(self, output: Any, examples: Tensor) -> Tensor:
+    def select(self, output: Any, examples: Tensor, rows_of: Tensor | None = None) -> Tensor:
         """Return the tensor the model gave for these rows."""
-        return tensor_output(output)
+        whole = tensor_output(output)
+        return whole if rows_of is None else whole[rows_of.to(whole.device)]
 
 
 @dataclass(frozen=True)

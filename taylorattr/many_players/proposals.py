@@ -102,7 +102,7 @@ def _rows_per_pass(game: Game, example: int, program: Program | str) -> int:
     plan = lowered(program, game.baseline(example))
     # a value and a tangent each
     each = 2 * game.inputs[0].element_size() * (plan.stored + 4 * plan.live)
-    return max(1, min(ROWS_PER_PASS, PASS_BYTES // max(1, each)))
+    return max(1, min(ROWS_PER_PASS, int(PASS_BYTES // max(1, each))))
 
 
 def _in_passes(

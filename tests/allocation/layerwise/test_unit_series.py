@@ -15,7 +15,7 @@ from taylorattr.autodiff.polynomial.rules.kinks import KINKS as KINK_SERIES
 from taylorattr.maths.radius import radius
 
 ANALYTIC = {name: (ELEMENTWISE[name], {}) for name in REACH if name in ELEMENTWISE} | {
-    "softplus": (series.softplus(2.0, math.inf), {"beta": 2.0}),
+    "softplus": (series.Softplus(2.0, math.inf), {"beta": 2.0}),
     "log_sigmoid_forward": (series.log_sigmoid, {}),
     "gelu": (series.gelu_tanh, {"approximate": "tanh"}),
     "pow": (series.power(1.7), {"exponent": 1.7}),

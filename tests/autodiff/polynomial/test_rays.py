@@ -48,7 +48,11 @@ def test_composition(function, top, shared):
     close(_compose(f, u.higher, ORDER), compose(Ring(1), f, plain(u)))
 
 
-@pytest.mark.parametrize("function", [*RECURRENCES, series.Softplus(2.0, 1.0)], ids=str)
+@pytest.mark.parametrize(
+    "function",
+    [*RECURRENCES, series.Softplus(2.0, 1.0)],
+    ids=lambda function: getattr(function, "__name__", "softplus"),
+)
 @pytest.mark.parametrize("top", [1, 2, ORDER])
 @pytest.mark.parametrize("shared", [False, True])
 def test_recurrences_are_compositions(function, top, shared):
