@@ -8,7 +8,6 @@ the end has to be what a run nobody disturbed gives, to the last bit, diagnostic
 import collections
 import contextlib
 import errno
-import json
 import os
 import random
 import shutil
@@ -85,18 +84,8 @@ def serial_killed(folder: Path, draw: random.Random, seconds: float) -> str:
 
 
 def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        __name__ if __name__ != "__main__" else _HOME,
-        "run",
-        str(folder),
-        *options,
-    ]
+    command = [sys.executable, "-m", "tests.datasets.kill_and_resume", "run", str(folder), *options]
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, SECONDS: "0.01"})
-
-
-_HOME = "tests.datasets.kill_and_resume"
 
 
 def workers_of(process: int, word: bytes = b"spawn_main") -> list[int]:
@@ -253,12 +242,20 @@ def printed(counts: dict[str, collections.Counter[str]]) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    """Run the command line."""
     torch.set_num_threads(1)  # children are forks, and threads do not survive one
-    if sys.argv[1] == "run":
-        engine = sys.argv[4] if len(sys.argv) > 4 else "serial"
-        explained(Path(sys.argv[2]), workers=int(sys.argv[3]), engine=engine)
-    else:
-        found = counted(int(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3:]))
-        print(json.dumps(found) if "--json" in sys.argv else printed(found))
-        print({kind: dict(counts) for kind, counts in found.items()}, file=sys.stderr)
+    if arguments[0] == "run":
+        engine = arguments[3] if len(arguments) > 3 else "serial"
+        explained(Path(arguments[1]), workers=int(arguments[2]), engine=engine)
+        return
+    found = counted(int(arguments[0]), int(arguments[1]), tuple(arguments[2:]))
+    print(printed(found))
+    print({kind: dict(counts) for kind, counts in found.items()}, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    # under its own name: a model of a class of ``__main__`` would be another one
+    from tests.datasets import kill_and_resume
+
+    kill_and_resume.main(sys.argv[1:])
