@@ -255,6 +255,7 @@ def test_a_ray_actor_that_is_killed_changes_no_bit():
 @pytest.mark.filterwarnings("ignore")
 def test_no_accident_changes_a_bit(kind):
     # ten of each are counted by `python -m tests.datasets.kill_and_resume`
-    (found,) = counted(3 if "worker" in kind else 10, 1, (kind,)).values()
-    assert found["same bits"] == 10 and not {"OTHER BITS", "STOPPED", "FAILED"} & (+found).keys()
+    count = 3 if "worker" in kind else 10
+    (found,) = counted(count, 1, (kind,)).values()
+    assert found["same bits"] == count and not {"OTHER BITS", "STOPPED", "FAILED"} & (+found).keys()
     assert not found["LEFTOVERS"]

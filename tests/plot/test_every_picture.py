@@ -90,6 +90,7 @@ def picture(request):
     return OWN[request.param]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("n", (5, 60))
 def test_no_two_texts_overlap_and_none_leaves_the_figure(picture, n):
     figure, _ = picture(n)
@@ -97,6 +98,7 @@ def test_no_two_texts_overlap_and_none_leaves_the_figure(picture, n):
     assert results.outside(figure) == []
 
 
+@pytest.mark.every(3)
 def test_texts_do_not_overlap_in_small_axes(picture):
     figure = Figure(figsize=(4.0, 3.0), layout="constrained")
     FigureCanvasAgg(figure)
@@ -107,6 +109,7 @@ def test_texts_do_not_overlap_in_small_axes(picture):
     assert results.outside(figure) == []
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("n", (1, 5))
 def test_all_zero_and_one_player_are_pictures_too(picture, n):
     for zero in (True, False):
@@ -131,6 +134,7 @@ def test_nothing_global_changes(picture):
     assert ("matplotlib.pyplot" in sys.modules) == had
 
 
+@pytest.mark.every(3)
 def test_on_dark_paper_texts_can_be_read(picture):
     with matplotlib.rc_context(
         {"figure.facecolor": "black", "axes.facecolor": "black", "text.color": "white"}
@@ -144,6 +148,7 @@ def test_on_dark_paper_texts_can_be_read(picture):
                 assert picture in (PICTURES["comparison"], PICTURES["sentence"])
 
 
+@pytest.mark.every(3)
 def test_the_same_call_gives_the_same_picture(picture):
     first, second = (picture(5)[0] for _ in range(2))
     for figure in (first, second):
@@ -151,6 +156,7 @@ def test_the_same_call_gives_the_same_picture(picture):
     assert bytes(first.canvas.buffer_rgba()) == bytes(second.canvas.buffer_rgba())
 
 
+@pytest.mark.every(3)
 def test_another_palette_by_argument_is_that_of_the_surrounding_block(picture):
     if picture in (PICTURES["beeswarm"], PICTURES["dependence"]):
         pytest.skip("its colours are values, not signs")
