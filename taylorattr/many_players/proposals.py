@@ -98,7 +98,7 @@ def _directions(game: Game, example: int, weights: torch.Tensor) -> Rows:
 def _rows_per_pass(game: Game, example: int, program: Program | str) -> int:
     """Return how many points to walk together: all that a pass keeps of them stays within bounds."""
     if not isinstance(program, Program):
-        return max(1, min(ROWS_PER_PASS, PASS_BYTES // max(1, 4 * game.scalar.total)))
+        return max(1, min(ROWS_PER_PASS, int(PASS_BYTES // max(1, 4 * game.scalar.total))))
     plan = lowered(program, game.baseline(example))
     # a value and a tangent each
     each = 2 * game.inputs[0].element_size() * (plan.stored + 4 * plan.live)
