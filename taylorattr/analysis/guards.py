@@ -10,6 +10,7 @@ same model was asked about other rows before, as by an audit about masked inputs
 from __future__ import annotations
 
 import copy
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -339,7 +340,7 @@ def require_finite(scalar: ScalarModel, rows: Rows, values: Tensor, side: str, s
     Raises:
         NonFiniteError: If one is NaN or infinite.
     """
-    if bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all()):
+    if math.isfinite(values.sum()) or bool(torch.isfinite(values).all()):
         return
     bad = (~torch.isfinite(values)).nonzero().reshape(-1)
     row = start + int(bad[0])
