@@ -38,6 +38,7 @@ def held_model(model: Callable[..., Any], own: HeldModel | None = None) -> HeldM
     try:
         held = own if own is not None and own.model is model else _SHARED.get(model)
         if held is not None and held.valid() and held.private.unwritten():
+            held.established.discard("gradient")  # it may be wrong at these inputs and right at the last ones
             return held
         held = HeldModel(model)
         if held.small:

@@ -237,6 +237,7 @@ def require_true_gradient(
             KinkWarning,
         )
     if answer == "differs" and slope is not None:
+        scalar.established.discard("gradient")  # a refusal settles nothing: the next call is refused too
         row, example = tuple(x[slope.row : slope.row + 1] for x in rows), int(who[slope.row])
         raise DtypeError(
             "the gradient of the model is not its derivative: along a random direction the output of example "

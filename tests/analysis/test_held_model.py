@@ -10,6 +10,7 @@ from torch import nn
 import taylorattr.compat.captum as ours
 from taylorattr.analysis import held_model as held
 from taylorattr.analysis.held_model import held_model
+from taylorattr.errors import DtypeError
 from tests.autodiff.networks import points as normal
 
 
@@ -107,3 +108,20 @@ def test_what_is_held_does_not_keep_the_model():
     del model
     gc.collect()
     assert gone() is None and copies() is None
+
+
+class PartlyDetached(nn.Module):
+    """Its gradient misses a part where the first input is positive."""
+
+    def forward(self, x):
+        return torch.where(x[:, 0] > 0, x[:, 1].detach() ** 2 + x[:, 1], x[:, 1] ** 2) + x[:, 0]
+
+
+@pytest.mark.parametrize("name", ["Saliency", "InputXGradient"])
+def test_a_wrong_gradient_is_refused_at_every_call(name):
+    good, bad = torch.tensor([[-1.0, 2.0]]), torch.tensor([[1.0, 2.0]])
+    attribution = getattr(ours, name)(PartlyDetached().eval())
+    attribution.attribute(good)  # says nothing of other inputs
+    for _ in range(2):  # and a refusal nothing of the next call
+        with pytest.raises(DtypeError, match="not its derivative"):
+            attribution.attribute(bad)
