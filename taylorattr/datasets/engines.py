@@ -270,7 +270,7 @@ def _moved(value: Any, device: str) -> Any:
     if isinstance(value, torch.Tensor):
         return value.to(device)
     if isinstance(value, Batch):
-        return Batch(_moved(value.inputs, device), _moved(value.own, device))
+        return Batch(_moved(value.inputs, device), _moved(value.own, device), value.start)
     if isinstance(value, dict):
         return {key: _moved(entry, device) for key, entry in value.items()}
     return tuple(_moved(entry, device) for entry in value) if isinstance(value, tuple) else value

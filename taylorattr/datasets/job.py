@@ -22,7 +22,7 @@ from taylorattr.effects.harsanyi import harsanyi
 from taylorattr.effects.integrated_hessians import integrated_hessians
 from taylorattr.effects.result import Result, arrays_of
 from taylorattr.effects.taylor import decompose
-from taylorattr.errors import OptionError, Said, hearing, require_instance
+from taylorattr.errors import OptionError, Said, TaylorAttrError, hearing, require_instance
 from taylorattr.many_players.interactions import interactions
 from taylorattr.methods import attribute
 from taylorattr.methods.extra import prune
@@ -103,9 +103,19 @@ class Job:
         return result
 
     def answer(self, number: int, batch: Batch) -> Answer:
-        """Return the result for a batch as arrays, and the warnings on the way."""
-        with hearing() as said:
-            return arrays_of(self.result(number, batch)), said
+        """Return the result for a batch as arrays, and the warnings on the way.
+
+        Raises:
+            TaylorAttrError: As the task raises it, with where in the data the batch begins.
+        """
+        try:
+            with hearing() as said:
+                return arrays_of(self.result(number, batch)), said
+        except TaylorAttrError as error:
+            if error.args and isinstance(error.args[0], str):
+                where = f"in the batch that begins with example {batch.start} of the data (its example 0)"
+                error.args = (f"{where}: {error.args[0]}", *error.args[1:])
+            raise
 
 
 ends_search(Job.result)

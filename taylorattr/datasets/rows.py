@@ -41,10 +41,12 @@ class Batch(NamedTuple):
     Attributes:
         inputs: Of the model, as the public functions take them.
         own: Argument -> its values for these examples.
+        start: Number of the first of them in the data.
     """
 
     inputs: Tensors
     own: dict[str, Any]
+    start: int = 0
 
 
 class Rows(ABC):
@@ -310,7 +312,7 @@ class InputRows:
             parts = (torch.stack([part.to(self._dtype) for part in parts], dim=1),)
         inputs = parts if len(parts) > 1 else next(iter(parts))
         own = {name: _own(values, fields, inputs, start, stop) for name, values in self.each.items()}
-        return Batch(inputs, own)
+        return Batch(inputs, own, start)
 
 
 def as_tensor(values: Any, key: Key) -> Tensor:

@@ -20,6 +20,7 @@ from taylorattr.errors import (
     DtypeError,
     FileError,
     MissingExtraError,
+    NonFiniteError,
     OptionError,
     ShapeError,
 )
@@ -394,3 +395,11 @@ def test_a_batch_that_kills_its_worker_every_time_is_named_and_the_rest_is_kept(
         map_dataset(fatal, NET, X, batch_size=5, workers=1, out=tmp_path / "out", save_every=1e-9)
     assert "what was finished is in" in caught.value.__notes__[0]
     assert (tmp_path / "out" / "batch-000000.npz").exists()
+
+
+@pytest.mark.parametrize("more", [{}, {"executor": futures.ThreadPoolExecutor(1)}], ids=["serial", "threads"])
+def test_an_error_says_where_in_the_data_it_is(more):
+    rows = X.clone()
+    rows[13, 2] = float("nan")
+    with pytest.raises(NonFiniteError, match=r"begins with example 12 of the data.*nan in example 1 "):
+        map_dataset("harsanyi", NET, rows, target=1, batch_size=4, **more)
